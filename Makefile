@@ -1,0 +1,53 @@
+# `make help` lists the targets.
+SHELL  := /bin/bash
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help run up test lint bench clean lock install
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(STAMP) ## the main job: traffic, Airflow, one DAG per program, a table of verdicts
+	@$(BIN)/python -m dev.run
+
+up: $(STAMP) ## leave Airflow and MLflow running, with addresses and login printed
+	@$(BIN)/python -m dev.up
+
+test: $(STAMP) ## all tests
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+lint: $(STAMP) ## format, rules, types, direction of imports, files that are generated
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/teleprompt programs schema | diff - docs/schemas/program.schema.json
+
+bench: $(STAMP) ## measurements, each against what one would use instead
+	@$(BIN)/python -m bench
+
+clean: ## remove what make run, make up and make test left behind, and the environment
+	rm -rf .local $(VENV)
+
+lock: ## resolve requirements.txt and the dev group anew (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links \
+		--custom-compile-command "make lock" requirements.txt -o requirements.lock
+	uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links \
+		--custom-compile-command "make lock" -c requirements.lock --group dev -o requirements-dev.lock
+
+install: $(STAMP) ## the environment, .venv, from the lock files
+
+$(STAMP): requirements.lock requirements-dev.lock pyproject.toml requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+		|| { echo "Python 3.11, 3.12 or 3.13 is needed; name one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@command -v uv >/dev/null || test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet uv
+	@echo "Installing into $(VENV)"
+	@UV=$$(command -v uv || echo $(BIN)/uv); export VIRTUAL_ENV=$(CURDIR)/$(VENV); \
+		$$UV pip install --quiet -r requirements.lock -r requirements-dev.lock && \
+		$$UV pip install --quiet --no-deps --editable .
+	@touch $@

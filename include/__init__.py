@@ -1,0 +1,1 @@
+"""Shared code of the Airflow project: the domain library and the users' programs."""

@@ -1,0 +1,1 @@
+"""The attestation: its document, its hash, its signature, and how a stranger checks it."""

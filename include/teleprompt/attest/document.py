@@ -1,0 +1,212 @@
+"""The attestation document, schema version 1.0.
+
+The documents' fields keep their names and places; `evidence`, `data`, `program`, `weighting_method` and `proof` stand
+beside them. Numbers that are not integers are k / 10**6.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from include.teleprompt.addresses import checksum_address
+from include.teleprompt.canonical import digest_of
+from include.teleprompt.records import MILLION, Digest, to_millionths
+
+HASH = "attestation_hash"
+PROOF = "proof"
+ID = "attestation_id"
+ID_LENGTH = 12
+
+
+def _plain(text: str) -> str:
+    import unicodedata
+
+    if unicodedata.normalize("NFC", text) != text:
+        raise ValueError("text must be in Unicode NFC")
+    if any(unicodedata.category(c) in {"Cc", "Cf", "Cs"} for c in text):
+        raise ValueError("text must not hold control or format characters")
+    return text
+
+
+def _utc(text: str) -> str:
+    if not text.endswith("Z"):
+        raise ValueError("times are UTC and end in Z")
+    datetime.fromisoformat(text)
+    return text
+
+
+def _checksummed(text: str) -> str:
+    if checksum_address(text) != text:
+        raise ValueError("addresses stand in their EIP-55 form")
+    return text
+
+
+def _in_millionths(value: float) -> float:
+    if round(value * MILLION) / MILLION != value:
+        raise ValueError("numbers have at most six decimals")
+    return value
+
+
+Text = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_plain)]
+Moment = Annotated[str, AfterValidator(_utc)]
+Address = Annotated[str, AfterValidator(_checksummed)]
+Number = Annotated[float, AfterValidator(_in_millionths)]
+Count = Annotated[int, Field(ge=0, lt=2**53)]
+Millionths = Annotated[int, Field(ge=-MILLION, le=MILLION)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class ModelInfo(_Section):
+    """Which program, from which version to which."""
+
+    model_id: Text
+    baseline_version: Text
+    optimized_version: Text
+    optimization_strategy: Text
+
+
+class Performance(_Section):
+    """What was measured."""
+
+    deltaone_achieved: bool
+    performance_delta: Number
+    baseline_metrics: dict[Text, Number]
+    optimized_metrics: dict[Text, Number]
+
+
+class DateRange(_Section):
+    """The window of the traces, `[start, end)`."""
+
+    start: Moment
+    end: Moment
+
+
+class OptimizationMetadata(_Section):
+    """How the program was optimised."""
+
+    trace_count: Count
+    optimization_time_seconds: Annotated[Number, Field(ge=0)]
+    outcome_metric: Text
+    date_range: DateRange
+
+
+class Contributor(_Section):
+    """Whose data it was; weights sum to 1."""
+
+    contributor_id: Text
+    address: Address | None
+    weight: Annotated[Number, Field(ge=0, le=1)]
+    trace_count: Count
+
+
+class Evidence(_Section):
+    """What the verdict rests on; `_e6` are millionths."""
+
+    kind: Literal["offline"]
+    """Replayed on sealed traces, not measured in production."""
+    verdict: Literal["promote"]
+    claim: Literal["significant", "proven"]
+    metric: Text
+    test: Text
+    interval: Text
+    n: Count
+    wins: Count
+    losses: Count
+    ties: Count
+    delta_e6: Millionths
+    ci_low_e6: Millionths
+    ci_high_e6: Millionths
+    p_value_e6: Millionths
+    confidence_e6: Millionths
+    threshold_e6: Millionths
+
+
+class Data(_Section):
+    """Which data: digests of the snapshot's manifest and of its split."""
+
+    snapshot_digest: Digest
+    split_digest: Digest
+
+
+class Program(_Section):
+    """Which programs: digests of their state JSON and of the code that both run."""
+
+    baseline_digest: Digest
+    optimized_digest: Digest
+    code_digest: Digest
+
+
+class Proof(_Section):
+    """An EIP-712 signature over the hash; see `signing.py`."""
+
+    type: Literal["eip712"]
+    signer: Address
+    signature: Annotated[str, Field(pattern=r"^0x[0-9a-f]{130}$")]
+
+
+class Attestation(_Section):
+    """The whole document."""
+
+    schema_version: Literal["1.0"]
+    attestation_type: Literal["teleprompt_optimization"]
+    attestation_id: Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
+    timestamp: Moment
+    model_info: ModelInfo
+    performance: Performance
+    optimization_metadata: OptimizationMetadata
+    contributors: Annotated[tuple[Contributor, ...], Field(strict=False, max_length=10_000)]
+    weighting_method: Text | None = None
+    evidence: Evidence | None = None
+    data: Data | None = None
+    program: Program | None = None
+    attestation_hash: Digest
+    proof: Proof | None = None
+
+    @classmethod
+    def compose(cls, body: dict[str, Any]) -> Self:
+        """The document of `body`, which lacks id and hash: both follow from it.
+
+        Raises:
+            pydantic.ValidationError: the body breaks the schema.
+        """
+        draft = {
+            "schema_version": "1.0",
+            "attestation_type": "teleprompt_optimization",
+            **{k: v for k, v in body.items() if v is not None},
+        }
+        draft[ID] = content_id(draft)
+        return cls.model_validate({**draft, HASH: content_hash(draft)})
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document as plain JSON values, absent sections left out."""
+        return {
+            name: value
+            for name, value in self.model_dump(mode="json").items()
+            if value is not None
+        }
+
+
+def content_hash(document: dict[str, Any]) -> str:
+    """SHA-256 of the RFC 8785 form of the document without `attestation_hash` and `proof`."""
+    return digest_of({k: v for k, v in document.items() if k not in {HASH, PROOF}})
+
+
+def content_id(document: dict[str, Any]) -> str:
+    """The first 12 hexadecimal digits of that hash taken without the id itself."""
+    return content_hash({k: v for k, v in document.items() if k != ID})[:ID_LENGTH]
+
+
+def headline_metric(attestation: Attestation) -> str:
+    """The metric that `performance_delta` is the difference of."""
+    if attestation.evidence:
+        return attestation.evidence.metric
+    return attestation.optimization_metadata.outcome_metric
+
+
+def weight_e6(contributor: Contributor) -> int:
+    """The weight in millionths."""
+    return to_millionths(contributor.weight)

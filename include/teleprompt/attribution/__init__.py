@@ -1,0 +1,1 @@
+"""Who brought the data, and what each is due."""

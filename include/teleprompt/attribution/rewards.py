@@ -1,0 +1,60 @@
+"""What each contributor of an attestation is due of a total."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal, InvalidOperation, localcontext
+from typing import Any
+
+from include.teleprompt.attribution.apportion import largest_remainder
+from include.teleprompt.errors import ConfigurationError
+from include.teleprompt.records import Record, to_millionths
+
+
+class Reward(Record):
+    """What one contributor is due, in base units of the token (a string: it may exceed 2**53)."""
+
+    contributor_id: str
+    address: str | None
+    """None: credited but not payable; the amount is held back, not handed to the others."""
+    base_units: str
+
+
+def base_units(amount: str, *, decimals: int) -> int:
+    """`amount` tokens in base units, exactly.
+
+    Raises:
+        ConfigurationError: not a number, negative, or finer than the token's decimals.
+    """
+    with localcontext(prec=len(amount) + decimals + 1):
+        try:
+            scaled = Decimal(amount).scaleb(decimals)
+            exact = scaled == scaled.to_integral_value() and scaled >= 0
+        except InvalidOperation:
+            exact = False
+    if not exact:
+        raise ConfigurationError(
+            f"{amount!r} is not an amount of at most {decimals} decimals; give one like 1000 or 0.5."
+        )
+    return int(scaled)
+
+
+def reward_shares(contributors: Sequence[Mapping[str, Any]], total: int) -> tuple[Reward, ...]:
+    """Divide `total` base units by the contributors' weights; the parts sum to `total` exactly.
+
+    `contributors` are those of a verified attestation. Largest remainder, ties by address.
+    """
+    parts = largest_remainder(
+        total,
+        [to_millionths(c["weight"]) for c in contributors],
+        tie_break=[f"{(c['address'] or '').lower()}|{c['contributor_id']}" for c in contributors],
+    )
+    return tuple(
+        Reward(contributor_id=c["contributor_id"], address=c["address"], base_units=str(part))
+        for c, part in zip(contributors, parts, strict=True)
+    )
+
+
+def format_units(units: int, *, decimals: int) -> str:
+    """`units` as a plain decimal number of tokens."""
+    digits = str(units).rjust(decimals + 1, "0")
+    whole, fraction = digits[: len(digits) - decimals], digits[len(digits) - decimals :].rstrip("0")
+    return f"{whole}.{fraction}" if fraction else whole

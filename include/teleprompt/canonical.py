@@ -1,0 +1,31 @@
+"""Canonical JSON (RFC 8785, JCS) and the SHA-256 digests that are built on it."""
+
+import hashlib
+import unicodedata
+from typing import Any
+
+import rfc8785
+
+
+def canonical_json(value: Any) -> bytes:
+    """The RFC 8785 bytes of `value`, a tree of dicts, lists, strings, numbers, booleans and None.
+
+    Raises:
+        rfc8785.CanonicalizationError: for NaN, infinities, integers beyond 2**53 or other types.
+    """
+    return rfc8785.dumps(value)
+
+
+def sha256_hex(data: bytes) -> str:
+    """SHA-256 of `data` in lower-case hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def digest_of(value: Any) -> str:
+    """SHA-256 of the canonical JSON of `value`."""
+    return sha256_hex(canonical_json(value))
+
+
+def normalised_text(text: str) -> str:
+    """`text` as it is compared: Unicode NFKC, case-folded, runs of white space as one space."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())

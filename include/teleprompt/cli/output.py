@@ -1,0 +1,43 @@
+"""What commands print: JSON for scripts, tables for people."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any
+
+import typer
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+
+
+def print_json(value: Any) -> None:
+    """`value` as one JSON document."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
+    """A table, or the sentence `empty` where there is no row."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    rows = list(rows)
+    if not rows:
+        typer.echo(empty)
+        return
+    table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
+    for row in rows:
+        table.add_row(*("-" if cell is None else str(cell) for cell in row))
+    console = Console()
+    if not console.is_terminal:
+        console.width = 200
+    console.print(table)
+
+
+def points(value_e6: int | None) -> str:
+    """Millionths of a score as percentage points."""
+    return "-" if value_e6 is None else f"{value_e6 / 1e4:+.2f}"
+
+
+def interval(low_e6: int | None, high_e6: int | None) -> str:
+    """An interval in percentage points."""
+    return "-" if low_e6 is None or high_e6 is None else f"[{points(low_e6)}, {points(high_e6)}]"

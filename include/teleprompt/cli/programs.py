@@ -1,0 +1,107 @@
+"""`teleprompt programs`: the program files."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from include.teleprompt.cli.output import JsonOption, print_json, print_table
+from include.teleprompt.config.files import (
+    ProgramFileError,
+    find_program_file,
+    load_program_file,
+    program_files,
+)
+from include.teleprompt.config.program import ProgramConfig
+from include.teleprompt.config.settings import Settings
+
+app = typer.Typer(help="The program files.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_programs(json_: JsonOption = False) -> None:
+    """List the programs, the broken ones too."""
+    found = [_entry(file) for file in program_files(Settings().programs_dir)]
+    if json_:
+        print_json(found)
+        return
+    print_table(
+        ("program", "name", "schedule", "strategy", "problem"),
+        [(f["program"], f["name"], f["schedule"], f["strategy"], f["problem"]) for f in found],
+        empty="There is no program file yet: see 'Add your own program' in the README.",
+    )
+
+
+@app.command()
+def validate(
+    files: Annotated[list[Path] | None, typer.Argument(help="Program files; by default all.")] = None,
+    json_: JsonOption = False,
+) -> None:
+    """Check program files, import their code and build the programs."""
+    checked = files or program_files(Settings().programs_dir)
+    problems = [(file, _problem(file)) for file in checked]
+    if json_:
+        print_json([{"file": str(file), "valid": problem is None, **(problem or {})} for file, problem in problems])
+    for file, problem in problems:
+        if not json_ and problem is None:
+            typer.echo(f"{file.name}: ok")
+        elif problem is not None:
+            typer.echo(f"Error: {problem['error']}", err=True)
+    if any(problem for _, problem in problems):
+        raise typer.Exit(2)
+
+
+@app.command()
+def show(program: str, json_: JsonOption = False) -> None:
+    """Show a program's whole configuration, defaults and environment overrides included."""
+    import yaml
+
+    values = load_program_file(find_program_file(Settings().programs_dir, program)).model_dump(mode="json")
+    if json_:
+        print_json(values)
+    else:
+        typer.echo(yaml.safe_dump(values, sort_keys=False).rstrip())
+
+
+@app.command()
+def schema(json_: JsonOption = False) -> None:
+    """Print the JSON Schema of program files; editors complete from it."""
+    del json_  # it is JSON in any case
+    typer.echo(json.dumps(program_schema(), indent=2, sort_keys=True))
+
+
+def program_schema() -> dict[str, Any]:
+    """The JSON Schema of a program file (2020-12); `slug` comes from the file's name."""
+    result = ProgramConfig.model_json_schema()
+    del result["properties"]["slug"]
+    result["required"] = ["name"]
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **result}
+
+
+def _entry(file: Path) -> dict[str, Any]:
+    try:
+        config = load_program_file(file)
+    except ProgramFileError as error:
+        return {"program": file.stem, "name": None, "schedule": None, "strategy": None, "problem": str(error)}
+    return {
+        "program": file.stem,
+        "name": config.name,
+        "schedule": config.schedule,
+        "strategy": config.optimization.strategy.value,
+        "problem": None,
+    }
+
+
+def _problem(file: Path) -> dict[str, Any] | None:
+    from include.teleprompt.errors import ConfigurationError
+    from include.teleprompt.program.entry_point import build_program
+
+    try:
+        config = load_program_file(file)
+        build_program(file, config.entry_point)
+    except ProgramFileError as error:
+        return {"error": str(error), "key": error.key or None, "line": error.line}
+    except ConfigurationError as error:
+        return {"error": str(error), "key": "entry_point", "line": None}
+    return None

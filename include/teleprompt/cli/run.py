@@ -1,0 +1,46 @@
+"""`teleprompt run`: the whole pipeline without a scheduler."""
+
+from typing import Annotated
+
+import typer
+
+from include.teleprompt.cli.output import JsonOption, interval, points, print_json
+from include.teleprompt.cli.windows import parse_window
+
+Moment = Annotated[str, typer.Option(help="ISO 8601; without a zone it means UTC.")]
+
+
+def run(program: str, start: Moment, end: Moment, json_: JsonOption = False) -> None:
+    """Collect, compile, compare, and on DeltaOne register and attest, for the traces of [start, end)."""
+    import logging
+
+    from rich.console import Console
+    from rich.logging import RichHandler
+
+    from include.teleprompt.config.files import find_program_file
+    from include.teleprompt.config.settings import Settings
+    from include.teleprompt.pipeline import Pipeline
+
+    handler = RichHandler(console=Console(stderr=True), show_path=False, show_level=False)
+    logging.getLogger("include.teleprompt").addHandler(handler)
+    logging.getLogger("include.teleprompt").setLevel(logging.INFO)
+    settings = Settings()
+    pipeline = Pipeline.of_file(
+        find_program_file(settings.programs_dir, program), settings=settings, window=parse_window(start, end)
+    )
+    outcome = pipeline.run()
+    if json_:
+        print_json(outcome.model_dump(mode="json"))
+        return
+    if outcome.report is None:
+        typer.echo("The DeltaOne check is switched off: a candidate was compiled, nothing was promoted.")
+        return
+    decision = outcome.report.decision
+    typer.echo(f"verdict      {decision.verdict}")
+    typer.echo(f"change       {points(decision.delta_e6)} points {interval(decision.ci_low_e6, decision.ci_high_e6)}")
+    typer.echo(f"why          {decision.reason}")
+    if outcome.version is not None:
+        typer.echo(f"version      {outcome.version.number} ({outcome.version.version_id})")
+    if outcome.attestation is not None:
+        typer.echo(f"attestation  {outcome.attestation.blob.uri}")
+        typer.echo(f"verify       teleprompt attest verify {outcome.attestation.blob.uri}")

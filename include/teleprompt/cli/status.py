@@ -1,0 +1,46 @@
+"""`teleprompt status`: what the pipeline's runs came to."""
+
+from typing import Annotated
+
+import typer
+
+from include.teleprompt.cli.output import JsonOption, interval, points, print_json, print_table
+
+
+def status(
+    program: Annotated[str | None, typer.Argument(help="Only this program.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Most runs to show, newest first.")] = 20,
+    json_: JsonOption = False,
+) -> None:
+    """Show the pipeline's runs, newest first."""
+    from include.teleprompt.config.files import find_program_file, load_program_file
+    from include.teleprompt.config.settings import Settings
+    from include.teleprompt.history import list_runs
+    from include.teleprompt.tracking.connection import mlflow_client
+
+    settings = Settings()
+    name = load_program_file(find_program_file(settings.programs_dir, program)).name if program else None
+    with mlflow_client(settings.tracking_uri) as client:
+        runs = list_runs(client, program=name, limit=limit)
+    if json_:
+        print_json([run.model_dump(mode="json") for run in runs])
+        return
+    print_table(
+        ("program", "window", "state", "stage", "verdict", "change", "interval", "n", "version", "attestation"),
+        [
+            (
+                run.program,
+                f"{run.window_start[:10]} - {run.window_end[:10]}",
+                run.state,
+                run.stage,
+                run.verdict,
+                points(run.delta_e6),
+                interval(run.ci_low_e6, run.ci_high_e6),
+                run.n_gate,
+                run.model_version,
+                run.attestation_id,
+            )
+            for run in runs
+        ],
+        empty="No run yet: trigger a DAG in Airflow, or use `teleprompt run`.",
+    )

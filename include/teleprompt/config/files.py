@@ -1,0 +1,147 @@
+"""Reading program files: strict, and with errors that name file, line and key."""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from include.teleprompt.config.program import ProgramConfig
+from include.teleprompt.errors import ConfigurationError
+
+OVERRIDE_PREFIX = "TELEPROMPT_PROGRAM__"
+
+
+class ProgramFileError(ConfigurationError):
+    """A program file that cannot be used: which file, where in it, what is wrong, what to do."""
+
+    def __init__(self, file: Path, problem: str, *, key: str = "", line: int | None = None) -> None:
+        place = f"{file.name}:{line}" if line else file.name
+        super().__init__(f"{place}: {f'`{key}`: ' if key else ''}{problem}")
+        self.file, self.problem, self.key, self.line = file, problem, key, line
+
+
+def program_files(programs_dir: Path) -> list[Path]:
+    """The program files of a folder, sorted by name."""
+    return sorted(path for path in programs_dir.glob("*.y*ml") if path.suffix in {".yaml", ".yml"})
+
+
+def find_program_file(programs_dir: Path, program: str) -> Path:
+    """The file of `program`, given by its file name or by the `name` it states.
+
+    Raises:
+        ConfigurationError: there is no such program.
+    """
+    files = program_files(programs_dir)
+    for file in files:
+        if file.stem == program:
+            return file
+    for file in files:
+        try:
+            if load_program_file(file).name == program:
+                return file
+        except ProgramFileError:
+            continue
+    known = ", ".join(file.stem for file in files) or "none"
+    raise ConfigurationError(f"There is no program {program!r} in {programs_dir} (known: {known}).")
+
+
+def load_program_file(
+    file: Path, *, overrides: Mapping[str, Any] | None = None, environ: Mapping[str, str] = os.environ
+) -> ProgramConfig:
+    """Read, override and validate one program file.
+
+    Values come, each over the one before, from the defaults, the file, the environment
+    (`TELEPROMPT_PROGRAM__OPTIMIZATION__MIN_TRACES=200`), and `overrides` (the form of one run).
+
+    Raises:
+        ProgramFileError: the file cannot be read, is not YAML, or breaks the schema; only the first problem.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else None
+        raise ProgramFileError(file, f"is not valid YAML ({error.problem}); correct it.", line=line) from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ProgramFileError(file, f"cannot be read ({error}).") from error
+    if not isinstance(data, dict):
+        raise ProgramFileError(file, "must be a mapping of keys to values, with at least `name:`.", line=1)
+    merged = _merge(_merge(data, _environment_overrides(environ)), dict(overrides or {}))
+    try:
+        return ProgramConfig.model_validate({**merged, "slug": file.stem})
+    except ValidationError as error:
+        raise _first_problem(file, root, error) from error
+
+
+def _first_problem(file: Path, root: yaml.Node | None, error: ValidationError) -> ProgramFileError:
+    first = error.errors(include_url=False)[0]
+    location = tuple(first["loc"])
+    key = ".".join(str(part) for part in location)
+    problem = first["msg"].removeprefix("Value error, ")
+    if location == ("slug",):
+        return ProgramFileError(
+            file, "the file's name must be lower-case letters, digits and underscores; rename it."
+        )
+    if first["type"] == "extra_forbidden":
+        problem = f"unknown key; {_suggestion(location)}"
+    elif first["type"] == "missing":
+        problem = "is missing; add it."
+    else:
+        problem = f"{problem} (got {first['input']!r}); correct the value."
+    return ProgramFileError(file, problem, key=key, line=_line_of(root, location))
+
+
+def _suggestion(location: tuple[int | str, ...]) -> str:
+    import difflib
+
+    fields: Mapping[str, Any] = ProgramConfig.model_fields
+    for part in location[:-1]:
+        annotation = fields[str(part)].annotation if str(part) in fields else None
+        fields = getattr(annotation, "model_fields", {})
+    close = difflib.get_close_matches(str(location[-1]), list(fields), n=1)
+    return f"did you mean `{close[0]}`?" if close else f"known here: {', '.join(sorted(fields))}."
+
+
+def _line_of(root: yaml.Node | None, location: tuple[int | str, ...]) -> int | None:
+    """The 1-based line of the deepest part of `location` that the file has."""
+    line, node = None, root
+    for part in location:
+        entry = next(
+            ((k, v) for k, v in _pairs(node) if k.value == str(part)),
+            None,
+        )
+        if entry is None:
+            break
+        line, node = entry[0].start_mark.line + 1, entry[1]
+    return line
+
+
+def _pairs(node: yaml.Node | None) -> Iterator[tuple[yaml.ScalarNode, yaml.Node]]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                yield key, value
+
+
+def _environment_overrides(environ: Mapping[str, str]) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for variable in sorted(environ):
+        if variable.startswith(OVERRIDE_PREFIX):
+            value: Any = yaml.safe_load(environ[variable])
+            for part in reversed(variable.removeprefix(OVERRIDE_PREFIX).lower().split("__")):
+                value = {part: value}
+            result = _merge(result, value)
+    return result
+
+
+def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """`below` with the values of `above` laid over it, mappings merged."""
+    result = dict(below)
+    for key, value in above.items():
+        under = result.get(key)
+        result[key] = _merge(under, value) if isinstance(under, dict) and isinstance(value, dict) else value
+    return result

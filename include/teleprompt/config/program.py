@@ -1,0 +1,180 @@
+"""The schema of a program file, `include/programs/<name>.yaml`."""
+
+import re
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from include.teleprompt.canonical import digest_of
+from include.teleprompt.config.optimization import OptimizationConfig
+
+CRON_PRESETS = {"daily": "0 0 * * *", "weekly": "0 0 * * 1", "monthly": "0 0 1 * *"}
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class TraceSourceName(StrEnum):
+    """Where a program's calls are logged in MLflow."""
+
+    AUTO = "auto"
+    RUNS = "runs"
+    TRACES = "traces"
+
+
+class TracesConfig(_Section):
+    """Where the program's traces lie."""
+
+    source: TraceSourceName = TraceSourceName.AUTO
+    """`runs` (params, metrics and tags of MLflow runs), `traces` (MLflow 3 traces), or `auto` for both."""
+    experiments: tuple[str, ...] = ()
+    """Names of the MLflow experiments to read; empty means every active one."""
+    lookback_days: float = Field(7, gt=0)
+    """Window of a run that has neither a data interval nor a window of its own, in days."""
+
+
+class OutcomeConfig(_Section):
+    """What happened because of a call, and how it becomes a score in [0, 1]."""
+
+    metric: str = Field("outcome_score", min_length=1)
+    """Name of the run metric or of the trace feedback."""
+    minimum: float = 0.0
+    """Value of the worst outcome."""
+    maximum: float = 1.0
+    """Value of the best outcome."""
+
+    @model_validator(mode="after")
+    def _range_is_not_empty(self) -> Self:
+        if not self.minimum < self.maximum:
+            raise ValueError(f"outcome range [{self.minimum:g}, {self.maximum:g}] is empty")
+        return self
+
+
+class SplitConfig(_Section):
+    """How the traces are shared out between learning, choosing and judging."""
+
+    train: Share = 0.4
+    """Share that the optimizer learns from."""
+    select: Share = 0.2
+    """Share on which the best candidate is chosen."""
+    gate: Share = 0.4
+    """Share that is sealed for the comparison with the running program."""
+    seed: int = 0
+    """Another seed is another split."""
+
+    @model_validator(mode="after")
+    def _shares_sum_to_one(self) -> Self:
+        total = self.train + self.select + self.gate
+        if abs(total - 1) > 1e-9:
+            raise ValueError(f"train, select and gate sum to {total:g}, not to 1")
+        return self
+
+
+class Claim(StrEnum):
+    """What has to be shown for a promotion."""
+
+    SIGNIFICANT = "significant"
+    PROVEN = "proven"
+
+
+class GateConfig(_Section):
+    """How strict the comparison is."""
+
+    metric: str = "agreement_with_high_outcome"
+    """`agreement_with_high_outcome`, or `module:function` in `include/programs` taking (example, prediction)."""
+    claim: Claim = Claim.SIGNIFICANT
+    """`significant`: estimate >= threshold and interval above 0; `proven`: whole interval >= threshold."""
+    alpha: float = Field(0.05, gt=0, lt=0.5)
+    """Two-sided error; the interval covers 1 - alpha."""
+
+    @field_validator("metric")
+    @classmethod
+    def _known_or_path(cls, value: str) -> str:
+        if value == "agreement_with_high_outcome" or re.fullmatch(r"[A-Za-z_]\w*:[A-Za-z_]\w*", value):
+            return value
+        raise ValueError(f"{value!r} is neither agreement_with_high_outcome nor module:function")
+
+
+class ProgramConfig(_Section):
+    """One DSPy program and how it is improved."""
+
+    name: str = Field(min_length=1, max_length=200)
+    """The program's name in its traces (tag `dspy_program_name`) and in the model registry."""
+    slug: str = Field(pattern=r"^[a-z][a-z0-9_]{0,99}$")
+    """Name of the file, of the DAG and on the command line; set from the file's name."""
+    description: str = ""
+    """One line for the DAG list."""
+    entry_point: str = Field("", pattern=r"^([A-Za-z_]\w*:[A-Za-z_]\w*)?$")
+    """`module:callable` in `include/programs`; called without arguments it gives the DSPy module.
+    Default: the callable `build` of the Python file of the same name."""
+    schedule: str = "weekly"
+    """`daily` | `weekly` | `monthly` | a cron expression | `none`."""
+    start_date: date = date(2025, 1, 6)
+    """First day that a schedule or a backfill may cover (UTC)."""
+    max_wait_days: float = Field(7, gt=0)
+    """After so long without a run, the sensor goes on with fewer than `min_traces` waiting traces."""
+    baseline_version: str = Field("1.0.0", pattern=r"^\d+\.\d+\.\d+$")
+    """Version of the program as written, before any optimisation."""
+    lm_conn_id: str = "teleprompt_lm"
+    """Airflow connection of the language model."""
+    num_threads: int = Field(1, ge=1, le=64)
+    """Language-model calls at a time while evaluating."""
+    traces: TracesConfig = TracesConfig()
+    outcome: OutcomeConfig = OutcomeConfig()
+    split: SplitConfig = SplitConfig()
+    optimization: OptimizationConfig = OptimizationConfig()
+    gate: GateConfig = GateConfig()
+
+    @field_validator("schedule")
+    @classmethod
+    def _schedule_is_known(cls, value: str) -> str:
+        if value == "none" or value in CRON_PRESETS:
+            return value
+        from croniter import croniter
+
+        if not croniter.is_valid(value):
+            raise ValueError(f"{value!r} is not daily, weekly, monthly, none or a cron expression")
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _entry_point_defaults_to_the_file(cls, data: object) -> object:
+        if isinstance(data, dict) and data.get("slug") and not data.get("entry_point"):
+            return {**data, "entry_point": f"{data['slug']}:build"}
+        return data
+
+    @property
+    def cron(self) -> str | None:
+        """The schedule as a cron expression, in UTC; None for `none`."""
+        return None if self.schedule == "none" else CRON_PRESETS.get(self.schedule, self.schedule)
+
+    @property
+    def lookback(self) -> timedelta:
+        """Length of the window of a run that names none."""
+        return timedelta(days=self.traces.lookback_days)
+
+    def fingerprint(self, *, code_digest: str, model: str) -> str:
+        """SHA-256 over everything in this file that can change a result, the program's code and the LM.
+
+        When the pipeline runs (schedule, waiting, threads) does not change what it finds.
+        """
+        decisive = self.model_dump(
+            mode="json",
+            exclude={
+                "slug": True,
+                "description": True,
+                "schedule": True,
+                "start_date": True,
+                "max_wait_days": True,
+                "lm_conn_id": True,
+                "num_threads": True,
+                "traces": {"lookback_days"},
+                "optimization": {"timeout_seconds", "batch_size"},
+            },
+        )
+        return digest_of({"config": decisive, "code": code_digest, "model": model})

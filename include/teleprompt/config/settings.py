@@ -1,0 +1,72 @@
+"""Where the package runs: MLflow, storage, the language model and the signer."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT_ROOT = Path(__file__).resolve().parents[3]
+OFFLINE_MODEL = "offline/nearest-demo"
+
+
+class LMConfig(BaseModel):
+    """A language model: the embedded offline engine, or any model that LiteLLM names."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str = OFFLINE_MODEL
+    api_base: str | None = None
+    api_key: SecretStr | None = None
+    temperature: float | None = None
+    max_tokens: int | None = Field(None, ge=1)
+    timeout_seconds: float = Field(60, gt=0)
+    num_retries: int = Field(3, ge=0)
+
+
+class SignerConfig(BaseModel):
+    """An encrypted Ethereum keystore (Web3 Secret Storage v3) and the password that opens it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    keystore: dict[str, Any] = Field(repr=False)
+    password: SecretStr
+
+
+class Settings(BaseSettings):
+    """One environment. Each field can be set as `TELEPROMPT_<FIELD>`; relative paths start at the project.
+
+    In Airflow the connections `mlflow_default`, `teleprompt_storage`, `teleprompt_lm` and
+    `teleprompt_signer` fill it instead.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="TELEPROMPT_", env_nested_delimiter="__", frozen=True, extra="ignore", populate_by_name=True
+    )
+
+    tracking_uri: str = Field(
+        "sqlite:///.local/mlflow/mlflow.db",
+        validation_alias=AliasChoices("TELEPROMPT_TRACKING_URI", "MLFLOW_TRACKING_URI"),
+    )
+    storage_uri: str = ".local/storage"
+    programs_dir: Path = Path("include/programs")
+    lm: LMConfig = LMConfig()
+    signer: SignerConfig | None = None
+
+    @field_validator("tracking_uri")
+    @classmethod
+    def _absolute_sqlite(cls, uri: str) -> str:
+        prefix = "sqlite:///"
+        if uri.startswith(prefix) and not uri.startswith(prefix + "/") and uri != prefix:
+            return f"{prefix}{PROJECT_ROOT / uri.removeprefix(prefix)}"
+        return uri
+
+    @field_validator("storage_uri")
+    @classmethod
+    def _absolute_folder(cls, uri: str) -> str:
+        return uri if "://" in uri else str(PROJECT_ROOT / uri)
+
+    @field_validator("programs_dir")
+    @classmethod
+    def _absolute_programs_dir(cls, path: Path) -> Path:
+        return PROJECT_ROOT / path

@@ -1,0 +1,1 @@
+"""Is the candidate really better: the sealed, paired comparison and its verdict."""

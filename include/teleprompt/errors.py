@@ -1,0 +1,45 @@
+"""The errors that a user of the package can meet.
+
+Each message is one sentence: what happened, where, and what to do about it.
+"""
+
+
+class TelepromptError(Exception):
+    """A stage could not do its work; the message says what to do."""
+
+
+class ConfigurationError(TelepromptError):
+    """Something that the user wrote (a program file, a setting, an argument) is wrong."""
+
+
+class InsufficientTracesError(TelepromptError):
+    """The window holds fewer usable traces than the program asks for."""
+
+    def __init__(self, found: int, needed: int, *, program: str, window: str) -> None:
+        super().__init__(
+            f"Insufficient traces: {found} < {needed} ({program}, {window}); lower `optimization.min_traces`, "
+            "widen the window, or check that traces and outcomes are being logged."
+        )
+        self.found = found
+        self.needed = needed
+
+
+class TrackingUnavailableError(TelepromptError):
+    """MLflow did not answer. Worth a retry."""
+
+    def __init__(self, tracking_uri: str, cause: Exception) -> None:
+        reason = (str(cause).strip() or type(cause).__name__).splitlines()[0]
+        super().__init__(
+            f"MLflow at {tracking_uri} does not answer ({reason}); "
+            "check that the server runs and that the `mlflow_default` connection names it."
+        )
+
+
+class OptimizationTimeoutError(TelepromptError):
+    """Compiling took longer than the program's `optimization.timeout_seconds`."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"Optimization timed out after {seconds:g} seconds; increase `optimization.timeout_seconds`, "
+            "reduce `optimization.max_traces`, or use a simpler strategy."
+        )

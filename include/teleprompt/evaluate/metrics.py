@@ -1,0 +1,54 @@
+"""Scores of one answer, in [0, 1]."""
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from include.teleprompt.canonical import normalised_text
+from include.teleprompt.program.entry_point import load_function
+from include.teleprompt.program.fields import ProgramFields
+
+Metric = Callable[..., float]
+"""`metric(example, prediction, trace=None)`, DSPy's convention; a higher value is better."""
+
+AGREEMENT = "agreement_with_high_outcome"
+
+
+def build_metric(name: str, *, fields: ProgramFields, programs_dir: Path) -> Metric:
+    """The metric that a program file names.
+
+    Raises:
+        ConfigurationError: a user's `module:function` that does not exist.
+    """
+    if name == AGREEMENT:
+        return agreement_metric(fields)
+    return load_function(programs_dir, name)
+
+
+def agreement_metric(fields: ProgramFields) -> Metric:
+    """How far an answer agrees with one that turned out well, averaged over the output fields.
+
+    Categorical fields agree or not; texts agree by token F1. This is neither accuracy nor the outcome: it is
+    what can be known offline of an answer that nobody has acted on yet.
+    """
+
+    def agreement(example: Any, prediction: Any, trace: object = None) -> float:
+        del trace  # the same score while bootstrapping
+        scores = []
+        for field in fields.outputs:
+            wanted, given = str(example[field.name]), str(getattr(prediction, field.name, ""))
+            same = float(normalised_text(wanted) == normalised_text(given))
+            scores.append(same if field.is_categorical else token_f1(wanted, given))
+        return sum(scores) / len(scores)
+
+    return agreement
+
+
+def token_f1(wanted: str, given: str) -> float:
+    """Harmonic mean of precision and recall over normalised words, as in SQuAD (Rajpurkar et al. 2016)."""
+    left, right = Counter(normalised_text(wanted).split()), Counter(normalised_text(given).split())
+    common = (left & right).total()
+    if not common:
+        return float(left == right)
+    return 2 * common / (left.total() + right.total())

@@ -1,0 +1,248 @@
+"""The documents' `TelepromptFinetuner`: the same stages, for a program that is held in a notebook or script."""
+
+import inspect
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from include.teleprompt.attest.issue import contributors_section, evidence_section, performance_section
+from include.teleprompt.attestation_service import OptimizationAttestationService
+from include.teleprompt.attribution.weights import WEIGHTING_METHOD, ContributorWeight, contributor_weights
+from include.teleprompt.config.optimization import OptimizationConfig
+from include.teleprompt.config.program import OutcomeConfig, ProgramConfig
+from include.teleprompt.config.settings import Settings
+from include.teleprompt.deltaone.compare import GateReport
+from include.teleprompt.deltaone.gate import Verdict
+from include.teleprompt.errors import ConfigurationError, TelepromptError
+from include.teleprompt.optimize.select import Selection
+from include.teleprompt.optimize.strategies import STRATEGIES
+from include.teleprompt.pipeline import Pipeline
+from include.teleprompt.program.state import load_state
+from include.teleprompt.records import from_millionths
+from include.teleprompt.registry.versions import ProgramCode, ProgramVersion, register_optimized
+from include.teleprompt.storage import get_blob
+from include.teleprompt.tracking.connection import mlflow_client
+from include.teleprompt.tracking.pipeline_run import PipelineRun
+from include.teleprompt.traces.snapshot import Snapshot, SnapshotRecord, read_snapshot
+from include.teleprompt.window import Window, format_utc
+
+
+@dataclass(frozen=True)
+class OptimizationResult:
+    """What `run_optimization` found; where it did not succeed, `error` says why and what to do."""
+
+    success: bool
+    error: str | None = None
+    trace_count: int = 0
+    optimized_program: Any = None
+    contributors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By contributor id: `address`, `weight`, `trace_count`, `avg_score`."""
+    strategy: str = ""
+    optimization_time_seconds: float = 0.0
+    stages: "_Stages | None" = None
+    """What the later methods of the finetuner go on from."""
+
+
+@dataclass(frozen=True)
+class _Stages:
+    pipeline: Pipeline
+    baseline: ProgramVersion
+    snapshot: Snapshot
+    snapshot_record: SnapshotRecord
+    selection: Selection
+    weights: tuple[ContributorWeight, ...]
+
+
+class TelepromptFinetuner:
+    """Optimises a DSPy program from the traces of a window.
+
+    Args:
+        config: sizes, limits and strategy.
+        settings: MLflow, storage, language model and signer; by default those of the environment.
+    """
+
+    def __init__(self, config: OptimizationConfig | None = None, *, settings: Settings | None = None) -> None:
+        self.config = config or OptimizationConfig()
+        self.settings = settings or Settings()
+
+    def run_optimization(
+        self, program: Any, start_date: datetime, end_date: datetime, outcome_metric: str = "outcome_score"
+    ) -> OptimizationResult:
+        """Collect the traces of `[start_date, end_date)`, compile candidates and select one.
+
+        `program` is a `dspy.Module`; its traces are those whose `dspy_program_name` is its class name, or its
+        attribute `program_name`.
+        """
+        try:
+            stages = self._run(program, Window(start=start_date, end=end_date), outcome_metric)
+        except TelepromptError as error:
+            return OptimizationResult(success=False, error=str(error))
+        return OptimizationResult(
+            success=True,
+            trace_count=stages.snapshot.trace_count,
+            optimized_program=load_state(program, get_blob(stages.selection.winner.state)),
+            contributors={weight.contributor_id: _contributor(weight) for weight in stages.weights},
+            strategy=self.config.strategy.value,
+            optimization_time_seconds=stages.selection.seconds,
+            stages=stages,
+        )
+
+    def evaluate_deltaone(self, result: OptimizationResult) -> dict[str, Any]:
+        """Compare the optimised program with the running one on sealed examples.
+
+        The documents' keys `deltaone_achieved`, `performance_delta`, `baseline_metrics`, `optimized_metrics`, and
+        `verdict`, `reason`, `confidence_interval`, `n`. Achieved means promoted: large enough and shown.
+        """
+        stages = _stages(result)
+        report = stages.pipeline.gate(stages.snapshot_record, stages.selection, stages.baseline)
+        decision = report.decision
+        return {
+            **performance_section(report),
+            "deltaone_achieved": decision.verdict is Verdict.PROMOTE,
+            "verdict": decision.verdict.value,
+            "reason": decision.reason,
+            "confidence_interval": (
+                from_millionths(decision.ci_low_e6),
+                from_millionths(decision.ci_high_e6),
+            ),
+            "n": decision.n,
+        }
+
+    def generate_attestation(self, result: OptimizationResult, deltaone: Mapping[str, Any]) -> dict[str, Any]:
+        """The attestation of an achieved DeltaOne, in the documents' format.
+
+        Raises:
+            ConfigurationError: DeltaOne was not achieved.
+        """
+        stages = _stages(result)
+        if not deltaone["deltaone_achieved"]:
+            raise ConfigurationError(
+                f"There is nothing to attest: {deltaone['reason']}"
+            )
+        report = self._report(stages)
+        window = stages.pipeline.window
+        return OptimizationAttestationService().create_attestation(
+            model_info={
+                "model_id": stages.pipeline.config.name,
+                "baseline_version": stages.baseline.version_id,
+                "optimized_version": self._version_id(report),
+                "optimization_strategy": self.config.strategy.value,
+            },
+            performance_data=performance_section(report),
+            optimization_metadata={
+                "trace_count": stages.snapshot.trace_count,
+                "optimization_time_seconds": stages.selection.seconds,
+                "outcome_metric": stages.pipeline.config.outcome.metric,
+                "date_range": {"start": format_utc(window.start), "end": format_utc(window.end)},
+            },
+            contributors=contributors_section(stages.weights),
+            timestamp=report.decided_at,
+            weighting_method=WEIGHTING_METHOD,
+            evidence=evidence_section(report),
+            data={
+                "snapshot_digest": stages.snapshot.digest,
+                "split_digest": stages.snapshot.split_digest,
+            },
+        )
+
+    def save_optimized_model(self, result: OptimizationResult, model_name: str) -> dict[str, Any]:
+        """Register the optimised program as a version of `model_name`; its alias `champion` names it.
+
+        Returns `model_name`, `version`, `version_id`, `deltaone`. Saving the same result again adds no version.
+
+        Raises:
+            ConfigurationError: the gate did not promote it.
+        """
+        stages = _stages(result)
+        report = self._report(stages)
+        if report.decision.verdict is not Verdict.PROMOTE:
+            raise ConfigurationError(f"Only a promoted program is registered: {report.decision.reason}")
+        pipeline = stages.pipeline
+        with mlflow_client(self.settings.tracking_uri) as client:
+            version = register_optimized(
+                client,
+                name=model_name,
+                run_id=PipelineRun.open(client, pipeline.key).run_id,
+                run_key=pipeline.key.digest,
+                version_id=self._version_id(report),
+                parent=None,
+                code=pipeline.code,
+                fields=stages.snapshot.fields,
+                state=report.optimized_state,
+                tags={
+                    "deltaone": "true",
+                    "delta_e6": str(report.decision.delta_e6),
+                    "parent_version_id": stages.baseline.version_id,
+                    "snapshot_digest": stages.snapshot.digest,
+                },
+            )
+        return {
+            "model_name": model_name,
+            "version": version.number,
+            "version_id": version.version_id,
+            "deltaone": True,
+        }
+
+    def _run(self, program: Any, window: Window, outcome_metric: str) -> _Stages:
+        name = getattr(program, "program_name", None) or type(program).__name__
+        config = ProgramConfig(
+            name=name,
+            slug=_slug(name),
+            outcome=OutcomeConfig(metric=outcome_metric),
+            optimization=self.config,
+        )
+        pipeline = Pipeline(
+            program, config=config, code=_code(program), settings=self.settings, window=window
+        )
+        record = pipeline.collect()
+        baseline = pipeline.baseline()
+        candidates = [pipeline.compile(record, seed=seed) for seed in pipeline.seeds]
+        snapshot = read_snapshot(record)
+        return _Stages(
+            pipeline=pipeline,
+            baseline=baseline,
+            snapshot=snapshot,
+            snapshot_record=record,
+            selection=pipeline.select(record, candidates),
+            weights=contributor_weights(snapshot.contributors),
+        )
+
+    def _report(self, stages: _Stages) -> GateReport:
+        return stages.pipeline.gate(stages.snapshot_record, stages.selection, stages.baseline)
+
+    def _version_id(self, report: GateReport) -> str:
+        abbreviation = STRATEGIES[self.config.strategy].abbreviation
+        return f"1.0.0-opt-{abbreviation}-{report.decided_at:%Y%m%d%H%M%S}"
+
+
+def _stages(result: OptimizationResult) -> _Stages:
+    if result.stages is None:
+        raise ConfigurationError(f"The optimization did not succeed: {result.error}")
+    return result.stages
+
+
+def _contributor(weight: ContributorWeight) -> dict[str, Any]:
+    return {
+        "address": weight.address,
+        "weight": from_millionths(weight.weight_e6),
+        "trace_count": weight.trace_count,
+        "avg_score": from_millionths(weight.avg_score_e6),
+    }
+
+
+def _slug(name: str) -> str:
+    """`EmailDraft` as `email_draft`."""
+    return re.sub(r"\W+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)).strip("_").lower()
+
+
+def _code(program: Any) -> ProgramCode:
+    """Where the program's class was written, if that was in a file."""
+    try:
+        file = inspect.getsourcefile(type(program))
+    except TypeError:
+        file = None
+    exists = file is not None and Path(file).is_file() and not type(program).__module__.startswith("dspy.")
+    return ProgramCode(file=Path(file) if file and exists else None, callable=type(program).__name__)

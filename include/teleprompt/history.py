@@ -1,0 +1,125 @@
+"""Reading finished and running pipeline runs back from MLflow."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from include.teleprompt.attest.issue import ATTESTATION_ARTIFACT, AttestationRecord
+from include.teleprompt.deltaone.compare import GateReport
+from include.teleprompt.errors import ConfigurationError
+from include.teleprompt.records import Millionths, Record
+from include.teleprompt.registry.versions import ProgramVersion
+from include.teleprompt.tracking.connection import quoted
+from include.teleprompt.tracking.pipeline_run import INTERNAL_TAG, KEY_TAG, PipelineRun
+from include.teleprompt.traces.snapshot import SnapshotRecord
+
+
+class RunSummary(Record):
+    """One pipeline run in a line."""
+
+    run_id: str
+    program: str
+    window_start: str
+    window_end: str
+    state: str
+    """`running` or `finished`."""
+    stage: str
+    """The last stage that is done: `none`, `snapshot`, `selection`, `gate`, `version` or `attestation`."""
+    verdict: str | None
+    delta_e6: Millionths | None
+    ci_low_e6: Millionths | None
+    ci_high_e6: Millionths | None
+    n_gate: int | None
+    model_version: int | None
+    attestation_id: str | None
+
+
+class StoredAttestation(Record):
+    """An attestation as it lies in MLflow."""
+
+    attestation_id: str
+    attestation_hash: str
+    program: str
+    window_start: str
+    window_end: str
+    run_id: str
+
+
+def list_runs(client: Any, *, program: str | None = None, limit: int = 100) -> list[RunSummary]:
+    """The pipeline runs, newest first; of one program (its `name`) if given."""
+    condition = f"tags.`{KEY_TAG}` != ''"
+    if program is not None:
+        condition += f" AND tags.`teleprompt.program` = {quoted(program)}"
+    return [_summary(client, run) for run in _search(client, condition, limit)]
+
+
+def list_attestations(client: Any, *, limit: int = 1000) -> list[StoredAttestation]:
+    """All attestations, newest first."""
+    return [
+        _stored(run) for run in _search(client, "tags.`teleprompt.attestation_id` != ''", limit)
+    ]
+
+
+def read_attestation(client: Any, attestation_id: str) -> bytes:
+    """The exact bytes of the attestation with that id or hash.
+
+    Raises:
+        ConfigurationError: there is none.
+    """
+    wanted = quoted(attestation_id)
+    for tag in ("attestation_id", "attestation_hash"):
+        for run in _search(client, f"tags.`teleprompt.{tag}` = {wanted}", 1):
+            text = PipelineRun(client, run.info.run_id).read_text(ATTESTATION_ARTIFACT)
+            if text is not None:
+                return text.encode()
+    raise ConfigurationError(
+        f"There is no attestation {attestation_id!r}; `teleprompt attest list` shows those there are."
+    )
+
+
+def _search(client: Any, condition: str, limit: int) -> Iterator[Any]:
+    experiments = client.search_experiments(filter_string=f"tags.`{INTERNAL_TAG}` = 'true'", max_results=1000)
+    if experiments:
+        yield from client.search_runs(
+            [e.experiment_id for e in experiments],
+            condition,
+            max_results=limit,
+            order_by=["attributes.start_time DESC"],
+        )
+
+
+def _summary(client: Any, run: Any) -> RunSummary:
+    pipeline_run = PipelineRun(client, run.info.run_id)
+    snapshot = pipeline_run.read("snapshot", SnapshotRecord)
+    report = pipeline_run.read("gate", GateReport)
+    version = pipeline_run.read("version", ProgramVersion)
+    attestation = pipeline_run.read("attestation", AttestationRecord)
+    done = {"snapshot": snapshot, "gate": report, "version": version, "attestation": attestation}
+    decision = report.decision if report else None
+    tags = run.data.tags
+    return RunSummary(
+        run_id=run.info.run_id,
+        program=tags["teleprompt.program"],
+        window_start=tags["teleprompt.window_start"],
+        window_end=tags["teleprompt.window_end"],
+        state="finished" if run.info.status == "FINISHED" else "running",
+        stage=next((name for name in reversed(done) if done[name] is not None), "none"),
+        verdict=decision.verdict.value if decision else None,
+        delta_e6=decision.delta_e6 if decision else None,
+        ci_low_e6=decision.ci_low_e6 if decision else None,
+        ci_high_e6=decision.ci_high_e6 if decision else None,
+        n_gate=decision.n if decision else None,
+        model_version=version.number if version else None,
+        attestation_id=attestation.attestation_id if attestation else None,
+    )
+
+
+def _stored(run: Any) -> StoredAttestation:
+    tags = run.data.tags
+    return StoredAttestation(
+        attestation_id=tags["teleprompt.attestation_id"],
+        attestation_hash=tags["teleprompt.attestation_hash"],
+        program=tags["teleprompt.program"],
+        window_start=tags["teleprompt.window_start"],
+        window_end=tags["teleprompt.window_end"],
+        run_id=run.info.run_id,
+    )

@@ -1,0 +1,1 @@
+"""Language models: the embedded offline engine, and any model that LiteLLM names."""

@@ -1,0 +1,27 @@
+"""From an `LMConfig` to a `dspy.LM`."""
+
+from typing import Any
+
+from include.teleprompt.config.settings import OFFLINE_MODEL, LMConfig
+
+
+def build_lm(config: LMConfig) -> Any:
+    """The `dspy.LM` for `config`, without response cache: a measured call is a made call."""
+    import os
+
+    # LiteLLM would fetch its price list from the network while it is imported.
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    import dspy
+
+    options: dict[str, Any] = {"cache": False, "temperature": config.temperature}
+    if config.max_tokens is not None:
+        options["max_tokens"] = config.max_tokens
+    if config.model == OFFLINE_MODEL:
+        from include.teleprompt.lm.offline.engine import NearestDemoEngine
+
+        return dspy.LM(config.model, engine=NearestDemoEngine(), num_retries=0, **options)
+    if config.api_base:
+        options["api_base"] = config.api_base
+    if config.api_key:
+        options["api_key"] = config.api_key.get_secret_value()
+    return dspy.LM(config.model, timeout=config.timeout_seconds, num_retries=config.num_retries, **options)

@@ -1,0 +1,1 @@
+"""Compiling candidates with DSPy optimizers and choosing the best one."""

@@ -1,0 +1,309 @@
+"""The stages in their order, without Airflow. Each stage runs once per idempotency key and is read back after."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from include.teleprompt.attest.issue import ATTESTATION_ARTIFACT, AttestationRecord, issue_attestation
+from include.teleprompt.attribution.weights import contributor_weights
+from include.teleprompt.canonical import sha256_hex
+from include.teleprompt.config.files import load_program_file
+from include.teleprompt.config.program import ProgramConfig
+from include.teleprompt.config.settings import Settings
+from include.teleprompt.deltaone.compare import GateReport, run_gate
+from include.teleprompt.deltaone.gate import Verdict
+from include.teleprompt.evaluate.metrics import Metric, build_metric
+from include.teleprompt.lm.build import build_lm
+from include.teleprompt.optimize.compile import Candidate, compile_candidate
+from include.teleprompt.optimize.select import Selection, select_candidate
+from include.teleprompt.optimize.strategies import STRATEGIES
+from include.teleprompt.program.entry_point import build_program, code_file
+from include.teleprompt.program.fields import ProgramFields, program_fields
+from include.teleprompt.program.state import dump_state
+from include.teleprompt.records import Record
+from include.teleprompt.registry.versions import (
+    ProgramCode,
+    ProgramVersion,
+    ensure_baseline,
+    register_optimized,
+)
+from include.teleprompt.storage import get_blob, put_blob
+from include.teleprompt.tracking.connection import mlflow_client
+from include.teleprompt.tracking.pipeline_run import PipelineRun
+from include.teleprompt.tracking.run_key import RunKey
+from include.teleprompt.traces.collect import collect_snapshot
+from include.teleprompt.traces.snapshot import SnapshotRecord, read_snapshot
+from include.teleprompt.traces.split import Part
+from include.teleprompt.window import Window
+
+log = logging.getLogger(__name__)
+
+R = TypeVar("R", bound=Record)
+
+
+class Outcome(Record):
+    """What a run of the pipeline came to."""
+
+    report: GateReport | None
+    """None when the program switched the DeltaOne check off."""
+    version: ProgramVersion | None
+    attestation: AttestationRecord | None
+
+
+class Pipeline:
+    """One program, one window, one environment: what all stages of a run share."""
+
+    def __init__(
+        self, program: Any, *, config: ProgramConfig, code: ProgramCode, settings: Settings, window: Window
+    ) -> None:
+        self._program = program
+        self.code = code
+        self.config = config
+        self.settings = settings
+        self.window = window
+
+    @classmethod
+    def of_file(
+        cls, file: Path, *, settings: Settings, window: Window, overrides: dict[str, Any] | None = None
+    ) -> Self:
+        """The pipeline of a program file; `overrides` are laid over what it says.
+
+        Raises:
+            ProgramFileError: the file or its Python code cannot be used.
+        """
+        config = load_program_file(file, overrides=overrides)
+        code = ProgramCode(
+            file=code_file(file, config.entry_point), callable=config.entry_point.partition(":")[2]
+        )
+        program = build_program(file, config.entry_point)
+        return cls(program, config=config, code=code, settings=settings, window=window)
+
+    @cached_property
+    def key(self) -> RunKey:
+        """What makes another run the same run."""
+        fingerprint = self.config.fingerprint(code_digest=self._code_digest, model=self.settings.lm.model)
+        return RunKey(program=self.config.name, window=self.window, fingerprint=fingerprint)
+
+    @property
+    def seeds(self) -> Sequence[int]:
+        """The seeds that the program's strategy compiles."""
+        return STRATEGIES[self.config.optimization.strategy].seeds(self.config.optimization)
+
+    def collect(self) -> SnapshotRecord:
+        """Snapshot the window's traces.
+
+        Raises:
+            InsufficientTracesError: fewer usable traces than the program asks for.
+        """
+
+        def stage(client: Any) -> SnapshotRecord:
+            return collect_snapshot(
+                client,
+                config=self.config,
+                fields=self._fields,
+                window=self.window,
+                storage_uri=self.settings.storage_uri,
+            )
+
+        return self._once("snapshot", SnapshotRecord, stage)
+
+    def baseline(self) -> ProgramVersion:
+        """The champion at the start of this run; registers the program as written when there is none."""
+
+        def stage(client: Any) -> ProgramVersion:
+            return ensure_baseline(
+                client,
+                name=self.config.name,
+                version_id=self.config.baseline_version,
+                code=self.code,
+                fields=self._fields,
+                state=put_blob(
+                    self.settings.storage_uri, "programs", dump_state(self._program), suffix=".json"
+                ),
+            )
+
+        return self._once("baseline", ProgramVersion, stage)
+
+    def compile(self, snapshot: SnapshotRecord, *, seed: int) -> Candidate:
+        """Compile one candidate from the train part."""
+
+        def stage(_client: Any) -> Candidate:
+            return compile_candidate(
+                self._program,
+                read_snapshot(snapshot).parts[Part.TRAIN],
+                seed=seed,
+                config=self.config.optimization,
+                fields=self._fields,
+                metric=self._metric,
+                lm=self._lm,
+                storage_uri=self.settings.storage_uri,
+            )
+
+        return self._once(f"candidate_{seed}", Candidate, stage)
+
+    def select(self, snapshot: SnapshotRecord, candidates: Sequence[Candidate]) -> Selection:
+        """Choose the best candidate on the select part."""
+
+        def stage(_client: Any) -> Selection:
+            return select_candidate(
+                self._program,
+                candidates,
+                read_snapshot(snapshot).parts[Part.SELECT],
+                min_quality_score=self.config.optimization.min_quality_score,
+                fields=self._fields,
+                metric=self._metric,
+                lm=self._lm,
+                num_threads=self.config.num_threads,
+            )
+
+        return self._once("selection", Selection, stage)
+
+    def gate(self, snapshot: SnapshotRecord, selection: Selection, baseline: ProgramVersion) -> GateReport:
+        """Compare the selected candidate with the baseline on the sealed part."""
+
+        def stage(_client: Any) -> GateReport:
+            return run_gate(
+                self._program,
+                baseline_state=baseline.state,
+                optimized_state=selection.winner.state,
+                gate=read_snapshot(snapshot).parts[Part.GATE],
+                config=self.config.gate,
+                threshold=self.config.optimization.deltaone_threshold,
+                min_quality_score=self.config.optimization.min_quality_score,
+                fields=self._fields,
+                metric=self._metric,
+                lm=self._lm,
+                num_threads=self.config.num_threads,
+                storage_uri=self.settings.storage_uri,
+            )
+
+        report = self._once("gate", GateReport, stage)
+        with self._run() as run:
+            decision = report.decision
+            run.measure(delta=decision.delta_e6 / 1e6, n_gate=decision.n)
+            run.tag(verdict=decision.verdict.value)
+            if decision.verdict is not Verdict.PROMOTE:
+                run.end()
+        return report
+
+    def register(
+        self, snapshot: SnapshotRecord, report: GateReport, baseline: ProgramVersion
+    ) -> ProgramVersion:
+        """Register the candidate of a promoting report and make it champion."""
+        decision = report.decision
+        if decision.verdict is not Verdict.PROMOTE:
+            raise ValueError(f"a report that says {decision.verdict} registers nothing")
+        abbreviation = STRATEGIES[self.config.optimization.strategy].abbreviation
+
+        def stage(client: Any) -> ProgramVersion:
+            return register_optimized(
+                client,
+                name=self.config.name,
+                run_id=PipelineRun.open(client, self.key).run_id,
+                run_key=self.key.digest,
+                version_id=f"{self.config.baseline_version}-opt-{abbreviation}-{report.decided_at:%Y%m%d%H%M%S}",
+                parent=baseline,
+                code=self.code,
+                fields=self._fields,
+                state=report.optimized_state,
+                tags={
+                    "deltaone": "true",
+                    "delta_e6": str(decision.delta_e6),
+                    "metric": report.metric,
+                    "strategy": self.config.optimization.strategy.value,
+                    "trace_count": str(snapshot.trace_count),
+                    "snapshot_digest": snapshot.digest,
+                },
+            )
+
+        return self._once("version", ProgramVersion, stage)
+
+    def attest(
+        self,
+        snapshot: SnapshotRecord,
+        selection: Selection,
+        report: GateReport,
+        baseline: ProgramVersion,
+        version: ProgramVersion,
+    ) -> AttestationRecord:
+        """Issue the attestation of a registered version and keep its exact bytes with the run."""
+
+        def stage(client: Any) -> AttestationRecord:
+            manifest = read_snapshot(snapshot)
+            record = issue_attestation(
+                config=self.config,
+                snapshot=manifest,
+                selection=selection,
+                report=report,
+                baseline=baseline,
+                version=version,
+                weights=contributor_weights(manifest.contributors),
+                code_digest=self._code_digest,
+                signer=self.settings.signer,
+                storage_uri=self.settings.storage_uri,
+            )
+            client.set_model_version_tag(
+                self.config.name, str(version.number), "attestation_id", record.attestation_id
+            )
+            return record
+
+        record = self._once("attestation", AttestationRecord, stage)
+        with self._run() as run:
+            run.write_text(ATTESTATION_ARTIFACT, get_blob(record.blob).decode())
+            run.tag(attestation_id=record.attestation_id, attestation_hash=record.attestation_hash)
+            run.end()
+        return record
+
+    def run(self) -> Outcome:
+        """All stages, one after the other."""
+        snapshot = self.collect()
+        baseline = self.baseline()
+        candidates = [self.compile(snapshot, seed=seed) for seed in self.seeds]
+        selection = self.select(snapshot, candidates)
+        if not self.config.optimization.enable_deltaone_check:
+            return Outcome(report=None, version=None, attestation=None)
+        report = self.gate(snapshot, selection, baseline)
+        if report.decision.verdict is not Verdict.PROMOTE:
+            return Outcome(report=report, version=None, attestation=None)
+        version = self.register(snapshot, report, baseline)
+        attestation = self.attest(snapshot, selection, report, baseline, version)
+        return Outcome(report=report, version=version, attestation=attestation)
+
+    @contextmanager
+    def _run(self) -> Iterator[PipelineRun]:
+        with mlflow_client(self.settings.tracking_uri) as client:
+            yield PipelineRun.open(client, self.key)
+
+    @cached_property
+    def _fields(self) -> ProgramFields:
+        return program_fields(self._program)
+
+    @cached_property
+    def _metric(self) -> Metric:
+        return build_metric(
+            self.config.gate.metric, fields=self._fields, programs_dir=self.settings.programs_dir
+        )
+
+    @cached_property
+    def _lm(self) -> Any:
+        return build_lm(self.settings.lm)
+
+    @cached_property
+    def _code_digest(self) -> str:
+        source = self.code.file.read_bytes() if self.code.file else dump_state(self._program)
+        return sha256_hex(source)
+
+    def _once(self, name: str, model: type[R], stage: Callable[[Any], R]) -> R:
+        """The record of the stage `name` of this key: read back, or made by `stage` and kept."""
+        with mlflow_client(self.settings.tracking_uri) as client:
+            run = PipelineRun.open(client, self.key)
+            record = run.read(name, model)
+            if record is not None:
+                log.info("%s: done before for %s, read back", name, self.window)
+                return record
+            record = stage(client)
+            run.write(name, record)
+            return record

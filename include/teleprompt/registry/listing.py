@@ -1,0 +1,37 @@
+"""The registered versions of a program, for people and scripts."""
+
+from typing import Any
+
+from include.teleprompt.records import Record
+from include.teleprompt.tracking.connection import quoted
+
+
+class VersionLine(Record):
+    """One version in a line."""
+
+    number: int
+    version_id: str
+    aliases: tuple[str, ...]
+    parent: int | None
+    delta_e6: int | None
+    attestation_id: str | None
+
+
+def list_versions(client: Any, name: str) -> list[VersionLine]:
+    """All versions of the registered model `name`, newest first."""
+    found = list(client.search_model_versions(f"name = {quoted(name)}"))
+    if not found:
+        return []
+    aliases = client.get_registered_model(name).aliases
+    lines = [
+        VersionLine(
+            number=int(v.version),
+            version_id=v.tags.get("version_id", v.version),
+            aliases=tuple(sorted(alias for alias, number in aliases.items() if number == v.version)),
+            parent=int(v.tags["parent"]) if "parent" in v.tags else None,
+            delta_e6=int(v.tags["delta_e6"]) if "delta_e6" in v.tags else None,
+            attestation_id=v.tags.get("attestation_id"),
+        )
+        for v in found
+    ]
+    return sorted(lines, key=lambda line: -line.number)

@@ -1,0 +1,100 @@
+"""The trace row: one schema for every source (`SCHEMA_VERSION` names it in the manifest)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from include.teleprompt.program.fields import ProgramFields
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class TraceRow:
+    """A usable call. Values that are not text stand as canonical JSON text."""
+
+    trace_id: str
+    program: str
+    program_version: str | None
+    started_at_ms: int
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
+    outcomes: Mapping[str, float]
+    outcome_at_ms: int | None
+    score_e6: int
+    """Outcome in millionths of [0, 1]."""
+    contributor_id: str
+    contributor_address: str | None
+    """EIP-55, or None where the contributor named no address."""
+    group: str | None
+    source: str
+
+
+def arrow_schema(fields: ProgramFields) -> "pa.Schema":
+    """The Arrow schema of a program's rows; `score` is `score_e6` / 10**6."""
+    import pyarrow as pa
+
+    def struct(names: Sequence[str]) -> "pa.DataType":
+        return pa.struct([(name, pa.string()) for name in names])
+
+    return pa.schema(
+        [
+            ("trace_id", pa.string()),
+            ("program", pa.string()),
+            ("program_version", pa.string()),
+            ("started_at", pa.timestamp("ms", tz="UTC")),
+            ("inputs", struct([field.name for field in fields.inputs])),
+            ("outputs", struct([field.name for field in fields.outputs])),
+            ("outcomes", pa.map_(pa.string(), pa.float64())),
+            ("outcome_at", pa.timestamp("ms", tz="UTC")),
+            ("score", pa.float64()),
+            ("contributor_id", pa.string()),
+            ("contributor_address", pa.string()),
+            ("group", pa.string()),
+            ("source", pa.string()),
+        ],
+        metadata={"teleprompt.schema_version": str(SCHEMA_VERSION)},
+    )
+
+
+def to_arrow(rows: Sequence[TraceRow], fields: ProgramFields) -> "pa.Table":
+    """The rows as an Arrow table."""
+    import pyarrow as pa
+
+    from include.teleprompt.records import from_millionths
+
+    def record(row: TraceRow) -> dict[str, Any]:
+        values = asdict(row)
+        values["started_at"] = values.pop("started_at_ms")
+        values["outcome_at"] = values.pop("outcome_at_ms")
+        values["score"] = from_millionths(values.pop("score_e6"))
+        values["outcomes"] = sorted(row.outcomes.items())
+        return values
+
+    return pa.Table.from_pylist([record(row) for row in rows], schema=arrow_schema(fields))
+
+
+def from_arrow(table: "pa.Table") -> list[TraceRow]:
+    """The rows of a table that `to_arrow` made."""
+    import pyarrow as pa
+
+    from include.teleprompt.records import to_millionths
+
+    milliseconds = pa.int64()
+    times = {
+        name: table.column(name).cast(milliseconds).to_pylist() for name in ("started_at", "outcome_at")
+    }
+    others = table.drop_columns(list(times)).to_pylist()
+    return [
+        TraceRow(
+            started_at_ms=started,
+            outcome_at_ms=outcome,
+            score_e6=to_millionths(values.pop("score")),
+            outcomes=dict(values.pop("outcomes")),
+            **values,
+        )
+        for started, outcome, values in zip(times["started_at"], times["outcome_at"], others, strict=True)
+    ]

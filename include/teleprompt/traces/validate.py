@@ -1,0 +1,123 @@
+"""Judging one raw trace: a usable row, or a reason why not."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from include.teleprompt.addresses import AddressError, checksum_address
+from include.teleprompt.canonical import canonical_json
+from include.teleprompt.config.program import OutcomeConfig
+from include.teleprompt.program.fields import Field, ProgramFields
+from include.teleprompt.records import to_millionths
+from include.teleprompt.traces.raw import RawTrace
+from include.teleprompt.traces.row import TraceRow
+
+
+class Reason(StrEnum):
+    """Why a trace cannot be used. The one list; documented in docs/traces.md."""
+
+    FAILED_CALL = "failed_call"
+    MISSING_INPUT = "missing_input"
+    NESTED_INPUT = "nested_input"
+    MISSING_OUTPUT = "missing_output"
+    MISSING_OUTCOME = "missing_outcome"
+    OUTCOME_NOT_A_NUMBER = "outcome_not_a_number"
+    OUTCOME_OUT_OF_RANGE = "outcome_out_of_range"
+    MISSING_CONTRIBUTOR = "missing_contributor"
+    INVALID_ADDRESS = "invalid_address"
+    DUPLICATE = "duplicate"
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A trace that is not used: kept whole, with the reason."""
+
+    trace_id: str
+    reason: Reason
+    raw: str
+    """The raw trace as JSON."""
+
+
+class _UnusableError(Exception):
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def validate(
+    raw: RawTrace, *, program: str, fields: ProgramFields, outcome: OutcomeConfig
+) -> TraceRow | Quarantined:
+    """The row of `raw`, or why there is none; the first reason in the order of `Reason`."""
+    try:
+        if raw.failed:
+            raise _UnusableError(Reason.FAILED_CALL)
+        return TraceRow(
+            trace_id=raw.trace_id,
+            program=program,
+            program_version=raw.program_version,
+            started_at_ms=raw.started_at_ms,
+            inputs=_values(raw.inputs, fields.inputs, missing=Reason.MISSING_INPUT),
+            outputs=_values(raw.outputs, fields.outputs, missing=Reason.MISSING_OUTPUT),
+            score_e6=_score(raw.outcomes, outcome),
+            outcomes={k: v for k, v in raw.outcomes.items() if v is not None and math.isfinite(v)},
+            outcome_at_ms=raw.outcome_at_ms,
+            contributor_id=_contributor(raw),
+            contributor_address=_address(raw.contributor_address),
+            group=raw.group,
+            source=raw.source,
+        )
+    except _UnusableError as unusable:
+        return quarantined(raw, unusable.reason)
+
+
+def quarantined(raw: RawTrace | TraceRow, reason: Reason) -> Quarantined:
+    """`raw` set aside for `reason`."""
+    return Quarantined(raw.trace_id, reason, json.dumps(asdict(raw), sort_keys=True, default=str))
+
+
+def _values(logged: Mapping[str, Any], fields: tuple[Field, ...], *, missing: Reason) -> dict[str, str]:
+    result = {}
+    for field in fields:
+        if field.name not in logged:
+            nested = any(name.startswith(f"{field.name}.") for name in logged)
+            raise _UnusableError(Reason.NESTED_INPUT if nested else missing)
+        value = logged[field.name]
+        if value is None or value == "":
+            raise _UnusableError(missing)
+        if isinstance(value, str):
+            result[field.name] = value
+        elif field.is_text:
+            raise _UnusableError(Reason.NESTED_INPUT if isinstance(value, (dict, list)) else missing)
+        else:
+            result[field.name] = canonical_json(value).decode()
+    return result
+
+
+def _score(outcomes: Mapping[str, float | None], config: OutcomeConfig) -> int:
+    if config.metric not in outcomes:
+        raise _UnusableError(Reason.MISSING_OUTCOME)
+    value = outcomes[config.metric]
+    if value is None or not math.isfinite(value):
+        raise _UnusableError(Reason.OUTCOME_NOT_A_NUMBER)
+    score = (value - config.minimum) / (config.maximum - config.minimum)
+    if not 0 <= score <= 1:
+        raise _UnusableError(Reason.OUTCOME_OUT_OF_RANGE)
+    return to_millionths(score)
+
+
+def _contributor(raw: RawTrace) -> str:
+    if not raw.contributor_id:
+        raise _UnusableError(Reason.MISSING_CONTRIBUTOR)
+    return raw.contributor_id
+
+
+def _address(text: str | None) -> str | None:
+    if not text:
+        return None
+    try:
+        return checksum_address(text)
+    except AddressError:
+        raise _UnusableError(Reason.INVALID_ADDRESS) from None

@@ -1,0 +1,98 @@
+"""The MLflow run that holds what one pipeline run found, stage by stage."""
+
+from typing import Any, Self, TypeVar
+
+from include.teleprompt.records import Record
+from include.teleprompt.tracking.connection import artifact_root, quoted
+from include.teleprompt.tracking.run_key import RunKey
+from include.teleprompt.window import format_utc
+
+KEY_TAG = "teleprompt.key"
+INTERNAL_TAG = "teleprompt.internal"
+"""On experiments that the package writes itself, so that they are never read as production traffic."""
+
+R = TypeVar("R", bound=Record)
+
+
+def experiment_name(program: str) -> str:
+    """The experiment of a program's pipeline runs."""
+    return f"teleprompt/{program}"
+
+
+def internal_experiment(client: Any, name: str) -> str:
+    """Id of the package's own experiment `name`; made when there is none yet."""
+    experiment = client.get_experiment_by_name(name)
+    if experiment:
+        return str(experiment.experiment_id)
+    root = artifact_root(client.tracking_uri)
+    location = root and f"{root}/{name}"
+    return str(client.create_experiment(name, artifact_location=location, tags={INTERNAL_TAG: "true"}))
+
+
+class PipelineRun:
+    """One MLflow run per idempotency key. A stage writes its record once; later calls read it back."""
+
+    def __init__(self, client: Any, run_id: str) -> None:
+        self._client = client
+        self.run_id = run_id
+
+    @classmethod
+    def open(cls, client: Any, key: RunKey) -> Self:
+        """The run of `key`; made when there is none yet."""
+        experiment_id = internal_experiment(client, experiment_name(key.program))
+        found = client.search_runs(
+            [experiment_id], f"tags.`{KEY_TAG}` = {quoted(key.digest)}", order_by=["attributes.start_time"]
+        )
+        if found:
+            return cls(client, found[0].info.run_id)
+        run = client.create_run(
+            experiment_id,
+            run_name=f"{key.program} {format_utc(key.window.start)}",
+            tags={
+                KEY_TAG: key.digest,
+                "teleprompt.program": key.program,
+                "teleprompt.window_start": format_utc(key.window.start),
+                "teleprompt.window_end": format_utc(key.window.end),
+                "teleprompt.fingerprint": key.fingerprint,
+            },
+        )
+        return cls(client, run.info.run_id)
+
+    def read(self, name: str, model: type[R]) -> R | None:
+        """The record that the stage `name` wrote, or None."""
+        text = self.read_text(f"records/{name}.json")
+        return None if text is None else model.model_validate_json(text)
+
+    def write(self, name: str, record: Record) -> None:
+        """Keep the record of the stage `name`."""
+        self.write_text(f"records/{name}.json", record.model_dump_json(indent=1))
+
+    def read_text(self, path: str) -> str | None:
+        """The text artifact at `path`, its exact bytes as UTF-8, or None."""
+        import mlflow
+
+        folder = path.rpartition("/")[0]
+        if all(item.path != path for item in self._client.list_artifacts(self.run_id, folder or None)):
+            return None
+        uri = f"runs:/{self.run_id}/{path}"
+        local = mlflow.artifacts.download_artifacts(artifact_uri=uri, tracking_uri=self._client.tracking_uri)
+        with open(local, encoding="utf-8", newline="") as file:  # noqa: PTH123 - keeps newlines as they are
+            return file.read()
+
+    def write_text(self, path: str, text: str) -> None:
+        """Keep `text` at `path`, byte for byte."""
+        self._client.log_text(self.run_id, text, path)
+
+    def tag(self, **tags: str) -> None:
+        """Set tags `teleprompt.<name>` that lists and searches read."""
+        for name, value in tags.items():
+            self._client.set_tag(self.run_id, f"teleprompt.{name}", value)
+
+    def measure(self, **metrics: float) -> None:
+        """Log metrics."""
+        for name, value in metrics.items():
+            self._client.log_metric(self.run_id, name, value)
+
+    def end(self) -> None:
+        """Mark the run as finished."""
+        self._client.set_terminated(self.run_id, "FINISHED")

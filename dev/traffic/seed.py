@@ -69,6 +69,17 @@ def _experiment(client: Any, name: str) -> str:
         return str(client.get_experiment_by_name(name).experiment_id)
 
 
+def _write_without_waiting_for_the_disk() -> None:
+    """Half of the time to log a call to SQLite is its waiting for the disk; a demo store can be made again."""
+    import sqlalchemy
+
+    @sqlalchemy.event.listens_for(sqlalchemy.engine.Engine, "connect")
+    def _relax(connection: Any, _record: Any) -> None:
+        if "sqlite" in type(connection).__module__:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=OFF")
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -78,6 +89,7 @@ def main() -> None:
     os.environ["MLFLOW_ENABLE_ASYNC_TRACE_LOGGING"] = "false"
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     settings = Settings()
+    _write_without_waiting_for_the_disk()
     import mlflow
 
     mlflow.set_tracking_uri(settings.tracking_uri)

@@ -9,6 +9,7 @@ import sys
 import typer
 
 from include.teleprompt.cli import attest, doctor, programs, rewards, run, status, traces, versions
+from include.teleprompt.environment import quiet_libraries
 from include.teleprompt.errors import ConfigurationError, TelepromptError
 
 app = typer.Typer(
@@ -32,6 +33,7 @@ def main() -> None:
     """Run the command; errors are one line on standard error."""
     import warnings
 
+    quiet_libraries()
     warnings.simplefilter("ignore")  # a user of the command can do nothing about a library's deprecations
     try:
         app()

@@ -116,8 +116,10 @@ class ProgramConfig(_Section):
     """`daily` | `weekly` | `monthly` | a cron expression | `none`."""
     start_date: date = date(2025, 1, 6)
     """First day that a schedule or a backfill may cover (UTC)."""
+    new_traces: int | None = Field(None, ge=1)
+    """Start a run as soon as so many new calls were logged, beside the schedule."""
     max_wait_days: float = Field(7, gt=0)
-    """After so long without a run, the sensor goes on with fewer than `min_traces` waiting traces."""
+    """Start it after so long even with fewer new calls, if they are at least `min_traces`."""
     baseline_version: str = Field("1.0.0", pattern=r"^\d+\.\d+\.\d+$")
     """Version of the program as written, before any optimisation."""
     lm_conn_id: str = "teleprompt_lm"
@@ -170,6 +172,7 @@ class ProgramConfig(_Section):
                 "description": True,
                 "schedule": True,
                 "start_date": True,
+                "new_traces": True,
                 "max_wait_days": True,
                 "lm_conn_id": True,
                 "num_threads": True,

@@ -7,10 +7,6 @@ from include.teleprompt.config.settings import OFFLINE_MODEL, LMConfig
 
 def build_lm(config: LMConfig) -> Any:
     """The `dspy.LM` for `config`, without response cache: a measured call is a made call."""
-    import os
-
-    # LiteLLM would fetch its price list from the network while it is imported.
-    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     import dspy
 
     options: dict[str, Any] = {"cache": False, "temperature": config.temperature}

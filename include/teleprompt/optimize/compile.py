@@ -3,7 +3,6 @@
 import contextlib
 import io
 import logging
-import os
 import time
 from typing import Any
 
@@ -48,9 +47,10 @@ def compile_candidate(
         TelepromptError: `train` holds no good row.
         OptimizationTimeoutError: after `timeout_seconds`; no language-model call starts afterwards.
     """
-    os.environ.setdefault("TQDM_DISABLE", "1")
     import dspy
 
+    # Its errors quote the example, a user's text; what fails is counted and raised below.
+    logging.getLogger("dspy").setLevel(logging.CRITICAL)
     rows = good_rows(read_rows(train), min_quality_score=config.min_quality_score)
     if not rows:
         raise TelepromptError(

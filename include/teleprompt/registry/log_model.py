@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib.metadata import version
+from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 
 from include.teleprompt.registry import served_program_file
 
 
-def log_program_model(client: Any, *, run_id: str, name: str, artifacts: Mapping[str, Path]) -> str:
-    """Log the artifacts as a pyfunc model of the run; returns the model's URI.
+def create_version(
+    client: Any, *, run_id: str, name: str, artifacts: Mapping[str, Path], tags: Mapping[str, str]
+) -> int:
+    """Log the artifacts as a pyfunc model of the run and register it with its tags; returns the version's number.
 
     `mlflow.dspy.log_model` would pickle the language model with its API key and its prompt history.
     """
@@ -21,9 +23,12 @@ def log_program_model(client: Any, *, run_id: str, name: str, artifacts: Mapping
             name=name,
             python_model=str(served_program_file()),
             artifacts={key: str(path) for key, path in artifacts.items()},
-            pip_requirements=[f"dspy=={version('dspy')}", f"mlflow=={version('mlflow')}"],
+            pip_requirements=[f"{package}=={installed(package)}" for package in ("dspy", "mlflow")],
         )
-    return str(model.model_uri)
+        version = client.create_model_version(
+            name, model.model_uri, run_id=run_id, tags=dict(tags), model_id=model.model_id
+        )
+    return int(version.version)
 
 
 @contextmanager

@@ -27,7 +27,8 @@ class ServedProgram(mlflow.pyfunc.PythonModel):  # type: ignore[misc, name-defin
         self.program = getattr(module, spec["callable"])()
         self.program.load_state(json.loads(paths["state"].read_text(encoding="utf-8")))
 
-    def predict(self, context: Any, model_input: list[dict[str, Any]], params: Any = None) -> Any:
+    # No type hints: MLflow would read them as the schema of the input.
+    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
         """The program's outputs for each row of inputs."""
         del context, params
         import dspy

@@ -12,7 +12,7 @@ from typing import Any
 from include.teleprompt.errors import TelepromptError
 from include.teleprompt.program.fields import ProgramFields
 from include.teleprompt.records import Digest, Record
-from include.teleprompt.registry.log_model import log_program_model
+from include.teleprompt.registry.log_model import create_version
 from include.teleprompt.storage import Blob, get_blob, put_blob
 from include.teleprompt.tracking.connection import quoted
 from include.teleprompt.tracking.pipeline_run import experiment_name, internal_experiment
@@ -190,6 +190,4 @@ def _create(
         if code.file is not None:
             artifacts["code"] = Path(folder) / "code.py"
             artifacts["code"].write_bytes(code.file.read_bytes())
-        source = log_program_model(client, run_id=run_id, name=name, artifacts=artifacts)
-    version = client.create_model_version(name, source, run_id=run_id, tags=tags)
-    return int(version.version)
+        return create_version(client, run_id=run_id, name=name, artifacts=artifacts, tags=tags)

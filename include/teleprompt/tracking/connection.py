@@ -11,6 +11,12 @@ from include.teleprompt.errors import TrackingUnavailableError
 _UNREACHABLE = ("Max retries exceeded", "Connection refused", "Failed to establish", "Read timed out",
                 "unable to open database file", "Remote end closed", "could not connect")  # fmt: skip
 
+# Airflow retries the task; MLflow's own seven retries of up to two minutes would only hide an outage.
+_PATIENCE = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+}
+
 
 @contextmanager
 def mlflow_client(tracking_uri: str) -> Iterator[Any]:
@@ -19,9 +25,8 @@ def mlflow_client(tracking_uri: str) -> Iterator[Any]:
     Raises:
         TrackingUnavailableError: from inside the block, when MLflow does not answer.
     """
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
+    for variable, value in _PATIENCE.items():
+        os.environ.setdefault(variable, value)
     _make_sqlite_folder(tracking_uri)
     import mlflow
     import requests

@@ -1,0 +1,67 @@
+"""The few calls of Airflow's REST API that the main job makes."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from dev.local import AIRFLOW_HOME
+
+ENDED = frozenset({"success", "failed"})
+PASSWORDS = AIRFLOW_HOME / "simple_auth_manager_passwords.json.generated"
+
+
+class AirflowApi:
+    """A logged-in client of a local Airflow."""
+
+    def __init__(self, base_url: str) -> None:
+        self._http = httpx.Client(base_url=base_url, timeout=30)
+
+    def healthy(self) -> bool:
+        """Whether database, scheduler, triggerer and DAG processor all say so."""
+        try:
+            answer = self._http.get("/api/v2/monitor/health")
+        except httpx.TransportError:
+            return False
+        parts = ("metadatabase", "scheduler", "triggerer", "dag_processor")
+        return answer.is_success and all(answer.json()[part]["status"] == "healthy" for part in parts)
+
+    def log_in(self) -> None:
+        """Get a token for the admin of the simple auth manager."""
+        answer = self._http.post("/auth/token", json={"username": "admin", "password": admin_password()})
+        answer.raise_for_status()
+        self._http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+
+    def has_dag(self, dag_id: str) -> bool:
+        """Whether the DAG was parsed."""
+        return self._http.get(f"/api/v2/dags/{dag_id}").is_success
+
+    def unpause(self, dag_id: str) -> None:
+        """Let the scheduler run the DAG."""
+        self._http.patch(f"/api/v2/dags/{dag_id}", json={"is_paused": False}).raise_for_status()
+
+    def trigger(self, dag_id: str, conf: Mapping[str, Any]) -> str:
+        """Trigger the DAG by hand; returns the run's id."""
+        answer = self._http.post(
+            f"/api/v2/dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": dict(conf)}
+        )
+        answer.raise_for_status()
+        return str(answer.json()["dag_run_id"])
+
+    def run_state(self, dag_id: str, run_id: str) -> str:
+        """`queued`, `running`, `success` or `failed`."""
+        answer = self._http.get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}")
+        answer.raise_for_status()
+        return str(answer.json()["state"])
+
+    def task_instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        """The run's task instances."""
+        answer = self._http.get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances", params={"limit": 200})
+        answer.raise_for_status()
+        return list(answer.json()["task_instances"])
+
+
+def admin_password() -> str:
+    """The password that Airflow made for `admin`."""
+    return str(json.loads(PASSWORDS.read_text(encoding="utf-8").splitlines()[0])["admin"])

@@ -1,0 +1,70 @@
+"""Where the local stack keeps its things, and the environment its processes run in."""
+
+import os
+import secrets
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from include.teleprompt.config.settings import PROJECT_ROOT
+
+LOCAL = PROJECT_ROOT / ".local"
+AIRFLOW_HOME = LOCAL / "airflow"
+LOGS = LOCAL / "logs"
+RUN = LOCAL / "run"
+SIGNER = LOCAL / "signer"
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Loopback ports of one start."""
+
+    airflow: int
+    mlflow: int
+    worker_logs: int
+    trigger_logs: int
+
+
+def free_ports() -> Ports:
+    """Four ports that nothing listens on now."""
+    sockets = [socket.socket() for _ in range(4)]
+    try:
+        for sock in sockets:
+            sock.bind(("127.0.0.1", 0))
+        return Ports(*(sock.getsockname()[1] for sock in sockets))
+    finally:
+        for sock in sockets:
+            sock.close()
+
+
+def airflow_environment(ports: Ports) -> dict[str, str]:
+    """The environment of all Airflow processes: a home of their own, LocalExecutor, SQLite, loopback."""
+    base = f"http://127.0.0.1:{ports.airflow}"
+    config = {
+        "CORE__DAGS_FOLDER": PROJECT_ROOT / "dags",
+        "CORE__PLUGINS_FOLDER": PROJECT_ROOT / "plugins",
+        "CORE__LOAD_EXAMPLES": False,
+        "CORE__EXECUTOR": "LocalExecutor",
+        "CORE__PARALLELISM": 4,
+        "CORE__EXECUTION_API_SERVER_URL": f"{base}/execution/",
+        "CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
+        "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{AIRFLOW_HOME / 'airflow.db'}",
+        "API__HOST": "127.0.0.1",
+        "API__PORT": ports.airflow,
+        "API__BASE_URL": base,
+        "API__WORKERS": 1,
+        "API_AUTH__JWT_SECRET": secrets.token_hex(32),
+        "LOGGING__WORKER_LOG_SERVER_PORT": ports.worker_logs,
+        "LOGGING__TRIGGER_LOG_SERVER_PORT": ports.trigger_logs,
+        "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": 0.5,
+        "SCHEDULER__ENABLE_HEALTH_CHECK": False,
+        "DAG_PROCESSOR__REFRESH_INTERVAL": 30,
+        "USAGE_DATA_COLLECTION__ENABLED": False,
+    }
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {
+        **kept,
+        "AIRFLOW_HOME": str(AIRFLOW_HOME),
+        "PYTHONPATH": str(PROJECT_ROOT),
+        **{f"AIRFLOW__{name}": str(value) for name, value in config.items()},
+    }

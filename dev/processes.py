@@ -1,0 +1,100 @@
+"""Starting processes so that all of them, and all that they start, end with us."""
+
+import contextlib
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import FrameType
+
+import psutil
+
+MARKER = "TELEPROMPT_LOCAL_STACK"
+GRACE_SECONDS = 10
+
+
+class ProcessFamily:
+    """Processes that carry a marker in their environment, by which every descendant is found again."""
+
+    def __init__(self, logs: Path) -> None:
+        self._logs = logs
+        self._mark = secrets.token_hex(8)
+        self._started: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, name: str, *arguments: str, env: Mapping[str, str], cwd: Path) -> subprocess.Popen[bytes]:
+        """Start a Python module or script; it writes to `<logs>/<name>.log`."""
+        self._logs.mkdir(parents=True, exist_ok=True)
+        with self.log(name).open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, *arguments],
+                env={**env, MARKER: self._mark},
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._started[name] = process
+        return process
+
+    def log(self, name: str) -> Path:
+        """Where the process `name` writes to."""
+        return self._logs / f"{name}.log"
+
+    def fallen(self) -> list[str]:
+        """Names of processes that ended by themselves with an error."""
+        return [name for name, process in self._started.items() if process.poll() not in {None, 0}]
+
+    def stop(self) -> None:
+        """End every process of the family, politely first; returns when none is left."""
+        for ask in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+            family = self._alive()
+            for process in family:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.send_signal(ask)
+            deadline = time.monotonic() + GRACE_SECONDS
+            while self._alive() and time.monotonic() < deadline:
+                time.sleep(0.2)
+            if not self._alive():
+                return
+
+    def _alive(self) -> list[psutil.Process]:
+        for process in self._started.values():
+            process.poll()  # collects the exit status, so that no zombie counts as alive
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if process.status() != psutil.STATUS_ZOMBIE and process.environ().get(MARKER) == self._mark:
+                    found.append(process)
+        return found
+
+
+@contextlib.contextmanager
+def process_family(logs: Path) -> Iterator[ProcessFamily]:
+    """A family that is stopped at the end, also after an error, Ctrl-C, SIGTERM or a closed terminal."""
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    family = ProcessFamily(logs)
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield family
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not leave half of them behind
+        try:
+            family.stop()
+        finally:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def clean_environment() -> dict[str, str]:
+    """Our environment, with which imports may be cached as byte code."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}

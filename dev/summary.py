@@ -1,0 +1,108 @@
+"""What `make run` leaves and shows: `.local/run/summary.json`, the attestation files, the table."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from dev.local import RUN
+from dev.signer import signer_address
+from include.teleprompt.config.files import find_program_file, load_program_file
+from include.teleprompt.config.settings import PROJECT_ROOT, Settings
+from include.teleprompt.history import list_runs, read_attestation
+from include.teleprompt.tracking.connection import mlflow_client
+from include.teleprompt.window import Window, format_utc
+
+
+@dataclass(frozen=True)
+class ProgramSummary:
+    """One program's run; scores and changes are fractions of 1, `attestation` is a path."""
+
+    program: str
+    dag_id: str
+    dag_run_id: str
+    state: str
+    verdict: str | None
+    delta: float | None
+    ci_low: float | None
+    ci_high: float | None
+    n_gate: int | None
+    model_version: int | None
+    attestation: str | None
+
+
+def summarize(program: str, dag_id: str, dag_run_id: str, state: str, window: Window) -> ProgramSummary:
+    """What MLflow holds of the program's run over `window`; copies its attestation to `.local/run`."""
+    settings = Settings()
+    name = load_program_file(find_program_file(settings.programs_dir, program)).name
+    with mlflow_client(settings.tracking_uri) as client:
+        wanted = (format_utc(window.start), format_utc(window.end))
+        run = next(
+            (r for r in list_runs(client, program=name) if (r.window_start, r.window_end) == wanted), None
+        )
+        attestation = None
+        if run is not None and run.attestation_id is not None:
+            file = RUN / f"{program}.attestation.json"
+            file.write_bytes(read_attestation(client, run.attestation_id))
+            attestation = str(file.relative_to(PROJECT_ROOT))
+    return ProgramSummary(
+        program=program,
+        dag_id=dag_id,
+        dag_run_id=dag_run_id,
+        state=state,
+        verdict=run.verdict if run else None,
+        delta=_fraction(run.delta_e6 if run else None),
+        ci_low=_fraction(run.ci_low_e6 if run else None),
+        ci_high=_fraction(run.ci_high_e6 if run else None),
+        n_gate=run.n_gate if run else None,
+        model_version=run.model_version if run else None,
+        attestation=attestation,
+    )
+
+
+def write_summary(summaries: list[ProgramSummary]) -> Path:
+    """Write `summary.json`; returns its path."""
+    file = RUN / "summary.json"
+    file.write_text(json.dumps([asdict(s) for s in summaries], indent=2) + "\n", encoding="utf-8")
+    return file
+
+
+def print_summary(summaries: list[ProgramSummary], file: Path) -> None:
+    """The table, the command that verifies, and where to look next."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(
+        "program", "verdict", "change (points)", "95% interval", "gate", "version", "attestation",
+        box=box.SIMPLE_HEAD, pad_edge=False,
+    )  # fmt: skip
+    for s in summaries:
+        table.add_row(
+            s.program,
+            s.verdict or s.state,
+            _points(s.delta),
+            f"[{_points(s.ci_low)}, {_points(s.ci_high)}]".replace("[", r"\[") if s.delta is not None else "-",
+            str(s.n_gate or "-"),
+            str(s.model_version or "-"),
+            s.attestation or "-",
+        )
+    console = Console()
+    if not console.is_terminal:
+        console.width = 140
+    console.print(table)
+    for summary in summaries:
+        if summary.attestation:
+            print(f"Verify it:   .venv/bin/teleprompt attest verify {summary.attestation} "
+                  f"--trusted-signer {signer_address()}")  # fmt: skip
+    print("Look closer: .venv/bin/teleprompt status       all runs")
+    print("             .venv/bin/teleprompt traces inspect email_draft       what was used and dropped")
+    print("             make up       Airflow and MLflow in the browser")
+    print(f"For scripts: {file.relative_to(PROJECT_ROOT)}")
+
+
+def _fraction(value_e6: int | None) -> float | None:
+    return None if value_e6 is None else value_e6 / 1e6
+
+
+def _points(value: float | None) -> str:
+    return "-" if value is None else f"{value * 100:+.2f}"

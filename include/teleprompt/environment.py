@@ -1,0 +1,17 @@
+"""What a process of ours asks of the libraries it loads; to be called before they are imported."""
+
+import os
+
+_DEFAULTS = {
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else LiteLLM fetches its price list while it is imported
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "TQDM_DISABLE": "1",  # DSPy draws progress bars on standard error
+}
+
+
+def quiet_libraries() -> None:
+    """Switch off progress bars, banners and telemetry, unless the environment says otherwise."""
+    for variable, value in _DEFAULTS.items():
+        os.environ.setdefault(variable, value)

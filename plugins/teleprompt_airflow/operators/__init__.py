@@ -1,0 +1,23 @@
+"""One operator per stage: resolve the run's window and settings, call the stage, return its record."""
+
+from teleprompt_airflow.operators.attest import AttestOperator
+from teleprompt_airflow.operators.baseline import BaselineOperator
+from teleprompt_airflow.operators.collect import CollectOperator
+from teleprompt_airflow.operators.compile import CompileOperator
+from teleprompt_airflow.operators.deltaone_branch import DeltaOneBranchOperator
+from teleprompt_airflow.operators.gate import GateOperator
+from teleprompt_airflow.operators.invalid_program import InvalidProgramOperator
+from teleprompt_airflow.operators.register import RegisterOperator
+from teleprompt_airflow.operators.select import SelectOperator
+
+__all__ = [
+    "AttestOperator",
+    "BaselineOperator",
+    "CollectOperator",
+    "CompileOperator",
+    "DeltaOneBranchOperator",
+    "GateOperator",
+    "InvalidProgramOperator",
+    "RegisterOperator",
+    "SelectOperator",
+]

@@ -1,0 +1,41 @@
+"""Register the promoted program."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from teleprompt_airflow.operators.base import StageOperator
+
+if TYPE_CHECKING:
+    from include.teleprompt.pipeline import Pipeline
+    from include.teleprompt.registry.versions import ProgramVersion
+
+
+class RegisterOperator(StageOperator):
+    """Registers the candidate of a promoting report and makes it champion; returns the version.
+
+    :param snapshot: record of the `CollectOperator`.
+    :param report: record of the `GateOperator`.
+    :param baseline: record of the `BaselineOperator`.
+    """
+
+    template_fields: ClassVar[Sequence[str]] = (
+        *StageOperator.template_fields, "snapshot", "report", "baseline",
+    )  # fmt: skip
+
+    def __init__(self, *, snapshot: Any, report: Any, baseline: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.snapshot = snapshot
+        self.report = report
+        self.baseline = baseline
+
+    def run_stage(self, pipeline: "Pipeline") -> "ProgramVersion":
+        """Register once per idempotency key."""
+        from include.teleprompt.deltaone.compare import GateReport
+        from include.teleprompt.registry.versions import ProgramVersion
+        from include.teleprompt.traces.snapshot import SnapshotRecord
+
+        return pipeline.register(
+            SnapshotRecord.model_validate(self.snapshot),
+            GateReport.model_validate(self.report),
+            ProgramVersion.model_validate(self.baseline),
+        )

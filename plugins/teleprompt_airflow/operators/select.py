@@ -1,0 +1,33 @@
+"""Choose the best candidate."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from teleprompt_airflow.operators.base import StageOperator
+
+if TYPE_CHECKING:
+    from include.teleprompt.optimize.select import Selection
+    from include.teleprompt.pipeline import Pipeline
+
+
+class SelectOperator(StageOperator):
+    """Scores all candidates on the select part and returns the best.
+
+    :param snapshot: record of the `CollectOperator`.
+    :param candidates: records of the mapped `CompileOperator`.
+    """
+
+    template_fields: ClassVar[Sequence[str]] = (*StageOperator.template_fields, "snapshot", "candidates")
+
+    def __init__(self, *, snapshot: Any, candidates: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.snapshot = snapshot
+        self.candidates = candidates
+
+    def run_stage(self, pipeline: "Pipeline") -> "Selection":
+        """Select on the select part."""
+        from include.teleprompt.optimize.compile import Candidate
+        from include.teleprompt.traces.snapshot import SnapshotRecord
+
+        candidates = [Candidate.model_validate(candidate) for candidate in self.candidates]
+        return pipeline.select(SnapshotRecord.model_validate(self.snapshot), candidates)

@@ -1,0 +1,167 @@
+"""From program files to DAGs: one each, a visible one also for a file that cannot be used."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import (
+    DAG,
+    Asset,
+    AssetOrTimeSchedule,
+    AssetWatcher,
+    CronDataIntervalTimetable,
+    get_parsing_context,
+)
+from teleprompt_airflow.operators import (
+    AttestOperator,
+    BaselineOperator,
+    CollectOperator,
+    CompileOperator,
+    DeltaOneBranchOperator,
+    GateOperator,
+    InvalidProgramOperator,
+    RegisterOperator,
+    SelectOperator,
+)
+from teleprompt_airflow.run_window import run_params
+from teleprompt_airflow.sensors.trace_volume import TraceVolumeSensor
+from teleprompt_airflow.triggers.trace_volume import NewTracesTrigger
+
+from include.teleprompt.config.files import ProgramFileError, load_program_file, program_files
+from include.teleprompt.config.program import ProgramConfig
+from include.teleprompt.optimize.strategies import STRATEGIES
+from include.teleprompt.program.entry_point import check_entry_point
+
+DAG_PREFIX = "teleprompt_"
+POOL = "teleprompt"
+"""Bounds the tasks that call the language model, backfills included."""
+
+
+def program_dags(programs_dir: Path) -> Iterator[DAG]:
+    """The DAG of each program file; only the asked-for one where Airflow parses for a single task."""
+    wanted = get_parsing_context().dag_id
+    for file in program_files(programs_dir):
+        if wanted is None or wanted == dag_id(file.stem):
+            try:
+                config = load_program_file(file)
+                check_entry_point(file, config.entry_point)
+            except ProgramFileError as error:
+                yield invalid_program_dag(file, str(error))
+            else:
+                yield program_dag(config, source=file.read_text(encoding="utf-8"))
+
+
+def dag_id(program: str) -> str:
+    """The DAG's id of a program."""
+    return f"{DAG_PREFIX}{program}"
+
+
+def program_dag(config: ProgramConfig, *, source: str) -> DAG:
+    """The DAG of one program; `source`, its file, is shown in the DAG's documentation."""
+    with DAG(
+        dag_id=dag_id(config.slug),
+        description=config.description or f"Improves {config.name} from its traces",
+        doc_md=_documentation(config, source),
+        schedule=_schedule(config),
+        start_date=datetime.combine(config.start_date, time(), tzinfo=UTC),
+        catchup=False,
+        max_active_runs=1,
+        params=run_params(config),
+        tags={"teleprompt", config.optimization.strategy.value},
+        default_args={
+            "retries": 2,
+            "retry_delay": timedelta(seconds=30),
+            "retry_exponential_backoff": True,
+            "max_retry_delay": timedelta(minutes=15),
+        },
+    ) as dag:
+        _tasks(config)
+    return dag
+
+
+def invalid_program_dag(file: Path, problem: str) -> DAG:
+    """A DAG that says why a program's own DAG is not there."""
+    with DAG(
+        dag_id=dag_id(file.stem),
+        description=problem,
+        doc_md=f"### This program cannot run\n\n{problem}\n\n`teleprompt programs validate` checks the file.",
+        schedule=None,
+        start_date=datetime(2025, 1, 1, tzinfo=UTC),
+        tags={"teleprompt", "invalid"},
+    ) as dag:
+        InvalidProgramOperator(task_id="invalid_program", problem=problem)
+    return dag
+
+
+def _tasks(config: ProgramConfig) -> None:
+    wait = TraceVolumeSensor(
+        task_id="wait_for_traces", program=config.slug, max_wait=timedelta(days=config.max_wait_days)
+    )
+    stage = {"program": config.slug, "waited": wait.output}
+    limited = {
+        **stage,
+        "pool": POOL,
+        "execution_timeout": timedelta(seconds=config.optimization.timeout_seconds + 600),
+    }
+    collect = CollectOperator(task_id="collect", **stage)
+    baseline = BaselineOperator(task_id="baseline", **stage)
+    seeds = STRATEGIES[config.optimization.strategy].seeds(config.optimization)
+    compiled = CompileOperator.partial(
+        task_id="compile", snapshot=collect.output, map_index_template="seed {{ task.seed }}", **limited
+    ).expand(seed=list(seeds))
+    select = SelectOperator(
+        task_id="select", snapshot=collect.output, candidates=compiled.output, **limited
+    )
+    if not config.optimization.enable_deltaone_check:
+        return
+    gate = GateOperator(
+        task_id="gate", snapshot=collect.output, selection=select.output, baseline=baseline.output, **limited
+    )
+    branch = DeltaOneBranchOperator(
+        task_id="deltaone", report=gate.output, on_promote="register", otherwise="keep_champion"
+    )
+    register = RegisterOperator(
+        task_id="register", snapshot=collect.output, report=gate.output, baseline=baseline.output, **stage
+    )
+    AttestOperator(
+        task_id="attest",
+        snapshot=collect.output,
+        selection=select.output,
+        report=gate.output,
+        baseline=baseline.output,
+        version=register.output,
+        outlets=[Asset(name=f"{config.slug}_version", uri=f"teleprompt://versions/{config.slug}")],
+        **stage,
+    )
+    branch >> [register, EmptyOperator(task_id="keep_champion")]
+
+
+def _schedule(config: ProgramConfig) -> AssetOrTimeSchedule | Asset:
+    """At its times, and whenever its traces' asset says that there are new ones; the latter alone for `none`."""
+    watchers = []
+    if config.new_traces is not None:
+        trigger = NewTracesTrigger(
+            program=config.slug,
+            enough=config.new_traces,
+            least=config.optimization.min_traces,
+            max_wait_seconds=timedelta(days=config.max_wait_days).total_seconds(),
+        )
+        watchers = [AssetWatcher(name=f"{config.slug}_new_traces", trigger=trigger)]
+    traces = Asset(
+        name=f"{config.slug}_traces", uri=f"teleprompt://traces/{config.slug}", watchers=watchers
+    )
+    if config.cron is None:
+        return traces
+    return AssetOrTimeSchedule(
+        timetable=CronDataIntervalTimetable(config.cron, timezone="UTC"), assets=[traces]
+    )
+
+
+def _documentation(config: ProgramConfig, source: str) -> str:
+    return (
+        f"{config.description}\n\n"
+        "Collects the window's traces, compiles candidates, compares the best one with the champion on sealed "
+        "examples, and registers and attests it only when the gain is real.\n\n"
+        f"`include/programs/{config.slug}.yaml`:\n\n```yaml\n{source}\n```\n"
+    )

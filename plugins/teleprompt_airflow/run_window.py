@@ -1,0 +1,100 @@
+"""The window and the overrides of one DAG run."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import Param
+from airflow.sdk.exceptions import AirflowFailException
+from pydantic import ValidationError
+
+from include.teleprompt.config.program import ProgramConfig
+from include.teleprompt.window import Window
+
+OVERRIDES = {
+    "min_traces": ("integer", 1, None),
+    "max_traces": ("integer", 1, None),
+    "min_quality_score": ("number", 0, 1),
+    "deltaone_threshold": ("number", 0, 1),
+    "timeout_seconds": ("number", 1, None),
+}
+
+
+def run_params(config: ProgramConfig) -> dict[str, Param]:
+    """The form of a manual run: its window, and what it may override."""
+    moment = {"type": ["null", "string"], "format": "date-time", "section": "Window"}
+    params = {
+        "window_start": Param(None, **moment, title="Start", description="First moment, inclusive (UTC)."),
+        "window_end": Param(
+            None,
+            **moment,
+            title="End",
+            description=f"Last moment, exclusive. Without a window: the last {config.traces.lookback_days:g} days.",
+        ),
+    }
+    for name, (kind, minimum, maximum) in OVERRIDES.items():
+        limits = {"minimum": minimum} if maximum is None else {"minimum": minimum, "maximum": maximum}
+        params[name] = Param(
+            None,
+            type=["null", kind],
+            section="Overrides",
+            description=f"Instead of {getattr(config.optimization, name):g}, for this run only.",
+            **limits,
+        )
+    return params
+
+
+def overrides_of(params: Mapping[str, Any]) -> dict[str, Any]:
+    """What the form overrides, as a program file would write it."""
+    given = {name: params.get(name) for name in OVERRIDES if params.get(name) is not None}
+    return {"optimization": given} if given else {}
+
+
+def resolve_window(context: Mapping[str, Any], *, lookback: timedelta) -> Window:
+    """The window of this DAG run; the same at every retry.
+
+    For a scheduled run or a backfill its data interval; else what the form says; else what the event that started the
+    run says; else a data interval, should there be one; else the lookback before the run was asked for.
+
+    Raises:
+        AirflowFailException: the form's window is half given or in the wrong order.
+    """
+    run = context["dag_run"]
+    interval = (context.get("data_interval_start"), context.get("data_interval_end"))
+    has_interval = interval[0] is not None and interval[1] is not None and interval[0] < interval[1]
+    if has_interval and str(run.run_type) in {"scheduled", "backfill"}:
+        return _window(*interval)
+    params = context["params"]
+    asked = (params.get("window_start"), params.get("window_end"))
+    if any(asked):
+        if not all(asked):
+            raise AirflowFailException("A window needs both window_start and window_end; give both or neither.")
+        return _window(*asked)
+    announced = _announced(context)
+    if announced is not None:
+        return announced
+    if has_interval:
+        return _window(*interval)
+    end = run.run_after.replace(microsecond=0)
+    return _window(end - lookback, end)
+
+
+def _window(start: Any, end: Any) -> Window:
+    try:
+        return Window.model_validate({"start": start, "end": end})
+    except (ValidationError, ValueError) as error:
+        raise AirflowFailException(f"window_start {start} must be a time before window_end {end}.") from error
+
+
+def _announced(context: Mapping[str, Any]) -> Window | None:
+    """The span that the asset events of this run cover, where they say so."""
+    windows = []
+    for events in (context.get("triggering_asset_events") or {}).values():
+        for event in events:
+            extra = event.extra or {}
+            payload = extra.get("payload", extra)
+            if isinstance(payload, Mapping) and {"window_start", "window_end"} <= payload.keys():
+                windows.append(_window(payload["window_start"], payload["window_end"]))
+    if not windows:
+        return None
+    return Window(start=min(w.start for w in windows), end=max(w.end for w in windows))

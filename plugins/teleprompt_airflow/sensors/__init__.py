@@ -1,0 +1,1 @@
+"""What a DAG run waits for."""

@@ -1,0 +1,148 @@
+"""Waiting until enough calls were logged."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.triggers.base import BaseEventTrigger, BaseTrigger, TriggerEvent
+from teleprompt_airflow.hooks.settings import tracking_settings_from_connections
+
+from include.teleprompt.config.files import find_program_file, load_program_file
+from include.teleprompt.errors import TrackingUnavailableError
+from include.teleprompt.window import Window, format_utc
+
+WATERMARK = "watermark"
+
+
+class TraceVolumeTrigger(BaseTrigger):
+    """Fires when a window holds enough calls, or at its deadline.
+
+    The event is `{"count": …, "seen_at": ISO time}`.
+
+    :param program: the program's name on the command line.
+    :param window_start: first moment of the window, ISO 8601.
+    :param enough: number of calls to wait for.
+    :param deadline: moment at which to fire in any case, ISO 8601.
+    :param poll_seconds: pause between two looks.
+    """
+
+    def __init__(
+        self, *, program: str, window_start: str, enough: int, deadline: str, poll_seconds: float
+    ) -> None:
+        super().__init__()
+        self.program = program
+        self.window_start = window_start
+        self.enough = enough
+        self.deadline = deadline
+        self.poll_seconds = poll_seconds
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Path and arguments, from which the triggerer makes it anew."""
+        return (
+            f"{type(self).__module__}.{type(self).__qualname__}",
+            {
+                "program": self.program,
+                "window_start": self.window_start,
+                "enough": self.enough,
+                "deadline": self.deadline,
+                "poll_seconds": self.poll_seconds,
+            },
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Look, and look again, until there are enough or the deadline has come."""
+        start, deadline = datetime.fromisoformat(self.window_start), datetime.fromisoformat(self.deadline)
+        while True:
+            now = datetime.now(UTC).replace(microsecond=0)
+            end = max(min(now, deadline), start + timedelta(milliseconds=1))
+            count = await _count(self.program, Window(start=start, end=end), enough=self.enough)
+            if count is not None and (count >= self.enough or now >= deadline):
+                yield TriggerEvent({"count": count, "seen_at": format_utc(end)})
+                return
+            await asyncio.sleep(self.poll_seconds)
+
+
+class NewTracesTrigger(BaseEventTrigger):
+    """Announces each time that enough new calls were logged, for event-driven DAGs.
+
+    The event is `{"window_start": …, "window_end": …, "count": …}`: the span since the one before.
+
+    :param program: the program's name on the command line.
+    :param enough: new calls that are announced at once.
+    :param least: new calls that are announced after `max_wait_seconds`.
+    :param max_wait_seconds: see `least`.
+    :param poll_seconds: pause between two looks.
+    """
+
+    def __init__(
+        self, *, program: str, enough: int, least: int, max_wait_seconds: float, poll_seconds: float = 60
+    ) -> None:
+        super().__init__()
+        self.program = program
+        self.enough = enough
+        self.least = least
+        self.max_wait_seconds = max_wait_seconds
+        self.poll_seconds = poll_seconds
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Path and arguments, from which the triggerer makes it anew."""
+        return (
+            f"{type(self).__module__}.{type(self).__qualname__}",
+            {
+                "program": self.program,
+                "enough": self.enough,
+                "least": self.least,
+                "max_wait_seconds": self.max_wait_seconds,
+                "poll_seconds": self.poll_seconds,
+            },
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Watch for ever; the moment up to which calls were announced outlives a restart."""
+        since = await self._watermark()
+        while True:
+            now = datetime.now(UTC).replace(microsecond=0)
+            if now > since:
+                count = await _count(self.program, Window(start=since, end=now), enough=self.enough)
+                waited = (now - since).total_seconds() >= self.max_wait_seconds
+                if count is not None and (count >= self.enough or (waited and count >= self.least)):
+                    yield TriggerEvent(
+                        {"window_start": format_utc(since), "window_end": format_utc(now), "count": count}
+                    )
+                    since = now
+                    await self._keep(since)
+            await asyncio.sleep(self.poll_seconds)
+
+    async def _watermark(self) -> datetime:
+        store = self.asset_state_store
+        kept = await store.aget(WATERMARK) if store is not None else None
+        if kept:
+            return datetime.fromisoformat(str(kept))
+        since = datetime.now(UTC).replace(microsecond=0)
+        await self._keep(since)
+        return since
+
+    async def _keep(self, moment: datetime) -> None:
+        if self.asset_state_store is not None:
+            await self.asset_state_store.aset(WATERMARK, format_utc(moment))
+
+
+async def _count(program: str, window: Window, *, enough: int) -> int | None:
+    """Calls in the window, counted outside the event loop; None while MLflow does not answer."""
+    settings = await tracking_settings_from_connections()
+
+    def count() -> int | None:
+        from include.teleprompt.environment import quiet_libraries
+        from include.teleprompt.tracking.connection import mlflow_client
+        from include.teleprompt.traces.collect import count_traces
+
+        quiet_libraries()
+        config = load_program_file(find_program_file(settings.programs_dir, program))
+        try:
+            with mlflow_client(settings.tracking_uri) as client:
+                return count_traces(client, config=config, window=window, enough=enough)
+        except TrackingUnavailableError:
+            return None
+
+    return await asyncio.to_thread(count)

@@ -37,15 +37,13 @@ class AirflowApi:
         """Whether the DAG was parsed."""
         return self._http.get(f"/api/v2/dags/{dag_id}").is_success
 
-    def unpause(self, dag_id: str) -> None:
-        """Let the scheduler run the DAG."""
-        self._http.patch(f"/api/v2/dags/{dag_id}", json={"is_paused": False}).raise_for_status()
+    def set_paused(self, dag_id: str, paused: bool) -> None:
+        """Let the scheduler run the DAG, or not."""
+        self._http.patch(f"/api/v2/dags/{dag_id}", json={"is_paused": paused}).raise_for_status()
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any]) -> str:
         """Trigger the DAG by hand; returns the run's id."""
-        answer = self._http.post(
-            f"/api/v2/dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": dict(conf)}
-        )
+        answer = self._http.post(f"/api/v2/dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": dict(conf)})
         answer.raise_for_status()
         return str(answer.json()["dag_run_id"])
 

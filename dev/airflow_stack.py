@@ -2,6 +2,7 @@
 
 import subprocess
 import time
+from pathlib import Path
 
 from dev.airflow_api import AirflowApi
 from dev.local import AIRFLOW_HOME, Ports, airflow_environment
@@ -16,7 +17,13 @@ class StackError(Exception):
     """The local stack could not be brought up; the message says where to look."""
 
 
-def start_airflow(family: ProcessFamily, ports: Ports, *, extra_env: dict[str, str]) -> AirflowApi:
+def start_airflow(
+    family: ProcessFamily,
+    ports: Ports,
+    *,
+    extra_env: dict[str, str],
+    settings_file: Path = PROJECT_ROOT / "airflow_settings.yaml",
+) -> AirflowApi:
     """Prepare the home, start all components and wait until they are healthy; returns a logged-in client.
 
     Raises:
@@ -24,7 +31,7 @@ def start_airflow(family: ProcessFamily, ports: Ports, *, extra_env: dict[str, s
     """
     env = {**airflow_environment(ports), **extra_env}
     AIRFLOW_HOME.mkdir(parents=True, exist_ok=True)
-    _run(family, "airflow-init", "-m", "dev.airflow_init", str(PROJECT_ROOT / "airflow_settings.yaml"), env=env)
+    _run(family, "airflow-init", "-m", "dev.airflow_init", str(settings_file), env=env)
     for component in COMPONENTS:
         family.start(f"airflow-{component}", "-m", "airflow", component, env=env, cwd=AIRFLOW_HOME)
     api = AirflowApi(f"http://127.0.0.1:{ports.airflow}")
@@ -60,5 +67,3 @@ def _run(family: ProcessFamily, name: str, *arguments: str, env: dict[str, str])
         raise StackError(f"{name} did not end; see {family.log(name)}.") from error
     if status != 0:
         raise StackError(f"{name} failed; see {family.log(name)}.")
-
-

@@ -4,11 +4,10 @@ import os
 import secrets
 import socket
 from dataclasses import dataclass
-from pathlib import Path
 
 from include.teleprompt.config.settings import PROJECT_ROOT
 
-LOCAL = PROJECT_ROOT / ".local"
+LOCAL = PROJECT_ROOT / os.environ.get("TELEPROMPT_LOCAL_DIR", ".local")
 AIRFLOW_HOME = LOCAL / "airflow"
 LOGS = LOCAL / "logs"
 RUN = LOCAL / "run"

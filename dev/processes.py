@@ -1,8 +1,8 @@
 """Starting processes so that all of them, and all that they start, end with us."""
 
 import contextlib
+import ctypes
 import os
-import secrets
 import signal
 import subprocess
 import sys
@@ -13,17 +13,22 @@ from types import FrameType
 
 import psutil
 
-MARKER = "TELEPROMPT_LOCAL_STACK"
 GRACE_SECONDS = 10
+PR_SET_CHILD_SUBREAPER = 36
 
 
 class ProcessFamily:
-    """Processes that carry a marker in their environment, by which every descendant is found again."""
+    """Processes that we started, and all that these start.
+
+    On Linux we adopt descendants whose parents end before them, so that none escapes: Airflow's start sessions of their
+    own and overwrite their environment.
+    """
 
     def __init__(self, logs: Path) -> None:
         self._logs = logs
-        self._mark = secrets.token_hex(8)
         self._started: dict[str, subprocess.Popen[bytes]] = {}
+        if sys.platform == "linux":
+            ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
     def start(self, name: str, *arguments: str, env: Mapping[str, str], cwd: Path) -> subprocess.Popen[bytes]:
         """Start a Python module or script; it writes to `<logs>/<name>.log`."""
@@ -31,7 +36,7 @@ class ProcessFamily:
         with self.log(name).open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, *arguments],
-                env={**env, MARKER: self._mark},
+                env=dict(env),
                 cwd=cwd,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -65,12 +70,12 @@ class ProcessFamily:
     def _alive(self) -> list[psutil.Process]:
         for process in self._started.values():
             process.poll()  # collects the exit status, so that no zombie counts as alive
-        found = []
-        for process in psutil.process_iter():
-            with contextlib.suppress(psutil.Error):
-                if process.status() != psutil.STATUS_ZOMBIE and process.environ().get(MARKER) == self._mark:
-                    found.append(process)
-        return found
+        alive = []
+        for process in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if process.status() != psutil.STATUS_ZOMBIE:
+                    alive.append(process)
+        return alive
 
 
 @contextlib.contextmanager

@@ -35,9 +35,7 @@ def main() -> int:
     except KeyboardInterrupt:
         print("Interrupted; everything that was started is stopped.", file=sys.stderr)
         return 130
-    summaries = [
-        summarize(slug, _dag_id(slug), run_id, state, window) for slug, (run_id, state) in states.items()
-    ]
+    summaries = [summarize(slug, _dag_id(slug), run_id, state, window) for slug, (run_id, state) in states.items()]
     print_summary(summaries, write_summary(summaries))
     failed = [slug for slug, (_, state) in states.items() if state != "success"]
     if failed:
@@ -62,15 +60,15 @@ def _run_programs(family: ProcessFamily, window: Window) -> dict[str, tuple[str,
             progress.show(slug, "triggered")
             _watch(api, runs, progress)
         states = _wait(api, runs, progress, family)
+    for slug in runs:
+        api.set_paused(_dag_id(slug), True)  # `make up` starts nothing that nobody asked for
     return {slug: (runs[slug], states[slug]) for slug in SLUGS}
 
 
 def _trigger(api: AirflowApi, slug: str, window: Window, family: ProcessFamily) -> str:
     wait_for_dag(api, _dag_id(slug), family)
-    api.unpause(_dag_id(slug))
-    return api.trigger(
-        _dag_id(slug), {"window_start": format_utc(window.start), "window_end": format_utc(window.end)}
-    )
+    api.set_paused(_dag_id(slug), False)
+    return api.trigger(_dag_id(slug), {"window_start": format_utc(window.start), "window_end": format_utc(window.end)})
 
 
 def _watch(api: AirflowApi, runs: dict[str, str], progress: RunProgress) -> dict[str, str]:
@@ -81,9 +79,7 @@ def _watch(api: AirflowApi, runs: dict[str, str], progress: RunProgress) -> dict
     return states
 
 
-def _wait(
-    api: AirflowApi, runs: dict[str, str], progress: RunProgress, family: ProcessFamily
-) -> dict[str, str]:
+def _wait(api: AirflowApi, runs: dict[str, str], progress: RunProgress, family: ProcessFamily) -> dict[str, str]:
     deadline = time.monotonic() + RUN_SECONDS
     while True:
         states = _watch(api, runs, progress)

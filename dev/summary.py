@@ -36,9 +36,7 @@ def summarize(program: str, dag_id: str, dag_run_id: str, state: str, window: Wi
     name = load_program_file(find_program_file(settings.programs_dir, program)).name
     with mlflow_client(settings.tracking_uri) as client:
         wanted = (format_utc(window.start), format_utc(window.end))
-        run = next(
-            (r for r in list_runs(client, program=name) if (r.window_start, r.window_end) == wanted), None
-        )
+        run = next((r for r in list_runs(client, program=name) if (r.window_start, r.window_end) == wanted), None)
         attestation = None
         if run is not None and run.attestation_id is not None:
             file = RUN / f"{program}.attestation.json"

@@ -4,15 +4,42 @@ import random
 
 from dev.traffic.scenario import Inputs, Outputs, Scenario
 
-_NAMES = ("Alex Amina Boris Chen Dana Elif Farid Greta Hugo Ines Jonas Keiko Lena Marek Nadia Omar Petra "
-          "Quentin Rosa Samir Tara Uwe Vera Wei Yara Zoe").split()  # fmt: skip
-_ADJECTIVES = "new open joint next first early shared local yearly quick second mutual digital public".split()
+_NAMES = ["Alex", "Amina", "Boris", "Chen", "Dana", "Elif", "Farid", "Greta", "Hugo", "Ines", "Jonas", "Keiko", "Lena", "Marek", "Nadia", "Omar", "Petra", "Quentin", "Rosa", "Samir", "Tara", "Uwe", "Vera", "Wei", "Yara", "Zoe"]  # fmt: skip
+_ADJECTIVES = [
+    "new",
+    "open",
+    "joint",
+    "next",
+    "first",
+    "early",
+    "shared",
+    "local",
+    "yearly",
+    "quick",
+    "second",
+    "mutual",
+    "digital",
+    "public",
+]
 _TOPICS = (
     "onboarding plan", "billing review", "security audit", "team training", "data migration", "pilot project",
     "support contract", "price list", "product roadmap", "warehouse visit", "partner event", "hiring round",
     "travel budget", "office move", "renewal offer", "usage report",
 )  # fmt: skip
-_MONTHS = "January February March April May June July August September October November December".split()
+_MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
 SENDINGS = 20
 
 

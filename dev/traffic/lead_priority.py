@@ -5,9 +5,31 @@ import random
 from dev.traffic.scenario import Inputs, Outputs, Scenario
 
 _SIGNS = {
-    "hot": "quote contract invoice order purchase deadline budget approved sign today".split(),
-    "warm": "demo trial compare pricing feature integration evaluate colleague interested call".split(),
-    "cold": "newsletter student curious browsing later unsubscribe reading research someday hobby".split(),
+    "hot": ["quote", "contract", "invoice", "order", "purchase", "deadline", "budget", "approved", "sign", "today"],
+    "warm": [
+        "demo",
+        "trial",
+        "compare",
+        "pricing",
+        "feature",
+        "integration",
+        "evaluate",
+        "colleague",
+        "interested",
+        "call",
+    ],
+    "cold": [
+        "newsletter",
+        "student",
+        "curious",
+        "browsing",
+        "later",
+        "unsubscribe",
+        "reading",
+        "research",
+        "someday",
+        "hobby",
+    ],
 }
 _FILLERS = ("we looked at your site", "our team met last week", "I found you at the fair", "a friend named you",
             "our office is in Lyon", "we sell garden chairs", "there are nine of us", "it is for next season")  # fmt: skip
@@ -18,7 +40,9 @@ def _ask(rng: random.Random) -> Inputs:
     signs = rng.sample(_SIGNS[priority], 2)
     stray = rng.choice(_SIGNS[rng.choice(sorted(_SIGNS))])
     fillers = rng.sample(_FILLERS, 2)
-    return {"message": f"{fillers[0]}, {signs[0]} and {signs[1]}; {fillers[1]}, maybe {stray}, ref {rng.randrange(10_000)}"}
+    return {
+        "message": f"{fillers[0]}, {signs[0]} and {signs[1]}; {fillers[1]}, maybe {stray}, ref {rng.randrange(10_000)}"
+    }
 
 
 def _handled_well(rng: random.Random, inputs: Inputs, outputs: Outputs) -> float:

@@ -21,7 +21,7 @@ def log_as_runs(client: Any, experiment_id: str, program: str, metric: str, call
         client.set_terminated(run.info.run_id, end_time=started + 40)
 
 
-def log_as_traces(client: Any, experiment_id: str, program: str, metric: str, calls: Iterable[LoggedCall]) -> None:
+def log_as_traces(_client: Any, experiment_id: str, program: str, metric: str, calls: Iterable[LoggedCall]) -> None:
     """One MLflow 3 trace per call, the outcome as feedback."""
     import mlflow
 

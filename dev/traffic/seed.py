@@ -13,8 +13,8 @@ from typing import Any
 
 from include.teleprompt.config.files import find_program_file, load_program_file
 from include.teleprompt.config.settings import LMConfig, Settings
-from include.teleprompt.tracking.connection import artifact_root, mlflow_client
 from include.teleprompt.traces.collect import count_traces
+from include.teleprompt.tracking.connection import artifact_root, mlflow_client
 from include.teleprompt.window import Window
 
 SLUGS = ("email_draft", "ticket_triage", "lead_priority")

@@ -13,7 +13,14 @@ _MATTERS = {
     "sales": "bulk discount|upgrade the plan|student offer|reseller terms",
 }
 _OPENERS = ("Hello", "Hi there", "Good morning", "Since yesterday", "Again", "Please help", "For my order")
-_CLOSERS = ("please advise", "thanks a lot", "this is urgent", "I am waiting", "what can I do", "second request")
+_CLOSERS = (
+    "please advise",
+    "thanks a lot",
+    "this is urgent",
+    "I am waiting",
+    "what can I do",
+    "second request",
+)
 
 
 def _ask(rng: random.Random) -> Inputs:

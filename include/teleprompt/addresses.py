@@ -35,7 +35,7 @@ def checksum_address(text: str) -> str:
 
 def _eip55(lower_digits: str) -> str:
     """EIP-55: a letter is upper-case where the matching nibble of keccak256(lower digits) is 8 or more."""
-    from eth_utils import keccak
+    from eth_utils.crypto import keccak
 
     nibbles = keccak(text=lower_digits).hex()
     cased = (c.upper() if int(n, 16) >= 8 else c for c, n in zip(lower_digits, nibbles, strict=False))

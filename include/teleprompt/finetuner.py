@@ -24,9 +24,9 @@ from include.teleprompt.program.state import load_state
 from include.teleprompt.records import from_millionths
 from include.teleprompt.registry.versions import ProgramCode, ProgramVersion, register_optimized
 from include.teleprompt.storage import get_blob
+from include.teleprompt.traces.snapshot import Snapshot, SnapshotRecord, read_snapshot
 from include.teleprompt.tracking.connection import mlflow_client
 from include.teleprompt.tracking.pipeline_run import PipelineRun
-from include.teleprompt.traces.snapshot import Snapshot, SnapshotRecord, read_snapshot
 from include.teleprompt.window import Window, format_utc
 
 
@@ -119,9 +119,7 @@ class TelepromptFinetuner:
         """
         stages = _stages(result)
         if not deltaone["deltaone_achieved"]:
-            raise ConfigurationError(
-                f"There is nothing to attest: {deltaone['reason']}"
-            )
+            raise ConfigurationError(f"There is nothing to attest: {deltaone['reason']}")
         report = self._report(stages)
         window = stages.pipeline.window
         return OptimizationAttestationService().create_attestation(
@@ -194,9 +192,7 @@ class TelepromptFinetuner:
             outcome=OutcomeConfig(metric=outcome_metric),
             optimization=self.config,
         )
-        pipeline = Pipeline(
-            program, config=config, code=_code(program), settings=self.settings, window=window
-        )
+        pipeline = Pipeline(program, config=config, code=_code(program), settings=self.settings, window=window)
         record = pipeline.collect()
         baseline = pipeline.baseline()
         candidates = [pipeline.compile(record, seed=seed) for seed in pipeline.seeds]

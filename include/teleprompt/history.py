@@ -8,9 +8,9 @@ from include.teleprompt.deltaone.compare import GateReport
 from include.teleprompt.errors import ConfigurationError
 from include.teleprompt.records import Millionths, Record
 from include.teleprompt.registry.versions import ProgramVersion
+from include.teleprompt.traces.snapshot import SnapshotRecord
 from include.teleprompt.tracking.connection import quoted
 from include.teleprompt.tracking.pipeline_run import INTERNAL_TAG, KEY_TAG, PipelineRun
-from include.teleprompt.traces.snapshot import SnapshotRecord
 
 
 class RunSummary(Record):
@@ -54,9 +54,7 @@ def list_runs(client: Any, *, program: str | None = None, limit: int = 100) -> l
 
 def list_attestations(client: Any, *, limit: int = 1000) -> list[StoredAttestation]:
     """All attestations, newest first."""
-    return [
-        _stored(run) for run in _search(client, "tags.`teleprompt.attestation_id` != ''", limit)
-    ]
+    return [_stored(run) for run in _search(client, "tags.`teleprompt.attestation_id` != ''", limit)]
 
 
 def read_attestation(client: Any, attestation_id: str) -> bytes:

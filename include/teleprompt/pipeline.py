@@ -31,12 +31,12 @@ from include.teleprompt.registry.versions import (
     register_optimized,
 )
 from include.teleprompt.storage import get_blob, put_blob
-from include.teleprompt.tracking.connection import mlflow_client
-from include.teleprompt.tracking.pipeline_run import PipelineRun
-from include.teleprompt.tracking.run_key import RunKey
 from include.teleprompt.traces.collect import collect_snapshot
 from include.teleprompt.traces.snapshot import SnapshotRecord, read_snapshot
 from include.teleprompt.traces.split import Part
+from include.teleprompt.tracking.connection import mlflow_client
+from include.teleprompt.tracking.pipeline_run import PipelineRun
+from include.teleprompt.tracking.run_key import RunKey
 from include.teleprompt.window import Window
 
 log = logging.getLogger(__name__)
@@ -75,9 +75,7 @@ class Pipeline:
             ProgramFileError: the file or its Python code cannot be used.
         """
         config = load_program_file(file, overrides=overrides)
-        code = ProgramCode(
-            file=code_file(file, config.entry_point), callable=config.entry_point.partition(":")[2]
-        )
+        code = ProgramCode(file=code_file(file, config.entry_point), callable=config.entry_point.partition(":")[2])
         program = build_program(file, config.entry_point)
         return cls(program, config=config, code=code, settings=settings, window=window)
 
@@ -120,9 +118,7 @@ class Pipeline:
                 version_id=self.config.baseline_version,
                 code=self.code,
                 fields=self._fields,
-                state=put_blob(
-                    self.settings.storage_uri, "programs", dump_state(self._program), suffix=".json"
-                ),
+                state=put_blob(self.settings.storage_uri, "programs", dump_state(self._program), suffix=".json"),
             )
 
         return self._once("baseline", ProgramVersion, stage)
@@ -189,9 +185,7 @@ class Pipeline:
                 run.end()
         return report
 
-    def register(
-        self, snapshot: SnapshotRecord, report: GateReport, baseline: ProgramVersion
-    ) -> ProgramVersion:
+    def register(self, snapshot: SnapshotRecord, report: GateReport, baseline: ProgramVersion) -> ProgramVersion:
         """Register the candidate of a promoting report and make it champion."""
         decision = report.decision
         if decision.verdict is not Verdict.PROMOTE:
@@ -245,9 +239,7 @@ class Pipeline:
                 signer=self.settings.signer,
                 storage_uri=self.settings.storage_uri,
             )
-            client.set_model_version_tag(
-                self.config.name, str(version.number), "attestation_id", record.attestation_id
-            )
+            client.set_model_version_tag(self.config.name, str(version.number), "attestation_id", record.attestation_id)
             return record
 
         record = self._once("attestation", AttestationRecord, stage)
@@ -283,9 +275,7 @@ class Pipeline:
 
     @cached_property
     def _metric(self) -> Metric:
-        return build_metric(
-            self.config.gate.metric, fields=self._fields, programs_dir=self.settings.programs_dir
-        )
+        return build_metric(self.config.gate.metric, fields=self._fields, programs_dir=self.settings.programs_dir)
 
     @cached_property
     def _lm(self) -> Any:

@@ -53,9 +53,7 @@ def get_blob(blob: Blob) -> bytes:
     try:
         data = bytes(UPath(blob.uri).read_bytes())
     except FileNotFoundError as error:
-        raise TelepromptError(
-            f"{blob.uri} is missing; restore the storage folder from its backup."
-        ) from error
+        raise TelepromptError(f"{blob.uri} is missing; restore the storage folder from its backup.") from error
     if sha256_hex(data) != blob.digest:
         raise TelepromptError(f"{blob.uri} is damaged: its content no longer matches its digest; restore it.")
     return data

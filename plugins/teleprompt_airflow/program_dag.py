@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import (
@@ -13,6 +14,11 @@ from airflow.sdk import (
     CronDataIntervalTimetable,
     get_parsing_context,
 )
+
+from include.teleprompt.config.files import ProgramFileError, load_program_file, program_files
+from include.teleprompt.config.program import ProgramConfig
+from include.teleprompt.optimize.strategies import STRATEGIES
+from include.teleprompt.program.entry_point import check_entry_point
 from teleprompt_airflow.operators import (
     AttestOperator,
     BaselineOperator,
@@ -27,11 +33,6 @@ from teleprompt_airflow.operators import (
 from teleprompt_airflow.run_window import run_params
 from teleprompt_airflow.sensors.trace_volume import TraceVolumeSensor
 from teleprompt_airflow.triggers.trace_volume import NewTracesTrigger
-
-from include.teleprompt.config.files import ProgramFileError, load_program_file, program_files
-from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.optimize.strategies import STRATEGIES
-from include.teleprompt.program.entry_point import check_entry_point
 
 DAG_PREFIX = "teleprompt_"
 POOL = "teleprompt"
@@ -98,7 +99,7 @@ def _tasks(config: ProgramConfig) -> None:
     wait = TraceVolumeSensor(
         task_id="wait_for_traces", program=config.slug, max_wait=timedelta(days=config.max_wait_days)
     )
-    stage = {"program": config.slug, "waited": wait.output}
+    stage: dict[str, Any] = {"program": config.slug, "waited": wait.output}
     limited = {
         **stage,
         "pool": POOL,
@@ -110,9 +111,7 @@ def _tasks(config: ProgramConfig) -> None:
     compiled = CompileOperator.partial(
         task_id="compile", snapshot=collect.output, map_index_template="seed {{ task.seed }}", **limited
     ).expand(seed=list(seeds))
-    select = SelectOperator(
-        task_id="select", snapshot=collect.output, candidates=compiled.output, **limited
-    )
+    select = SelectOperator(task_id="select", snapshot=collect.output, candidates=compiled.output, **limited)
     if not config.optimization.enable_deltaone_check:
         return
     gate = GateOperator(
@@ -148,14 +147,10 @@ def _schedule(config: ProgramConfig) -> AssetOrTimeSchedule | Asset:
             max_wait_seconds=timedelta(days=config.max_wait_days).total_seconds(),
         )
         watchers = [AssetWatcher(name=f"{config.slug}_new_traces", trigger=trigger)]
-    traces = Asset(
-        name=f"{config.slug}_traces", uri=f"teleprompt://traces/{config.slug}", watchers=watchers
-    )
+    traces = Asset(name=f"{config.slug}_traces", uri=f"teleprompt://traces/{config.slug}", watchers=watchers)
     if config.cron is None:
         return traces
-    return AssetOrTimeSchedule(
-        timetable=CronDataIntervalTimetable(config.cron, timezone="UTC"), assets=[traces]
-    )
+    return AssetOrTimeSchedule(timetable=CronDataIntervalTimetable(config.cron, timezone="UTC"), assets=[traces])
 
 
 def _documentation(config: ProgramConfig, source: str) -> str:

@@ -22,7 +22,7 @@ OVERRIDES = {
 
 def run_params(config: ProgramConfig) -> dict[str, Param]:
     """The form of a manual run: its window, and what it may override."""
-    moment = {"type": ["null", "string"], "format": "date-time", "section": "Window"}
+    moment: dict[str, Any] = {"type": ["null", "string"], "format": "date-time", "section": "Window"}
     params = {
         "window_start": Param(None, **moment, title="Start", description="First moment, inclusive (UTC)."),
         "window_end": Param(
@@ -33,7 +33,7 @@ def run_params(config: ProgramConfig) -> dict[str, Param]:
         ),
     }
     for name, (kind, minimum, maximum) in OVERRIDES.items():
-        limits = {"minimum": minimum} if maximum is None else {"minimum": minimum, "maximum": maximum}
+        limits: dict[str, Any] = {"minimum": minimum} if maximum is None else {"minimum": minimum, "maximum": maximum}
         params[name] = Param(
             None,
             type=["null", kind],

@@ -183,11 +183,7 @@ class Attestation(_Section):
 
     def to_dict(self) -> dict[str, Any]:
         """The document as plain JSON values, absent sections left out."""
-        return {
-            name: value
-            for name, value in self.model_dump(mode="json").items()
-            if value is not None
-        }
+        return {name: value for name, value in self.model_dump(mode="json").items() if value is not None}
 
 
 def content_hash(document: dict[str, Any]) -> str:

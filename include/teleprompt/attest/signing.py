@@ -40,9 +40,7 @@ def sign(attestation: Attestation, signer: SignerConfig) -> Attestation:
 
     key = _private_key(signer)
     signed = Account.sign_typed_data(key, DOMAIN, TYPES, _message(attestation))
-    proof = Proof(
-        type="eip712", signer=Account.from_key(key).address, signature="0x" + bytes(signed.signature).hex()
-    )
+    proof = Proof(type="eip712", signer=Account.from_key(key).address, signature="0x" + bytes(signed.signature).hex())
     return attestation.model_copy(update={"proof": proof})
 
 

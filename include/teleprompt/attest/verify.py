@@ -58,9 +58,7 @@ def verify_attestation(
         signer = _check_signature(attestation, trusted, required=require_signature or bool(trusted))
     except InvalidAttestationError as error:
         detail = str(error).removeprefix(f"{error.code}: ")
-        return Verification(
-            valid=False, level=None, code=error.code, detail=detail, signer=None, attestation_id=None
-        )
+        return Verification(valid=False, level=None, code=error.code, detail=detail, signer=None, attestation_id=None)
     return Verification(
         valid=True,
         level=Level.SIGNED if signer else Level.HASH_ONLY,

@@ -48,8 +48,7 @@ def main() -> None:
             raise
         text = str(error).strip().splitlines()
         _fail(
-            f"Unexpected {type(error).__name__}: {text[0] if text else ''} "
-            "(set TELEPROMPT_DEBUG=1 to see where).",
+            f"Unexpected {type(error).__name__}: {text[0] if text else ''} (set TELEPROMPT_DEBUG=1 to see where).",
             status=1,
         )
 

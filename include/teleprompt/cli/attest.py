@@ -34,7 +34,8 @@ def list_all(json_: JsonOption = False) -> None:
 
 @app.command()
 def show(
-    attestation_id: Annotated[str, typer.Argument(metavar="ID", help="Id or hash.")], json_: JsonOption = False
+    attestation_id: Annotated[str, typer.Argument(metavar="ID", help="Id or hash.")],
+    json_: JsonOption = False,
 ) -> None:
     """Print the exact bytes of an attestation."""
     del json_  # it is JSON in any case
@@ -63,9 +64,7 @@ def verify(
         data = file.read_bytes()
     except OSError as error:
         raise ConfigurationError(f"{file} cannot be read ({error.strerror}); name an attestation's file.") from error
-    result = verify_attestation(
-        data, trusted_signers=trusted_signer or (), require_signature=require_signature
-    )
+    result = verify_attestation(data, trusted_signers=trusted_signer or (), require_signature=require_signature)
     if json_:
         print_json(result.model_dump(mode="json"))
     else:

@@ -32,7 +32,11 @@ def rewards(
     print_table(
         ("contributor", "address", "amount"),
         [
-            (r.contributor_id, r.address or "none: held back", format_units(int(r.base_units), decimals=decimals))
+            (
+                r.contributor_id,
+                r.address or "none: held back",
+                format_units(int(r.base_units), decimals=decimals),
+            )
             for r in shares
         ],
         empty="The attestation credits nobody.",

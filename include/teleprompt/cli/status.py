@@ -26,7 +26,18 @@ def status(
         print_json([run.model_dump(mode="json") for run in runs])
         return
     print_table(
-        ("program", "window", "state", "stage", "verdict", "change", "interval", "n", "version", "attestation"),
+        (
+            "program",
+            "window",
+            "state",
+            "stage",
+            "verdict",
+            "change",
+            "interval",
+            "n",
+            "version",
+            "attestation",
+        ),
         [
             (
                 run.program,

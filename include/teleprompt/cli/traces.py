@@ -18,8 +18,8 @@ End = Annotated[str | None, typer.Option(help="ISO 8601; by default now.")]
 @app.command()
 def count(program: str, start: Start = None, end: End = None, json_: JsonOption = False) -> None:
     """Count the logged calls of a window, before curation."""
-    from include.teleprompt.tracking.connection import mlflow_client
     from include.teleprompt.traces.collect import count_traces
+    from include.teleprompt.tracking.connection import mlflow_client
 
     settings, config, window = _resolve(program, start, end)[:3]
     with mlflow_client(settings.tracking_uri) as client:
@@ -35,9 +35,9 @@ def inspect(program: str, start: Start = None, end: End = None, json_: JsonOptio
     """Show what a run over the window would use, what it would drop and why, and whose data it is."""
     from include.teleprompt.program.entry_point import build_program
     from include.teleprompt.program.fields import program_fields
-    from include.teleprompt.tracking.connection import mlflow_client
     from include.teleprompt.traces.collect import read_traces
     from include.teleprompt.traces.curate import curate
+    from include.teleprompt.tracking.connection import mlflow_client
 
     settings, config, window, file = _resolve(program, start, end)
     fields = program_fields(build_program(file, config.entry_point))

@@ -25,7 +25,14 @@ def list_versions(program: str, json_: JsonOption = False) -> None:
     print_table(
         ("version", "id", "alias", "from", "change", "attestation"),
         [
-            (v.number, v.version_id, ", ".join(v.aliases) or None, v.parent, points(v.delta_e6), v.attestation_id)
+            (
+                v.number,
+                v.version_id,
+                ", ".join(v.aliases) or None,
+                v.parent,
+                points(v.delta_e6),
+                v.attestation_id,
+            )
             for v in found
         ],
         empty=f"No version of {config.name} yet: the first run registers the program as written.",

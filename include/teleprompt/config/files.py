@@ -83,9 +83,7 @@ def _first_problem(file: Path, root: yaml.Node | None, error: ValidationError) -
     key = ".".join(str(part) for part in location)
     problem = first["msg"].removeprefix("Value error, ")
     if location == ("slug",):
-        return ProgramFileError(
-            file, "the file's name must be lower-case letters, digits and underscores; rename it."
-        )
+        return ProgramFileError(file, "the file's name must be lower-case letters, digits and underscores; rename it.")
     if first["type"] == "extra_forbidden":
         problem = f"unknown key; {_suggestion(location)}"
     elif first["type"] == "missing":

@@ -41,7 +41,11 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="TELEPROMPT_", env_nested_delimiter="__", frozen=True, extra="ignore", populate_by_name=True
+        env_prefix="TELEPROMPT_",
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="ignore",
+        populate_by_name=True,
     )
 
     tracking_uri: str = Field(

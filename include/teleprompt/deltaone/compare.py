@@ -90,10 +90,10 @@ def run_gate(
 
 def _store_scores(rows: list[TraceRow], baseline: Scores, optimized: Scores, storage_uri: str) -> Blob:
     examples = sorted(
-        (
-            {"trace_id": row.trace_id, "baseline_e6": before, "optimized_e6": after}
-            for row, before, after in zip(rows, baseline.values_e6, optimized.values_e6, strict=True)
-        ),
-        key=lambda example: (example["optimized_e6"] - example["baseline_e6"], example["trace_id"]),
+        zip((row.trace_id for row in rows), baseline.values_e6, optimized.values_e6, strict=True),
+        key=lambda example: (example[2] - example[1], example[0]),
     )
-    return put_blob(storage_uri, "scores", canonical_json(examples), suffix=".json")
+    content = [
+        {"trace_id": trace_id, "baseline_e6": before, "optimized_e6": after} for trace_id, before, after in examples
+    ]
+    return put_blob(storage_uri, "scores", canonical_json(content), suffix=".json")

@@ -69,8 +69,6 @@ def compile_candidate(
     finally:
         log.debug("%s", printed.getvalue())
     seconds = round(time.monotonic() - started, 3)
-    log.info(
-        "seed %d: compiled on %d examples with %d calls in %.1f s", seed, len(examples), guard.calls, seconds
-    )
+    log.info("seed %d: compiled on %d examples with %d calls in %.1f s", seed, len(examples), guard.calls, seconds)
     state = put_blob(storage_uri, "programs", dump_state(program), suffix=".json")
     return Candidate(seed=seed, state=state, lm_calls=guard.calls, seconds=seconds)

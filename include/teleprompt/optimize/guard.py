@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 
-class CompileCancelled(BaseException):  # noqa: N818 - a control signal like KeyboardInterrupt, not an error
+class CompileCancelled(BaseException):
     """Ends a compile from inside. Not an `Exception`: DSPy's optimizers swallow those and go on."""
 
 

@@ -115,9 +115,7 @@ def import_file(file: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
-        raise ProgramFileError(
-            file, f"cannot be imported ({type(error).__name__}: {error}); correct it."
-        ) from error
+        raise ProgramFileError(file, f"cannot be imported ({type(error).__name__}: {error}); correct it.") from error
     return module
 
 

@@ -15,7 +15,7 @@ def dump_state(program: Any) -> bytes:
     """
     state = json.loads(json.dumps(program.dump_state(), default=str))
     for name, predictor in program.named_predictors():
-        own = state[name] if name in state else state  # a bare Predict is its own whole state
+        own = state.get(name, state)  # a bare Predict is its own whole state
         own["lm"] = None
         fields = {*predictor.signature.fields, "augmented"}
         own["demos"] = [{k: v for k, v in demo.items() if k in fields} for demo in own.get("demos", [])]

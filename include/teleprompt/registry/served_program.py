@@ -13,7 +13,7 @@ from typing import Any
 import mlflow
 
 
-class ServedProgram(mlflow.pyfunc.PythonModel):  # type: ignore[misc, name-defined]
+class ServedProgram(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
     """A DSPy program as an MLflow model: rows of inputs in, rows of outputs out."""
 
     def load_context(self, context: Any) -> None:

@@ -50,9 +50,7 @@ def ensure_baseline(
     if champion is not None:
         return champion
     _ensure_registered(client, name)
-    run = client.create_run(
-        internal_experiment(client, experiment_name(name)), run_name=f"{name} {version_id}"
-    )
+    run = client.create_run(internal_experiment(client, experiment_name(name)), run_name=f"{name} {version_id}")
     version = _create(
         client,
         name=name,

@@ -35,7 +35,8 @@ def curate(
     """Validate, drop duplicates, and keep at most `max_traces`."""
     judged = [validate(trace, program=program, fields=fields, outcome=outcome) for trace in raw]
     valid = sorted(
-        (row for row in judged if isinstance(row, TraceRow)), key=lambda row: (row.started_at_ms, row.trace_id)
+        (row for row in judged if isinstance(row, TraceRow)),
+        key=lambda row: (row.started_at_ms, row.trace_id),
     )
     unique, doubles = _without_duplicates(valid)
     kept = _evenly_spaced(unique, max_traces)

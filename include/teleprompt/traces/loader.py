@@ -5,11 +5,11 @@ from typing import Any
 
 from include.teleprompt.config.program import TracesConfig
 from include.teleprompt.config.settings import Settings
-from include.teleprompt.tracking.connection import mlflow_client
 from include.teleprompt.traces.experiments import production_experiments
 from include.teleprompt.traces.raw import RawTrace
 from include.teleprompt.traces.runs_source import RunsSource
 from include.teleprompt.traces.traces_source import TracesSource
+from include.teleprompt.tracking.connection import mlflow_client
 from include.teleprompt.window import Window
 
 

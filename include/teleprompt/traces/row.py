@@ -84,9 +84,7 @@ def from_arrow(table: "pa.Table") -> list[TraceRow]:
     from include.teleprompt.records import to_millionths
 
     milliseconds = pa.int64()
-    times = {
-        name: table.column(name).cast(milliseconds).to_pylist() for name in ("started_at", "outcome_at")
-    }
+    times = {name: table.column(name).cast(milliseconds).to_pylist() for name in ("started_at", "outcome_at")}
     others = table.drop_columns(list(times)).to_pylist()
     return [
         TraceRow(

@@ -65,8 +65,10 @@ class Snapshot(Record):
 
     def _manifest(self) -> dict[str, object]:
         """All but where the files lie: the same data has the same digest wherever it is stored."""
-        blobs = {"quarantine": {"uri"}, "parts": {part: {"blob": {"uri"}} for part in self.parts}}
-        return self.model_dump(mode="json", exclude=blobs)
+        manifest = self.model_dump(mode="json")
+        for blob in (manifest["quarantine"], *(part["blob"] for part in manifest["parts"].values())):
+            del blob["uri"]
+        return manifest
 
 
 class SnapshotRecord(Record):
@@ -96,17 +98,13 @@ def write_snapshot(
         window=window,
         fields=fields,
         funnel=curated.funnel,
-        quarantined={
-            reason.value: sum(q.reason is reason for q in curated.quarantine) for reason in reasons
-        },
+        quarantined={reason.value: sum(q.reason is reason for q in curated.quarantine) for reason in reasons},
         quarantine=_put_table(storage_uri, _quarantine_table(curated)),
         parts={part: SnapshotPart(blob=stored[part], rows=len(parts[part])) for part in Part},
         split_digest=digest_of({part.value: [row.trace_id for row in parts[part]] for part in Part}),
         contributors=_contributors(curated.rows),
     )
-    manifest = put_blob(
-        storage_uri, "snapshots", canonical_json(snapshot.model_dump(mode="json")), suffix=".json"
-    )
+    manifest = put_blob(storage_uri, "snapshots", canonical_json(snapshot.model_dump(mode="json")), suffix=".json")
     record = SnapshotRecord(
         digest=snapshot.digest,
         manifest=manifest,

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from include.teleprompt.tracking.connection import quoted
 from include.teleprompt.traces import tags
 from include.teleprompt.traces.raw import RawTrace
+from include.teleprompt.tracking.connection import quoted
 from include.teleprompt.window import Window
 
 MAX_PAGE = 500

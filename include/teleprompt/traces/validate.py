@@ -47,13 +47,11 @@ class _UnusableError(Exception):
         self.reason = reason
 
 
-def validate(
-    raw: RawTrace, *, program: str, fields: ProgramFields, outcome: OutcomeConfig
-) -> TraceRow | Quarantined:
+def validate(raw: RawTrace, *, program: str, fields: ProgramFields, outcome: OutcomeConfig) -> TraceRow | Quarantined:
     """The row of `raw`, or why there is none; the first reason in the order of `Reason`."""
+    if raw.failed:
+        return quarantined(raw, Reason.FAILED_CALL)
     try:
-        if raw.failed:
-            raise _UnusableError(Reason.FAILED_CALL)
         return TraceRow(
             trace_id=raw.trace_id,
             program=program,

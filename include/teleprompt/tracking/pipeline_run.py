@@ -24,9 +24,16 @@ def internal_experiment(client: Any, name: str) -> str:
     experiment = client.get_experiment_by_name(name)
     if experiment:
         return str(experiment.experiment_id)
+    import mlflow
+
     root = artifact_root(client.tracking_uri)
     location = root and f"{root}/{name}"
-    return str(client.create_experiment(name, artifact_location=location, tags={INTERNAL_TAG: "true"}))
+    try:
+        return str(client.create_experiment(name, artifact_location=location, tags={INTERNAL_TAG: "true"}))
+    except mlflow.MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+        return str(client.get_experiment_by_name(name).experiment_id)  # another task made it meanwhile
 
 
 class PipelineRun:
@@ -40,23 +47,32 @@ class PipelineRun:
     def open(cls, client: Any, key: RunKey) -> Self:
         """The run of `key`; made when there is none yet."""
         experiment_id = internal_experiment(client, experiment_name(key.program))
+        existing = cls._find(client, experiment_id, key)
+        if existing is None:
+            client.create_run(
+                experiment_id,
+                run_name=f"{key.program} {format_utc(key.window.start)}",
+                tags={
+                    KEY_TAG: key.digest,
+                    "teleprompt.program": key.program,
+                    "teleprompt.window_start": format_utc(key.window.start),
+                    "teleprompt.window_end": format_utc(key.window.end),
+                    "teleprompt.fingerprint": key.fingerprint,
+                },
+            )
+            # Another task may have made one at the same moment: all of them take the oldest.
+            existing = cls._find(client, experiment_id, key)
+        return cls(client, str(existing))
+
+    @staticmethod
+    def _find(client: Any, experiment_id: str, key: RunKey) -> str | None:
         found = client.search_runs(
-            [experiment_id], f"tags.`{KEY_TAG}` = {quoted(key.digest)}", order_by=["attributes.start_time"]
+            [experiment_id],
+            f"tags.`{KEY_TAG}` = {quoted(key.digest)}",
+            max_results=1,
+            order_by=["attributes.start_time ASC", "attributes.run_id ASC"],
         )
-        if found:
-            return cls(client, found[0].info.run_id)
-        run = client.create_run(
-            experiment_id,
-            run_name=f"{key.program} {format_utc(key.window.start)}",
-            tags={
-                KEY_TAG: key.digest,
-                "teleprompt.program": key.program,
-                "teleprompt.window_start": format_utc(key.window.start),
-                "teleprompt.window_end": format_utc(key.window.end),
-                "teleprompt.fingerprint": key.fingerprint,
-            },
-        )
-        return cls(client, run.info.run_id)
+        return str(found[0].info.run_id) if found else None
 
     def read(self, name: str, model: type[R]) -> R | None:
         """The record that the stage `name` wrote, or None."""

@@ -1,7 +1,7 @@
 """Issue the attestation."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from teleprompt_airflow.operators.base import StageOperator
 
@@ -22,7 +22,7 @@ class AttestOperator(StageOperator):
     :param version: record of the `RegisterOperator`.
     """
 
-    template_fields: ClassVar[Sequence[str]] = (
+    template_fields: Sequence[str] = (
         *StageOperator.template_fields, "snapshot", "selection", "report", "baseline", "version",
     )  # fmt: skip
 

@@ -3,12 +3,10 @@
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
-from teleprompt_airflow.hooks.settings import settings_from_connections
-from teleprompt_airflow.run_window import overrides_of
 
 from include.teleprompt.config.files import find_program_file, load_program_file
 from include.teleprompt.config.settings import Settings
@@ -18,6 +16,8 @@ from include.teleprompt.errors import (
     OptimizationTimeoutError,
 )
 from include.teleprompt.window import Window
+from teleprompt_airflow.hooks.settings import settings_from_connections
+from teleprompt_airflow.run_window import overrides_of
 
 if TYPE_CHECKING:
     from include.teleprompt.pipeline import Pipeline
@@ -30,7 +30,7 @@ class StageOperator(BaseOperator):
     :param waited: what the `TraceVolumeSensor` of the run returned; its window is the run's.
     """
 
-    template_fields: ClassVar[Sequence[str]] = ("waited",)
+    template_fields: Sequence[str] = ("waited",)
 
     def __init__(self, *, program: str, waited: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -1,7 +1,7 @@
 """Compile one candidate."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from teleprompt_airflow.operators.base import StageOperator
 
@@ -17,7 +17,7 @@ class CompileOperator(StageOperator):
     :param seed: which candidate of the strategy.
     """
 
-    template_fields: ClassVar[Sequence[str]] = (*StageOperator.template_fields, "snapshot")
+    template_fields: Sequence[str] = (*StageOperator.template_fields, "snapshot")
 
     def __init__(self, *, snapshot: Any, seed: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -1,7 +1,7 @@
 """Go where the verdict leads."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from airflow.sdk import BaseBranchOperator
 
@@ -14,7 +14,7 @@ class DeltaOneBranchOperator(BaseBranchOperator):
     :param otherwise: task id to go on with after reject or inconclusive.
     """
 
-    template_fields: ClassVar[Sequence[str]] = ("report",)
+    template_fields: Sequence[str] = ("report",)
 
     def __init__(self, *, report: Any, on_promote: str, otherwise: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -1,7 +1,7 @@
 """Register the promoted program."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from teleprompt_airflow.operators.base import StageOperator
 
@@ -18,7 +18,7 @@ class RegisterOperator(StageOperator):
     :param baseline: record of the `BaselineOperator`.
     """
 
-    template_fields: ClassVar[Sequence[str]] = (
+    template_fields: Sequence[str] = (
         *StageOperator.template_fields, "snapshot", "report", "baseline",
     )  # fmt: skip
 

@@ -1,7 +1,7 @@
 """Choose the best candidate."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from teleprompt_airflow.operators.base import StageOperator
 
@@ -17,7 +17,7 @@ class SelectOperator(StageOperator):
     :param candidates: records of the mapped `CompileOperator`.
     """
 
-    template_fields: ClassVar[Sequence[str]] = (*StageOperator.template_fields, "snapshot", "candidates")
+    template_fields: Sequence[str] = (*StageOperator.template_fields, "snapshot", "candidates")
 
     def __init__(self, *, snapshot: Any, candidates: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)

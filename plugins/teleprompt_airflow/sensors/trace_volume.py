@@ -5,16 +5,16 @@ from typing import Any
 
 from airflow.sdk import BaseSensorOperator
 from airflow.sdk.exceptions import AirflowSkipException
-from teleprompt_airflow.hooks.settings import settings_from_connections
-from teleprompt_airflow.operators.base import domain_errors
-from teleprompt_airflow.run_window import overrides_of, resolve_window
-from teleprompt_airflow.triggers.trace_volume import TraceVolumeTrigger
 
 from include.teleprompt.config.files import find_program_file, load_program_file
 from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.config.settings import Settings
 from include.teleprompt.errors import InsufficientTracesError
 from include.teleprompt.window import Window, format_utc
+from teleprompt_airflow.hooks.settings import settings_from_connections
+from teleprompt_airflow.operators.base import domain_errors
+from teleprompt_airflow.run_window import overrides_of, resolve_window
+from teleprompt_airflow.triggers.trace_volume import TraceVolumeTrigger
 
 
 class TraceVolumeSensor(BaseSensorOperator):
@@ -40,7 +40,9 @@ class TraceVolumeSensor(BaseSensorOperator):
             window = resolve_window(context, lookback=config.lookback)
             now = datetime.now(UTC).replace(microsecond=0)
             is_open = window.end > now
-            enough = (config.new_traces or config.optimization.min_traces) if is_open else config.optimization.min_traces
+            enough = (
+                (config.new_traces or config.optimization.min_traces) if is_open else config.optimization.min_traces
+            )
             seen = Window(start=window.start, end=min(window.end, now)) if window.start < now else None
             count = _count(settings, config, seen, enough=enough) if seen else 0
             if count >= enough and seen:
@@ -76,9 +78,7 @@ class TraceVolumeSensor(BaseSensorOperator):
         return config, settings_from_connections(config.lm_conn_id)
 
     def _too_few(self, context: Any, config: ProgramConfig, window: Window, count: int) -> dict[str, Any]:
-        error = InsufficientTracesError(
-            count, config.optimization.min_traces, program=config.name, window=str(window)
-        )
+        error = InsufficientTracesError(count, config.optimization.min_traces, program=config.name, window=str(window))
         if str(context["dag_run"].run_type) == "manual":
             raise error
         raise AirflowSkipException(str(error))
@@ -86,8 +86,8 @@ class TraceVolumeSensor(BaseSensorOperator):
 
 def _count(settings: Settings, config: ProgramConfig, window: Window, *, enough: int) -> int:
     from include.teleprompt.environment import quiet_libraries
-    from include.teleprompt.tracking.connection import mlflow_client
     from include.teleprompt.traces.collect import count_traces
+    from include.teleprompt.tracking.connection import mlflow_client
 
     quiet_libraries()
     with mlflow_client(settings.tracking_uri) as client:

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.triggers.base import BaseEventTrigger, BaseTrigger, TriggerEvent
-from teleprompt_airflow.hooks.settings import tracking_settings_from_connections
 
 from include.teleprompt.config.files import find_program_file, load_program_file
 from include.teleprompt.errors import TrackingUnavailableError
 from include.teleprompt.window import Window, format_utc
+from teleprompt_airflow.hooks.settings import tracking_settings_from_connections
 
 WATERMARK = "watermark"
 
@@ -27,9 +27,7 @@ class TraceVolumeTrigger(BaseTrigger):
     :param poll_seconds: pause between two looks.
     """
 
-    def __init__(
-        self, *, program: str, window_start: str, enough: int, deadline: str, poll_seconds: float
-    ) -> None:
+    def __init__(self, *, program: str, window_start: str, enough: int, deadline: str, poll_seconds: float) -> None:
         super().__init__()
         self.program = program
         self.window_start = window_start
@@ -134,8 +132,8 @@ async def _count(program: str, window: Window, *, enough: int) -> int | None:
 
     def count() -> int | None:
         from include.teleprompt.environment import quiet_libraries
-        from include.teleprompt.tracking.connection import mlflow_client
         from include.teleprompt.traces.collect import count_traces
+        from include.teleprompt.tracking.connection import mlflow_client
 
         quiet_libraries()
         config = load_program_file(find_program_file(settings.programs_dir, program))

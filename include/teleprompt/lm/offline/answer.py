@@ -48,7 +48,7 @@ def write_text(field: OutputField, prompt: Prompt, *, temperature: float, rng: r
     for name, there in demo.inputs.items():
         here = prompt.inputs.get(name)
         if here and there:
-            text = re.sub(rf"\b{re.escape(there)}\b", lambda _, here=here: here, text)
+            text = re.sub(rf"\b{re.escape(there)}\b", here.replace("\\", r"\\"), text)
     return text
 
 
@@ -57,9 +57,7 @@ def _nearest(prompt: Prompt, *, having: str) -> list[tuple[Demo, float]]:
     demos = [demo for demo in prompt.demos if demo.outputs.get(having)]
     if not demos:
         return []
-    closeness = similarities(
-        " ".join(prompt.inputs.values()), [" ".join(demo.inputs.values()) for demo in demos]
-    )
+    closeness = similarities(" ".join(prompt.inputs.values()), [" ".join(demo.inputs.values()) for demo in demos])
     ranked = sorted(zip(demos, closeness, strict=True), key=lambda pair: -pair[1])
     return ranked[:NEIGHBOURS]
 

@@ -9,6 +9,7 @@ import json
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def read_prompt(system: str, turns: list[tuple[str, str]]) -> Prompt:
     outputs, cues = _read_system(system)
     demos = [
         Demo(inputs=_fields(question), outputs=_fields(answer))
-        for (asker, question), (answerer, answer) in zip(turns[:-1], turns[1:], strict=True)
+        for (asker, question), (answerer, answer) in pairwise(turns)
         if (asker, answerer) == ("user", "assistant")
     ]
     question = turns[-1][1]
@@ -75,9 +76,7 @@ def read_prompt(system: str, turns: list[tuple[str, str]]) -> Prompt:
 def _read_system(system: str) -> "tuple[tuple[OutputField, ...], Mapping[str, str]]":
     _, _, below = system.partition("Your output fields are:")
     listing = below.partition("All interactions")[0]
-    outputs = tuple(
-        OutputField(match["name"], _options(match["type"])) for match in _FIELD_LINE.finditer(listing)
-    )
+    outputs = tuple(OutputField(match["name"], _options(match["type"])) for match in _FIELD_LINE.finditer(listing))
     objective = system.rpartition("your objective is:")[2]
     cues = {label.strip().casefold(): words for label, words in _CUE_LINE.findall(objective)}
     return outputs, cues

@@ -7,7 +7,35 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 _WORD = re.compile(r"[^\W_]+")
-_STOP = frozenset("a an and are as at be by for from i in is it my of on or our the to we with you your".split())
+_STOP = frozenset(
+    [
+        "a",
+        "an",
+        "and",
+        "are",
+        "as",
+        "at",
+        "be",
+        "by",
+        "for",
+        "from",
+        "i",
+        "in",
+        "is",
+        "it",
+        "my",
+        "of",
+        "on",
+        "or",
+        "our",
+        "the",
+        "to",
+        "we",
+        "with",
+        "you",
+        "your",
+    ]
+)
 
 
 @lru_cache(maxsize=8192)

@@ -8,9 +8,7 @@ from include.teleprompt.evaluate.metrics import Metric
 from include.teleprompt.optimize.strategies.strategy import Strategy
 
 
-def _compile(
-    student: Any, trainset: Sequence[Any], metric: Metric, config: OptimizationConfig, _seed: int
-) -> Any:
+def _compile(student: Any, trainset: Sequence[Any], metric: Metric, config: OptimizationConfig, _seed: int) -> Any:
     from dspy.teleprompt import BootstrapFewShot
 
     optimizer = BootstrapFewShot(

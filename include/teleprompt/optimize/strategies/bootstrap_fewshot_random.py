@@ -12,9 +12,7 @@ from include.teleprompt.evaluate.metrics import Metric
 from include.teleprompt.optimize.strategies.strategy import Strategy
 
 
-def _compile(
-    student: Any, trainset: Sequence[Any], metric: Metric, config: OptimizationConfig, seed: int
-) -> Any:
+def _compile(student: Any, trainset: Sequence[Any], metric: Metric, config: OptimizationConfig, seed: int) -> Any:
     from dspy.teleprompt import BootstrapFewShotWithRandomSearch
 
     optimizer = BootstrapFewShotWithRandomSearch(
@@ -31,6 +29,4 @@ def _compile(
     return optimizer.compile(student, trainset=examples, valset=examples[:1], restrict=[seed])
 
 
-STRATEGY = Strategy(
-    abbreviation="bfsrs", seeds=lambda config: range(-3, config.num_candidates), compile=_compile
-)
+STRATEGY = Strategy(abbreviation="bfsrs", seeds=lambda config: range(-3, config.num_candidates), compile=_compile)

@@ -4,7 +4,11 @@ import random
 
 from dev.traffic.scenario import Inputs, Outputs, Scenario
 
-_NAMES = ["Alex", "Amina", "Boris", "Chen", "Dana", "Elif", "Farid", "Greta", "Hugo", "Ines", "Jonas", "Keiko", "Lena", "Marek", "Nadia", "Omar", "Petra", "Quentin", "Rosa", "Samir", "Tara", "Uwe", "Vera", "Wei", "Yara", "Zoe"]  # fmt: skip
+_NAMES = (
+    "Alex", "Amina", "Boris", "Chen", "Dana", "Elif", "Farid", "Greta", "Hugo",
+    "Ines", "Jonas", "Keiko", "Lena", "Marek", "Nadia", "Omar", "Petra", "Quentin",
+    "Rosa", "Samir", "Tara", "Uwe", "Vera", "Wei", "Yara", "Zoe",
+)  # fmt: skip
 _ADJECTIVES = [
     "new",
     "open",
@@ -26,20 +30,10 @@ _TOPICS = (
     "support contract", "price list", "product roadmap", "warehouse visit", "partner event", "hiring round",
     "travel budget", "office move", "renewal offer", "usage report",
 )  # fmt: skip
-_MONTHS = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-]
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
 SENDINGS = 20
 
 

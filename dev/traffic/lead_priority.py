@@ -40,9 +40,8 @@ def _ask(rng: random.Random) -> Inputs:
     signs = rng.sample(_SIGNS[priority], 2)
     stray = rng.choice(_SIGNS[rng.choice(sorted(_SIGNS))])
     fillers = rng.sample(_FILLERS, 2)
-    return {
-        "message": f"{fillers[0]}, {signs[0]} and {signs[1]}; {fillers[1]}, maybe {stray}, ref {rng.randrange(10_000)}"
-    }
+    wanted = f"{fillers[0]}, {signs[0]} and {signs[1]}; {fillers[1]}, maybe {stray}"
+    return {"message": f"{wanted}, ref {rng.randrange(10_000)}"}
 
 
 def _handled_well(rng: random.Random, inputs: Inputs, outputs: Outputs) -> float:

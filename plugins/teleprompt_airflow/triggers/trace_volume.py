@@ -28,7 +28,7 @@ class TraceVolumeTrigger(BaseTrigger):
     """
 
     def __init__(self, *, program: str, window_start: str, enough: int, deadline: str, poll_seconds: float) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.program = program
         self.window_start = window_start
         self.enough = enough
@@ -76,7 +76,7 @@ class NewTracesTrigger(BaseEventTrigger):
     def __init__(
         self, *, program: str, enough: int, least: int, max_wait_seconds: float, poll_seconds: float = 60
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.program = program
         self.enough = enough
         self.least = least

@@ -31,8 +31,10 @@ _SIGNS = {
         "hobby",
     ],
 }
-_FILLERS = ("we looked at your site", "our team met last week", "I found you at the fair", "a friend named you",
-            "our office is in Lyon", "we sell garden chairs", "there are nine of us", "it is for next season")  # fmt: skip
+_FILLERS = (
+    "we looked at your site", "our team met last week", "I found you at the fair", "a friend named you",
+    "our office is in Lyon", "we sell garden chairs", "there are nine of us", "it is for next season",
+)  # fmt: skip
 
 
 def _ask(rng: random.Random) -> Inputs:

@@ -9,7 +9,7 @@ STAMP  := $(VENV)/.installed
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test lint bench clean lock install
+.PHONY: help run up test lint schema bench clean lock install
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ lint: $(STAMP) ## format, rules, types, direction of imports, files that are gen
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/teleprompt programs schema | diff - docs/schemas/program.schema.json
+
+schema: $(STAMP) ## write the JSON Schema of program files anew
+	$(BIN)/teleprompt programs schema > docs/schemas/program.schema.json
 
 bench: $(STAMP) ## measurements, each against what one would use instead
 	@$(BIN)/python -m bench

@@ -9,8 +9,10 @@ from dev.signer import signer_address
 from include.teleprompt.config.files import find_program_file, load_program_file
 from include.teleprompt.config.settings import PROJECT_ROOT, Settings
 from include.teleprompt.history import list_runs, read_attestation
+from include.teleprompt.program.entry_point import code_file, file_digest
+from include.teleprompt.program.fingerprint import run_key
 from include.teleprompt.tracking.connection import mlflow_client
-from include.teleprompt.window import Window, format_utc
+from include.teleprompt.window import Window
 
 
 @dataclass(frozen=True)
@@ -33,10 +35,12 @@ class ProgramSummary:
 def summarize(program: str, dag_id: str, dag_run_id: str, state: str, window: Window) -> ProgramSummary:
     """What MLflow holds of the program's run over `window`; copies its attestation to `.local/run`."""
     settings = Settings()
-    name = load_program_file(find_program_file(settings.programs_dir, program)).name
+    file = find_program_file(settings.programs_dir, program)
+    config = load_program_file(file)
+    code = file_digest(code_file(file, config.entry_point))
+    key = run_key(config, code_digest=code, settings=settings, window=window).digest
     with mlflow_client(settings.tracking_uri) as client:
-        wanted = (format_utc(window.start), format_utc(window.end))
-        run = next((r for r in list_runs(client, program=name) if (r.window_start, r.window_end) == wanted), None)
+        run = next((r for r in list_runs(client, program=config.name) if r.key == key), None)
         attestation = None
         if run is not None and run.attestation_id is not None:
             file = RUN / f"{program}.attestation.json"

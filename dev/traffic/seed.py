@@ -13,7 +13,6 @@ from typing import Any
 
 from include.teleprompt.config.files import find_program_file, load_program_file
 from include.teleprompt.config.settings import LMConfig, Settings
-from include.teleprompt.traces.collect import count_traces
 from include.teleprompt.tracking.connection import artifact_root, mlflow_client
 from include.teleprompt.window import Window
 
@@ -40,8 +39,10 @@ def seed(slug: str, window: Window, settings: Settings) -> int:
     config = load_program_file(file)
     with mlflow_client(settings.tracking_uri) as client:
         experiment_id = _experiment(client, f"production/{slug}")
-        if count_traces(client, config=config, window=window, enough=1):
+        done = f"seeded.{window.start_ms}"
+        if done in client.get_experiment(experiment_id).tags:
             return 0
+        _delete_fragment(client, experiment_id, window)
         calls = list(
             simulate(
                 scenario,
@@ -53,7 +54,21 @@ def seed(slug: str, window: Window, settings: Settings) -> int:
         )
         log_calls = {"runs": log_as_runs, "traces": log_as_traces}[scenario.log_as]
         log_calls(client, experiment_id, config.name, config.outcome.metric, calls)
+        client.set_experiment_tag(experiment_id, done, str(len(calls)))
     return len(calls)
+
+
+def _delete_fragment(client: Any, experiment_id: str, window: Window) -> None:
+    """Delete what an interrupted seeding left of the window."""
+    condition = f"attributes.start_time >= {window.start_ms} AND attributes.start_time < {window.end_ms}"
+    while runs := client.search_runs([experiment_id], condition, max_results=1000):
+        for run in runs:
+            client.delete_run(run.info.run_id)
+    condition = f"trace.timestamp_ms >= {window.start_ms} AND trace.timestamp_ms < {window.end_ms}"
+    while traces := client.search_traces(
+        locations=[experiment_id], filter_string=condition, max_results=100, include_spans=False
+    ):
+        client.delete_traces(experiment_id, trace_ids=[trace.info.trace_id for trace in traces])
 
 
 def _experiment(client: Any, name: str) -> str:

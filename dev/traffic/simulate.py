@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,7 +21,6 @@ class LoggedCall:
     outputs: dict[str, Any]
     outcome: float | None
     contributor: TrafficContributor
-    extra_params: dict[str, str] = field(default_factory=dict)
 
 
 def simulate(scenario: Scenario, program: Any, lm: Any, *, start: datetime, end: datetime) -> Iterator[LoggedCall]:

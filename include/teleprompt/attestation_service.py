@@ -1,5 +1,6 @@
 """The documents' `OptimizationAttestationService`: attestations as dictionaries."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -63,26 +64,30 @@ class OptimizationAttestationService:
             first = error.errors(include_url=False)[0]
             place = ".".join(str(part) for part in first["loc"])
             raise ConfigurationError(f"The attestation's `{place}`: {first['msg']}; correct it.") from error
-        except (AddressError, InvalidAttestationError, KeyError, TypeError, ValueError) as error:
+        except (
+            AddressError, AttributeError, InvalidAttestationError, KeyError, OverflowError, TypeError, ValueError
+        ) as error:  # fmt: skip
             raise ConfigurationError(f"These facts make no attestation ({error}); correct them.") from error
         return attestation.to_dict()
 
     def verify_attestation(self, attestation: Mapping[str, Any]) -> Verification:
         """Whether the attestation is valid, at which level, and if not, the code of what is wrong."""
-        import json
-
-        return verify_attestation(json.dumps(attestation).encode())
+        try:
+            data = json.dumps(attestation).encode()
+        except (TypeError, ValueError, RecursionError):
+            data = b""  # not JSON, and verified as that
+        return verify_attestation(data)
 
     def calculate_rewards(
         self, attestation: Mapping[str, Any], total_reward: float | str | Decimal
     ) -> dict[str, float]:
         """What each address is due of `total_reward`, to six decimals.
 
-        The parts of all contributors sum to the total exactly; a contributor without address is left out and his
-        part is held back.
+        A contributor without address is left out and his part is held back. `teleprompt rewards` counts in a token's
+        own base units, for amounts that floats cannot hold.
 
         Raises:
-            ConfigurationError: the attestation is not valid, or the total is not a positive amount.
+            ConfigurationError: the attestation is not valid, or the total is no amount or too large for a float.
         """
         verification = self.verify_attestation(attestation)
         if not verification.valid:
@@ -90,6 +95,8 @@ class OptimizationAttestationService:
                 f"Rewards need a valid attestation, and this one is not ({verification.code}: {verification.detail})."
             )
         total = base_units(str(total_reward), decimals=REWARD_DECIMALS)
+        if total >= 2**53:
+            raise ConfigurationError(f"{total_reward} is too large for floats; use `teleprompt rewards` instead.")
         rewards = reward_shares(attestation["contributors"], total)
         return {r.address: int(r.base_units) / 10**REWARD_DECIMALS for r in rewards if r.address}
 

@@ -26,6 +26,20 @@ def digest_of(value: Any) -> str:
     return sha256_hex(canonical_json(value))
 
 
+def is_plain(text: str) -> bool:
+    """Whether `text` is fit for an identifier.
+
+    Unicode NFC; no control, format, surrogate, private or unassigned characters, no line separators; no white space
+    around it.
+    """
+    unfit = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
+    return (
+        text == text.strip()
+        and unicodedata.is_normalized("NFC", text)
+        and not any(unicodedata.category(character) in unfit for character in text)
+    )
+
+
 def normalised_text(text: str) -> str:
     """`text` as it is compared: Unicode NFKC, case-folded, runs of white space as one space."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())

@@ -35,6 +35,16 @@ class TrackingUnavailableError(TelepromptError):
         )
 
 
+class LanguageModelUnavailableError(TelepromptError):
+    """The language model did not answer. Worth a retry; an outage must not decide a comparison."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(
+            f"The language model does not answer ({type(cause).__name__}); what is done is kept, so try again, "
+            "and check the connection that the program's `lm_conn_id` names."
+        )
+
+
 class OptimizationTimeoutError(TelepromptError):
     """Compiling took longer than the program's `optimization.timeout_seconds`."""
 

@@ -8,9 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from include.teleprompt.attest.issue import contributors_section, evidence_section, performance_section
-from include.teleprompt.attestation_service import OptimizationAttestationService
-from include.teleprompt.attribution.weights import WEIGHTING_METHOD, ContributorWeight, contributor_weights
+from include.teleprompt.attest.issue import performance_section
+from include.teleprompt.attest.signing import sign
+from include.teleprompt.attribution.weights import ContributorWeight, contributor_weights
 from include.teleprompt.config.optimization import OptimizationConfig
 from include.teleprompt.config.program import OutcomeConfig, ProgramConfig
 from include.teleprompt.config.settings import Settings
@@ -18,7 +18,6 @@ from include.teleprompt.deltaone.compare import GateReport
 from include.teleprompt.deltaone.gate import Verdict
 from include.teleprompt.errors import ConfigurationError, TelepromptError
 from include.teleprompt.optimize.select import Selection
-from include.teleprompt.optimize.strategies import STRATEGIES
 from include.teleprompt.pipeline import Pipeline
 from include.teleprompt.program.state import load_state
 from include.teleprompt.records import from_millionths
@@ -27,7 +26,7 @@ from include.teleprompt.storage import get_blob
 from include.teleprompt.traces.snapshot import Snapshot, SnapshotRecord, read_snapshot
 from include.teleprompt.tracking.connection import mlflow_client
 from include.teleprompt.tracking.pipeline_run import PipelineRun
-from include.teleprompt.window import Window, format_utc
+from include.teleprompt.window import Window
 
 
 @dataclass(frozen=True)
@@ -112,7 +111,7 @@ class TelepromptFinetuner:
         }
 
     def generate_attestation(self, result: OptimizationResult, deltaone: Mapping[str, Any]) -> dict[str, Any]:
-        """The attestation of an achieved DeltaOne, in the documents' format.
+        """The attestation of an achieved DeltaOne, in the documents' format; signed when the settings have a signer.
 
         Raises:
             ConfigurationError: DeltaOne was not achieved.
@@ -120,31 +119,12 @@ class TelepromptFinetuner:
         stages = _stages(result)
         if not deltaone["deltaone_achieved"]:
             raise ConfigurationError(f"There is nothing to attest: {deltaone['reason']}")
-        report = self._report(stages)
-        window = stages.pipeline.window
-        return OptimizationAttestationService().create_attestation(
-            model_info={
-                "model_id": stages.pipeline.config.name,
-                "baseline_version": stages.baseline.version_id,
-                "optimized_version": self._version_id(report),
-                "optimization_strategy": self.config.strategy.value,
-            },
-            performance_data=performance_section(report),
-            optimization_metadata={
-                "trace_count": stages.snapshot.trace_count,
-                "optimization_time_seconds": stages.selection.seconds,
-                "outcome_metric": stages.pipeline.config.outcome.metric,
-                "date_range": {"start": format_utc(window.start), "end": format_utc(window.end)},
-            },
-            contributors=contributors_section(stages.weights),
-            timestamp=report.decided_at,
-            weighting_method=WEIGHTING_METHOD,
-            evidence=evidence_section(report),
-            data={
-                "snapshot_digest": stages.snapshot.digest,
-                "split_digest": stages.snapshot.split_digest,
-            },
+        attestation = stages.pipeline.attestation(
+            stages.snapshot_record, stages.selection, self._report(stages), stages.baseline
         )
+        if self.settings.signer is not None:
+            attestation = sign(attestation, self.settings.signer)
+        return attestation.to_dict()
 
     def save_optimized_model(self, result: OptimizationResult, model_name: str) -> dict[str, Any]:
         """Register the optimised program as a version of `model_name`; its alias `champion` names it.
@@ -165,7 +145,7 @@ class TelepromptFinetuner:
                 name=model_name,
                 run_id=PipelineRun.open(client, pipeline.key).run_id,
                 run_key=pipeline.key.digest,
-                version_id=self._version_id(report),
+                version_id=pipeline.version_id(report),
                 parent=None,
                 code=pipeline.code,
                 fields=stages.snapshot.fields,
@@ -208,10 +188,6 @@ class TelepromptFinetuner:
 
     def _report(self, stages: _Stages) -> GateReport:
         return stages.pipeline.gate(stages.snapshot_record, stages.selection, stages.baseline)
-
-    def _version_id(self, report: GateReport) -> str:
-        abbreviation = STRATEGIES[self.config.strategy].abbreviation
-        return f"1.0.0-opt-{abbreviation}-{report.decided_at:%Y%m%d%H%M%S}"
 
 
 def _stages(result: OptimizationResult) -> _Stages:

@@ -6,7 +6,8 @@ from typing import Any
 from include.teleprompt.attest.issue import ATTESTATION_ARTIFACT, AttestationRecord
 from include.teleprompt.deltaone.compare import GateReport
 from include.teleprompt.errors import ConfigurationError
-from include.teleprompt.records import Millionths, Record
+from include.teleprompt.optimize.select import Selection
+from include.teleprompt.records import Digest, Millionths, Record
 from include.teleprompt.registry.versions import ProgramVersion
 from include.teleprompt.traces.snapshot import SnapshotRecord
 from include.teleprompt.tracking.connection import quoted
@@ -17,11 +18,13 @@ class RunSummary(Record):
     """One pipeline run in a line."""
 
     run_id: str
+    key: Digest
+    """Its idempotency key."""
     program: str
     window_start: str
     window_end: str
     state: str
-    """`running` or `finished`."""
+    """`running`, `failed` or `finished`."""
     stage: str
     """The last stage that is done: `none`, `snapshot`, `selection`, `gate`, `version` or `attestation`."""
     verdict: str | None
@@ -88,18 +91,26 @@ def _search(client: Any, condition: str, limit: int) -> Iterator[Any]:
 def _summary(client: Any, run: Any) -> RunSummary:
     pipeline_run = PipelineRun(client, run.info.run_id)
     snapshot = pipeline_run.read("snapshot", SnapshotRecord)
+    selection = pipeline_run.read("selection", Selection)
     report = pipeline_run.read("gate", GateReport)
     version = pipeline_run.read("version", ProgramVersion)
     attestation = pipeline_run.read("attestation", AttestationRecord)
-    done = {"snapshot": snapshot, "gate": report, "version": version, "attestation": attestation}
+    done = {
+        "snapshot": snapshot,
+        "selection": selection,
+        "gate": report,
+        "version": version,
+        "attestation": attestation,
+    }
     decision = report.decision if report else None
     tags = run.data.tags
     return RunSummary(
         run_id=run.info.run_id,
+        key=tags[KEY_TAG],
         program=tags["teleprompt.program"],
         window_start=tags["teleprompt.window_start"],
         window_end=tags["teleprompt.window_end"],
-        state="finished" if run.info.status == "FINISHED" else "running",
+        state=run.info.status.lower(),
         stage=next((name for name in reversed(done) if done[name] is not None), "none"),
         verdict=decision.verdict.value if decision else None,
         delta_e6=decision.delta_e6 if decision else None,

@@ -7,8 +7,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from include.teleprompt.attest.issue import ATTESTATION_ARTIFACT, AttestationRecord, issue_attestation
-from include.teleprompt.attribution.weights import contributor_weights
+from include.teleprompt.attest.document import Attestation
+from include.teleprompt.attest.issue import (
+    ATTESTATION_ARTIFACT,
+    AttestationRecord,
+    compose_attestation,
+    issue_attestation,
+)
 from include.teleprompt.canonical import sha256_hex
 from include.teleprompt.config.files import load_program_file
 from include.teleprompt.config.program import ProgramConfig
@@ -20,10 +25,11 @@ from include.teleprompt.lm.build import build_lm
 from include.teleprompt.optimize.compile import Candidate, compile_candidate
 from include.teleprompt.optimize.select import Selection, select_candidate
 from include.teleprompt.optimize.strategies import STRATEGIES
-from include.teleprompt.program.entry_point import build_program, code_file
+from include.teleprompt.program.entry_point import build_program, code_file, file_digest
 from include.teleprompt.program.fields import ProgramFields, program_fields
+from include.teleprompt.program.fingerprint import run_key
 from include.teleprompt.program.state import dump_state
-from include.teleprompt.records import Record
+from include.teleprompt.records import Digest, Record
 from include.teleprompt.registry.versions import (
     ProgramCode,
     ProgramVersion,
@@ -82,8 +88,7 @@ class Pipeline:
     @cached_property
     def key(self) -> RunKey:
         """What makes another run the same run."""
-        fingerprint = self.config.fingerprint(code_digest=self._code_digest, model=self.settings.lm.model)
-        return RunKey(program=self.config.name, window=self.window, fingerprint=fingerprint)
+        return run_key(self.config, code_digest=self._code_digest, settings=self.settings, window=self.window)
 
     @property
     def seeds(self) -> Sequence[int]:
@@ -109,19 +114,26 @@ class Pipeline:
         return self._once("snapshot", SnapshotRecord, stage)
 
     def baseline(self) -> ProgramVersion:
-        """The champion at the start of this run; registers the program as written when there is none."""
+        """The champion that this run compares with; registers the program as written when there is none.
 
-        def stage(client: Any) -> ProgramVersion:
-            return ensure_baseline(
+        It is looked up anew until the comparison was made: a run that is tried again weeks later must not compare with
+        a champion of the past.
+        """
+        with self._run() as (client, run):
+            known = run.read("baseline", ProgramVersion)
+            if known is not None and run.read("gate", GateReport) is not None:
+                return known
+            version = ensure_baseline(
                 client,
                 name=self.config.name,
                 version_id=self.config.baseline_version,
                 code=self.code,
                 fields=self._fields,
                 state=put_blob(self.settings.storage_uri, "programs", dump_state(self._program), suffix=".json"),
+                storage_uri=self.settings.storage_uri,
             )
-
-        return self._once("baseline", ProgramVersion, stage)
+            run.write("baseline", version)
+            return version
 
     def compile(self, snapshot: SnapshotRecord, *, seed: int) -> Candidate:
         """Compile one candidate from the train part."""
@@ -177,7 +189,7 @@ class Pipeline:
             )
 
         report = self._once("gate", GateReport, stage)
-        with self._run() as run:
+        with self._run() as (_, run):
             decision = report.decision
             run.measure(delta=decision.delta_e6 / 1e6, n_gate=decision.n)
             run.tag(verdict=decision.verdict.value)
@@ -185,20 +197,41 @@ class Pipeline:
                 run.end()
         return report
 
-    def register(self, snapshot: SnapshotRecord, report: GateReport, baseline: ProgramVersion) -> ProgramVersion:
-        """Register the candidate of a promoting report and make it champion."""
+    def version_id(self, report: GateReport) -> str:
+        """The id of the version that `report` promotes, in the documents' form."""
+        abbreviation = STRATEGIES[self.config.optimization.strategy].abbreviation
+        return f"{self.config.baseline_version}-opt-{abbreviation}-{report.decided_at:%Y%m%d%H%M%S}"
+
+    def attestation(
+        self, snapshot: SnapshotRecord, selection: Selection, report: GateReport, baseline: ProgramVersion
+    ) -> Attestation:
+        """The unsigned attestation of a promoting report."""
+        return compose_attestation(
+            config=self.config,
+            snapshot=read_snapshot(snapshot),
+            selection=selection,
+            report=report,
+            baseline_version=baseline.version_id,
+            optimized_version=self.version_id(report),
+            code_digest=self._code_digest,
+        )
+
+    def register(
+        self, snapshot: SnapshotRecord, selection: Selection, report: GateReport, baseline: ProgramVersion
+    ) -> ProgramVersion:
+        """Register the candidate of a promoting report and make it champion; not unless it can be attested."""
         decision = report.decision
         if decision.verdict is not Verdict.PROMOTE:
             raise ValueError(f"a report that says {decision.verdict} registers nothing")
-        abbreviation = STRATEGIES[self.config.optimization.strategy].abbreviation
 
         def stage(client: Any) -> ProgramVersion:
+            self.attestation(snapshot, selection, report, baseline)
             return register_optimized(
                 client,
                 name=self.config.name,
                 run_id=PipelineRun.open(client, self.key).run_id,
                 run_key=self.key.digest,
-                version_id=f"{self.config.baseline_version}-opt-{abbreviation}-{report.decided_at:%Y%m%d%H%M%S}",
+                version_id=self.version_id(report),
                 parent=baseline,
                 code=self.code,
                 fields=self._fields,
@@ -226,16 +259,8 @@ class Pipeline:
         """Issue the attestation of a registered version and keep its exact bytes with the run."""
 
         def stage(client: Any) -> AttestationRecord:
-            manifest = read_snapshot(snapshot)
             record = issue_attestation(
-                config=self.config,
-                snapshot=manifest,
-                selection=selection,
-                report=report,
-                baseline=baseline,
-                version=version,
-                weights=contributor_weights(manifest.contributors),
-                code_digest=self._code_digest,
+                self.attestation(snapshot, selection, report, baseline),
                 signer=self.settings.signer,
                 storage_uri=self.settings.storage_uri,
             )
@@ -243,7 +268,7 @@ class Pipeline:
             return record
 
         record = self._once("attestation", AttestationRecord, stage)
-        with self._run() as run:
+        with self._run() as (_, run):
             run.write_text(ATTESTATION_ARTIFACT, get_blob(record.blob).decode())
             run.tag(attestation_id=record.attestation_id, attestation_hash=record.attestation_hash)
             run.end()
@@ -256,18 +281,20 @@ class Pipeline:
         candidates = [self.compile(snapshot, seed=seed) for seed in self.seeds]
         selection = self.select(snapshot, candidates)
         if not self.config.optimization.enable_deltaone_check:
+            with self._run() as (_, run):
+                run.end()
             return Outcome(report=None, version=None, attestation=None)
         report = self.gate(snapshot, selection, baseline)
         if report.decision.verdict is not Verdict.PROMOTE:
             return Outcome(report=report, version=None, attestation=None)
-        version = self.register(snapshot, report, baseline)
+        version = self.register(snapshot, selection, report, baseline)
         attestation = self.attest(snapshot, selection, report, baseline, version)
         return Outcome(report=report, version=version, attestation=attestation)
 
     @contextmanager
-    def _run(self) -> Iterator[PipelineRun]:
+    def _run(self) -> Iterator[tuple[Any, PipelineRun]]:
         with mlflow_client(self.settings.tracking_uri) as client:
-            yield PipelineRun.open(client, self.key)
+            yield client, PipelineRun.open(client, self.key)
 
     @cached_property
     def _fields(self) -> ProgramFields:
@@ -282,18 +309,17 @@ class Pipeline:
         return build_lm(self.settings.lm)
 
     @cached_property
-    def _code_digest(self) -> str:
-        source = self.code.file.read_bytes() if self.code.file else dump_state(self._program)
-        return sha256_hex(source)
+    def _code_digest(self) -> Digest:
+        return file_digest(self.code.file) if self.code.file else sha256_hex(dump_state(self._program))
 
     def _once(self, name: str, model: type[R], stage: Callable[[Any], R]) -> R:
         """The record of the stage `name` of this key: read back, or made by `stage` and kept."""
-        with mlflow_client(self.settings.tracking_uri) as client:
-            run = PipelineRun.open(client, self.key)
+        with self._run() as (client, run):
             record = run.read(name, model)
             if record is not None:
                 log.info("%s: done before for %s, read back", name, self.window)
                 return record
-            record = stage(client)
+            with run.under_way():
+                record = stage(client)
             run.write(name, record)
             return record

@@ -5,6 +5,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 MILLION = 1_000_000
+MAX_IDENTIFIER = 200
+"""Characters of a name or an id."""
 
 Millionths = Annotated[int, Field(ge=-MILLION, le=MILLION)]
 """A score or a difference of scores in [-1, 1], counted in millionths so that it compares exactly."""

@@ -1,5 +1,6 @@
 """From program files to DAGs: one each, a visible one also for a file that cannot be used."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
@@ -42,20 +43,31 @@ POOL = "teleprompt"
 def program_dags(programs_dir: Path) -> Iterator[DAG]:
     """The DAG of each program file; only the asked-for one where Airflow parses for a single task."""
     wanted = get_parsing_context().dag_id
+    seen: set[str] = set()
     for file in program_files(programs_dir):
-        if wanted is None or wanted == dag_id(file.stem):
-            try:
-                config = load_program_file(file)
-                check_entry_point(file, config.entry_point)
-            except ProgramFileError as error:
-                yield invalid_program_dag(file, str(error))
-            else:
-                yield program_dag(config, source=file.read_text(encoding="utf-8"))
+        own_id = dag_id(file.stem)
+        if own_id in seen:
+            own_id = dag_id(file.name)  # `draft.yml` beside `draft.yaml`
+            yield invalid_program_dag(own_id, f"{file.name}: there is another file of that name; remove one.")
+        elif wanted is None or wanted == own_id:
+            yield _dag_of_file(file, own_id)
+        seen.add(own_id)
 
 
 def dag_id(program: str) -> str:
-    """The DAG's id of a program."""
-    return f"{DAG_PREFIX}{program}"
+    """The DAG's id of a program; characters that Airflow does not take become `_`."""
+    return DAG_PREFIX + re.sub(r"[^A-Za-z0-9_.-]", "_", program)
+
+
+def _dag_of_file(file: Path, own_id: str) -> DAG:
+    try:
+        config = load_program_file(file)
+        check_entry_point(file, config.entry_point)
+        return program_dag(config, source=file.read_text(encoding="utf-8"))
+    except ProgramFileError as error:
+        return invalid_program_dag(own_id, str(error))
+    except Exception as error:  # noqa: BLE001 - an exception here would take every other program's DAG away
+        return invalid_program_dag(own_id, f"{file.name}: {type(error).__name__}: {error}; correct the file.")
 
 
 def program_dag(config: ProgramConfig, *, source: str) -> DAG:
@@ -81,10 +93,10 @@ def program_dag(config: ProgramConfig, *, source: str) -> DAG:
     return dag
 
 
-def invalid_program_dag(file: Path, problem: str) -> DAG:
+def invalid_program_dag(own_id: str, problem: str) -> DAG:
     """A DAG that says why a program's own DAG is not there."""
     with DAG(
-        dag_id=dag_id(file.stem),
+        dag_id=own_id,
         description=problem,
         doc_md=f"### This program cannot run\n\n{problem}\n\n`teleprompt programs validate` checks the file.",
         schedule=None,
@@ -121,7 +133,12 @@ def _tasks(config: ProgramConfig) -> None:
         task_id="deltaone", report=gate.output, on_promote="register", otherwise="keep_champion"
     )
     register = RegisterOperator(
-        task_id="register", snapshot=collect.output, report=gate.output, baseline=baseline.output, **stage
+        task_id="register",
+        snapshot=collect.output,
+        selection=select.output,
+        report=gate.output,
+        baseline=baseline.output,
+        **stage,
     )
     AttestOperator(
         task_id="attest",

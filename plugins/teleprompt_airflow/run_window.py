@@ -15,8 +15,7 @@ OVERRIDES = {
     "min_traces": ("integer", 1, None),
     "max_traces": ("integer", 1, None),
     "min_quality_score": ("number", 0, 1),
-    "deltaone_threshold": ("number", 0, 1),
-    "timeout_seconds": ("number", 1, None),
+    "deltaone_threshold": ("number", 0.000001, 0.999999),
 }
 
 
@@ -50,6 +49,17 @@ def overrides_of(params: Mapping[str, Any]) -> dict[str, Any]:
     return {"optimization": given} if given else {}
 
 
+def run_type(context: Mapping[str, Any]) -> str:
+    """`manual`, `scheduled`, `backfill`, `asset_triggered`, … (Airflow's enumeration prints otherwise)."""
+    kind = context["dag_run"].run_type
+    return str(getattr(kind, "value", kind))
+
+
+def was_asked_for(context: Mapping[str, Any]) -> bool:
+    """Whether somebody wanted this very run: then it fails where a scheduled one is skipped."""
+    return run_type(context) in {"manual", "operator_triggered"}
+
+
 def resolve_window(context: Mapping[str, Any], *, lookback: timedelta) -> Window:
     """The window of this DAG run; the same at every retry.
 
@@ -59,10 +69,9 @@ def resolve_window(context: Mapping[str, Any], *, lookback: timedelta) -> Window
     Raises:
         AirflowFailException: the form's window is half given or in the wrong order.
     """
-    run = context["dag_run"]
     interval = (context.get("data_interval_start"), context.get("data_interval_end"))
     has_interval = interval[0] is not None and interval[1] is not None and interval[0] < interval[1]
-    if has_interval and str(run.run_type) in {"scheduled", "backfill"}:
+    if has_interval and run_type(context) in {"scheduled", "backfill"}:
         return _window(*interval)
     params = context["params"]
     asked = (params.get("window_start"), params.get("window_end"))
@@ -75,7 +84,7 @@ def resolve_window(context: Mapping[str, Any], *, lookback: timedelta) -> Window
         return announced
     if has_interval:
         return _window(*interval)
-    end = run.run_after.replace(microsecond=0)
+    end = context["dag_run"].run_after.replace(microsecond=0)
     return _window(end - lookback, end)
 
 

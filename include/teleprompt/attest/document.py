@@ -4,34 +4,35 @@ The documents' fields keep their names and places; `evidence`, `data`, `program`
 beside them. Numbers that are not integers are k / 10**6.
 """
 
+import re
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field
 
 from include.teleprompt.addresses import checksum_address
-from include.teleprompt.canonical import digest_of
-from include.teleprompt.records import MILLION, Digest, to_millionths
+from include.teleprompt.canonical import digest_of, is_plain
+from include.teleprompt.records import MAX_IDENTIFIER, MILLION, Digest, to_millionths
 
 HASH = "attestation_hash"
 PROOF = "proof"
 ID = "attestation_id"
 ID_LENGTH = 12
+MAX_CONTRIBUTORS = 10_000
+MAX_METRICS = 100
+MAX_NUMBER = 1e9
+"""Up to here k / 10**6 is exact in both directions."""
 
 
 def _plain(text: str) -> str:
-    import unicodedata
-
-    if unicodedata.normalize("NFC", text) != text:
-        raise ValueError("text must be in Unicode NFC")
-    if any(unicodedata.category(c) in {"Cc", "Cf", "Cs"} for c in text):
-        raise ValueError("text must not hold control or format characters")
+    if not is_plain(text):
+        raise ValueError("text must be plain: Unicode NFC, no control characters, no white space around it")
     return text
 
 
 def _utc(text: str) -> str:
-    if not text.endswith("Z"):
-        raise ValueError("times are UTC and end in Z")
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{3})?Z", text):
+        raise ValueError("times look like 2026-01-31T00:00:00Z")
     datetime.fromisoformat(text)
     return text
 
@@ -43,16 +44,17 @@ def _checksummed(text: str) -> str:
 
 
 def _in_millionths(value: float) -> float:
-    if round(value * MILLION) / MILLION != value:
-        raise ValueError("numbers have at most six decimals")
+    if abs(value) > MAX_NUMBER or round(value * MILLION) / MILLION != value:
+        raise ValueError(f"numbers have at most six decimals and lie within {MAX_NUMBER:g} of 0")
     return value
 
 
-Text = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_plain)]
+Text = Annotated[str, Field(min_length=1, max_length=MAX_IDENTIFIER), AfterValidator(_plain)]
 Moment = Annotated[str, AfterValidator(_utc)]
 Address = Annotated[str, AfterValidator(_checksummed)]
 Number = Annotated[float, AfterValidator(_in_millionths)]
 Count = Annotated[int, Field(ge=0, lt=2**53)]
+Metrics = Annotated[dict[Text, Number], Field(max_length=MAX_METRICS)]
 Millionths = Annotated[int, Field(ge=-MILLION, le=MILLION)]
 
 
@@ -74,8 +76,8 @@ class Performance(_Section):
 
     deltaone_achieved: bool
     performance_delta: Number
-    baseline_metrics: dict[Text, Number]
-    optimized_metrics: dict[Text, Number]
+    baseline_metrics: Metrics
+    optimized_metrics: Metrics
 
 
 class DateRange(_Section):
@@ -111,18 +113,19 @@ class Evidence(_Section):
     verdict: Literal["promote"]
     claim: Literal["significant", "proven"]
     metric: Text
-    test: Text
-    interval: Text
-    n: Count
+    test: Literal["mcnemar_exact", "sign_flip", "sign"]
+    interval: Literal["bonett_price", "bca", "degenerate"]
+    n: Annotated[Count, Field(ge=1)]
+    n_groups: Annotated[Count, Field(ge=1)]
     wins: Count
     losses: Count
     ties: Count
     delta_e6: Millionths
     ci_low_e6: Millionths
     ci_high_e6: Millionths
-    p_value_e6: Millionths
-    confidence_e6: Millionths
-    threshold_e6: Millionths
+    p_value_e6: Annotated[int, Field(ge=0, le=MILLION)]
+    confidence_e6: Annotated[int, Field(gt=MILLION // 2, le=MILLION)]
+    threshold_e6: Annotated[int, Field(gt=0, lt=MILLION)]
 
 
 class Data(_Section):
@@ -158,7 +161,9 @@ class Attestation(_Section):
     model_info: ModelInfo
     performance: Performance
     optimization_metadata: OptimizationMetadata
-    contributors: Annotated[tuple[Contributor, ...], Field(strict=False, max_length=10_000)]
+    contributors: Annotated[
+        tuple[Contributor, ...], Field(strict=False, min_length=1, max_length=MAX_CONTRIBUTORS), FailFast()
+    ]
     weighting_method: Text | None = None
     evidence: Evidence | None = None
     data: Data | None = None

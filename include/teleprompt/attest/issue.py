@@ -3,16 +3,19 @@
 import json
 from typing import Any
 
+from pydantic import ValidationError
+
+from include.teleprompt.attest.codes import InvalidAttestationError
 from include.teleprompt.attest.document import Attestation
 from include.teleprompt.attest.signing import sign
-from include.teleprompt.attest.verify import Level
-from include.teleprompt.attribution.weights import WEIGHTING_METHOD, ContributorWeight
+from include.teleprompt.attest.verify import Level, check_content
+from include.teleprompt.attribution.weights import WEIGHTING_METHOD, ContributorWeight, contributor_weights
 from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.config.settings import SignerConfig
 from include.teleprompt.deltaone.compare import GateReport
+from include.teleprompt.errors import TelepromptError
 from include.teleprompt.optimize.select import Selection
 from include.teleprompt.records import MILLION, Digest, Record, from_millionths, to_millionths
-from include.teleprompt.registry.versions import ProgramVersion
 from include.teleprompt.storage import Blob, put_blob
 from include.teleprompt.traces.snapshot import Snapshot
 from include.teleprompt.window import format_utc
@@ -29,26 +32,27 @@ class AttestationRecord(Record):
     blob: Blob
 
 
-def issue_attestation(
+def compose_attestation(
     *,
     config: ProgramConfig,
     snapshot: Snapshot,
     selection: Selection,
     report: GateReport,
-    baseline: ProgramVersion,
-    version: ProgramVersion,
-    weights: tuple[ContributorWeight, ...],
+    baseline_version: str,
+    optimized_version: str,
     code_digest: Digest,
-    signer: SignerConfig | None,
-    storage_uri: str,
-) -> AttestationRecord:
-    """Compose, sign (when there is a signer) and store the document; the same run gives the same bytes."""
+) -> Attestation:
+    """The unsigned document of a promoting report; the same run gives the same document.
+
+    Raises:
+        TelepromptError: the facts do not fit the format.
+    """
     body = {
         "timestamp": format_utc(report.decided_at),
         "model_info": {
             "model_id": config.name,
-            "baseline_version": baseline.version_id,
-            "optimized_version": version.version_id,
+            "baseline_version": baseline_version,
+            "optimized_version": optimized_version,
             "optimization_strategy": config.optimization.strategy.value,
         },
         "performance": performance_section(report),
@@ -61,7 +65,7 @@ def issue_attestation(
                 "end": format_utc(snapshot.window.end),
             },
         },
-        "contributors": contributors_section(weights),
+        "contributors": contributors_section(contributor_weights(snapshot.contributors)),
         "weighting_method": WEIGHTING_METHOD,
         "evidence": evidence_section(report),
         "data": {"snapshot_digest": snapshot.digest, "split_digest": snapshot.split_digest},
@@ -71,7 +75,16 @@ def issue_attestation(
             "code_digest": code_digest,
         },
     }
-    attestation = Attestation.compose(body)
+    try:
+        attestation = Attestation.compose(body)
+        check_content(attestation, attestation.to_dict())
+    except (ValidationError, InvalidAttestationError) as error:
+        raise TelepromptError(f"The run of {config.name} cannot be attested ({error}).") from error
+    return attestation
+
+
+def issue_attestation(attestation: Attestation, *, signer: SignerConfig | None, storage_uri: str) -> AttestationRecord:
+    """Sign the document (when there is a signer) and store it."""
     if signer is not None:
         attestation = sign(attestation, signer)
     blob = put_blob(storage_uri, "attestations", serialize(attestation).encode(), suffix=".json")
@@ -110,6 +123,7 @@ def evidence_section(report: GateReport) -> dict[str, Any]:
         "test": decision.test,
         "interval": decision.interval,
         "n": decision.n,
+        "n_groups": decision.n_groups,
         "wins": decision.wins,
         "losses": decision.losses,
         "ties": decision.ties,

@@ -9,8 +9,11 @@ from pydantic import ValidationError
 from include.teleprompt.attest.codes import Code, InvalidAttestationError
 from include.teleprompt.attest.document import Attestation
 
-MAX_BYTES = 8 * 2**20
+MAX_BYTES = 4 * 2**20
 MAX_DEPTH = 16
+MAX_KEYS = 1000
+MAX_NUMBER_LENGTH = 25
+MAX_DETAIL = 200
 MAX_INTEGER = 2**53 - 1
 
 
@@ -45,11 +48,15 @@ def load_attestation(data: bytes) -> tuple[Attestation, dict[str, Any]]:
             Code.NOT_JSON, f"{error.msg} at line {error.lineno} column {error.colno}"
         ) from error
     try:
+        if isinstance(document, dict) and None in document.values():
+            raise InvalidAttestationError(Code.BAD_SCHEMA, "a section is null; leave it out instead")
         return Attestation.model_validate(document), document
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "document"
-        raise InvalidAttestationError(Code.BAD_SCHEMA, f"{place}: {first['msg']}") from error
+        # Keys and values are the sender's: they must not write lines of their own, or fill a screen.
+        detail = ascii(f"{place}: {first['msg']}")[1:-1][:MAX_DETAIL]
+        raise InvalidAttestationError(Code.BAD_SCHEMA, detail) from error
 
 
 def _depth(text: str) -> int:
@@ -76,6 +83,8 @@ def _depth(text: str) -> int:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > MAX_KEYS:
+        raise InvalidAttestationError(Code.TOO_LARGE, f"an object has more than {MAX_KEYS} keys")
     result = dict(pairs)
     if len(result) != len(pairs):
         raise InvalidAttestationError(Code.DUPLICATE_KEY, "an object has the same key twice")
@@ -84,14 +93,14 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _float(text: str) -> float:
     value = float(text)
-    if not math.isfinite(value):
-        raise InvalidAttestationError(Code.BAD_NUMBER, f"{text[:40]} is out of range")
+    if not math.isfinite(value) or len(text) > MAX_NUMBER_LENGTH:
+        raise InvalidAttestationError(Code.BAD_NUMBER, f"{text[:40]} is out of range or too long")
     return value
 
 
 def _integer(text: str) -> int:
-    if len(text) > len(str(MAX_INTEGER)) + 1 or abs(int(text)) > MAX_INTEGER:
-        raise InvalidAttestationError(Code.BAD_NUMBER, f"{text[:40]} is beyond 2**53")
+    if len(text) > len(str(MAX_INTEGER)) + 1 or abs(int(text)) > MAX_INTEGER or text == "-0":
+        raise InvalidAttestationError(Code.BAD_NUMBER, f"{text[:40]} is beyond 2**53, or a negative zero")
     return int(text)
 
 

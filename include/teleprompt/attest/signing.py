@@ -14,6 +14,7 @@ TYPES = {
         {"name": "attestationHash", "type": "bytes32"},
         {"name": "modelId", "type": "string"},
         {"name": "optimizedVersion", "type": "string"},
+        {"name": "signer", "type": "address"},
     ]
 }
 SECP256K1_HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
@@ -39,8 +40,9 @@ def sign(attestation: Attestation, signer: SignerConfig) -> Attestation:
     from eth_account import Account
 
     key = _private_key(signer)
-    signed = Account.sign_typed_data(key, DOMAIN, TYPES, _message(attestation))
-    proof = Proof(type="eip712", signer=Account.from_key(key).address, signature="0x" + bytes(signed.signature).hex())
+    own_address = str(Account.from_key(key).address)
+    signed = Account.sign_typed_data(key, DOMAIN, TYPES, _message(attestation, own_address))
+    proof = Proof(type="eip712", signer=own_address, signature="0x" + bytes(signed.signature).hex())
     return attestation.model_copy(update={"proof": proof})
 
 
@@ -58,7 +60,7 @@ def recover_signer(attestation: Attestation, proof: Proof) -> str:
     if v not in {27, 28} or not 0 < s <= SECP256K1_HALF_ORDER:
         raise InvalidAttestationError(Code.SIGNATURE_INVALID, "not in canonical form (v 27 or 28, low s)")
     try:
-        signable = encode_typed_data(DOMAIN, TYPES, _message(attestation))
+        signable = encode_typed_data(DOMAIN, TYPES, _message(attestation, proof.signer))
         return str(Account.recover_message(signable, signature=signature))
     except Exception as error:
         raise InvalidAttestationError(Code.SIGNATURE_INVALID, "no key can have made it") from error
@@ -75,8 +77,10 @@ def _private_key(signer: SignerConfig) -> bytes:
         ) from error
 
 
-def _message(attestation: Attestation) -> dict[str, Any]:
+def _message(attestation: Attestation, signer: str) -> dict[str, Any]:
+    """What is signed. With the signer in it, nobody can find an address for a signature that he made up."""
     return {
+        "signer": signer,
         "attestationId": attestation.attestation_id,
         "attestationHash": bytes.fromhex(attestation.attestation_hash),
         "modelId": attestation.model_info.model_id,

@@ -1,12 +1,18 @@
 """What each contributor of an attestation is due of a total."""
 
+import contextlib
+import re
 from collections.abc import Mapping, Sequence
-from decimal import Decimal, InvalidOperation, localcontext
+from decimal import Decimal, DecimalException, localcontext
 from typing import Any
 
 from include.teleprompt.attribution.apportion import largest_remainder
 from include.teleprompt.errors import ConfigurationError
 from include.teleprompt.records import Record, to_millionths
+
+_AMOUNT = re.compile(r"[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?")
+MAX_UNITS = 2**256
+"""What a token contract can hold."""
 
 
 class Reward(Record):
@@ -22,15 +28,13 @@ def base_units(amount: str, *, decimals: int) -> int:
     """`amount` tokens in base units, exactly.
 
     Raises:
-        ConfigurationError: not a number, negative, or finer than the token's decimals.
+        ConfigurationError: not a number, negative, beyond a uint256, or finer than the token's decimals.
     """
-    with localcontext(prec=len(amount) + decimals + 1):
-        try:
+    scaled = None
+    if _AMOUNT.fullmatch(amount):
+        with localcontext(prec=len(amount) + decimals + 1), contextlib.suppress(DecimalException):
             scaled = Decimal(amount).scaleb(decimals)
-            exact = scaled == scaled.to_integral_value() and scaled >= 0
-        except InvalidOperation:
-            exact = False
-    if not exact:
+    if scaled is None or not 0 <= scaled < MAX_UNITS or scaled != scaled.to_integral_value():
         raise ConfigurationError(
             f"{amount!r} is not an amount of at most {decimals} decimals; give one like 1000 or 0.5."
         )
@@ -42,6 +46,8 @@ def reward_shares(contributors: Sequence[Mapping[str, Any]], total: int) -> tupl
 
     `contributors` are those of a verified attestation. Largest remainder, ties by address.
     """
+    if not contributors:
+        return ()
     parts = largest_remainder(
         total,
         [to_millionths(c["weight"]) for c in contributors],

@@ -1,6 +1,6 @@
 """Each contributor's weight, by the number of distinct traces that were used."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from include.teleprompt.attribution.apportion import largest_remainder
 from include.teleprompt.records import MILLION, Record
@@ -28,20 +28,27 @@ def contributor_weights(contributors: Iterable[ContributorShare]) -> tuple[Contr
     merged = _by_address(contributors)
     if not merged:
         return ()
-    weights = largest_remainder(
-        MILLION,
-        [share.trace_count for share in merged],
-        tie_break=[f"{''.join(share.addresses).lower()}|{share.contributor_id}" for share in merged],
-    )
+    payable = [share.addresses[0] if len(share.addresses) == 1 else None for share in merged]
+    counted = zip(merged, payable, strict=True)
+    weights = count_weights([(share.contributor_id, address, share.trace_count) for share, address in counted])
     return tuple(
         ContributorWeight(
             contributor_id=share.contributor_id,
-            address=share.addresses[0] if len(share.addresses) == 1 else None,
+            address=address,
             weight_e6=weight,
             trace_count=share.trace_count,
             avg_score_e6=share.score_sum_e6 // share.trace_count,
         )
-        for share, weight in zip(merged, weights, strict=True)
+        for share, address, weight in zip(merged, payable, weights, strict=True)
+    )
+
+
+def count_weights(contributors: Sequence[tuple[str, str | None, int]]) -> list[int]:
+    """Millionths for each (id, address, trace count), in proportion to the counts."""
+    return largest_remainder(
+        MILLION,
+        [count for _, _, count in contributors],
+        tie_break=[f"{(address or '').lower()}|{contributor_id}" for contributor_id, address, _ in contributors],
     )
 
 

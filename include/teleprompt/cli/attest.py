@@ -57,11 +57,13 @@ def verify(
     json_: JsonOption = False,
 ) -> None:
     """Check an attestation offline, from its file alone."""
+    from include.teleprompt.attest.load import MAX_BYTES
     from include.teleprompt.attest.verify import verify_attestation
     from include.teleprompt.errors import ConfigurationError
 
     try:
-        data = file.read_bytes()
+        with file.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
     except OSError as error:
         raise ConfigurationError(f"{file} cannot be read ({error.strerror}); name an attestation's file.") from error
     result = verify_attestation(data, trusted_signers=trusted_signer or (), require_signature=require_signature)

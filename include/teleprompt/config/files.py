@@ -66,15 +66,24 @@ def load_program_file(
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         raise ProgramFileError(file, f"is not valid YAML ({error.problem}); correct it.", line=line) from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ProgramFileError(file, f"cannot be read ({error}).") from error
+    except (OSError, ValueError, yaml.YAMLError) as error:  # ValueError: not UTF-8, or a date like 2025-13-45
+        raise ProgramFileError(file, f"cannot be read ({error}); correct it.") from error
     if not isinstance(data, dict):
         raise ProgramFileError(file, "must be a mapping of keys to values, with at least `name:`.", line=1)
-    merged = _merge(_merge(data, _environment_overrides(environ)), dict(overrides or {}))
+    own = {**data, "slug": file.stem}
+    environment = _environment_overrides(environ)
     try:
-        return ProgramConfig.model_validate({**merged, "slug": file.stem})
+        config = ProgramConfig.model_validate(own)
     except ValidationError as error:
         raise _first_problem(file, root, error) from error
+    for origin, above in (("the environment", environment), ("this run's form", overrides or {})):
+        own = _merge(own, above)
+        try:
+            config = ProgramConfig.model_validate(own)
+        except ValidationError as error:
+            problem = _first_problem(file, None, error)
+            raise ProgramFileError(file, f"{problem.problem} (set by {origin})", key=problem.key) from error
+    return config
 
 
 def _first_problem(file: Path, root: yaml.Node | None, error: ValidationError) -> ProgramFileError:

@@ -28,7 +28,7 @@ class OptimizationConfig(BaseModel):
     """Outcome score from which an output counts as a good one to learn from and to agree with."""
     optimization_rounds: int = Field(3, ge=1, le=100)
     """How often bootstrapping may try each training example (DSPy's `max_rounds`)."""
-    timeout_seconds: float = Field(7200, gt=0)
+    timeout_seconds: float = Field(7200, gt=0, le=30 * 86_400)
     """Time limit of compiling one candidate."""
     enable_deltaone_check: bool = True
     """Compare with the running program on sealed examples; without it nothing is ever promoted."""

@@ -1,16 +1,22 @@
 """The schema of a program file, `include/programs/<name>.yaml`."""
 
 import re
+from collections.abc import Sequence
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from include.teleprompt.canonical import digest_of
+from include.teleprompt.canonical import digest_of, is_plain
 from include.teleprompt.config.optimization import OptimizationConfig
+from include.teleprompt.config.settings import LMConfig
+from include.teleprompt.records import MAX_IDENTIFIER
 
 CRON_PRESETS = {"daily": "0 0 * * *", "weekly": "0 0 * * 1", "monthly": "0 0 1 * *"}
+
+FORBIDDEN_IN_NAMES = """/ : . % " ' ` \\"""
+"""MLflow's registry, its filter language or a URI cannot take these."""
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 
@@ -34,7 +40,7 @@ class TracesConfig(_Section):
     """`runs` (params, metrics and tags of MLflow runs), `traces` (MLflow 3 traces), or `auto` for both."""
     experiments: tuple[str, ...] = ()
     """Names of the MLflow experiments to read; empty means every active one."""
-    lookback_days: float = Field(7, gt=0)
+    lookback_days: float = Field(7, gt=0, le=3660)
     """Window of a run that has neither a data interval nor a window of its own, in days."""
 
 
@@ -103,7 +109,7 @@ class GateConfig(_Section):
 class ProgramConfig(_Section):
     """One DSPy program and how it is improved."""
 
-    name: str = Field(min_length=1, max_length=200)
+    name: str = Field(min_length=1, max_length=MAX_IDENTIFIER)
     """The program's name in its traces (tag `dspy_program_name`) and in the model registry."""
     slug: str = Field(pattern=r"^[a-z][a-z0-9_]{0,99}$")
     """Name of the file, of the DAG and on the command line; set from the file's name."""
@@ -118,7 +124,7 @@ class ProgramConfig(_Section):
     """First day that a schedule or a backfill may cover (UTC)."""
     new_traces: int | None = Field(None, ge=1)
     """Start a run as soon as so many new calls were logged, beside the schedule."""
-    max_wait_days: float = Field(7, gt=0)
+    max_wait_days: float = Field(7, gt=0, le=3660)
     """Start it after so long even with fewer new calls, if they are at least `min_traces`."""
     baseline_version: str = Field("1.0.0", pattern=r"^\d+\.\d+\.\d+$")
     """Version of the program as written, before any optimisation."""
@@ -137,11 +143,25 @@ class ProgramConfig(_Section):
     def _schedule_is_known(cls, value: str) -> str:
         if value == "none" or value in CRON_PRESETS:
             return value
-        from croniter import croniter
-
-        if not croniter.is_valid(value):
-            raise ValueError(f"{value!r} is not daily, weekly, monthly, none or a cron expression")
+        if not _is_cron(value):
+            raise ValueError(f"{value!r} is not daily, weekly, monthly, none or a cron expression of five fields")
         return value
+
+    @field_validator("name")
+    @classmethod
+    def _name_can_be_registered(cls, value: str) -> str:
+        if not is_plain(value) or value != value.strip() or any(c in FORBIDDEN_IN_NAMES.split() for c in value):
+            raise ValueError(f"a name holds plain characters and none of {FORBIDDEN_IN_NAMES}")
+        return value
+
+    @model_validator(mode="after")
+    def _a_run_can_follow_new_traces(self) -> Self:
+        if self.new_traces is not None and self.new_traces < self.optimization.min_traces:
+            raise ValueError(
+                f"new_traces {self.new_traces} is below min_traces {self.optimization.min_traces}: "
+                "such a run would never have enough"
+            )
+        return self
 
     @model_validator(mode="before")
     @classmethod
@@ -160,8 +180,8 @@ class ProgramConfig(_Section):
         """Length of the window of a run that names none."""
         return timedelta(days=self.traces.lookback_days)
 
-    def fingerprint(self, *, code_digest: str, model: str) -> str:
-        """SHA-256 over everything in this file that can change a result, the program's code and the LM.
+    def fingerprint(self, *, code_digests: Sequence[str], lm: LMConfig) -> str:
+        """SHA-256 over all that can change a result: this file, the code of program and metric, the language model.
 
         When the pipeline runs (schedule, waiting, threads) does not change what it finds.
         """
@@ -180,4 +200,18 @@ class ProgramConfig(_Section):
                 "optimization": {"timeout_seconds", "batch_size"},
             },
         )
-        return digest_of({"config": decisive, "code": code_digest, "model": model})
+        model = lm.model_dump(mode="json", include={"model", "api_base", "temperature", "max_tokens"})
+        return digest_of({"config": decisive, "code": list(code_digests), "lm": model})
+
+
+def _is_cron(text: str) -> bool:
+    """Whether `text` is a plain cron expression that ever comes due (unlike the 31st of February)."""
+    from croniter import CroniterError, croniter
+
+    if len(text.split()) != 5 or "R" in text.upper():
+        return False
+    try:
+        croniter(text).get_next()
+    except CroniterError:
+        return False
+    return True

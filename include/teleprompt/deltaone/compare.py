@@ -19,6 +19,7 @@ from include.teleprompt.records import Record, to_millionths
 from include.teleprompt.storage import Blob, get_blob, put_blob
 from include.teleprompt.traces.row import TraceRow
 from include.teleprompt.traces.snapshot import SnapshotPart, read_rows
+from include.teleprompt.traces.split import units_of
 
 log = logging.getLogger(__name__)
 
@@ -70,11 +71,11 @@ def run_gate(
 
     def scores_of(state: Blob) -> Scores:
         candidate = load_state(program, get_blob(state))
-        return score_program(candidate, examples, metric, context={"lm": lm}, num_threads=num_threads)
+        return score_program(candidate, examples, metric, lm=lm, num_threads=num_threads)
 
     baseline, optimized = scores_of(baseline_state), scores_of(optimized_state)
     policy = GatePolicy(threshold_e6=to_millionths(threshold), claim=config.claim, alpha=config.alpha)
-    decision = decide(baseline.values_e6, optimized.values_e6, policy=policy)
+    decision = decide(baseline.values_e6, optimized.values_e6, groups=units_of(rows), policy=policy)
     log.info("%s: %s", decision.verdict, decision.reason)
     return GateReport(
         decision=decision,

@@ -10,9 +10,9 @@ from include.teleprompt.config.program import Claim
 from include.teleprompt.deltaone.paired import (
     PairedComparison,
     compare_pairs,
+    effective_sd,
     examples_needed,
     minimum_detectable_effect,
-    standard_deviation,
 )
 from include.teleprompt.errors import TelepromptError
 from include.teleprompt.evaluate.score import mean_e6
@@ -43,6 +43,8 @@ class Decision(Record):
     """The strongest claim that was shown."""
     policy: GatePolicy
     n: int
+    n_groups: int
+    """Independent groups that the examples belong to."""
     baseline_e6: Millionths
     optimized_e6: Millionths
     delta_e6: Millionths
@@ -77,8 +79,12 @@ class Decision(Record):
                 return f"{figures}: not decided; about {self.examples_needed} more examples would be needed."
 
 
-def decide(baseline: Sequence[int], optimized: Sequence[int], *, policy: GatePolicy) -> Decision:
+def decide(
+    baseline: Sequence[int], optimized: Sequence[int], *, groups: Sequence[str] | None = None, policy: GatePolicy
+) -> Decision:
     """Compare the scores, in millionths, of two programs on the same examples in the same order.
+
+    Examples of one of the `groups` are not independent of each other; by default all are.
 
     Promote: the claim of the policy is shown. `significant` is an estimate of at least the threshold with the
     interval above 0 and p <= alpha; `proven` is the whole interval at or above the threshold. Reject: the whole
@@ -92,14 +98,17 @@ def decide(baseline: Sequence[int], optimized: Sequence[int], *, policy: GatePol
             f"The gate needs the same examples for both programs, at least one "
             f"(got {len(baseline)} and {len(optimized)}); collect more traces or raise `split.gate`."
         )
+    if groups is None:
+        groups = [str(i) for i in range(len(baseline))]
     if any(not 0 <= score <= MILLION for score in (*baseline, *optimized)):
         raise TelepromptError("A score is outside [0, 1]; correct the program's metric.")
-    comparison = compare_pairs(baseline, optimized, alpha=policy.alpha)
+    differences = [b - a for a, b in zip(baseline, optimized, strict=True)]
+    binary = {*baseline, *optimized} <= {0, MILLION}
+    comparison = compare_pairs(differences, groups, binary=binary, alpha=policy.alpha)
     baseline_e6, optimized_e6 = mean_e6(baseline), mean_e6(optimized)
     delta_e6 = optimized_e6 - baseline_e6
     evidence = _evidence(comparison, delta_e6, policy)
-    differences = [b - a for a, b in zip(baseline, optimized, strict=True)]
-    sd = standard_deviation(differences)
+    sd = effective_sd(differences, groups)
     goal = from_millionths(max(policy.threshold_e6, delta_e6))
     needed = examples_needed(sd=sd, difference=goal, alpha=policy.alpha)
     return Decision(
@@ -107,6 +116,7 @@ def decide(baseline: Sequence[int], optimized: Sequence[int], *, policy: GatePol
         evidence=evidence,
         policy=policy,
         n=len(baseline),
+        n_groups=len(set(groups)),
         baseline_e6=baseline_e6,
         optimized_e6=optimized_e6,
         delta_e6=delta_e6,

@@ -60,10 +60,11 @@ def select_candidate(
             "No trace to select on reaches the quality score; collect more traces or raise `split.select`."
         )
     examples = to_examples(rows, fields)
-    scores = []
+    scores, calls = [], 0
     for candidate in candidates:
         compiled = load_state(program, get_blob(candidate.state))
-        result = score_program(compiled, examples, metric, context={"lm": lm}, num_threads=num_threads)
+        result = score_program(compiled, examples, metric, lm=lm, num_threads=num_threads)
+        calls += result.lm_calls
         log.info("seed %d: %.4f on %d examples", candidate.seed, result.mean_e6 / 1e6, len(examples))
         scores.append(CandidateScore(seed=candidate.seed, score_e6=result.mean_e6, failures=result.failures))
     best = min(range(len(scores)), key=lambda i: (-scores[i].score_e6, scores[i].seed))
@@ -71,6 +72,6 @@ def select_candidate(
         winner=candidates[best],
         scores=tuple(scores),
         n_select=len(examples),
-        lm_calls=sum(c.lm_calls for c in candidates) + len(candidates) * len(examples),
+        lm_calls=sum(c.lm_calls for c in candidates) + calls,
         seconds=round(sum(c.seconds for c in candidates), 3),
     )

@@ -18,7 +18,7 @@ def code_file(program_file: Path, entry_point: str) -> Path:
     return program_file.with_name(entry_point.partition(":")[0] + ".py")
 
 
-def code_digest(file: Path) -> str:
+def file_digest(file: Path) -> str:
     """SHA-256 of the program's source; part of what makes a run the same run."""
     return sha256_hex(file.read_bytes())
 
@@ -39,6 +39,8 @@ def check_entry_point(program_file: Path, entry_point: str) -> None:
         raise ProgramFileError(
             program_file, f"there is no {file.name} beside it; write it.", key="entry_point"
         ) from error
+    except OSError as error:
+        raise ProgramFileError(file, f"cannot be read ({error.strerror}).") from error
     except (SyntaxError, ValueError) as error:
         line = error.lineno if isinstance(error, SyntaxError) else None
         raise ProgramFileError(file, f"is not valid Python ({error}).", line=line) from error
@@ -103,7 +105,7 @@ def import_file(file: Path) -> ModuleType:
     Raises:
         ProgramFileError: importing it raises.
     """
-    name = f"teleprompt_user_{file.stem}_{code_digest(file)[:12]}"
+    name = f"teleprompt_user_{file.stem}_{file_digest(file)[:12]}"
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, file)

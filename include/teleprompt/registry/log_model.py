@@ -16,9 +16,17 @@ def create_version(
 
     `mlflow.dspy.log_model` would pickle the language model with its API key and its prompt history.
     """
+    import warnings
+
     import mlflow
 
-    with _fluent_tracking(client.tracking_uri), mlflow.start_run(run_id=run_id):
+    with (
+        warnings.catch_warnings(),
+        _fluent_tracking(client.tracking_uri),
+        mlflow.start_run(run_id=run_id, nested=True),
+    ):
+        # Type hints would fix the schema of the inputs, which is the program's to say.
+        warnings.filterwarnings("ignore", message="(?s).*Add type hints to the `predict` method")
         model = mlflow.pyfunc.log_model(
             name=name,
             python_model=str(served_program_file()),
@@ -36,11 +44,9 @@ def _fluent_tracking(tracking_uri: str) -> Iterator[None]:
     """Point MLflow's process-wide API at `tracking_uri` for a moment; logging a model knows no other way."""
     import mlflow
 
-    tracking, registry = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
+    before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(tracking_uri)
-    mlflow.set_registry_uri(tracking_uri)
     try:
         yield
     finally:
-        mlflow.set_tracking_uri(tracking)
-        mlflow.set_registry_uri(registry)
+        mlflow.set_tracking_uri(before)

@@ -5,6 +5,7 @@ Lineage stands in tags.
 """
 
 import json
+import logging
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -19,6 +20,8 @@ from include.teleprompt.tracking.pipeline_run import experiment_name, internal_e
 
 CHAMPION = "champion"
 PREVIOUS = "previous"
+
+log = logging.getLogger(__name__)
 
 
 class ProgramCode(Record):
@@ -43,26 +46,32 @@ class ProgramVersion(Record):
 
 
 def ensure_baseline(
-    client: Any, *, name: str, version_id: str, code: ProgramCode, fields: ProgramFields, state: Blob
+    client: Any,
+    *,
+    name: str,
+    version_id: str,
+    code: ProgramCode,
+    fields: ProgramFields,
+    state: Blob,
+    storage_uri: str,
 ) -> ProgramVersion:
-    """The champion of the program `name`; on first sight the program as written becomes version 1 and champion."""
-    champion = find_champion(client, name, storage_of=state)
-    if champion is not None:
+    """The champion of the program `name`.
+
+    On first sight, and when `version_id` is no longer the champion's own or its ancestor's, the program as written
+    (`state`) is registered and becomes champion.
+    """
+    champion = find_champion(client, name, storage_uri=storage_uri)
+    if champion is not None and champion.version_id.partition("-opt-")[0] == version_id:
         return champion
     _ensure_registered(client, name)
-    run = client.create_run(internal_experiment(client, experiment_name(name)), run_name=f"{name} {version_id}")
-    version = _create(
-        client,
-        name=name,
-        run_id=run.info.run_id,
-        code=code,
-        fields=fields,
-        state=state,
-        tags={"version_id": version_id, "state_digest": state.digest, "deltaone": "false"},
-    )
-    client.set_terminated(run.info.run_id, "FINISHED")
-    client.set_registered_model_alias(name, CHAMPION, str(version))
-    return ProgramVersion(program=name, number=version, version_id=version_id, state=state, parent=None)
+    tags = {"version_id": version_id, "state_digest": state.digest, "deltaone": "false"}
+    number = _registered(client, name, "version_id", version_id)
+    if number is None:
+        experiment = internal_experiment(client, experiment_name(name))
+        run = client.create_run(experiment, run_name=f"{name} {version_id}")
+        number = _create(client, name=name, run_id=run.info.run_id, code=code, fields=fields, state=state, tags=tags)
+    _make_champion(client, name, number)
+    return ProgramVersion(program=name, number=number, version_id=version_id, state=state, parent=None)
 
 
 def register_optimized(
@@ -77,47 +86,40 @@ def register_optimized(
     fields: ProgramFields,
     state: Blob,
     tags: dict[str, str],
-    promote: bool = True,
 ) -> ProgramVersion:
-    """Register an optimised program, once per `run_key`, and make it champion if `promote`.
+    """Register an optimised program, once per `run_key`, and make it champion.
 
-    Registering the same key again returns the version that exists.
+    Registering the same key again returns the version that exists. Where another version became champion since the
+    comparison with `parent`, the alias stays: nothing is known of the two of them.
     """
     _ensure_registered(client, name)
-    found = client.search_model_versions(f"name = {quoted(name)} AND tags.`run_key` = {quoted(run_key)}")
-    if found:
-        number = int(found[0].version)
-        version_id = found[0].tags["version_id"]
-    else:
+    number = _registered(client, name, "run_key", run_key)
+    if number is None:
         lineage = {"parent": str(parent.number), "parent_version_id": parent.version_id} if parent else {}
+        own = {"run_key": run_key, "version_id": version_id, "state_digest": state.digest}
         number = _create(
-            client,
-            name=name,
-            run_id=run_id,
-            code=code,
-            fields=fields,
-            state=state,
-            tags={
-                **tags,
-                **lineage,
-                "run_key": run_key,
-                "version_id": version_id,
-                "state_digest": state.digest,
-            },
+            client, name=name, run_id=run_id, code=code, fields=fields, state=state, tags={**tags, **lineage, **own}
         )
-    if promote:
-        _promote(client, name, number)
+    champion = client.get_registered_model(name).aliases.get(CHAMPION)
+    if parent is None or champion is None or int(champion) in {parent.number, number}:
+        _make_champion(client, name, number)
+    else:
+        log.warning(
+            "Version %d of %s stays without alias: version %s became champion since it was compared with version %d; "
+            "a run over a newer window will compare with that.",
+            number, name, champion, parent.number,
+        )  # fmt: skip
     return ProgramVersion(
-        program=name,
-        number=number,
-        version_id=version_id,
-        state=state,
-        parent=parent.number if parent else None,
+        program=name, number=number, version_id=version_id, state=state, parent=parent.number if parent else None
     )
 
 
-def find_champion(client: Any, name: str, *, storage_of: Blob) -> ProgramVersion | None:
-    """The version that alias `champion` names, its state stored beside `storage_of`; None if there is none."""
+def find_champion(client: Any, name: str, *, storage_uri: str) -> ProgramVersion | None:
+    """The version that alias `champion` names, its state copied to the storage; None if there is none.
+
+    Raises:
+        TelepromptError: the version no longer holds the state that it was registered with.
+    """
     import mlflow
 
     try:
@@ -132,13 +134,11 @@ def find_champion(client: Any, name: str, *, storage_of: Blob) -> ProgramVersion
             dst_path=folder,
             tracking_uri=client.tracking_uri,
         )
-        data = Path(path).read_bytes()
-    storage_uri = storage_of.uri.rsplit("/programs/", 1)[0]
-    state = put_blob(storage_uri, "programs", data, suffix=".json")
+        state = put_blob(storage_uri, "programs", Path(path).read_bytes(), suffix=".json")
     if state.digest != found.tags.get("state_digest"):
         raise TelepromptError(
             f"Version {found.version} of {name} does not hold the state that it was registered with; "
-            "roll back to another version."
+            f"give the alias `{CHAMPION}` to another version."
         )
     parent = found.tags.get("parent")
     return ProgramVersion(
@@ -160,9 +160,14 @@ def _ensure_registered(client: Any, name: str) -> None:
             raise
 
 
-def _promote(client: Any, name: str, number: int) -> None:
-    aliases = client.get_registered_model(name).aliases
-    champion = aliases.get(CHAMPION)
+def _registered(client: Any, name: str, tag: str, value: str) -> int | None:
+    """Number of the oldest version whose `tag` has that value."""
+    found = client.search_model_versions(f"name = {quoted(name)} AND tags.`{tag}` = {quoted(value)}")
+    return min((int(version.version) for version in found), default=None)
+
+
+def _make_champion(client: Any, name: str, number: int) -> None:
+    champion = client.get_registered_model(name).aliases.get(CHAMPION)
     if champion is not None and int(champion) == number:
         return
     if champion is not None:

@@ -20,18 +20,20 @@ class Part(StrEnum):
 def split(rows: Sequence[TraceRow], config: SplitConfig) -> dict[Part, list[TraceRow]]:
     """Each row's part, decided by a hash of the unit it belongs to; order within a part is that of `rows`.
 
-    A unit is all rows that share a group or, directly or through others, the same normalised inputs. So what
-    belongs together stays together, and an input that was sealed once is sealed in every window. The shares
-    are met on average.
+    What belongs together (see `units_of`) stays together. An input without a group has the same part in every window;
+    one with groups moves with the group that it is found in. The shares are met on average.
     """
     parts: dict[Part, list[TraceRow]] = {part: [] for part in Part}
-    for row, unit in zip(rows, _units(rows), strict=True):
+    for row, unit in zip(rows, units_of(rows), strict=True):
         parts[_part(unit, config)].append(row)
     return parts
 
 
-def _units(rows: Sequence[TraceRow]) -> list[str]:
-    """The unit of each row, named after the smallest of the inputs and groups that it joins."""
+def units_of(rows: Sequence[TraceRow]) -> list[str]:
+    """The unit of each row: all rows that share a group or, directly or through others, the same normalised inputs.
+
+    It is named after the smallest of the groups and inputs that it joins.
+    """
     parent: dict[str, str] = {}
 
     def root(node: str) -> str:

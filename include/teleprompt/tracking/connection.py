@@ -5,11 +5,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-from include.teleprompt.errors import TrackingUnavailableError
+from include.teleprompt.errors import ConfigurationError, TrackingUnavailableError
 
-_UNREACHABLE = ("Max retries exceeded", "Connection refused", "Failed to establish", "Read timed out",
-                "unable to open database file", "Remote end closed", "could not connect")  # fmt: skip
+_UNREACHABLE = (
+    "Max retries exceeded", "Connection refused", "Failed to establish", "Read timed out", "Remote end closed",
+    "unable to open database file", "database is locked", "could not connect", "connection to server",
+)  # fmt: skip
 
 # Airflow retries the task; MLflow's own seven retries of up to two minutes would only hide an outage.
 _PATIENCE = {
@@ -34,17 +37,31 @@ def mlflow_client(tracking_uri: str) -> Iterator[Any]:
 
     try:
         yield mlflow.MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri)
-    except (requests.ConnectionError, requests.Timeout, sqlalchemy.exc.OperationalError) as error:
-        raise TrackingUnavailableError(tracking_uri, error) from error
-    except mlflow.MlflowException as error:
-        if any(sign in str(error) for sign in _UNREACHABLE):
+    except (mlflow.MlflowException, requests.RequestException, sqlalchemy.exc.OperationalError) as error:
+        if _is_outage(error, tracking_uri):
             raise TrackingUnavailableError(tracking_uri, error) from error
         raise
 
 
+def _is_outage(error: Exception, tracking_uri: str) -> bool:
+    """Whether it is MLflow that does not answer, and not another server that the stage talked to."""
+    text = str(error)
+    if "://" in tracking_uri and tracking_uri.startswith("http"):
+        host = urlsplit(tracking_uri).hostname or ""
+        return host in text and any(sign in text for sign in _UNREACHABLE)
+    return any(sign in text for sign in _UNREACHABLE)
+
+
 def quoted(text: str) -> str:
-    """`text` as a string literal of MLflow's filter language."""
-    return "'" + text.replace("'", "''") + "'"
+    """`text` as a string literal of MLflow's filter language, which has two quotes but no way to escape one.
+
+    Raises:
+        ConfigurationError: `text` has both kinds of quotes, so MLflow cannot search for it.
+    """
+    for quote in ("'", '"'):
+        if quote not in text:
+            return f"{quote}{text}{quote}"
+    raise ConfigurationError(f"MLflow cannot search for {text!r}, which has both kinds of quotes; rename it.")
 
 
 def artifact_root(tracking_uri: str) -> str | None:

@@ -1,5 +1,7 @@
 """The MLflow run that holds what one pipeline run found, stage by stage."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Self, TypeVar
 
 from include.teleprompt.records import Record
@@ -108,6 +110,17 @@ class PipelineRun:
         """Log metrics."""
         for name, value in metrics.items():
             self._client.log_metric(self.run_id, name, value)
+
+    @contextmanager
+    def under_way(self) -> Iterator[None]:
+        """Shows the run as running, and as failed if the block raises; another try starts it again."""
+        if self._client.get_run(self.run_id).info.status != "RUNNING":
+            self._client.update_run(self.run_id, status="RUNNING")
+        try:
+            yield
+        except BaseException:
+            self._client.update_run(self.run_id, status="FAILED")
+            raise
 
     def end(self) -> None:
         """Mark the run as finished."""

@@ -22,9 +22,9 @@ STORAGE = "teleprompt_storage"
 SIGNER = "teleprompt_signer"
 
 
-def settings_from_connections(lm_conn_id: str) -> Settings:
-    """The settings for one program, in a task."""
-    names = (MLFLOW, STORAGE, SIGNER, lm_conn_id)
+def settings_from_connections(lm_conn_id: str, *, signer: bool = False) -> Settings:
+    """The settings for one program, in a task; the signing key only if `signer` asks for it."""
+    names = [MLFLOW, STORAGE, lm_conn_id] + [SIGNER] * signer
     return build_settings({name: _connection(name) for name in names}, lm_conn_id=lm_conn_id)
 
 
@@ -90,7 +90,8 @@ def _lm(connection: Connection) -> LMConfig:
 def _signer(connection: Connection) -> SignerConfig:
     keystore = _required(connection, "keystore")
     if not isinstance(keystore, dict):
-        keystore = json.loads(_read(keystore))
+        text = str(keystore)
+        keystore = json.loads(text if text.lstrip().startswith("{") else _read(text))
     password = connection.password
     if not password:
         password = _read(_required(connection, "password_file")).strip()

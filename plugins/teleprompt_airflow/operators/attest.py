@@ -26,6 +26,8 @@ class AttestOperator(StageOperator):
         *StageOperator.template_fields, "snapshot", "selection", "report", "baseline", "version",
     )  # fmt: skip
 
+    signs = True
+
     def __init__(
         self, *, snapshot: Any, selection: Any, report: Any, baseline: Any, version: Any, **kwargs: Any
     ) -> None:

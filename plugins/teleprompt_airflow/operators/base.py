@@ -6,18 +6,20 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from include.teleprompt.config.files import find_program_file, load_program_file
 from include.teleprompt.config.settings import Settings
 from include.teleprompt.errors import (
     ConfigurationError,
     InsufficientTracesError,
-    OptimizationTimeoutError,
+    LanguageModelUnavailableError,
+    TelepromptError,
+    TrackingUnavailableError,
 )
 from include.teleprompt.window import Window
 from teleprompt_airflow.hooks.settings import settings_from_connections
-from teleprompt_airflow.run_window import overrides_of
+from teleprompt_airflow.run_window import overrides_of, was_asked_for
 
 if TYPE_CHECKING:
     from include.teleprompt.pipeline import Pipeline
@@ -27,10 +29,12 @@ class StageOperator(BaseOperator):
     """Base of the stage operators.
 
     :param program: the program's name on the command line.
-    :param waited: what the `TraceVolumeSensor` of the run returned; its window is the run's.
+    :param waited: what the `TraceVolumeSensor` of the run returned: its window and its key.
     """
 
     template_fields: Sequence[str] = ("waited",)
+    signs = False
+    """Whether the stage needs the signer's key; no other task opens it."""
 
     def __init__(self, *, program: str, waited: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -39,7 +43,7 @@ class StageOperator(BaseOperator):
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Run the stage and return its record."""
-        with domain_errors():
+        with domain_errors(skip_without_traces=not was_asked_for(context)):
             return self.run_stage(self._pipeline(context)).model_dump(mode="json")  # type: ignore[no-any-return]
 
     @abstractmethod
@@ -55,18 +59,28 @@ class StageOperator(BaseOperator):
         file = find_program_file(Settings().programs_dir, self.program)
         overrides = overrides_of(context["params"])
         lm_conn_id = load_program_file(file, overrides=overrides).lm_conn_id
-        return Pipeline.of_file(
+        pipeline = Pipeline.of_file(
             file,
-            settings=settings_from_connections(lm_conn_id),
+            settings=settings_from_connections(lm_conn_id, signer=self.signs),
             window=Window.model_validate(self.waited["window"]),
             overrides=overrides,
         )
+        if pipeline.key.digest != self.waited["key"]:
+            raise ConfigurationError(
+                f"The file, the code or the language model of {self.program} changed during this run; "
+                "clear the run from its first task."
+            )
+        return pipeline
 
 
 @contextmanager
-def domain_errors() -> Iterator[None]:
-    """Fail at once where trying again cannot help; everything else is Airflow's to retry."""
+def domain_errors(*, skip_without_traces: bool) -> Iterator[None]:
+    """Airflow tries again what an outage broke; what is wrong with the work itself fails at once."""
     try:
         yield
-    except (ConfigurationError, InsufficientTracesError, OptimizationTimeoutError) as error:
+    except (TrackingUnavailableError, LanguageModelUnavailableError):
+        raise
+    except InsufficientTracesError as error:
+        raise (AirflowSkipException if skip_without_traces else AirflowFailException)(str(error)) from error
+    except TelepromptError as error:
         raise AirflowFailException(str(error)) from error

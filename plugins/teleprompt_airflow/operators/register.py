@@ -14,28 +14,32 @@ class RegisterOperator(StageOperator):
     """Registers the candidate of a promoting report and makes it champion; returns the version.
 
     :param snapshot: record of the `CollectOperator`.
+    :param selection: record of the `SelectOperator`.
     :param report: record of the `GateOperator`.
     :param baseline: record of the `BaselineOperator`.
     """
 
     template_fields: Sequence[str] = (
-        *StageOperator.template_fields, "snapshot", "report", "baseline",
+        *StageOperator.template_fields, "snapshot", "selection", "report", "baseline",
     )  # fmt: skip
 
-    def __init__(self, *, snapshot: Any, report: Any, baseline: Any, **kwargs: Any) -> None:
+    def __init__(self, *, snapshot: Any, selection: Any, report: Any, baseline: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.snapshot = snapshot
+        self.selection = selection
         self.report = report
         self.baseline = baseline
 
     def run_stage(self, pipeline: "Pipeline") -> "ProgramVersion":
         """Register once per idempotency key."""
         from include.teleprompt.deltaone.compare import GateReport
+        from include.teleprompt.optimize.select import Selection
         from include.teleprompt.registry.versions import ProgramVersion
         from include.teleprompt.traces.snapshot import SnapshotRecord
 
         return pipeline.register(
             SnapshotRecord.model_validate(self.snapshot),
+            Selection.model_validate(self.selection),
             GateReport.model_validate(self.report),
             ProgramVersion.model_validate(self.baseline),
         )

@@ -18,7 +18,7 @@ WATERMARK = "watermark"
 class TraceVolumeTrigger(BaseTrigger):
     """Fires when a window holds enough calls, or at its deadline.
 
-    The event is `{"count": …, "seen_at": ISO time}`.
+    The event is `{"count": …, "seen_at": ISO time}`, or `{"error": …}` when MLflow does not answer even then.
 
     :param program: the program's name on the command line.
     :param window_start: first moment of the window, ISO 8601.
@@ -54,10 +54,17 @@ class TraceVolumeTrigger(BaseTrigger):
         while True:
             now = datetime.now(UTC).replace(microsecond=0)
             end = max(min(now, deadline), start + timedelta(milliseconds=1))
-            count = await _count(self.program, Window(start=start, end=end), enough=self.enough)
-            if count is not None and (count >= self.enough or now >= deadline):
-                yield TriggerEvent({"count": count, "seen_at": format_utc(end)})
-                return
+            try:
+                count = await _count(self.program, Window(start=start, end=end), enough=self.enough)
+            except TrackingUnavailableError as error:
+                self.log.warning("%s", error)
+                if now >= deadline:
+                    yield TriggerEvent({"error": str(error)})
+                    return
+            else:
+                if count >= self.enough or now >= deadline:
+                    yield TriggerEvent({"count": count, "seen_at": format_utc(end)})
+                    return
             await asyncio.sleep(self.poll_seconds)
 
 
@@ -102,9 +109,13 @@ class NewTracesTrigger(BaseEventTrigger):
         while True:
             now = datetime.now(UTC).replace(microsecond=0)
             if now > since:
-                count = await _count(self.program, Window(start=since, end=now), enough=self.enough)
+                try:
+                    count = await _count(self.program, Window(start=since, end=now), enough=self.enough)
+                except TrackingUnavailableError as error:
+                    self.log.warning("%s", error)
+                    count = 0
                 waited = (now - since).total_seconds() >= self.max_wait_seconds
-                if count is not None and (count >= self.enough or (waited and count >= self.least)):
+                if count >= self.enough or (waited and count >= self.least):
                     yield TriggerEvent(
                         {"window_start": format_utc(since), "window_end": format_utc(now), "count": count}
                     )
@@ -126,21 +137,22 @@ class NewTracesTrigger(BaseEventTrigger):
             await self.asset_state_store.aset(WATERMARK, format_utc(moment))
 
 
-async def _count(program: str, window: Window, *, enough: int) -> int | None:
-    """Calls in the window, counted outside the event loop; None while MLflow does not answer."""
+async def _count(program: str, window: Window, *, enough: int) -> int:
+    """Calls in the window, counted outside the event loop.
+
+    Raises:
+        TrackingUnavailableError: MLflow does not answer.
+    """
     settings = await tracking_settings_from_connections()
 
-    def count() -> int | None:
+    def count() -> int:
         from include.teleprompt.environment import quiet_libraries
         from include.teleprompt.traces.collect import count_traces
         from include.teleprompt.tracking.connection import mlflow_client
 
         quiet_libraries()
         config = load_program_file(find_program_file(settings.programs_dir, program))
-        try:
-            with mlflow_client(settings.tracking_uri) as client:
-                return count_traces(client, config=config, window=window, enough=enough)
-        except TrackingUnavailableError:
-            return None
+        with mlflow_client(settings.tracking_uri) as client:
+            return count_traces(client, config=config, window=window, enough=enough)
 
     return await asyncio.to_thread(count)

@@ -1,0 +1,26 @@
+import pytest
+
+from include.teleprompt.config.settings import PROJECT_ROOT, Settings
+
+
+def test_relative_places_start_at_the_project() -> None:
+    settings = Settings()
+    assert settings.tracking_uri == f"sqlite:///{PROJECT_ROOT}/.local/mlflow/mlflow.db"
+    assert settings.storage_uri == str(PROJECT_ROOT / ".local/storage")
+    assert settings.programs_dir == PROJECT_ROOT / "include/programs"
+
+
+def test_servers_and_buckets_stay_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://mlflow:5000")
+    monkeypatch.setenv("TELEPROMPT_STORAGE_URI", "s3://bucket/teleprompt")
+    monkeypatch.setenv("TELEPROMPT_LM__MODEL", "openai/gpt-4o-mini")
+    settings = Settings()
+    assert (settings.tracking_uri, settings.storage_uri) == ("http://mlflow:5000", "s3://bucket/teleprompt")
+    assert settings.lm.model == "openai/gpt-4o-mini"
+
+
+def test_secrets_are_not_printed() -> None:
+    settings = Settings.model_validate(
+        {"lm": {"api_key": "sk-marked"}, "signer": {"keystore": {"crypto": "marked"}, "password": "marked"}}
+    )
+    assert "marked" not in repr(settings)

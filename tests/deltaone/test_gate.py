@@ -1,0 +1,109 @@
+"""The verdict; its calibration over simulated comparisons is issue 5's."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from statsmodels.stats.contingency_tables import mcnemar
+
+from include.teleprompt.config.program import Claim
+from include.teleprompt.deltaone.gate import GatePolicy, Verdict, decide
+from include.teleprompt.errors import TelepromptError
+from include.teleprompt.records import MILLION
+
+POLICY = GatePolicy(threshold_e6=10_000, claim=Claim.SIGNIFICANT, alpha=0.05)
+PROVEN = GatePolicy(threshold_e6=10_000, claim=Claim.PROVEN, alpha=0.05)
+
+
+def pairs(*, wins: int = 0, losses: int = 0, both: int = 0, neither: int = 0) -> tuple[list[int], list[int]]:
+    """0/1 scores of baseline and optimized with so many pairs of each kind."""
+    baseline = [0] * wins + [1] * losses + [1] * both + [0] * neither
+    optimized = [1] * wins + [0] * losses + [1] * both + [0] * neither
+    return [b * MILLION for b in baseline], [o * MILLION for o in optimized]
+
+
+def test_a_clear_gain_is_promoted() -> None:
+    decision = decide(*pairs(wins=40, losses=10, both=50), policy=POLICY)
+    assert (decision.verdict, decision.evidence, decision.delta_e6) == (Verdict.PROMOTE, Claim.PROVEN, 300_000)
+    assert (decision.wins, decision.losses, decision.ties) == (40, 10, 50)
+
+
+def test_a_gain_that_luck_explains_is_not() -> None:
+    decision = decide(*pairs(wins=12, losses=10, both=78), policy=POLICY)
+    assert (decision.verdict, decision.evidence) == (Verdict.INCONCLUSIVE, None)
+    assert decision.examples_needed > 1000
+
+
+def test_a_loss_is_rejected() -> None:
+    assert decide(*pairs(wins=5, losses=40, both=55), policy=POLICY).verdict is Verdict.REJECT
+
+
+def test_two_equal_programs_are_rejected_when_there_is_enough_to_tell() -> None:
+    decision = decide(*pairs(both=100), policy=POLICY)
+    assert (decision.verdict, decision.p_value_e6, decision.delta_e6) == (Verdict.REJECT, MILLION, 0)
+
+
+def test_a_significant_gain_need_not_be_proven() -> None:
+    scores = pairs(wins=300, losses=220, both=4480)
+    assert decide(*scores, policy=POLICY).evidence is Claim.SIGNIFICANT
+    assert decide(*scores, policy=POLICY).verdict is Verdict.PROMOTE
+    assert decide(*scores, policy=PROVEN).verdict is Verdict.INCONCLUSIVE
+
+
+def test_one_point_exactly_is_one_point() -> None:
+    """0.157 - 0.134 in floats is 0.02299…; integers do not lose the last millionth."""
+    baseline = [134_000] * 200
+    optimized = [144_000] * 200
+    decision = decide(baseline, optimized, policy=POLICY)
+    assert (decision.delta_e6, decision.verdict) == (10_000, Verdict.PROMOTE)
+    assert decide(baseline, [143_999] * 200, policy=POLICY).verdict is Verdict.REJECT
+
+
+@pytest.mark.parametrize(("wins", "losses"), [(1, 0), (5, 5), (9, 2), (30, 12), (0, 7)])
+def test_mcnemar_is_that_of_statsmodels(wins: int, losses: int) -> None:
+    expected = mcnemar([[10, losses], [wins, 10]], exact=True).pvalue
+    decision = decide(*pairs(wins=wins, losses=losses, both=10, neither=10), policy=POLICY)
+    assert decision.p_value_e6 == round(expected * MILLION)
+
+
+def test_sign_flips_agree_with_scipy() -> None:
+    import numpy as np
+    from scipy.stats import permutation_test
+
+    rng = np.random.default_rng(1)
+    baseline = rng.uniform(0.2, 0.8, 60)
+    optimized = np.clip(baseline + rng.normal(0.03, 0.1, 60), 0, 1)
+    expected = permutation_test(
+        (optimized, baseline), lambda x, y, axis: np.mean(x - y, axis=axis), vectorized=True,
+        permutation_type="samples", n_resamples=9999, rng=np.random.default_rng(2),
+    ).pvalue  # fmt: skip
+    as_e6 = [[round(v * MILLION) for v in values] for values in (baseline, optimized)]
+    decision = decide(*as_e6, policy=POLICY)
+    assert decision.p_value_e6 / MILLION == pytest.approx(expected, abs=0.015)
+    assert decision.ci_low_e6 < decision.delta_e6 < decision.ci_high_e6
+
+
+scores = st.lists(st.tuples(st.integers(0, MILLION), st.integers(0, MILLION)), min_size=1, max_size=12)
+
+
+@given(scores)
+def test_any_scores_have_one_consistent_answer(values: list[tuple[int, int]]) -> None:
+    baseline, optimized = [v[0] for v in values], [v[1] for v in values]
+    decision = decide(baseline, optimized, policy=POLICY)
+    assert decision == decide(baseline, optimized, policy=POLICY)
+    assert decision.ci_low_e6 <= decision.ci_high_e6
+    assert decision.wins + decision.losses + decision.ties == decision.n == len(values)
+    if decision.verdict is Verdict.PROMOTE:
+        assert decision.delta_e6 >= 10_000
+        assert decision.ci_low_e6 > 0
+    if decision.verdict is Verdict.REJECT:
+        assert decision.ci_high_e6 < 10_000
+
+
+def test_one_example_proves_nothing() -> None:
+    assert decide([0], [MILLION], policy=POLICY).verdict is not Verdict.PROMOTE
+
+
+@pytest.mark.parametrize(("baseline", "optimized"), [([], []), ([1], [1, 2]), ([0], [MILLION + 1]), ([-1], [0])])
+def test_what_cannot_be_compared_is_an_error(baseline: list[int], optimized: list[int]) -> None:
+    with pytest.raises(TelepromptError):
+        decide(baseline, optimized, policy=POLICY)

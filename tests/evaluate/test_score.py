@@ -1,0 +1,74 @@
+import dspy
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from include.teleprompt.errors import LanguageModelUnavailableError, TelepromptError
+from include.teleprompt.evaluate.examples import good_rows, to_examples
+from include.teleprompt.evaluate.score import mean_e6, score_program
+from tests.support import FIELDS, trace_row
+
+EXAMPLES = [dspy.Example(question=str(i), answer=str(i)).with_inputs("question") for i in range(20)]
+
+
+class Echo(dspy.Module):
+    """Fails for some questions."""
+
+    def __init__(self, fail: set[str] = frozenset()) -> None:
+        super().__init__()
+        self.fail = fail
+
+    def forward(self, question: str) -> dspy.Prediction:
+        if question in self.fail:
+            raise TimeoutError(question)
+        return dspy.Prediction(answer=question)
+
+
+def same(example: dspy.Example, prediction: dspy.Prediction) -> float:
+    return float(example.answer == prediction.answer)
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_failures_are_counted_and_score_nothing(threads: int) -> None:
+    scores = score_program(Echo({"3"}), EXAMPLES, same, lm=None, num_threads=threads)
+    assert [i for i, value in enumerate(scores.values_e6) if value == 0] == [3]
+    assert scores.failures == {"TimeoutError": 1}
+    assert scores.mean_e6 == 950_000
+
+
+def test_too_many_failures_are_an_error_and_no_score() -> None:
+    with pytest.raises(TelepromptError, match="3 of 20 program calls failed"):
+        score_program(Echo({"1", "2", "3"}), EXAMPLES, same, lm=None, num_threads=1)
+
+
+def test_an_outage_of_the_model_decides_nothing() -> None:
+    """One refused call is enough: a score of 0 for it would count against this program only."""
+    from dspy.lm15 import ServerError
+
+    class Down:
+        def complete(self, request: object) -> object:
+            raise ServerError("down")
+
+    lm = dspy.LM("offline/down", engine=Down(), num_retries=0, cache=False)
+    with pytest.raises(LanguageModelUnavailableError, match="The language model does not answer"):
+        score_program(dspy.Predict("question -> answer"), EXAMPLES, same, lm=lm, num_threads=2)
+
+
+@pytest.mark.parametrize("value", [1.5, -0.1, float("nan")])
+def test_a_metric_outside_the_unit_interval_is_an_error(value: float) -> None:
+    with pytest.raises(TelepromptError, match="from 0 to 1"):
+        score_program(Echo(), EXAMPLES, lambda *_: value, lm=None, num_threads=1)
+
+
+@given(st.lists(st.integers(-(10**6), 10**6), min_size=1))
+def test_the_mean_is_the_nearest_integer_ties_to_even(values: list[int]) -> None:
+    from fractions import Fraction
+
+    assert mean_e6(values) == round(Fraction(sum(values), len(values)))
+
+
+def test_only_good_outputs_are_agreed_with_and_nothing_else_of_the_trace_is_shown() -> None:
+    rows = [trace_row(score_e6=s) for s in (699_999, 700_000, 1_000_000)]
+    examples = to_examples(good_rows(rows, min_quality_score=0.7), FIELDS)
+    assert [example.toDict() for example in examples] == [{"question": "why", "answer": "because"}] * 2
+    assert list(examples[0].inputs().keys()) == ["question"]

@@ -1,0 +1,61 @@
+import sys
+from pathlib import Path
+
+import pytest
+
+from include.teleprompt.config.files import ProgramFileError
+from include.teleprompt.errors import ConfigurationError
+from include.teleprompt.program.entry_point import build_program, check_entry_point, load_function
+from include.teleprompt.program.fields import program_fields
+from tests.support import write_program
+
+
+def test_a_program_is_built_from_its_file(tmp_path: Path) -> None:
+    fields = program_fields(build_program(write_program(tmp_path), "shelves:build"))
+    assert [(f.name, f.is_text) for f in fields.inputs] == [("thing", True)]
+    assert [(f.name, f.is_categorical) for f in fields.outputs] == [("shelf", True)]
+
+
+@pytest.mark.parametrize(
+    ("code", "entry_point", "problem"),
+    [
+        ("x = 1\n", "shelves:build", "defines no 'build'"),
+        ("def build(:\n", "shelves:build", "not valid Python"),
+        (
+            "import nowhere_to_be_found\ndef build(): ...\n",
+            "shelves:build",
+            "shelves.py:1: imports 'nowhere_to_be_found'",
+        ),
+        ("def build(): ...\n", "elsewhere:build", "there is no elsewhere.py"),
+    ],
+)
+def test_a_broken_entry_point_is_named_without_importing_it(
+    tmp_path: Path, code: str, entry_point: str, problem: str
+) -> None:
+    file = write_program(tmp_path, code=f"{code}\nimport sys\nsys.modules['imported_it'] = sys\n")
+    with pytest.raises(ProgramFileError, match=problem):
+        check_entry_point(file, entry_point)
+    assert "imported_it" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("code", "problem"),
+    [
+        ("from dspy import NoSuchThing\ndef build(): ...\n", "cannot be imported .ImportError"),
+        ("raise RuntimeError('boom')\ndef build(): ...\n", "RuntimeError: boom"),
+        ("def build(): raise ValueError('bad luck')\n", "raised ValueError: bad luck"),
+        ("def build(): return 3\n", "must return a dspy.Module"),
+    ],
+)
+def test_what_only_shows_when_it_runs_is_a_clear_error_too(tmp_path: Path, code: str, problem: str) -> None:
+    with pytest.raises(ConfigurationError, match=problem):
+        build_program(write_program(tmp_path, code=code), "shelves:build")
+
+
+def test_an_edited_file_is_imported_anew(tmp_path: Path) -> None:
+    (tmp_path / "metrics.py").write_text("def score(e, p, trace=None): return 0.25\n")
+    assert load_function(tmp_path, "metrics:score")(None, None) == 0.25
+    (tmp_path / "metrics.py").write_text("def score(e, p, trace=None): return 0.75\n")
+    assert load_function(tmp_path, "metrics:score")(None, None) == 0.75
+    with pytest.raises(ConfigurationError, match="names no function"):
+        load_function(tmp_path, "metrics:other")

@@ -1,0 +1,46 @@
+import json
+
+import dspy
+import pytest
+
+from include.teleprompt.errors import TelepromptError
+from include.teleprompt.program.state import dump_state, load_state
+
+
+class TwoSteps(dspy.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = dspy.Predict("question -> hint")
+        self.second = dspy.ChainOfThought("question, hint -> answer")
+
+
+@pytest.mark.parametrize("make", [lambda: dspy.Predict("question -> answer"), TwoSteps])
+def test_a_state_round_trips(make) -> None:
+    program = make()
+    for predictor in program.predictors():
+        predictor.demos = [dspy.Example(question="q", hint="h", answer="a", reasoning="r", augmented=True)]
+    state = dump_state(program)
+    loaded = load_state(make(), state)
+    assert dump_state(loaded) == state
+    assert all(len(p.demos) == 1 for p in loaded.predictors())
+
+
+def test_neither_key_nor_lineage_is_stored() -> None:
+    program = dspy.Predict("question -> answer")
+    program.lm = dspy.LM("openai/gpt-4o-mini", api_key="sk-marked")
+    program.demos = [dspy.Example(question="q", answer="a", contributor_id="marked", trace_id="marked")]
+    assert b"marked" not in dump_state(program)
+    assert json.loads(dump_state(program))["demos"] == [{"answer": "a", "question": "q"}]
+
+
+def test_loading_leaves_the_program_as_it_was() -> None:
+    program = dspy.Predict("question -> answer")
+    other = dspy.Predict("question -> answer")
+    other.demos = [dspy.Example(question="q", answer="a")]
+    load_state(program, dump_state(other))
+    assert program.demos == []
+
+
+def test_a_state_of_another_program_is_refused() -> None:
+    with pytest.raises(TelepromptError, match="does not fit TwoSteps"):
+        load_state(TwoSteps(), dump_state(dspy.Predict("question -> answer")))

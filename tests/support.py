@@ -1,0 +1,147 @@
+"""Builders of the things that tests talk about."""
+
+import dataclasses
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from include.teleprompt.config.settings import Settings, SignerConfig
+from include.teleprompt.program.fields import Field, ProgramFields
+from include.teleprompt.traces.raw import RawTrace
+from include.teleprompt.traces.row import TraceRow
+from include.teleprompt.tracking.connection import mlflow_client
+from include.teleprompt.window import Window
+
+MONDAY = datetime(2026, 11, 9, tzinfo=UTC)
+WEEK = Window(start=MONDAY, end=MONDAY + timedelta(days=7))
+ALICE = "0x742D35cc6634C0532925A3B844BC9E7595f62341"
+BOB = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
+FIELDS = ProgramFields(
+    inputs=(Field(name="question", is_text=True, is_categorical=False),),
+    outputs=(Field(name="answer", is_text=True, is_categorical=False),),
+)
+
+PROGRAM_CODE = '''
+from typing import Literal
+
+import dspy
+
+
+class Sort(dspy.Signature):
+    """Say which shelf the thing belongs on."""
+
+    thing: str = dspy.InputField()
+    shelf: Literal["left", "right"] = dspy.OutputField()
+
+
+def build():
+    return dspy.Predict(Sort)
+'''
+
+
+def raw_trace(**changes: Any) -> RawTrace:
+    """A trace that nothing is wrong with, but for `changes`."""
+    good = RawTrace(
+        trace_id="t1",
+        source="runs",
+        started_at_ms=WEEK.start_ms,
+        failed=False,
+        inputs={"question": "why"},
+        outputs={"answer": "because"},
+        outcomes={"outcome_score": 0.9},
+        outcome_at_ms=None,
+        contributor_id="alice",
+        contributor_address=ALICE,
+        program_version=None,
+        group=None,
+    )
+    return dataclasses.replace(good, **changes)
+
+
+def trace_row(**changes: Any) -> TraceRow:
+    """A usable row, but for `changes`."""
+    good = TraceRow(
+        trace_id="t1",
+        program="P",
+        program_version=None,
+        started_at_ms=WEEK.start_ms,
+        inputs={"question": "why"},
+        outputs={"answer": "because"},
+        outcomes={"outcome_score": 0.9},
+        outcome_at_ms=None,
+        score_e6=900_000,
+        contributor_id="alice",
+        contributor_address=ALICE,
+        group=None,
+        source="runs",
+    )
+    return dataclasses.replace(good, **changes)
+
+
+def log_run(client: Any, experiment_id: str, *, program: str = "P", at: datetime = MONDAY, **changes: Any) -> str:
+    """Log one call the documents' way; returns the run's id."""
+    from mlflow.entities import Metric, Param
+
+    call = {
+        "inputs": {"question": "why"},
+        "outputs": {"answer": "because"},
+        "metrics": {"outcome_score": 0.9},
+        "contributor": "alice",
+        "address": ALICE,
+        **changes,
+    }
+    started = round(at.timestamp() * 1000)
+    tags = {"dspy_program_name": program, "contributor_id": call["contributor"]}
+    if call["address"] is not None:
+        tags["contributor_address"] = call["address"]
+    run = client.create_run(experiment_id, start_time=started, tags=tags)
+    params = [Param(f"input.{k}", v) for k, v in call["inputs"].items()]
+    params += [Param(f"output.{k}", v) for k, v in call["outputs"].items()]
+    metrics = [Metric(k, v, started, 0) for k, v in call["metrics"].items()]
+    client.log_batch(run.info.run_id, params=params, metrics=metrics)
+    client.set_terminated(run.info.run_id, end_time=started + 1)
+    return str(run.info.run_id)
+
+
+def log_shelf_calls(settings: Settings, *, count: int, window: Window = WEEK, good: float = 1.0) -> None:
+    """Calls of the program `Shelves`: nothing in its prompt tells which shelf, the good traces do.
+
+    The outputs are right for every second call; those have the outcome `good`, the others 0.
+    """
+    with mlflow_client(settings.tracking_uri) as client:
+        found = client.get_experiment_by_name("shop")
+        folder = Path(settings.storage_uri).parent
+        experiment = found.experiment_id if found else client.create_experiment("shop", str(folder / "shop"))
+        span = (window.end - window.start) / count
+        for i in range(count):
+            kind = "wooden" if i % 4 < 2 else "metal"
+            right = {"wooden": "left", "metal": "right"}[kind]
+            wrong = {"wooden": "right", "metal": "left"}[kind]
+            log_run(
+                client,
+                experiment,
+                program="Shelves",
+                at=window.start + i * span,
+                inputs={"thing": f"{kind} thing number {i}"},
+                outputs={"shelf": right if i % 2 == 0 else wrong},
+                metrics={"outcome_score": good if i % 2 == 0 else 0.0},
+                contributor=("alice", "bob")[i % 3 == 0],
+                address=(ALICE, BOB)[i % 3 == 0],
+            )
+
+
+def write_program(folder: Path, name: str = "shelves", *, yaml: str = "", code: str = PROGRAM_CODE) -> Path:
+    """A program file and its code; returns the former."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.py").write_text(code)
+    file = folder / f"{name}.yaml"
+    file.write_text(yaml or "name: Shelves\noptimization:\n  min_traces: 20\n")
+    return file
+
+
+def local_signer() -> SignerConfig:
+    """A signer with a key of its own; its keystore is weakly stretched, to open fast."""
+    from eth_account import Account
+
+    keystore = Account.encrypt("0x" + "11" * 32, "secret", kdf="scrypt", iterations=2)
+    return SignerConfig.model_validate({"keystore": keystore, "password": "secret"})

@@ -1,0 +1,141 @@
+"""The whole pipeline against a real MLflow store, real DSPy and the offline engine."""
+
+from pathlib import Path
+
+import dspy
+import mlflow
+import pytest
+
+from include.teleprompt.attest.verify import verify_attestation
+from include.teleprompt.config.settings import LMConfig, Settings
+from include.teleprompt.deltaone.gate import Verdict
+from include.teleprompt.errors import InsufficientTracesError, TelepromptError
+from include.teleprompt.history import list_attestations, list_runs, read_attestation
+from include.teleprompt.lm.build import build_lm
+from include.teleprompt.pipeline import Outcome, Pipeline
+from include.teleprompt.registry.listing import list_versions
+from include.teleprompt.storage import get_blob
+from include.teleprompt.traces.snapshot import read_rows, read_snapshot
+from include.teleprompt.traces.split import Part
+from include.teleprompt.tracking.connection import mlflow_client
+from tests.support import ALICE, WEEK, local_signer, log_shelf_calls, write_program
+
+
+def pipeline(settings: Settings, folder: Path, **overrides) -> Pipeline:
+    file = write_program(folder)
+    return Pipeline.of_file(
+        file, settings=settings, window=WEEK, overrides={"optimization": overrides} if overrides else None
+    )
+
+
+@pytest.fixture
+def signed(settings: Settings) -> Settings:
+    return settings.model_copy(update={"signer": local_signer()})
+
+
+@pytest.fixture
+def promoted(signed: Settings, tmp_path: Path) -> Outcome:
+    log_shelf_calls(signed, count=160)
+    return pipeline(signed, tmp_path / "programs").run()
+
+
+def test_a_real_gain_is_promoted_registered_and_attested(promoted: Outcome, signed: Settings) -> None:
+    assert promoted.report.decision.verdict is Verdict.PROMOTE
+    assert (promoted.version.number, promoted.version.parent) == (2, 1)
+    data = get_blob(promoted.attestation.blob)
+    result = verify_attestation(data, require_signature=True)
+    assert result.valid, result
+    with mlflow_client(signed.tracking_uri) as client:
+        assert read_attestation(client, promoted.attestation.attestation_id) == data
+        assert [a.program for a in list_attestations(client)] == ["Shelves"]
+        (run,) = list_runs(client, program="Shelves")
+        versions = list_versions(client, "Shelves")
+    assert (run.state, run.stage, run.verdict, run.model_version) == ("finished", "attestation", "promote", 2)
+    assert [(v.number, v.aliases, v.parent) for v in versions] == [(2, ("champion",), 1), (1, ("previous",), None)]
+    assert versions[0].attestation_id == promoted.attestation.attestation_id
+
+
+@pytest.mark.usefixtures("promoted")
+def test_the_same_key_again_returns_what_exists(promoted: Outcome, signed: Settings, tmp_path: Path) -> None:
+    assert pipeline(signed, tmp_path / "programs").run() == promoted
+    with mlflow_client(signed.tracking_uri) as client:
+        assert len(list_versions(client, "Shelves")) == 2
+        assert len(list_runs(client)) == 1
+
+
+def test_a_lost_record_is_made_again_without_a_second_registration(
+    promoted: Outcome, signed: Settings, tmp_path: Path
+) -> None:
+    """As after a crash between registering and writing the record of it."""
+    with mlflow_client(signed.tracking_uri) as client:
+        (run,) = list_runs(client)
+        uri = client.get_run(run.run_id).info.artifact_uri
+    for lost in ("version", "attestation"):
+        (Path(uri.removeprefix("file://")) / f"records/{lost}.json").unlink()
+    assert pipeline(signed, tmp_path / "programs").run() == promoted
+    with mlflow_client(signed.tracking_uri) as client:
+        assert len(list_versions(client, "Shelves")) == 2
+
+
+@pytest.mark.usefixtures("promoted")
+def test_the_registered_model_serves_without_unpickling(signed: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(signed.tracking_uri)
+    try:
+        model = mlflow.pyfunc.load_model("models:/Shelves@champion")
+        with dspy.context(lm=build_lm(LMConfig())):
+            answer = model.predict([{"thing": "wooden thing number 999"}])
+    finally:
+        mlflow.set_tracking_uri(before)
+    assert answer == [{"shelf": "left"}]
+
+
+def test_nothing_of_a_key_or_a_contributor_is_stored_with_the_program(signed: Settings, tmp_path: Path) -> None:
+    log_shelf_calls(signed, count=160)
+    marked = signed.model_copy(update={"lm": LMConfig.model_validate({"api_key": "sk-marked"})})
+    outcome = pipeline(marked, tmp_path / "programs").run()
+    assert ALICE.encode() not in get_blob(outcome.version.state)
+    for file in (path for path in tmp_path.rglob("*") if path.is_file()):
+        assert b"sk-marked" not in file.read_bytes(), file
+
+
+def test_the_parts_share_no_input_and_lose_no_trace(signed: Settings, tmp_path: Path) -> None:
+    log_shelf_calls(signed, count=60)
+    snapshot = read_snapshot(pipeline(signed, tmp_path / "programs").collect())
+    inputs = {part: {row.inputs["thing"] for row in read_rows(snapshot.parts[part])} for part in Part}
+    assert sum(map(len, inputs.values())) == len(set.union(*inputs.values())) == 60
+
+
+def test_no_gain_is_not_promoted(settings: Settings, tmp_path: Path) -> None:
+    """Zero demonstrations: candidate and baseline are the same program."""
+    log_shelf_calls(settings, count=160)
+    outcome = pipeline(settings, tmp_path / "programs", max_labeled_demos=0, max_bootstrapped_demos=0).run()
+    assert (outcome.report.decision.verdict, outcome.report.decision.delta_e6) == (Verdict.REJECT, 0)
+    assert outcome.version is outcome.attestation is None
+
+
+def test_too_few_traces_in_the_documents_words(settings: Settings, tmp_path: Path) -> None:
+    log_shelf_calls(settings, count=5)
+    with pytest.raises(
+        InsufficientTracesError, match=r"^Insufficient traces: 5 < 20 .*lower `optimization.min_traces`"
+    ):
+        pipeline(settings, tmp_path / "programs").run()
+
+
+def test_no_good_outcome_is_a_clear_error(settings: Settings, tmp_path: Path) -> None:
+    log_shelf_calls(settings, count=40, good=0.5)
+    with pytest.raises(TelepromptError, match="No training trace reaches the quality score"):
+        pipeline(settings, tmp_path / "programs").run()
+
+
+def test_without_the_deltaone_check_nothing_is_promoted(settings: Settings, tmp_path: Path) -> None:
+    log_shelf_calls(settings, count=60)
+    outcome = pipeline(settings, tmp_path / "programs", enable_deltaone_check=False).run()
+    assert (outcome.report, outcome.version, outcome.attestation) == (None, None, None)
+
+
+def test_another_configuration_is_another_run(settings: Settings, tmp_path: Path) -> None:
+    first = pipeline(settings, tmp_path / "programs").key
+    assert first == pipeline(settings, tmp_path / "programs").key
+    assert first != pipeline(settings, tmp_path / "programs", min_quality_score=0.8).key

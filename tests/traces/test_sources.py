@@ -1,0 +1,166 @@
+"""Both sources against a real MLflow store."""
+
+from datetime import timedelta
+
+import pytest
+
+from include.teleprompt.config.program import ProgramConfig
+from include.teleprompt.config.settings import Settings
+from include.teleprompt.errors import ConfigurationError, TrackingUnavailableError
+from include.teleprompt.traces.collect import count_traces, read_traces
+from include.teleprompt.traces.runs_source import RunsSource
+from include.teleprompt.traces.traces_source import TracesSource
+from include.teleprompt.tracking.connection import mlflow_client, quoted
+from include.teleprompt.tracking.pipeline_run import internal_experiment
+from include.teleprompt.window import Window
+from tests.support import ALICE, MONDAY, WEEK, log_run
+
+
+def config(source: str = "auto", *, name: str = "P", batch_size: int = 1000, **traces) -> ProgramConfig:
+    return ProgramConfig.model_validate(
+        {
+            "name": name,
+            "slug": "p",
+            "traces": {"source": source, **traces},
+            "optimization": {"batch_size": batch_size},
+        }
+    )
+
+
+def log_trace(experiment_id: str, *, at=MONDAY, feedback: tuple = (), status: str = "OK", **inputs: object) -> str:
+    import mlflow
+
+    span = mlflow.start_span_no_context(
+        "P",
+        inputs=inputs or {"question": "why"},
+        tags={"dspy_program_name": "P", "contributor_id": "alice", "contributor_address": ALICE},
+        metadata={"group": "g1", "dspy_program_version": "3"},
+        experiment_id=experiment_id,
+        start_time_ns=round(at.timestamp() * 1e9),
+    )
+    span.set_outputs({"answer": "because"})
+    span.end(status=status, end_time_ns=round(at.timestamp() * 1e9) + 1_000_000)
+    for value in feedback:
+        mlflow.log_feedback(trace_id=span.trace_id, name="outcome_score", value=value)
+    return str(span.trace_id)
+
+
+@pytest.fixture
+def fluent(settings: Settings, monkeypatch: pytest.MonkeyPatch):
+    import mlflow
+
+    monkeypatch.setenv("MLFLOW_ENABLE_ASYNC_TRACE_LOGGING", "false")
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(settings.tracking_uri)
+    yield
+    mlflow.set_tracking_uri(before)
+
+
+def test_a_run_gives_inputs_outputs_outcomes_and_contributor(settings: Settings) -> None:
+    with mlflow_client(settings.tracking_uri) as client:
+        run_id = log_run(client, client.create_experiment("prod"), metrics={"outcome_score": 0.5, "clicks": 3.0})
+        (raw,) = read_traces(client, config=config("runs"), window=WEEK)
+    assert (raw.trace_id, raw.started_at_ms, raw.source) == (run_id, WEEK.start_ms, "runs")
+    assert (raw.inputs, raw.outputs) == ({"question": "why"}, {"answer": "because"})
+    assert raw.outcomes == {"outcome_score": 0.5, "clicks": 3.0}
+    assert (raw.contributor_id, raw.contributor_address) == ("alice", ALICE)
+
+
+@pytest.mark.usefixtures("fluent")
+def test_a_trace_gives_the_same_and_the_latest_feedback(settings: Settings) -> None:
+    with mlflow_client(settings.tracking_uri) as client:
+        trace_id = log_trace(client.create_experiment("prod"), feedback=(0.1, True))
+        (raw,) = read_traces(client, config=config("traces"), window=WEEK)
+    assert (raw.trace_id, raw.started_at_ms, raw.source) == (trace_id, WEEK.start_ms, "traces")
+    assert (raw.inputs, raw.outputs) == ({"question": "why"}, {"answer": "because"})
+    assert raw.outcomes == {"outcome_score": 1.0}
+    assert (raw.contributor_id, raw.group, raw.program_version) == ("alice", "g1", "3")
+    assert raw.outcome_at_ms is not None
+
+
+@pytest.mark.usefixtures("fluent")
+def test_inputs_longer_than_a_preview_are_read_whole(settings: Settings) -> None:
+    long = "x" * 20_000
+    with mlflow_client(settings.tracking_uri) as client:
+        log_trace(client.create_experiment("prod"), question=long, nested={"a": [1]})
+        (raw,) = read_traces(client, config=config("traces"), window=WEEK)
+    assert raw.inputs == {"question": long, "nested": {"a": [1]}}
+
+
+@pytest.mark.usefixtures("fluent")
+def test_failures_and_words_as_feedback_are_told(settings: Settings) -> None:
+    with mlflow_client(settings.tracking_uri) as client:
+        log_trace(client.create_experiment("prod"), feedback=("good",), status="ERROR")
+        (raw,) = read_traces(client, config=config("traces"), window=WEEK)
+    assert raw.failed
+    assert raw.outcomes == {"outcome_score": None}
+
+
+def test_the_window_is_half_open_to_the_millisecond(settings: Settings) -> None:
+    millisecond = timedelta(milliseconds=1)
+    with mlflow_client(settings.tracking_uri) as client:
+        prod = client.create_experiment("prod")
+        for at in (WEEK.start - millisecond, WEEK.start, WEEK.end - millisecond, WEEK.end):
+            log_run(client, prod, at=at)
+        seen = [raw.started_at_ms for raw in read_traces(client, config=config("runs"), window=WEEK)]
+    assert seen == [WEEK.start_ms, WEEK.end_ms - 1]
+
+
+def test_all_pages_are_read_in_order_also_within_one_millisecond(settings: Settings) -> None:
+    with mlflow_client(settings.tracking_uri) as client:
+        prod = client.create_experiment("prod")
+        logged = {log_run(client, prod) for _ in range(7)}
+        read = [raw.trace_id for raw in read_traces(client, config=config("runs", batch_size=2), window=WEEK)]
+    assert len(read) == 7
+    assert set(read) == logged
+
+
+@pytest.mark.parametrize("name", ["O'Brien's", 'say "hi"', "100%", "a_b", "x' OR '1'='1", "Привет"])
+def test_odd_program_names_are_quoted(settings: Settings, name: str) -> None:
+    with mlflow_client(settings.tracking_uri) as client:
+        prod = client.create_experiment("prod")
+        log_run(client, prod, program=name)
+        log_run(client, prod, program="other")
+        runs = RunsSource(client, [prod], outcome="outcome_score", page_size=100)
+        assert len(list(runs.read(name, WEEK))) == 1
+        assert list(TracesSource(client, [prod], page_size=100).read(name, WEEK)) == []
+
+
+def test_a_name_that_mlflow_cannot_search_for_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="both kinds of quotes"):
+        quoted("""it's a "name" """)
+
+
+def test_counting_stops_when_there_are_enough(settings: Settings) -> None:
+    with mlflow_client(settings.tracking_uri) as client:
+        prod = client.create_experiment("prod")
+        for _ in range(5):
+            log_run(client, prod)
+        assert count_traces(client, config=config(), window=WEEK, enough=3) == 3
+        assert count_traces(client, config=config(), window=WEEK, enough=99) == 5
+        later = Window(start=WEEK.end, end=WEEK.end + timedelta(days=1))
+        assert count_traces(client, config=config(), window=later, enough=1) == 0
+
+
+def test_our_own_experiments_are_no_production_traffic(settings: Settings) -> None:
+    with mlflow_client(settings.tracking_uri) as client:
+        log_run(client, internal_experiment(client, "teleprompt/P"))
+        assert list(read_traces(client, config=config(), window=WEEK)) == []
+
+
+def test_an_experiment_that_does_not_exist_is_named(settings: Settings) -> None:
+    with (
+        mlflow_client(settings.tracking_uri) as client,
+        pytest.raises(ConfigurationError, match="no experiment 'nope'"),
+    ):
+        list(read_traces(client, config=config(experiments=["nope"]), window=WEEK))
+
+
+def test_an_unreachable_mlflow_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    uri = "http://127.0.0.1:9"
+    with (
+        pytest.raises(TrackingUnavailableError, match=f"MLflow at {uri} does not answer"),
+        mlflow_client(uri) as client,
+    ):
+        list(read_traces(client, config=config(), window=WEEK))

@@ -19,6 +19,7 @@ os.environ.update(
     AIRFLOW__CORE__LOAD_EXAMPLES="False",
     AIRFLOW__CORE__UNIT_TEST_MODE="False",
     AIRFLOW__DAG_PROCESSOR__DAG_VERSION_INFLATION_CHECK_LEVEL="error",
+    TZ="UTC",
     DSPY_CACHEDIR=str(HOME / "dspy"),
 )
 

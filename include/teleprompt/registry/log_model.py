@@ -16,19 +16,16 @@ def create_version(
 
     `mlflow.dspy.log_model` would pickle the language model with its API key and its prompt history.
     """
-    import warnings
+    import mlflow.pyfunc
+    from mlflow.models import Model
 
-    import mlflow
-
-    with (
-        warnings.catch_warnings(),
-        _fluent_tracking(client.tracking_uri),
-        mlflow.start_run(run_id=run_id, nested=True),
-    ):
-        # Type hints would fix the schema of the inputs, which is the program's to say.
-        warnings.filterwarnings("ignore", message="(?s).*Add type hints to the `predict` method")
-        model = mlflow.pyfunc.log_model(
+    with _fluent_tracking(client.tracking_uri):
+        # Not `mlflow.pyfunc.log_model`: it needs an active run, which the caller may have already, elsewhere.
+        model = Model.log(
+            artifact_path=None,
+            flavor=mlflow.pyfunc,
             name=name,
+            run_id=run_id,
             python_model=str(served_program_file()),
             artifacts={key: str(path) for key, path in artifacts.items()},
             pip_requirements=[f"{package}=={installed(package)}" for package in ("dspy", "mlflow")],

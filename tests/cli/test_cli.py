@@ -1,0 +1,184 @@
+"""The `teleprompt` command, as a process would call it: status, standard output, one line of error."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from include.teleprompt import cli
+from include.teleprompt.config.settings import Settings
+from tests.support import local_signer, log_shelf_calls, write_program
+
+WINDOW = ("--start", "2026-11-09", "--end", "2026-11-16")
+
+
+class Result:
+    def __init__(self, status: int, out: str, err: str) -> None:
+        self.status, self.out, self.err = status, out, err
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def call(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """Calls `teleprompt …` in an environment of its own."""
+    signer = local_signer()
+    write_program(tmp_path / "programs")
+    monkeypatch.setenv("TELEPROMPT_TRACKING_URI", settings.tracking_uri)
+    monkeypatch.setenv("TELEPROMPT_STORAGE_URI", settings.storage_uri)
+    monkeypatch.setenv("TELEPROMPT_PROGRAMS_DIR", str(tmp_path / "programs"))
+    monkeypatch.setenv("TELEPROMPT_SIGNER__KEYSTORE", json.dumps(signer.keystore))
+    monkeypatch.setenv("TELEPROMPT_SIGNER__PASSWORD", "secret")
+
+    def run(*arguments: str) -> Result:
+        monkeypatch.setattr(sys, "argv", ["teleprompt", *arguments])
+        status = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            status = end.code or 0
+        output = capsys.readouterr()
+        return Result(status, output.out, output.err)
+
+    return run
+
+
+def test_from_traces_to_rewards(call, settings: Settings, tmp_path: Path) -> None:
+    log_shelf_calls(settings, count=160)
+    assert call("traces", "count", "shelves", *WINDOW, "--json").json["count"] == 160
+    inspected = call("traces", "inspect", "shelves", *WINDOW, "--json").json
+    assert (inspected["usable"], inspected["good"]) == (160, 80)
+    assert "160 usable (enough), 80 with a good outcome" in call("traces", "inspect", "shelves", *WINDOW).out
+
+    outcome = call("run", "shelves", *WINDOW, "--json")
+    assert outcome.status == 0
+    assert outcome.json["report"]["decision"]["verdict"] == "promote"
+    again = call("run", "Shelves", *WINDOW)
+    assert "verdict      promote" in again.out
+    assert "teleprompt attest verify" in again.out
+
+    (run,) = call("status", "shelves", "--json").json
+    assert (run["stage"], run["model_version"]) == ("attestation", 2)
+    assert "promote" in call("status").out
+    assert [v["number"] for v in call("versions", "list", "shelves", "--json").json] == [2, 1]
+    assert "champion" in call("versions", "list", "shelves").out
+
+    (listed,) = call("attest", "list", "--json").json
+    assert listed["attestation_id"] in call("attest", "list").out
+    shown = call("attest", "show", listed["attestation_id"])
+    assert call("attest", "show", listed["attestation_hash"]).out == shown.out
+    file = tmp_path / "a.json"
+    file.write_text(shown.out)
+    assert call("attest", "verify", str(file), "--require-signature").status == 0
+    verified = call("attest", "verify", str(file), "--json").json
+    assert (verified["valid"], verified["level"], verified["code"]) == (True, "signed", "OK")
+    signer = verified["signer"]
+    assert call("attest", "verify", str(file), "--trusted-signer", signer).status == 0
+
+    file.write_text(shown.out.replace("Shelves", "Selves"))
+    changed = call("attest", "verify", str(file), "--json")
+    assert (changed.status, changed.json["valid"], changed.json["code"]) == (1, False, "HASH_MISMATCH")
+
+    rewards = call("rewards", listed["attestation_id"], "--total", "1000.5", "--json").json
+    assert sum(int(r["base_units"]) for r in rewards["rewards"]) == int(rewards["total"]) == 10005 * 10**17
+    assert "alice" in call("rewards", listed["attestation_id"], "--total", "1000.5").out
+    assert call("rewards", listed["attestation_id"], "--total", "much").status == 2
+
+
+def test_programs_are_listed_shown_and_validated(call, tmp_path: Path) -> None:
+    write_program(tmp_path / "programs", "typo", yaml="name: T\nschedul: daily\n")
+    write_program(tmp_path / "programs", "crash", yaml="name: C\n", code="from dspy import Nope\ndef build(): ...\n")
+    listed = {entry["program"]: entry for entry in call("programs", "list", "--json").json}
+    assert listed["shelves"]["problem"] is None
+    assert "did you mean `schedule`" in listed["typo"]["problem"]
+    assert call("programs", "show", "shelves", "--json").json["optimization"]["min_traces"] == 20
+    assert "min_traces: 20" in call("programs", "show", "shelves").out
+    validated = call("programs", "validate")
+    assert validated.status == 2
+    assert validated.out == "shelves.yaml: ok\n"
+    assert validated.err.splitlines() == [
+        "Error: crash.py: cannot be imported (ImportError: cannot import name 'Nope' from 'dspy' "
+        f"({os.path.dirname(__import__('dspy').__file__)}/__init__.py)); correct it.",
+        "Error: typo.yaml:2: `schedul`: unknown key; did you mean `schedule`?",
+    ]
+    machine = call("programs", "validate", "--json")
+    assert {entry["valid"] for entry in machine.json} == {True, False}
+    assert call("programs", "validate", str(tmp_path / "programs/shelves.yaml")).status == 0
+
+
+def test_the_schema_is_the_published_one(call) -> None:
+    root = Path(cli.__file__).parents[3]
+    assert call("programs", "schema").out == (root / "docs/schemas/program.schema.json").read_text()
+
+
+def test_the_doctor_finds_what_is_wrong(call, monkeypatch: pytest.MonkeyPatch) -> None:
+    healthy = call("doctor", "--json")
+    assert (healthy.status, [f["ok"] for f in healthy.json]) == (0, [True] * 5)
+    monkeypatch.setenv("TELEPROMPT_SIGNER__PASSWORD", "wrong")
+    monkeypatch.setenv("TELEPROMPT_STORAGE_URI", "/proc/nowhere")
+    sick = call("doctor")
+    assert sick.status == 1
+    assert [line.split()[1] for line in sick.out.splitlines() if line.startswith("FAIL")] == ["storage", "signer"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (("run", "nobody", *WINDOW), 2, "There is no program 'nobody'"),
+        (("run", "shelves", "--start", "then", "--end", "2026-01-01"), 2, "--start 'then' is not an ISO 8601 time"),
+        (("run", "shelves", "--start", "2026-01-02", "--end", "2026-01-01"), 2, "must be before --end"),
+        (("run", "shelves", *WINDOW), 1, "Insufficient traces: 0 < 20"),
+        (("attest", "show", "0123"), 2, "There is no attestation '0123'"),
+        (("attest", "verify", "/nowhere.json"), 2, "/nowhere.json cannot be read"),
+        (("attest", "verify", "/dev/null", "--trusted-signer", "0x1"), 2, "Trusted signer"),
+        (("rewards", "0123", "--total", "1"), 2, "There is no attestation '0123'"),
+        (("versions", "list", "nobody"), 2, "There is no program"),
+    ],
+)
+def test_errors_are_one_line_and_a_status(call, arguments: tuple, status: int, message: str) -> None:
+    result = call(*arguments)
+    assert result.status == status
+    assert message in result.err
+    lines = [line for line in result.err.splitlines() if line.startswith("Error")]
+    assert len(lines) == 1
+    assert "Traceback" not in result.err
+
+
+def test_an_unreachable_mlflow_is_named(call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TELEPROMPT_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    result = call("status")
+    assert (result.status, result.err.count("\n")) == (1, 1)
+    assert "MLflow at http://127.0.0.1:9 does not answer" in result.err
+
+
+def test_every_command_explains_itself() -> None:
+    runner = CliRunner()
+    for command in (
+        [],
+        ["programs"],
+        ["traces"],
+        ["attest"],
+        ["versions"],
+        ["run"],
+        ["status"],
+        ["rewards"],
+        ["doctor"],
+    ):
+        assert runner.invoke(cli.app, [*command, "--help"]).exit_code == 0
+
+
+def test_the_console_script_runs_without_airflow_or_heavy_imports() -> None:
+    """`--help` must not cost the seconds that DSPy, MLflow or Airflow take to import."""
+    code = (
+        "import sys, include.teleprompt.cli; "
+        "print([m for m in ('airflow', 'dspy', 'mlflow', 'web3', 'pandas', 'pyarrow') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

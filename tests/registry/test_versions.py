@@ -1,0 +1,115 @@
+"""Registering and promoting, against a real MLflow registry."""
+
+import dspy
+import pytest
+
+from include.teleprompt.config.settings import Settings
+from include.teleprompt.program.fields import program_fields
+from include.teleprompt.program.state import dump_state
+from include.teleprompt.registry.listing import list_versions
+from include.teleprompt.registry.versions import (
+    ProgramCode,
+    ProgramVersion,
+    ensure_baseline,
+    find_champion,
+    register_optimized,
+)
+from include.teleprompt.storage import put_blob
+from include.teleprompt.tracking.connection import mlflow_client
+from include.teleprompt.tracking.pipeline_run import internal_experiment
+
+PROGRAM = dspy.Predict("question -> answer")
+FIELDS = program_fields(PROGRAM)
+CODE = ProgramCode(file=None, callable="build")
+
+
+@pytest.fixture
+def client(settings: Settings):
+    with mlflow_client(settings.tracking_uri) as client:
+        yield client
+
+
+def state_of(settings: Settings, *answers: str):
+    program = dspy.Predict("question -> answer")
+    program.demos = [dspy.Example(question="q", answer=answer) for answer in answers]
+    return put_blob(settings.storage_uri, "programs", dump_state(program), suffix=".json")
+
+
+def baseline(client, settings: Settings, version_id: str = "1.0.0") -> ProgramVersion:
+    return ensure_baseline(
+        client,
+        name="P",
+        version_id=version_id,
+        code=CODE,
+        fields=FIELDS,
+        state=state_of(settings),
+        storage_uri=settings.storage_uri,
+    )
+
+
+def register(client, settings: Settings, key: str, parent: ProgramVersion) -> ProgramVersion:
+    run = client.create_run(internal_experiment(client, "teleprompt/P"))
+    return register_optimized(
+        client,
+        name="P",
+        run_id=run.info.run_id,
+        run_key=key * 64,
+        version_id=f"1.0.0-opt-bfs-2026010100000{key}",
+        parent=parent,
+        code=CODE,
+        fields=FIELDS,
+        state=state_of(settings, key),
+        tags={"deltaone": "true"},
+    )
+
+
+def champion(client, settings: Settings) -> int:
+    return find_champion(client, "P", storage_uri=settings.storage_uri).number
+
+
+def test_the_program_as_written_becomes_version_one_and_champion(client, settings: Settings) -> None:
+    assert find_champion(client, "P", storage_uri=settings.storage_uri) is None
+    first = baseline(client, settings)
+    assert (first.number, first.version_id) == (1, "1.0.0")
+    assert baseline(client, settings) == first
+    assert find_champion(client, "P", storage_uri=settings.storage_uri) == first
+
+
+def test_a_baseline_that_lost_its_alias_in_a_crash_is_not_registered_twice(client, settings: Settings) -> None:
+    first = baseline(client, settings)
+    client.delete_registered_model_alias("P", "champion")
+    assert baseline(client, settings) == first
+    assert len(list_versions(client, "P")) == 1
+
+
+def test_promotion_moves_the_aliases_and_the_same_key_registers_once(client, settings: Settings) -> None:
+    first = baseline(client, settings)
+    second = register(client, settings, "1", first)
+    assert register(client, settings, "1", first) == second
+    assert [(v.number, v.aliases, v.parent) for v in list_versions(client, "P")] == [
+        (2, ("champion",), 1),
+        (1, ("previous",), None),
+    ]
+
+
+def test_a_run_that_compared_with_a_champion_of_the_past_does_not_replace_the_new_one(
+    client, settings: Settings
+) -> None:
+    first = baseline(client, settings)
+    second = register(client, settings, "1", first)
+    late = register(client, settings, "2", first)
+    assert (late.number, champion(client, settings)) == (3, second.number)
+
+
+def test_registering_an_old_key_again_does_not_bring_it_back(client, settings: Settings) -> None:
+    first = baseline(client, settings)
+    second = register(client, settings, "1", first)
+    third = register(client, settings, "2", second)
+    register(client, settings, "1", first)
+    assert champion(client, settings) == third.number
+
+
+def test_a_raised_baseline_version_starts_anew(client, settings: Settings) -> None:
+    register(client, settings, "1", baseline(client, settings))
+    fresh = baseline(client, settings, "2.0.0")
+    assert (fresh.number, fresh.version_id, champion(client, settings)) == (3, "2.0.0", 3)

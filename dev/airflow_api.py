@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -46,6 +47,23 @@ class AirflowApi:
         answer = self._http.post(f"/api/v2/dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": dict(conf)})
         answer.raise_for_status()
         return str(answer.json()["dag_run_id"])
+
+    def backfill(self, dag_id: str, start: datetime, end: datetime) -> None:
+        """Ask for a backfill of all intervals of the DAG that begin in `[start, end]`."""
+        body = {
+            "dag_id": dag_id,
+            "from_date": start.isoformat(),
+            "to_date": end.isoformat(),
+            "reprocess_behavior": "none",
+            "max_active_runs": 2,
+        }
+        self._http.post("/api/v2/backfills", json=body).raise_for_status()
+
+    def runs(self, dag_id: str) -> list[dict[str, Any]]:
+        """The DAG's runs."""
+        answer = self._http.get(f"/api/v2/dags/{dag_id}/dagRuns", params={"limit": 100})
+        answer.raise_for_status()
+        return list(answer.json()["dag_runs"])
 
     def run_state(self, dag_id: str, run_id: str) -> str:
         """`queued`, `running`, `success` or `failed`."""

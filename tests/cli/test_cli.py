@@ -1,7 +1,6 @@
 """The `teleprompt` command, as a process would call it: status, standard output, one line of error."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -102,11 +101,9 @@ def test_programs_are_listed_shown_and_validated(call, tmp_path: Path) -> None:
     validated = call("programs", "validate")
     assert validated.status == 2
     assert validated.out == "shelves.yaml: ok\n"
-    assert validated.err.splitlines() == [
-        "Error: crash.py: cannot be imported (ImportError: cannot import name 'Nope' from 'dspy' "
-        f"({os.path.dirname(__import__('dspy').__file__)}/__init__.py)); correct it.",
-        "Error: typo.yaml:2: `schedul`: unknown key; did you mean `schedule`?",
-    ]
+    crash, typo = validated.err.splitlines()
+    assert crash.startswith("Error: crash.py: cannot be imported (ImportError: cannot import name 'Nope' from 'dspy'")
+    assert typo == "Error: typo.yaml:2: `schedul`: unknown key; did you mean `schedule`?"
     machine = call("programs", "validate", "--json")
     assert {entry["valid"] for entry in machine.json} == {True, False}
     assert call("programs", "validate", str(tmp_path / "programs/shelves.yaml")).status == 0

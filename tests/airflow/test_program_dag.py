@@ -1,0 +1,150 @@
+"""From program files to DAGs."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from airflow.serialization.serialized_objects import DagSerialization
+from airflow.timetables.base import DataInterval, TimeRestriction
+
+from include.teleprompt.config.settings import PROJECT_ROOT
+from teleprompt_airflow.program_dag import program_dags
+from tests.support import write_program
+
+TASKS = {
+    "wait_for_traces", "collect", "baseline", "compile", "select", "gate", "deltaone", "register", "attest",
+    "keep_champion",
+}  # fmt: skip
+
+
+def dags(folder: Path) -> dict:
+    return {dag.dag_id: dag for dag in program_dags(folder)}
+
+
+def test_the_example_programs_are_dags_that_airflow_can_store() -> None:
+    found = dags(PROJECT_ROOT / "include/programs")
+    assert set(found) == {"teleprompt_email_draft", "teleprompt_lead_priority", "teleprompt_ticket_triage"}
+    for dag in found.values():
+        assert set(dag.task_ids) == TASKS
+        restored = DagSerialization.from_dict(json.loads(json.dumps(DagSerialization.to_dict(dag))))
+        assert set(restored.task_ids) == TASKS
+
+
+def test_parsing_again_gives_the_same_dag() -> None:
+    folder = PROJECT_ROOT / "include/programs"
+    once, again = ({i: DagSerialization.to_dict(d) for i, d in dags(folder).items()} for _ in range(2))
+    assert once == again
+
+
+def test_the_order_of_the_stages() -> None:
+    dag = dags(PROJECT_ROOT / "include/programs")["teleprompt_email_draft"]
+    assert dag.task_dict["wait_for_traces"].downstream_task_ids >= {"collect", "baseline"}
+    assert dag.task_dict["gate"].upstream_task_ids == {"collect", "baseline", "select", "wait_for_traces"}
+    assert dag.task_dict["deltaone"].downstream_task_ids == {"register", "keep_champion"}
+    assert {t.pool for t in dag.tasks if t.task_id in {"compile", "select", "gate"}} == {"teleprompt"}
+
+
+def test_random_search_is_one_mapped_task_per_seed() -> None:
+    dag = dags(PROJECT_ROOT / "include/programs")["teleprompt_ticket_triage"]
+    assert dag.task_dict["compile"].expand_input.value == {"seed": [-3, -2, -1, 0, 1, 2]}
+
+
+def test_a_schedule_gives_intervals_that_touch(tmp_path: Path) -> None:
+    import pendulum
+
+    write_program(tmp_path, yaml="name: S\nschedule: weekly\n")
+    serialized = DagSerialization.to_dict(dags(tmp_path)["teleprompt_shelves"])
+    timetable = DagSerialization.from_dict(serialized).timetable
+    last = DataInterval(start=pendulum.datetime(2026, 3, 2), end=pendulum.datetime(2026, 3, 9))
+    following = timetable.next_dagrun_info(
+        last_automated_data_interval=last,
+        restriction=TimeRestriction(earliest=None, latest=None, catchup=True),
+    )
+    assert following.data_interval == DataInterval(start=last.end, end=pendulum.datetime(2026, 3, 16))
+
+
+def test_an_asset_can_start_a_run_beside_the_schedule_and_a_watcher_announces(tmp_path: Path) -> None:
+    write_program(tmp_path, yaml="name: S\nschedule: none\nnew_traces: 2000\n")
+    asset = dags(tmp_path)["teleprompt_shelves"].timetable.asset_condition
+    (asset,) = getattr(asset, "objects", [asset])
+    assert asset.uri == "teleprompt://traces/shelves"
+    (watcher,) = asset.watchers
+    assert (watcher.trigger.program, watcher.trigger.enough, watcher.trigger.least) == ("shelves", 2000, 1000)
+
+
+@pytest.mark.parametrize(
+    ("name", "yaml", "code", "problem"),
+    [
+        ("typo", "name: T\nschedul: daily\n", None, "typo.yaml:2: `schedul`: unknown key"),
+        ("type", "name: T\noptimization: {min_traces: lots}\n", None, "`optimization.min_traces`"),
+        ("date", "name: T\nstart_date: 2025-13-45\n", None, "cannot be read"),
+        ("huge", "name: T\nmax_wait_days: .inf\n", None, "`max_wait_days`"),
+        ("entry", "name: T\nentry_point: entry:nothing\n", None, "defines no 'nothing'"),
+        ("missing", "name: T\nentry_point: elsewhere:build\n", None, "there is no elsewhere.py"),
+        ("syntax", "name: T\n", "def build(:\n", "not valid Python"),
+        ("imports", "name: T\n", "import not_there\ndef build(): ...\n", "imports 'not_there', which is not installed"),
+        ("two words", "name: T\n", None, "rename it"),
+    ],
+)
+def test_a_bad_program_is_a_dag_that_says_so_and_hides_no_other(
+    tmp_path: Path, name: str, yaml: str, code: str | None, problem: str
+) -> None:
+    write_program(tmp_path)
+    write_program(tmp_path, name, yaml=yaml, **({"code": code} if code else {}))
+    found = dags(tmp_path)
+    assert set(found["teleprompt_shelves"].task_ids) == TASKS
+    bad = found[f"teleprompt_{name.replace(' ', '_')}"]
+    assert bad.task_ids == ["invalid_program"]
+    assert problem in bad.description
+    assert problem in bad.doc_md
+    assert "invalid" in bad.tags
+
+
+def test_a_directory_as_code_and_twins_hide_nothing(tmp_path: Path) -> None:
+    write_program(tmp_path)
+    (tmp_path / "folder.yaml").write_text("name: F\n")
+    (tmp_path / "folder.py").mkdir()
+    (tmp_path / "shelves.yml").write_text("name: Twin\n")
+    found = dags(tmp_path)
+    assert set(found) == {"teleprompt_shelves", "teleprompt_shelves.yml", "teleprompt_folder"}
+    assert set(found["teleprompt_shelves"].task_ids) == TASKS
+
+
+@pytest.mark.slow
+def test_two_hundred_programs_are_parsed_without_dspy_mlflow_or_web3(tmp_path: Path) -> None:
+    for i in range(200):
+        write_program(tmp_path, f"program_{i:03}", yaml=f"name: Program {i}\n")
+    code = (
+        "import sys; from airflow.dag_processing.dagbag import DagBag; "
+        f"bag = DagBag({str(PROJECT_ROOT / 'dags')!r}); assert not bag.import_errors, bag.import_errors; "
+        "heavy = [m for m in ('dspy', 'mlflow', 'web3', 'pandas', 'pyarrow', 'scipy', 'litellm') if m in sys.modules]; "
+        "print(len(bag.dags), heavy)"
+    )
+    import os
+
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={
+            **os.environ,
+            "TELEPROMPT_PROGRAMS_DIR": str(tmp_path),
+            "PYTHONPATH": f"{PROJECT_ROOT}:{PROJECT_ROOT}/plugins",
+        },
+    )
+    assert done.stdout.splitlines()[-1] == "200 []"
+
+
+def test_the_plugin_scan_imports_the_registration_file_only() -> None:
+    """Airflow imports every file below plugins/ under its bare stem: `select.py` would become `select`."""
+    code = (
+        "import sys, select; from airflow import plugins_manager; plugins_manager.ensure_plugins_loaded() "
+        "if hasattr(plugins_manager, 'ensure_plugins_loaded') else plugins_manager._get_plugins(); "
+        "assert select is sys.modules['select'] and 'airflow' not in (select.__file__ or ''); "
+        "print(sorted(m for m in ('collect', 'attest', 'base', 'program_dag', 'dspy', 'mlflow') if m in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"

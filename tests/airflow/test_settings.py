@@ -1,0 +1,72 @@
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from airflow.sdk import Connection
+
+from include.teleprompt.attest.signing import signer_address
+from include.teleprompt.config.settings import PROJECT_ROOT
+from include.teleprompt.errors import ConfigurationError
+from teleprompt_airflow.hooks.settings import MLFLOW, SIGNER, STORAGE, build_settings
+from tests.support import local_signer
+
+
+def conn(conn_id: str, *, extra: dict | None = None, **fields) -> Connection:
+    return Connection(conn_id=conn_id, conn_type="generic", extra=json.dumps(extra or {}), **fields)
+
+
+def test_the_shipped_connections_make_settings() -> None:
+    entries = yaml.safe_load((PROJECT_ROOT / "airflow_settings.yaml").read_text())["airflow"]["connections"]
+    connections = {e["conn_id"]: conn(e["conn_id"], extra=e["conn_extra"]) for e in entries}
+    del connections[SIGNER]  # its files are made by `make run`
+    settings = build_settings(connections, lm_conn_id="teleprompt_lm")
+    assert settings.tracking_uri.endswith("/.local/mlflow/mlflow.db")
+    assert settings.lm.model == "offline/nearest-demo"
+
+
+@pytest.mark.parametrize(
+    ("connection", "uri"),
+    [
+        (conn(MLFLOW, host="mlflow", port=5000), "http://mlflow:5000"),
+        (conn(MLFLOW, host="mlflow.example.com", schema="https"), "https://mlflow.example.com"),
+        (conn(MLFLOW, host="https://mlflow.example.com/base"), "https://mlflow.example.com/base"),
+        (conn(MLFLOW, extra={"tracking_uri": "databricks"}), "databricks"),
+    ],
+)
+def test_mlflow_by_host_or_by_uri(connection: Connection, uri: str) -> None:
+    assert build_settings({MLFLOW: connection}, lm_conn_id="lm").tracking_uri == uri
+
+
+def test_a_model_with_its_key() -> None:
+    lm = build_settings(
+        {"lm": conn("lm", host="http://llm/v1", password="sk-x", extra={"model": "openai/m", "temperature": 0.1})},
+        lm_conn_id="lm",
+    ).lm
+    assert (lm.model, lm.api_base, lm.temperature) == ("openai/m", "http://llm/v1", 0.1)
+    assert lm.api_key is not None
+    assert "sk-x" not in repr(lm)
+
+
+@pytest.mark.parametrize("where", ["json", "text", "file"])
+def test_a_signer_by_keystore_and_password(tmp_path: Path, where: str) -> None:
+    keystore = local_signer().keystore
+    (tmp_path / "k.json").write_text(json.dumps(keystore))
+    (tmp_path / "p").write_text("secret\n")
+    given = {"json": keystore, "text": json.dumps(keystore), "file": str(tmp_path / "k.json")}[where]
+    connection = conn(SIGNER, extra={"keystore": given, "password_file": str(tmp_path / "p")})
+    signer = build_settings({SIGNER: connection}, lm_conn_id="lm").signer
+    assert signer_address(signer) == signer_address(local_signer())
+
+
+@pytest.mark.parametrize(
+    ("conn_id", "connection", "problem"),
+    [
+        (MLFLOW, conn(MLFLOW), "names no MLflow"),
+        (STORAGE, conn(STORAGE), "lacks `uri`"),
+        (SIGNER, conn(SIGNER, password="x", extra={"keystore": "nowhere.json"}), "nowhere.json, which cannot be read"),
+    ],
+)
+def test_what_a_connection_lacks_is_named(conn_id: str, connection: Connection, problem: str) -> None:
+    with pytest.raises(ConfigurationError, match=problem):
+        build_settings({conn_id: connection}, lm_conn_id="lm")

@@ -1,0 +1,244 @@
+"""The sensor, its triggers and the operators against a real MLflow store; Airflow's context is a dict."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.sdk import BaseHook, Connection
+from airflow.sdk.exceptions import (
+    AirflowFailException,
+    AirflowNotFoundException,
+    AirflowSkipException,
+    TaskDeferred,
+)
+from airflow.utils.types import DagRunType
+
+from include.teleprompt.config.settings import Settings
+from include.teleprompt.errors import TrackingUnavailableError
+from include.teleprompt.window import Window, format_utc
+from teleprompt_airflow.operators import CollectOperator, CompileOperator, DeltaOneBranchOperator
+from teleprompt_airflow.sensors.trace_volume import TraceVolumeSensor
+from teleprompt_airflow.triggers.trace_volume import NewTracesTrigger, TraceVolumeTrigger
+from tests.support import WEEK, log_shelf_calls, write_program
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def airflow(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Connection]:
+    """Connections as Airflow would give them, and a folder with the program `shelves`."""
+    write_program(tmp_path / "programs")
+    monkeypatch.setenv("TELEPROMPT_PROGRAMS_DIR", str(tmp_path / "programs"))
+    connections = {
+        "mlflow_default": Connection(
+            conn_id="mlflow_default", conn_type="generic", extra=f'{{"tracking_uri": "{settings.tracking_uri}"}}'
+        ),
+        "teleprompt_storage": Connection(
+            conn_id="teleprompt_storage", conn_type="generic", extra=f'{{"uri": "{settings.storage_uri}"}}'
+        ),
+    }
+
+    def get(conn_id: str) -> Connection:
+        if conn_id not in connections:
+            raise AirflowNotFoundException(conn_id)
+        return connections[conn_id]
+
+    async def aget(conn_id: str) -> Connection:
+        return get(conn_id)
+
+    monkeypatch.setattr(BaseHook, "get_connection", get)
+    monkeypatch.setattr(BaseHook, "aget_connection", aget)
+    return connections
+
+
+def context(window: Window = WEEK, kind: DagRunType = DagRunType.MANUAL, **params: Any) -> dict[str, Any]:
+    return {
+        "dag_run": SimpleNamespace(run_type=kind, run_after=datetime.now(UTC)),
+        "params": {"window_start": format_utc(window.start), "window_end": format_utc(window.end), **params},
+        "data_interval_start": window.start,
+        "data_interval_end": window.end,
+    }
+
+
+def sensor(**changes: Any) -> TraceVolumeSensor:
+    return TraceVolumeSensor(task_id="wait", program="shelves", max_wait=timedelta(days=30), **changes)
+
+
+@pytest.mark.usefixtures("airflow")
+def test_enough_calls_let_the_run_go_on(settings: Settings) -> None:
+    log_shelf_calls(settings, count=20)
+    found = sensor().execute(context())
+    assert (found["count"], Window.model_validate(found["window"])) == (20, WEEK)
+
+
+@pytest.mark.usefixtures("airflow")
+def test_a_closed_window_is_looked_at_once(settings: Settings) -> None:
+    log_shelf_calls(settings, count=19)
+    with pytest.raises(AirflowFailException, match="Insufficient traces: 19 < 20"):
+        sensor().execute(context())
+    for kind in (DagRunType.SCHEDULED, DagRunType.BACKFILL_JOB, DagRunType.ASSET_TRIGGERED):
+        with pytest.raises(AirflowSkipException, match="Insufficient traces: 19 < 20"):
+            sensor().execute(context(kind=kind))
+    assert sensor().execute(context(min_traces=19))["count"] == 19
+
+
+@pytest.mark.usefixtures("airflow")
+def test_an_open_window_is_waited_for_without_a_worker(settings: Settings) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    window = Window(start=now - DAY, end=now + DAY)
+    with pytest.raises(TaskDeferred) as deferred:
+        sensor(poke_interval=7).execute(context(window))
+    path, arguments = deferred.value.trigger.serialize()
+    assert path == "teleprompt_airflow.triggers.trace_volume.TraceVolumeTrigger"
+    assert arguments == {
+        "program": "shelves",
+        "window_start": format_utc(window.start),
+        "enough": 20,
+        "deadline": format_utc(window.end),
+        "poll_seconds": 7.0,
+    }
+    log_shelf_calls(settings, count=20, window=Window(start=window.start, end=now))
+    found = sensor().execute(context(window))
+    assert found["count"] == 20
+    assert Window.model_validate(found["window"]).end <= datetime.now(UTC)
+
+
+@pytest.mark.usefixtures("airflow")
+def test_the_deferred_sensor_goes_on_with_what_the_trigger_saw() -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    window = Window(start=now - DAY, end=now + DAY)
+    seen = format_utc(now)
+    found = sensor().execute_complete(context(window), {"count": 25, "seen_at": seen})
+    assert found["window"] == {"start": format_utc(window.start), "end": seen}
+    with pytest.raises(AirflowFailException, match="Insufficient traces: 3 < 20"):
+        sensor().execute_complete(context(window), {"count": 3, "seen_at": seen})
+    with pytest.raises(AirflowFailException, match="MLflow is gone"):
+        sensor().execute_complete(context(window), {"error": "MLflow is gone"})
+
+
+def fired(trigger: TraceVolumeTrigger | NewTracesTrigger) -> Any:
+    """The payload of the trigger's first event."""
+    path, arguments = trigger.serialize()
+    assert path.endswith(type(trigger).__name__)
+    again = type(trigger)(**arguments)
+    again.asset_state_store = getattr(trigger, "asset_state_store", None)
+
+    async def first() -> Any:
+        return (await asyncio.wait_for(anext(again.run()), timeout=30)).payload
+
+    return asyncio.run(first())
+
+
+@pytest.mark.usefixtures("airflow")
+def test_the_trigger_fires_with_enough_calls_or_at_its_deadline(settings: Settings) -> None:
+    def trigger(enough: int) -> TraceVolumeTrigger:
+        return TraceVolumeTrigger(
+            program="shelves",
+            window_start=format_utc(WEEK.start),
+            enough=enough,
+            deadline=format_utc(WEEK.end),
+            poll_seconds=0.01,
+        )
+
+    log_shelf_calls(settings, count=10)
+    assert fired(trigger(10)) == {"count": 10, "seen_at": format_utc(WEEK.end)}
+    assert fired(trigger(99)) == {"count": 10, "seen_at": format_utc(WEEK.end)}
+
+
+def test_past_its_deadline_the_trigger_says_that_mlflow_is_away(
+    airflow: dict[str, Connection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    airflow["mlflow_default"] = Connection(conn_id="m", conn_type="http", host="127.0.0.1", port=9)
+    trigger = TraceVolumeTrigger(
+        program="shelves",
+        window_start=format_utc(WEEK.start),
+        enough=1,
+        deadline=format_utc(WEEK.end),
+        poll_seconds=0.01,
+    )
+    assert "MLflow at http://127.0.0.1:9 does not answer" in fired(trigger)["error"]
+
+
+class Store:
+    """An asset's state, as the triggerer gives it."""
+
+    def __init__(self, **values: str) -> None:
+        self.values = values
+
+    async def aget(self, key: str) -> str | None:
+        return self.values.get(key)
+
+    async def aset(self, key: str, value: str) -> None:
+        self.values[key] = value
+
+
+@pytest.mark.usefixtures("airflow")
+def test_new_calls_are_announced_once_and_the_place_is_kept(settings: Settings) -> None:
+    log_shelf_calls(settings, count=25)
+    trigger = NewTracesTrigger(program="shelves", enough=20, least=20, max_wait_seconds=1e9, poll_seconds=0.01)
+    trigger.asset_state_store = store = Store(watermark=format_utc(WEEK.start))
+    payload = fired(trigger)
+    assert (payload["window_start"], payload["count"]) == (format_utc(WEEK.start), 20)
+    waiting = NewTracesTrigger(program="shelves", enough=99, least=20, max_wait_seconds=1, poll_seconds=0.01)
+    waiting.asset_state_store = Store(watermark=format_utc(WEEK.start))
+    assert fired(waiting)["count"] == 25  # it waited long enough
+    assert store.values["watermark"] <= payload["window_end"]
+
+
+def waited(window: Window = WEEK, key: str | None = None) -> dict[str, Any]:
+    found = sensor().execute(context(window))
+    return {**found, **({"key": key} if key else {})}
+
+
+@pytest.mark.usefixtures("airflow")
+def test_an_operator_calls_its_stage_and_returns_plain_json(settings: Settings) -> None:
+    import json
+
+    log_shelf_calls(settings, count=60)
+    ready = waited()
+    snapshot = CollectOperator(task_id="collect", program="shelves", waited=ready).execute(context())
+    assert json.loads(json.dumps(snapshot)) == snapshot
+    assert snapshot["trace_count"] == 60
+    candidate = CompileOperator(task_id="compile", program="shelves", waited=ready, snapshot=snapshot, seed=0).execute(
+        context()
+    )
+    assert Path(candidate["state"]["uri"]).is_file()
+    assert CompileOperator.template_fields == ("waited", "snapshot")
+
+
+@pytest.mark.usefixtures("airflow")
+def test_a_program_that_changed_in_the_middle_of_a_run_fails_it(settings: Settings, tmp_path: Path) -> None:
+    log_shelf_calls(settings, count=20)
+    ready = waited()
+    code = tmp_path / "programs/shelves.py"
+    code.write_text(code.read_text() + "\n# edited\n")
+    with pytest.raises(AirflowFailException, match="changed during this run; clear the run"):
+        CollectOperator(task_id="collect", program="shelves", waited=ready).execute(context())
+
+
+def test_an_outage_is_airflows_to_retry(
+    airflow: dict[str, Connection], settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log_shelf_calls(settings, count=20)
+    ready = waited()
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    airflow["mlflow_default"] = Connection(conn_id="m", conn_type="http", host="127.0.0.1", port=9)
+    with pytest.raises(TrackingUnavailableError, match=r"MLflow at http://127\.0\.0\.1:9 does not answer"):
+        CollectOperator(task_id="collect", program="shelves", waited=ready).execute(context())
+
+
+@pytest.mark.parametrize(
+    ("verdict", "task"), [("promote", "register"), ("reject", "keep_champion"), ("inconclusive", "keep_champion")]
+)
+def test_the_branch_follows_the_verdict(verdict: str, task: str) -> None:
+    branch = DeltaOneBranchOperator(
+        task_id="deltaone",
+        report={"decision": {"verdict": verdict}},
+        on_promote="register",
+        otherwise="keep_champion",
+    )
+    assert branch.choose_branch({}) == task

@@ -1,0 +1,110 @@
+"""A backfill in a real Airflow, as a process of its own; prints what came of it as JSON.
+
+Four past weeks, the third without traffic; a broken program file beside the good one; then the first week again by hand.
+"""
+
+import json
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from dev.airflow_api import ENDED, AirflowApi
+from dev.airflow_stack import start_airflow, wait_for_dag
+from dev.local import LOCAL, LOGS, free_ports
+from dev.processes import process_family
+from dev.traffic.parallel import prepare_store
+from dev.traffic.seed import last_weeks
+from include.teleprompt.config.settings import Settings
+from include.teleprompt.environment import quiet_libraries
+from include.teleprompt.history import list_runs
+from include.teleprompt.registry.listing import list_versions
+from include.teleprompt.tracking.connection import mlflow_client
+from include.teleprompt.window import Window, format_utc
+from tests.support import log_shelf_calls, write_program
+
+DAG = "teleprompt_shelves"
+SECONDS = 400
+
+
+def main() -> None:
+    quiet_libraries()
+    settings, programs = Settings(), Path(Settings().programs_dir)
+    weeks = last_weeks(4, now=datetime.now(UTC))
+    write_program(programs, yaml="name: Shelves\nschedule: weekly\noptimization:\n  min_traces: 20\n")
+    write_program(programs, "typo", yaml="name: T\nschedul: daily\n")
+    prepare_store()
+    for week in (weeks[0], weeks[1], weeks[3]):
+        log_shelf_calls(settings, count=80, window=week)
+    airflow_settings = LOCAL / "airflow_settings.yaml"
+    airflow_settings.write_text(settings_file(settings))
+    with process_family(LOGS) as family:
+        api = start_airflow(family, free_ports(), extra_env={}, settings_file=airflow_settings)
+        wait_for_dag(api, "teleprompt_typo", family)
+        wait_for_dag(api, DAG, family)
+        api.backfill(DAG, weeks[0].start, weeks[3].start)
+        backfilled = wait_for_runs(api, 4)
+        before = snapshot_of(settings)
+        api.set_paused(DAG, False)
+        api.trigger(DAG, {"window_start": format_utc(weeks[0].start), "window_end": format_utc(weeks[0].end)})
+        wait_for_runs(api, 5)
+        after = snapshot_of(settings)
+    report = {
+        "weeks": [str(week) for week in weeks],
+        "runs": [run_line(api_run) for api_run in backfilled],
+        "before": before,
+        "after": after,
+        "processes_left": [process.name() for process in psutil.Process().children(recursive=True)],
+    }
+    print(json.dumps(report))
+
+
+def settings_file(settings: Settings) -> str:
+    return json.dumps(
+        {
+            "airflow": {
+                "connections": [
+                    {"conn_id": "mlflow_default", "conn_type": "generic", "conn_extra": {"tracking_uri": settings.tracking_uri}},
+                    {"conn_id": "teleprompt_storage", "conn_type": "generic", "conn_extra": {"uri": settings.storage_uri}},
+                ],
+                "pools": [{"pool_name": "teleprompt", "pool_slot": 2, "pool_description": "test"}],
+                "variables": [{"variable_name": "loaded", "variable_value": "yes"}],
+            }
+        }
+    )  # fmt: skip
+
+
+def wait_for_runs(api: AirflowApi, count: int) -> list[dict[str, Any]]:
+    deadline = time.monotonic() + SECONDS
+    while True:
+        runs = api.runs(DAG)
+        if len(runs) >= count and all(run["state"] in ENDED for run in runs):
+            return runs
+        if time.monotonic() > deadline:
+            sys.exit(f"runs did not end: {[run_line(run) for run in runs]}")
+        time.sleep(1)
+
+
+def run_line(run: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": run["run_type"],
+        "state": run["state"],
+        "interval": str(Window.model_validate({"start": run["data_interval_start"], "end": run["data_interval_end"]})),
+    }
+
+
+def snapshot_of(settings: Settings) -> dict[str, Any]:
+    with mlflow_client(settings.tracking_uri) as client:
+        return {
+            "runs": sorted(
+                (f"{run.window_start}/{run.window_end}", run.state, run.verdict) for run in list_runs(client)
+            ),
+            "versions": [version.model_dump() for version in list_versions(client, "Shelves")],
+        }
+
+
+if __name__ == "__main__":
+    main()

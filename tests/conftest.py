@@ -52,16 +52,35 @@ def settings(tmp_path: Path, _empty_store: Path) -> Settings:
     return Settings(tracking_uri=f"sqlite:///{tmp_path}/mlflow/mlflow.db", storage_uri=str(tmp_path / "storage"))
 
 
-@pytest.fixture
-def store_factory(tmp_path_factory: pytest.TempPathFactory, _empty_store: Path):
-    """Makes further such environments."""
+@pytest.fixture(scope="module")
+def email_store(tmp_path_factory: pytest.TempPathFactory, _email_traffic: Path) -> Settings:
+    """A module's own store with a week of `email_draft` traffic up to now, and nothing registered yet."""
+    folder = tmp_path_factory.mktemp("email")
+    shutil.copy(_email_traffic, folder / "mlflow.db")
+    return Settings(tracking_uri=f"sqlite:///{folder}/mlflow.db", storage_uri=str(folder / "storage"))
 
-    def make() -> Settings:
-        folder = tmp_path_factory.mktemp("store")
-        shutil.copy(_empty_store, folder / "mlflow.db")
-        return Settings(tracking_uri=f"sqlite:///{folder}/mlflow.db", storage_uri=str(folder / "storage"))
 
-    return make
+@pytest.fixture(scope="session")
+def _email_traffic(tmp_path_factory: pytest.TempPathFactory, _empty_store: Path) -> Path:
+    """The database of such a store, filled once: that takes half a minute."""
+    from datetime import UTC, datetime, timedelta
+
+    from dev.traffic.email_draft import SCENARIO
+    from dev.traffic.log import log_as_runs
+    from dev.traffic.simulate import simulate
+    from include.programs.email_draft import EmailDraft
+    from include.teleprompt.config.settings import LMConfig
+    from include.teleprompt.lm.build import build_lm
+
+    folder = tmp_path_factory.mktemp("traffic")
+    shutil.copy(_empty_store, folder / "mlflow.db")
+    end = datetime.now(UTC)
+    lm = build_lm(LMConfig(temperature=SCENARIO.temperature))
+    calls = simulate(SCENARIO, EmailDraft(), lm, start=end - timedelta(days=7), end=end)
+    with mlflow_client(f"sqlite:///{folder}/mlflow.db") as client:
+        prod = client.create_experiment("production", (folder / "artifacts").as_uri())
+        log_as_runs(client, prod, "EmailDraft", "reply_rate", calls)
+    return folder / "mlflow.db"
 
 
 def pytest_unconfigure() -> None:

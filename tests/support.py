@@ -1,11 +1,12 @@
 """Builders of the things that tests talk about."""
 
 import dataclasses
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from include.teleprompt.config.settings import Settings, SignerConfig
+from include.teleprompt.config.settings import PROJECT_ROOT, Settings, SignerConfig
 from include.teleprompt.program.fields import Field, ProgramFields
 from include.teleprompt.traces.raw import RawTrace
 from include.teleprompt.traces.row import TraceRow
@@ -145,3 +146,9 @@ def local_signer() -> SignerConfig:
 
     keystore = Account.encrypt("0x" + "11" * 32, "secret", kdf="scrypt", iterations=2)
     return SignerConfig.model_validate({"keystore": keystore, "password": "secret"})
+
+
+def fenced_blocks(page: str, language: str) -> list[str]:
+    """The code blocks of that language on a page of the documentation."""
+    text = (PROJECT_ROOT / page).read_text()
+    return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)

@@ -13,16 +13,12 @@ import dspy
 import mlflow
 import pytest
 
-from dev.traffic.email_draft import SCENARIO
-from dev.traffic.log import log_as_runs
-from dev.traffic.simulate import simulate
 from include.programs.email_draft import EmailDraft
 from include.teleprompt import OptimizationAttestationService, OptimizationConfig, OptimizationStrategy
 from include.teleprompt.config.settings import LMConfig, Settings
 from include.teleprompt.lm.build import build_lm
-from include.teleprompt.tracking.connection import mlflow_client
 from tests.attest.test_attestation import service_facts
-from tests.support import ALICE
+from tests.support import ALICE, fenced_blocks
 
 SNIPPETS = Path(__file__).parent / "snippets"
 
@@ -47,6 +43,9 @@ def is_placeholder(nodes: list[Any]) -> bool:
     return len(nodes) == 1 and isinstance(nodes[0], ast.Constant) and nodes[0].value is ...
 
 
+pytestmark = pytest.mark.xdist_group("email")
+
+
 def run(name: str, namespace: dict[str, Any]) -> dict[str, Any]:
     tree = FillPlaceholders().visit(ast.parse((SNIPPETS / f"{name}.py").read_text()))
     exec(compile(ast.fix_missing_locations(tree), f"{name}.py", "exec"), namespace)
@@ -54,24 +53,26 @@ def run(name: str, namespace: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def seeded(store_factory, monkeypatch: pytest.MonkeyPatch):
-    """A store with five days of e-mail traffic up to now, which the environment names."""
-    settings: Settings = store_factory()
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", settings.tracking_uri)
-    monkeypatch.setenv("TELEPROMPT_STORAGE_URI", settings.storage_uri)
+def seeded(email_store: Settings, monkeypatch: pytest.MonkeyPatch):
+    """The environment names a store with a week of e-mail traffic up to now."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", email_store.tracking_uri)
+    monkeypatch.setenv("TELEPROMPT_STORAGE_URI", email_store.storage_uri)
     before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(settings.tracking_uri)
-    end = datetime.now(UTC)
-    lm = build_lm(LMConfig(temperature=SCENARIO.temperature))
-    calls = simulate(SCENARIO, EmailDraft(), lm, start=end - timedelta(days=7), end=end)
-    with mlflow_client(settings.tracking_uri) as client:
-        artifacts = Path(settings.storage_uri).parent / "artifacts"
-        prod = client.create_experiment("production", artifacts.as_uri())
-        log_as_runs(client, prod, "EmailDraft", "reply_rate", calls)
+    mlflow.set_tracking_uri(email_store.tracking_uri)
     mlflow.set_experiment("production")
-    yield settings
+    yield
     mlflow.set_tracking_uri(before)
     mlflow.tracking.fluent._active_experiment_id = None  # MLflow has no way to take `set_experiment` back
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("seeded")
+def test_the_snippets_of_the_documentation_run() -> None:
+    names: dict[str, Any] = {"email_draft_program": EmailDraft()}
+    for page in ("docs/traces.md", "docs/python.md"):
+        for snippet in fenced_blocks(page, "python"):
+            exec(snippet, names)
+    assert names["attestation"]["performance"]["deltaone_achieved"]
 
 
 @pytest.mark.slow

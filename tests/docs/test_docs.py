@@ -1,0 +1,118 @@
+"""Every command, file and snippet of the README and docs/ is run, and every link leads somewhere."""
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import yaml
+
+from include.teleprompt import cli
+from include.teleprompt.attest.codes import Code
+from include.teleprompt.config.files import load_program_file
+from include.teleprompt.config.program import ProgramConfig
+from include.teleprompt.config.settings import PROJECT_ROOT, Settings
+from include.teleprompt.pipeline import Pipeline
+from include.teleprompt.traces.validate import Reason
+from include.teleprompt.window import Window
+from tests.support import fenced_blocks, local_signer
+
+PAGES = sorted([PROJECT_ROOT / "README.md", *(PROJECT_ROOT / "docs").glob("*.md")])
+pytestmark = pytest.mark.xdist_group("email")
+
+
+def shell_lines() -> list[str]:
+    lines = []
+    for page in PAGES:
+        for block in fenced_blocks(str(page.relative_to(PROJECT_ROOT)), "sh"):
+            lines += [line.partition("  #")[0].strip() for line in block.splitlines() if line.strip()]
+    return list(dict.fromkeys(lines))
+
+
+@pytest.fixture(scope="module")
+def attested(email_store: Settings) -> tuple[Settings, Path, str]:
+    """The e-mail program was run, and its attestation lies in a file."""
+    end = datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=1)
+    settings = email_store.model_copy(update={"signer": local_signer()})
+    pipeline = Pipeline.of_file(
+        PROJECT_ROOT / "include/programs/email_draft.yaml",
+        settings=settings,
+        window=Window(start=end - timedelta(days=8), end=end),
+    )
+    record = pipeline.run().attestation
+    assert record is not None
+    return settings, Path(record.blob.uri), record.attestation_id
+
+
+@pytest.fixture
+def documented(attested, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, str]:
+    """An environment in which the documented commands work; with the README's own program added."""
+    settings, attestation, attestation_id = attested
+    programs = tmp_path / "programs"
+    shutil.copytree(PROJECT_ROOT / "include/programs", programs, ignore=shutil.ignore_patterns("__pycache__"))
+    (programs / "support_reply.py").write_text(fenced_blocks("README.md", "python")[0])
+    (programs / "support_reply.yaml").write_text(fenced_blocks("README.md", "yaml")[0])
+    monkeypatch.setenv("TELEPROMPT_TRACKING_URI", settings.tracking_uri)
+    monkeypatch.setenv("TELEPROMPT_STORAGE_URI", settings.storage_uri)
+    monkeypatch.setenv("TELEPROMPT_PROGRAMS_DIR", str(programs))
+    return attestation, attestation_id
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("line", shell_lines())
+def test_every_documented_command_works(
+    line: str, documented, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    attestation, attestation_id = documented
+    line = line.replace(".local/run/email_draft.attestation.json", str(attestation))
+    line = line.replace("ATTESTATION_ID", attestation_id)
+    if line.startswith("make "):
+        subprocess.run(["make", "--dry-run", *shlex.split(line)[1:]], cwd=PROJECT_ROOT, check=True, capture_output=True)
+        return
+    if line.startswith("jq "):
+        if shutil.which("jq") is None:
+            pytest.skip("jq is not installed")
+        digest = subprocess.run(line, shell=True, capture_output=True, text=True, check=True).stdout.split()[0]
+        assert digest == json.loads(attestation.read_text())["attestation_hash"]
+        return
+    command, *arguments = shlex.split(line)
+    assert command == ".venv/bin/teleprompt"
+    monkeypatch.setattr(sys, "argv", ["teleprompt", *arguments])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    output = capsys.readouterr()
+    # The README's new program has no traffic yet, and this is the documented answer to that.
+    if arguments[:2] == ["run", "support_reply"]:
+        assert "Insufficient traces: 0 < 1000" in output.err
+    else:
+        assert (end.value.code or 0) == 0, output.err
+
+
+def test_the_documented_keys_and_defaults_are_those_of_the_schema(tmp_path: Path) -> None:
+    (text,) = fenced_blocks("docs/programs.md", "yaml")
+    file = tmp_path / "email_draft.yaml"
+    file.write_text(text)
+    documented = yaml.safe_load(text)
+    assert load_program_file(file) == ProgramConfig(name="EmailDraft", slug="email_draft")
+    schema = ProgramConfig.model_json_schema()
+    assert set(documented) == set(schema["properties"]) - {"slug"}
+    for section in ("traces", "outcome", "split", "optimization", "gate"):
+        definition = schema["properties"][section]["$ref"].rpartition("/")[2]
+        assert set(documented[section]) == set(schema["$defs"][definition]["properties"]), section
+
+
+def test_all_reasons_and_codes_are_documented() -> None:
+    traces, attestation = ((PROJECT_ROOT / f"docs/{page}.md").read_text() for page in ("traces", "attestation"))
+    assert [reason for reason in Reason if f"`{reason}`" not in traces] == []
+    assert [code for code in Code if f"`{code}`" not in attestation] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?://)([^)#]+)\)", page.read_text()):
+        assert (page.parent / target).exists(), target

@@ -26,3 +26,12 @@ def test_milliseconds_are_exact() -> None:
 def test_an_empty_window_is_refused(end: str) -> None:
     with pytest.raises(ValidationError, match="is not before its end"):
         Window.model_validate({"start": "2026-01-01", "end": end})
+
+
+def test_airflows_own_times_become_plain_ones() -> None:
+    """A scheduled run's interval comes as pendulum times, whose differences are no timedeltas."""
+    import pendulum
+
+    window = Window(start=pendulum.datetime(2026, 1, 1, tz="Europe/Paris"), end=pendulum.datetime(2026, 1, 2))
+    assert type(window.start) is type(window.end) is datetime
+    assert window.end_ms - window.start_ms == 25 * 3600 * 1000

@@ -26,8 +26,8 @@ class Window(Record):
     @field_validator("start", "end")
     @classmethod
     def _utc_milliseconds(cls, value: datetime) -> datetime:
-        value = value.astimezone(UTC)
-        return value.replace(microsecond=value.microsecond // 1000 * 1000)
+        value = value.astimezone(UTC).replace(microsecond=value.microsecond // 1000 * 1000)
+        return datetime.combine(value.date(), value.time(), UTC)  # Airflow's times are of a class of their own
 
     @model_validator(mode="after")
     def _not_empty(self) -> Self:

@@ -18,6 +18,8 @@ from airflow.utils.types import DagRunType
 
 from include.teleprompt.config.settings import Settings
 from include.teleprompt.errors import TrackingUnavailableError
+from include.teleprompt.history import list_runs
+from include.teleprompt.tracking.connection import mlflow_client
 from include.teleprompt.window import Window, format_utc
 from teleprompt_airflow.operators import CollectOperator, CompileOperator, DeltaOneBranchOperator
 from teleprompt_airflow.sensors.trace_volume import TraceVolumeSensor
@@ -72,6 +74,8 @@ def test_enough_calls_let_the_run_go_on(settings: Settings) -> None:
     log_shelf_calls(settings, count=20)
     found = sensor().execute(context())
     assert (found["count"], Window.model_validate(found["window"])) == (20, WEEK)
+    with mlflow_client(settings.tracking_uri) as client:
+        assert [(run.state, run.key) for run in list_runs(client)] == [("running", found["key"])]
 
 
 @pytest.mark.usefixtures("airflow")

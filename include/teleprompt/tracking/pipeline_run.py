@@ -51,7 +51,7 @@ class PipelineRun:
         experiment_id = internal_experiment(client, experiment_name(key.program))
         existing = cls._find(client, experiment_id, key)
         if existing is None:
-            client.create_run(
+            own = client.create_run(
                 experiment_id,
                 run_name=f"{key.program} {format_utc(key.window.start)}",
                 tags={
@@ -62,8 +62,10 @@ class PipelineRun:
                     "teleprompt.fingerprint": key.fingerprint,
                 },
             )
-            # Another task may have made one at the same moment: all of them take the oldest.
+            # Another process may have made one at the same moment: all of them take the oldest.
             existing = cls._find(client, experiment_id, key)
+            if existing != own.info.run_id:
+                client.delete_run(own.info.run_id)
         return cls(client, str(existing))
 
     @staticmethod

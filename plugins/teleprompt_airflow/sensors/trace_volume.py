@@ -79,6 +79,8 @@ class TraceVolumeSensor(BaseSensorOperator):
     def _found(self, config: ProgramConfig, settings: Settings, window: Window, count: int) -> dict[str, Any]:
         from include.teleprompt.program.entry_point import code_file, file_digest
         from include.teleprompt.program.fingerprint import run_key
+        from include.teleprompt.tracking.connection import mlflow_client
+        from include.teleprompt.tracking.pipeline_run import PipelineRun
 
         if count < config.optimization.min_traces:
             raise InsufficientTracesError(
@@ -86,6 +88,8 @@ class TraceVolumeSensor(BaseSensorOperator):
             )
         code = file_digest(code_file(settings.programs_dir / "_", config.entry_point))
         key = run_key(config, code_digest=code, settings=settings, window=window)
+        with mlflow_client(settings.tracking_uri) as client:
+            PipelineRun.open(client, key)  # here, before tasks that run side by side would each make one
         return {"window": window.model_dump(mode="json"), "count": count, "key": key.digest}
 
 

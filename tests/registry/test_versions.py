@@ -1,5 +1,7 @@
 """Registering and promoting, against a real MLflow registry."""
 
+from pathlib import Path
+
 import dspy
 import pytest
 
@@ -73,6 +75,19 @@ def test_the_program_as_written_becomes_version_one_and_champion(client, setting
     assert (first.number, first.version_id) == (1, "1.0.0")
     assert baseline(client, settings) == first
     assert find_champion(client, "P", storage_uri=settings.storage_uri) == first
+
+
+def test_a_version_lies_in_its_programs_own_experiment(
+    client, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not in the caller's active experiment, which keeps its files below whatever directory he is in."""
+    monkeypatch.chdir(tmp_path)
+    first = baseline(client, settings)
+    version = client.get_model_version("P", str(first.number))
+    own = client.get_experiment_by_name("teleprompt/P")
+    model_id = version.source.rpartition("/")[2]
+    assert client.get_logged_model(model_id).experiment_id == own.experiment_id
+    assert not (tmp_path / "mlruns").exists()
 
 
 def test_a_baseline_that_lost_its_alias_in_a_crash_is_not_registered_twice(client, settings: Settings) -> None:

@@ -20,12 +20,16 @@ def create_version(
     from mlflow.models import Model
 
     with _fluent_tracking(client.tracking_uri):
+        # Made by hand, or MLflow would put it into the caller's active experiment instead of the run's.
+        experiment_id = client.get_run(run_id).info.experiment_id
+        logged = client.create_logged_model(experiment_id, name=name, source_run_id=run_id)
         # Not `mlflow.pyfunc.log_model`: it needs an active run, which the caller may have already, elsewhere.
         model = Model.log(
             artifact_path=None,
             flavor=mlflow.pyfunc,
             name=name,
             run_id=run_id,
+            model_id=logged.model_id,
             python_model=str(served_program_file()),
             artifacts={key: str(path) for key, path in artifacts.items()},
             pip_requirements=[f"{package}=={installed(package)}" for package in ("dspy", "mlflow")],

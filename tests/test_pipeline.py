@@ -121,6 +121,10 @@ def test_too_few_traces_in_the_documents_words(settings: Settings, tmp_path: Pat
         InsufficientTracesError, match=r"^Insufficient traces: 5 < 20 .*lower `optimization.min_traces`"
     ):
         pipeline(settings, tmp_path / "programs").run()
+    with mlflow_client(settings.tracking_uri) as client:
+        (run,) = list_runs(client)
+    assert (run.state, run.stage) == ("failed", "none")
+    assert run.error.startswith("Insufficient traces: 5 < 20")
 
 
 def test_no_good_outcome_is_a_clear_error(settings: Settings, tmp_path: Path) -> None:

@@ -17,8 +17,9 @@ class InsufficientTracesError(TelepromptError):
 
     def __init__(self, found: int, needed: int, *, program: str, window: str) -> None:
         super().__init__(
-            f"Insufficient traces: {found} < {needed} ({program}, {window}); lower `optimization.min_traces`, "
-            "widen the window, or check that traces and outcomes are being logged."
+            f"Insufficient traces: {found} < {needed} ({program}, {window}); lower `optimization.min_traces` "
+            "in its program file, widen the window, or check that traces and outcomes are logged where "
+            "`teleprompt traces inspect` looks."
         )
         self.found = found
         self.needed = needed

@@ -25,6 +25,8 @@ class RunSummary(Record):
     window_end: str
     state: str
     """`running`, `failed` or `finished`."""
+    error: str | None
+    """Why it failed."""
     stage: str
     """The last stage that is done: `none`, `snapshot`, `selection`, `gate`, `version` or `attestation`."""
     verdict: str | None
@@ -111,6 +113,7 @@ def _summary(client: Any, run: Any) -> RunSummary:
         window_start=tags["teleprompt.window_start"],
         window_end=tags["teleprompt.window_end"],
         state=run.info.status.lower(),
+        error=tags.get("teleprompt.error") if run.info.status == "FAILED" else None,
         stage=next((name for name in reversed(done) if done[name] is not None), "none"),
         verdict=decision.verdict.value if decision else None,
         delta_e6=decision.delta_e6 if decision else None,

@@ -104,6 +104,12 @@ def test_programs_are_listed_shown_and_validated(call, tmp_path: Path) -> None:
     crash, typo = validated.err.splitlines()
     assert crash.startswith("Error: crash.py: cannot be imported (ImportError: cannot import name 'Nope' from 'dspy'")
     assert typo == "Error: typo.yaml:2: `schedul`: unknown key; did you mean `schedule`?"
+    write_program(tmp_path / "programs", "twin", yaml="name: Shelves\n")
+    write_program(tmp_path / "programs", "metric", yaml='name: M\ngate: {metric: "metric:none"}\n')
+    errors = call("programs", "validate").err
+    assert "twin.yaml: `name`: shelves.yaml has the same name 'Shelves'" in errors
+    assert "'metric:none' names no function" in errors
+    (tmp_path / "programs/twin.yaml").unlink()
     machine = call("programs", "validate", "--json")
     assert {entry["valid"] for entry in machine.json} == {True, False}
     assert call("programs", "validate", str(tmp_path / "programs/shelves.yaml")).status == 0
@@ -130,6 +136,7 @@ def test_the_doctor_finds_what_is_wrong(call, monkeypatch: pytest.MonkeyPatch) -
         (("run", "nobody", *WINDOW), 2, "There is no program 'nobody'"),
         (("run", "shelves", "--start", "then", "--end", "2026-01-01"), 2, "--start 'then' is not an ISO 8601 time"),
         (("run", "shelves", "--start", "2026-01-02", "--end", "2026-01-01"), 2, "must be before --end"),
+        (("run", "shelves", "--start", "2026-01-02", "--end", "2999-01-01"), 2, "is in the future"),
         (("run", "shelves", *WINDOW), 1, "Insufficient traces: 0 < 20"),
         (("attest", "show", "0123"), 2, "There is no attestation '0123'"),
         (("attest", "verify", "/nowhere.json"), 2, "/nowhere.json cannot be read"),

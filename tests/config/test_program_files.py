@@ -35,6 +35,10 @@ def test_defaults_are_those_of_the_documents(tmp_path: Path) -> None:
         ("name: D\ngate:\n  metric: sharpness\n", "gate.metric", 3, "neither"),
         ("name: D\noutcome: {minimum: 1, maximum: 1}\n", "outcome", 2, "is empty"),
         ("schedule: daily\n", "name", None, "is missing"),
+        ("name: D\nname: E\n", "name", 2, "stands twice"),
+        ("name: D\ngate:\n  alpha: 0.1\n  alpha: 0.2\n", "alpha", 4, "stands twice"),
+        ("name: D\nslug: other\n", "slug", 2, "the file's name"),
+        ("name: D\nmin_traces: 5\n", "min_traces", 2, "belongs under `optimization:`"),
     ],
 )
 def test_a_mistake_is_named_with_file_line_and_key(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from include.teleprompt.cli.output import JsonOption, print_json, print_table
+from include.teleprompt.cli.output import JsonOption, print_json, print_table, window_text
 
 app = typer.Typer(help="Attestations.", no_args_is_help=True)
 
@@ -24,10 +24,7 @@ def list_all(json_: JsonOption = False) -> None:
         return
     print_table(
         ("id", "program", "window", "hash"),
-        [
-            (a.attestation_id, a.program, f"{a.window_start[:10]} - {a.window_end[:10]}", a.attestation_hash)
-            for a in found
-        ],
+        [(a.attestation_id, a.program, window_text(a.window_start, a.window_end), a.attestation_hash) for a in found],
         empty="No attestation yet: there is one for each promoted version.",
     )
 

@@ -41,3 +41,8 @@ def points(value_e6: int | None) -> str:
 def interval(low_e6: int | None, high_e6: int | None) -> str:
     """An interval in percentage points."""
     return "-" if low_e6 is None or high_e6 is None else f"[{points(low_e6)}, {points(high_e6)}]"
+
+
+def window_text(start: str, end: str) -> str:
+    """A window of two ISO times; midnights as days."""
+    return " - ".join(moment.removesuffix("T00:00:00Z") for moment in (start, end))

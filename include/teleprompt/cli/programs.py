@@ -41,6 +41,7 @@ def validate(
     """Check program files, import their code and build the programs."""
     checked = files or program_files(Settings().programs_dir)
     problems = [(file, _problem(file)) for file in checked]
+    problems = [(file, problem or _twin(file)) for file, problem in problems]
     if json_:
         print_json([{"file": str(file), "valid": problem is None, **(problem or {})} for file, problem in problems])
     for file, problem in problems:
@@ -95,13 +96,25 @@ def _entry(file: Path) -> dict[str, Any]:
 
 def _problem(file: Path) -> dict[str, Any] | None:
     from include.teleprompt.errors import ConfigurationError
-    from include.teleprompt.program.entry_point import build_program
+    from include.teleprompt.program.entry_point import build_program, load_function
 
     try:
         config = load_program_file(file)
         build_program(file, config.entry_point)
+        if ":" in config.gate.metric:
+            load_function(file.parent, config.gate.metric)
     except ProgramFileError as error:
         return {"error": str(error), "key": error.key or None, "line": error.line}
     except ConfigurationError as error:
         return {"error": str(error), "key": "entry_point", "line": None}
+    return None
+
+
+def _twin(file: Path) -> dict[str, Any] | None:
+    """Another file of the folder that states the same name: they would share traces and versions."""
+    name = load_program_file(file).name
+    for other in program_files(file.parent):
+        if other.resolve() != file.resolve() and _entry(other)["name"] == name:
+            problem = f"{file.name}: `name`: {other.name} has the same name {name!r}; give each its own."
+            return {"error": problem, "key": "name", "line": None}
     return None

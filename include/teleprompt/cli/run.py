@@ -1,11 +1,13 @@
 """`teleprompt run`: the whole pipeline without a scheduler."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from include.teleprompt.cli.output import JsonOption, interval, points, print_json
 from include.teleprompt.cli.windows import parse_window
+from include.teleprompt.errors import ConfigurationError
 
 Moment = Annotated[str, typer.Option(help="ISO 8601; without a zone it means UTC.")]
 
@@ -24,10 +26,13 @@ def run(program: str, start: Moment, end: Moment, json_: JsonOption = False) -> 
     handler = RichHandler(console=Console(stderr=True), show_path=False, show_level=False)
     logging.getLogger("include.teleprompt").addHandler(handler)
     logging.getLogger("include.teleprompt").setLevel(logging.INFO)
+    window = parse_window(start, end)
+    if window.end > datetime.now(UTC):
+        raise ConfigurationError(
+            f"--end {end} is in the future, and calls would still arrive; a window is collected once, so wait for it."
+        )
     settings = Settings()
-    pipeline = Pipeline.of_file(
-        find_program_file(settings.programs_dir, program), settings=settings, window=parse_window(start, end)
-    )
+    pipeline = Pipeline.of_file(find_program_file(settings.programs_dir, program), settings=settings, window=window)
     outcome = pipeline.run()
     if json_:
         print_json(outcome.model_dump(mode="json"))

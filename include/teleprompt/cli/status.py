@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from include.teleprompt.cli.output import JsonOption, interval, points, print_json, print_table
+from include.teleprompt.cli.output import JsonOption, interval, points, print_json, print_table, window_text
 
 
 def status(
@@ -41,7 +41,7 @@ def status(
         [
             (
                 run.program,
-                f"{run.window_start[:10]} - {run.window_end[:10]}",
+                window_text(run.window_start, run.window_end),
                 run.state,
                 run.stage,
                 run.verdict,
@@ -55,3 +55,6 @@ def status(
         ],
         empty="No run yet: trigger a DAG in Airflow, or use `teleprompt run`.",
     )
+    for run in runs:
+        if run.error is not None:
+            typer.echo(f"{run.program} {window_text(run.window_start, run.window_end)} failed: {run.error}")

@@ -28,6 +28,8 @@ def count(program: str, start: Start = None, end: End = None, json_: JsonOption 
         print_json({"program": config.name, "window": window.model_dump(mode="json"), "count": found})
     else:
         typer.echo(f"{found} logged calls of {config.name} in {window}")
+        if not found:
+            typer.echo(f"Looked for the tag dspy_program_name = {config.name} in MLflow at {settings.tracking_uri}")
 
 
 @app.command()

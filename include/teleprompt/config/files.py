@@ -68,8 +68,11 @@ def load_program_file(
         raise ProgramFileError(file, f"is not valid YAML ({error.problem}); correct it.", line=line) from error
     except (OSError, ValueError, yaml.YAMLError) as error:  # ValueError: not UTF-8, or a date like 2025-13-45
         raise ProgramFileError(file, f"cannot be read ({error}); correct it.") from error
+    _refuse_repeated_keys(file, root)
     if not isinstance(data, dict):
         raise ProgramFileError(file, "must be a mapping of keys to values, with at least `name:`.", line=1)
+    if "slug" in data:
+        raise ProgramFileError(file, "unknown key; it is the file's name.", key="slug", line=_line_of(root, ("slug",)))
     own = {**data, "slug": file.stem}
     environment = _environment_overrides(environ)
     try:
@@ -84,6 +87,16 @@ def load_program_file(
             problem = _first_problem(file, None, error)
             raise ProgramFileError(file, f"{problem.problem} (set by {origin})", key=problem.key) from error
     return config
+
+
+def _refuse_repeated_keys(file: Path, node: yaml.Node | None) -> None:
+    """YAML would silently take the last of them."""
+    seen: set[str] = set()
+    for key, value in _pairs(node):
+        if key.value in seen:
+            raise ProgramFileError(file, "stands twice; remove one.", key=key.value, line=key.start_mark.line + 1)
+        seen.add(key.value)
+        _refuse_repeated_keys(file, value)
 
 
 def _first_problem(file: Path, root: yaml.Node | None, error: ValidationError) -> ProgramFileError:
@@ -109,6 +122,9 @@ def _suggestion(location: tuple[int | str, ...]) -> str:
     for part in location[:-1]:
         annotation = fields[str(part)].annotation if str(part) in fields else None
         fields = getattr(annotation, "model_fields", {})
+    for section, field in ProgramConfig.model_fields.items():
+        if len(location) == 1 and location[0] in getattr(field.annotation, "model_fields", {}):
+            return f"it belongs under `{section}:`."
     close = difflib.get_close_matches(str(location[-1]), list(fields), n=1)
     return f"did you mean `{close[0]}`?" if close else f"known here: {', '.join(sorted(fields))}."
 

@@ -81,8 +81,12 @@ def call_builder(build: Callable[[], Any], *, where: str) -> Any:
     except Exception as error:
         raise ConfigurationError(f"{where} raised {type(error).__name__}: {error}; correct it.") from error
     if not isinstance(program, dspy.Module) or not program.predictors():
-        raise ConfigurationError(f"{where} must return a dspy.Module with a predictor, not {program!r}.")
+        raise ConfigurationError(f"{where} must return a dspy.Module with a predictor, not {_kind(program)}.")
     return program
+
+
+def _kind(value: Any) -> str:
+    return f"the class {value.__name__}" if isinstance(value, type) else f"a {type(value).__name__}"
 
 
 def load_function(programs_dir: Path, path: str) -> Callable[..., Any]:

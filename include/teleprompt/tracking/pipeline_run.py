@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Self, TypeVar
 
+from include.teleprompt.errors import TelepromptError
 from include.teleprompt.records import Record
 from include.teleprompt.tracking.connection import artifact_root, quoted
 from include.teleprompt.tracking.run_key import RunKey
@@ -12,6 +13,8 @@ from include.teleprompt.window import format_utc
 KEY_TAG = "teleprompt.key"
 INTERNAL_TAG = "teleprompt.internal"
 """On experiments that the package writes itself, so that they are never read as production traffic."""
+
+MAX_ERROR = 500
 
 R = TypeVar("R", bound=Record)
 
@@ -120,8 +123,9 @@ class PipelineRun:
             self._client.update_run(self.run_id, status="RUNNING")
         try:
             yield
-        except BaseException:
+        except BaseException as error:
             self._client.update_run(self.run_id, status="FAILED")
+            self.tag(error=str(error)[:MAX_ERROR] if isinstance(error, TelepromptError) else type(error).__name__)
             raise
 
     def end(self) -> None:

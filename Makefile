@@ -8,6 +8,10 @@ STAMP  := $(VENV)/.installed
 # Byte code may be cached: without it each of Airflow's processes compiles its imports anew, for ten seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
+# uv trusts the system's certificates, as pip and curl do (the older name of the setting is the second).
+export UV_SYSTEM_CERTS := true
+export UV_NATIVE_TLS := true
+
 .DEFAULT_GOAL := help
 .PHONY: help run up test lint schema bench clean lock install
 
@@ -51,7 +55,7 @@ $(STAMP): requirements.lock requirements-dev.lock pyproject.toml requirements.tx
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 		|| { echo "Python 3.11, 3.12 or 3.13 is needed; name one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@command -v uv >/dev/null || test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet uv
+	@command -v uv >/dev/null || test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@echo "Installing into $(VENV)"
 	@UV=$$(command -v uv || echo $(BIN)/uv); export VIRTUAL_ENV=$(CURDIR)/$(VENV); \
 		$$UV pip install --quiet -r requirements.lock -r requirements-dev.lock && \

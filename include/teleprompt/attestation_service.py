@@ -11,7 +11,6 @@ from pydantic import ValidationError
 from include.teleprompt.addresses import AddressError, checksum_address
 from include.teleprompt.attest.codes import InvalidAttestationError
 from include.teleprompt.attest.document import Attestation
-from include.teleprompt.attest.issue import serialize
 from include.teleprompt.attest.verify import Verification, check_content, verify_attestation
 from include.teleprompt.attribution.apportion import largest_remainder
 from include.teleprompt.attribution.rewards import base_units, reward_shares
@@ -99,11 +98,6 @@ class OptimizationAttestationService:
             raise ConfigurationError(f"{total_reward} is too large for floats; use `teleprompt rewards` instead.")
         rewards = reward_shares(attestation["contributors"], total)
         return {r.address: int(r.base_units) / 10**REWARD_DECIMALS for r in rewards if r.address}
-
-
-def as_text(attestation: Mapping[str, Any]) -> str:
-    """The attestation as it is written to files."""
-    return serialize(Attestation.model_validate(attestation))
 
 
 def _rounded(section: dict[str, Any]) -> dict[str, Any]:

@@ -2,16 +2,26 @@
 
 import dataclasses
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
+from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.config.settings import PROJECT_ROOT, Settings, SignerConfig
 from include.teleprompt.program.fields import Field, ProgramFields
-from include.teleprompt.traces.raw import RawTrace
+from include.teleprompt.traces.curation.decide import decide
 from include.teleprompt.traces.row import TraceRow
+from include.teleprompt.traces.snapshot import Reading, Snapshot, SnapshotRecord
+from include.teleprompt.traces.sources.raw import as_texts, in_order, raw_schema
+from include.teleprompt.traces.staging import stage
+from include.teleprompt.traces.write import write_snapshot
 from include.teleprompt.tracking.connection import mlflow_client
 from include.teleprompt.window import Window
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 MONDAY = datetime(2026, 11, 9, tzinfo=UTC)
 WEEK = Window(start=MONDAY, end=MONDAY + timedelta(days=7))
@@ -40,23 +50,64 @@ def build():
 '''
 
 
-def raw_trace(**changes: Any) -> RawTrace:
-    """A trace that nothing is wrong with, but for `changes`."""
-    good = RawTrace(
-        trace_id="t1",
-        source="runs",
-        started_at_ms=WEEK.start_ms,
-        failed=False,
-        inputs={"question": "why"},
-        outputs={"answer": "because"},
-        outcomes={"outcome_score": 0.9},
-        outcome_at_ms=None,
-        contributor_id="alice",
-        contributor_address=ALICE,
-        program_version=None,
-        group=None,
-    )
-    return dataclasses.replace(good, **changes)
+def raw_trace(**changes: Any) -> dict[str, Any]:
+    """A raw trace that nothing is wrong with, but for `changes`; `outcomes` by name, arrived at the start."""
+    return {
+        "trace_id": "t1",
+        "source": "runs",
+        "started_at_ms": WEEK.start_ms,
+        "latency_ms": 100,
+        "failed": False,
+        "inputs": {"question": "why"},
+        "outputs": {"answer": "because"},
+        "outcomes": {"outcome_score": 0.9},
+        "contributor_id": "alice",
+        "contributor_address": ALICE,
+        "program_version": None,
+        "group": None,
+        **changes,
+    }
+
+
+def raw_table(traces: Iterable[dict[str, Any]]) -> "pa.Table":
+    """Raw traces as a source gives them; outcomes by name, or as a list of (name, value, time)."""
+    import pyarrow as pa
+
+    rows = []
+    for trace in traces:
+        flaws: dict[str, str] = {}
+        outcomes = trace["outcomes"]
+        if isinstance(outcomes, dict):
+            outcomes = [(name, value, trace["started_at_ms"]) for name, value in outcomes.items()]
+        rows.append(
+            {
+                **trace,
+                "inputs": as_texts(trace["inputs"], "input.", flaws),
+                "outputs": as_texts(trace["outputs"], "output.", flaws),
+                "flaws": list(flaws.items()),
+                "outcomes": [{"name": n, "value": v, "at_ms": at} for n, v, at in outcomes],
+            }
+        )
+    return in_order(pa.Table.from_pylist(rows, schema=raw_schema()))
+
+
+def write_snapshot_of(
+    traces: Iterable[dict[str, Any]], folder: Path, *, fields: ProgramFields = FIELDS, **config: Any
+) -> tuple[Snapshot, SnapshotRecord]:
+    """A snapshot of raw traces as program `P` would make it."""
+    program = ProgramConfig.model_validate({"name": "P", "slug": "p", **config})
+    with TemporaryDirectory() as name:
+        staged = stage([raw_table(traces)], config=program, fields=fields, folder=Path(name), now_ms=2**62)
+        return write_snapshot(
+            staged,
+            decide(staged.facts, program),
+            config=program,
+            window=WEEK,
+            fields=fields,
+            reading=Reading(sources=(), config_fingerprint=None),
+            folder=Path(name),
+            storage_uri=str(folder),
+        )
 
 
 def trace_row(**changes: Any) -> TraceRow:

@@ -38,6 +38,8 @@ from include.teleprompt.registry.versions import (
 )
 from include.teleprompt.storage import get_blob, put_blob
 from include.teleprompt.traces.collect import collect_snapshot
+from include.teleprompt.traces.profile import profile_of
+from include.teleprompt.traces.profile_page import PROFILE_ARTIFACT, profile_page
 from include.teleprompt.traces.snapshot import SnapshotRecord, read_snapshot
 from include.teleprompt.traces.split import Part
 from include.teleprompt.tracking.connection import mlflow_client
@@ -103,13 +105,17 @@ class Pipeline:
         """
 
         def stage(client: Any) -> SnapshotRecord:
-            return collect_snapshot(
+            record = collect_snapshot(
                 client,
                 config=self.config,
                 fields=self._fields,
                 window=self.window,
                 storage_uri=self.settings.storage_uri,
+                fingerprint=self.key.fingerprint,
             )
+            page = profile_page(profile_of(read_snapshot(record), good_from=self.config.optimization.min_quality_score))
+            PipelineRun.open(client, self.key).write_text(PROFILE_ARTIFACT, page)
+            return record
 
         return self._once("snapshot", SnapshotRecord, stage)
 

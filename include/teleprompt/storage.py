@@ -1,8 +1,13 @@
 """Content-addressed blobs below one storage URI: a local folder or anything fsspec reaches (`s3://…`)."""
 
+import errno
+import hashlib
+import io
 import os
 import secrets
+import shutil
 from pathlib import Path
+from typing import Any, BinaryIO
 
 from include.teleprompt.canonical import sha256_hex
 from include.teleprompt.errors import TelepromptError
@@ -30,15 +35,7 @@ def put_blob(storage_uri: str, kind: str, data: bytes, *, suffix: str) -> Blob:
     if target.exists():
         return blob
     target.parent.mkdir(parents=True, exist_ok=True)
-    if isinstance(target, Path):
-        temporary = target.with_name(f".{digest}.{secrets.token_hex(4)}.part")
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
-    else:  # an object store's PUT is atomic by itself
-        target.write_bytes(data)
+    _write_whole(target, io.BytesIO(data))
     return blob
 
 
@@ -57,3 +54,69 @@ def get_blob(blob: Blob) -> bytes:
     if sha256_hex(data) != blob.digest:
         raise TelepromptError(f"{blob.uri} is damaged: its content no longer matches its digest; restore it.")
     return data
+
+
+def put_file(storage_uri: str, kind: str, file: Path, *, suffix: str) -> Blob:
+    """Store `file` as `put_blob` stores bytes, without ever holding it in memory.
+
+    Raises:
+        TelepromptError: the storage is full; nothing that looks whole is left behind.
+    """
+    from upath import UPath
+
+    with file.open("rb") as source:
+        digest = hashlib.file_digest(source, "sha256").hexdigest()
+    target = UPath(storage_uri) / kind / f"{digest}{suffix}"
+    blob = Blob(uri=str(target), digest=digest)
+    if target.exists():
+        return blob
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("rb") as source:
+        _write_whole(target, source)
+    return blob
+
+
+def read_note(storage_uri: str, name: str) -> str | None:
+    """The text kept under `name`, or None."""
+    from upath import UPath
+
+    try:
+        return str((UPath(storage_uri) / name).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+
+
+def write_note(storage_uri: str, name: str, text: str) -> None:
+    """Keep `text` under `name`, in place of what was there; a reader sees the one or the other, whole."""
+    from upath import UPath
+
+    target = UPath(storage_uri) / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _write_whole(target, io.BytesIO(text.encode()))
+
+
+def delete_blob(blob: Blob) -> None:
+    """Delete what nothing refers to any more."""
+    from upath import UPath
+
+    UPath(blob.uri).unlink(missing_ok=True)
+
+
+def _write_whole(target: Any, source: BinaryIO) -> None:
+    """Write `target` whole or not at all."""
+    if not isinstance(target, Path):  # an object store's PUT is atomic by itself
+        with target.open("wb") as sink:
+            shutil.copyfileobj(source, sink)
+        return
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    try:
+        with temporary.open("wb") as file:
+            shutil.copyfileobj(source, file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        if error.errno == errno.ENOSPC:
+            raise TelepromptError(f"The storage at {target.parent} is full; free some space and run again.") from error
+        raise

@@ -23,6 +23,7 @@ from include.teleprompt.tracking.connection import mlflow_client
 from include.teleprompt.window import Window, format_utc
 from teleprompt_airflow.operators import CollectOperator, CompileOperator, DeltaOneBranchOperator
 from teleprompt_airflow.sensors.trace_volume import TraceVolumeSensor
+from teleprompt_airflow.triggers import shared_look
 from teleprompt_airflow.triggers.trace_volume import NewTracesTrigger, TraceVolumeTrigger
 from tests.support import WEEK, log_shelf_calls, write_program
 
@@ -111,14 +112,16 @@ def test_an_open_window_is_waited_for_without_a_worker(settings: Settings) -> No
 
 
 @pytest.mark.usefixtures("airflow")
-def test_the_deferred_sensor_goes_on_with_what_the_trigger_saw() -> None:
+def test_the_deferred_sensor_goes_on_with_what_the_trigger_saw(settings: Settings) -> None:
     now = datetime.now(UTC).replace(microsecond=0)
     window = Window(start=now - DAY, end=now + DAY)
     seen = format_utc(now)
-    found = sensor().execute_complete(context(window), {"count": 25, "seen_at": seen})
+    with pytest.raises(AirflowFailException, match="Insufficient traces: 0 < 20"):
+        sensor().execute_complete(context(window), {"seen_at": seen})
+    log_shelf_calls(settings, count=20, window=Window(start=window.start, end=now))
+    found = sensor().execute_complete(context(window), {"seen_at": seen})
     assert found["window"] == {"start": format_utc(window.start), "end": seen}
-    with pytest.raises(AirflowFailException, match="Insufficient traces: 3 < 20"):
-        sensor().execute_complete(context(window), {"count": 3, "seen_at": seen})
+    assert (found["count"], found["new_outcomes"]) == (20, 20)
     with pytest.raises(AirflowFailException, match="MLflow is gone"):
         sensor().execute_complete(context(window), {"error": "MLflow is gone"})
 
@@ -148,8 +151,30 @@ def test_the_trigger_fires_with_enough_calls_or_at_its_deadline(settings: Settin
         )
 
     log_shelf_calls(settings, count=10)
-    assert fired(trigger(10)) == {"count": 10, "seen_at": format_utc(WEEK.end)}
-    assert fired(trigger(99)) == {"count": 10, "seen_at": format_utc(WEEK.end)}
+    assert fired(trigger(10)) == {"seen_at": format_utc(WEEK.end)}
+    assert fired(trigger(99)) == {"seen_at": format_utc(WEEK.end)}
+
+
+@pytest.mark.usefixtures("airflow")
+def test_triggers_that_look_at_the_same_time_share_one_look(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log_shelf_calls(settings, count=10)
+    looks: list[int] = []
+    answers = shared_look._answers
+
+    def counted(own: Settings, asks: tuple[shared_look.Ask, ...]) -> list[bool]:
+        looks.append(len(asks))
+        return answers(own, asks)
+
+    monkeypatch.setattr(shared_look, "_answers", counted)
+
+    async def ask_together() -> list[bool]:
+        asks = [shared_look.Ask("shelves", WEEK, enough) for enough in (1, 10, 11)]
+        return await asyncio.gather(*map(shared_look.has_enough, asks))
+
+    assert asyncio.run(ask_together()) == [True, True, False]
+    assert looks == [3]
 
 
 def test_past_its_deadline_the_trigger_says_that_mlflow_is_away(
@@ -186,10 +211,10 @@ def test_new_calls_are_announced_once_and_the_place_is_kept(settings: Settings) 
     trigger = NewTracesTrigger(program="shelves", enough=20, least=20, max_wait_seconds=1e9, poll_seconds=0.01)
     trigger.asset_state_store = store = Store(watermark=format_utc(WEEK.start))
     payload = fired(trigger)
-    assert (payload["window_start"], payload["count"]) == (format_utc(WEEK.start), 20)
+    assert payload["window_start"] == format_utc(WEEK.start)
     waiting = NewTracesTrigger(program="shelves", enough=99, least=20, max_wait_seconds=1, poll_seconds=0.01)
     waiting.asset_state_store = Store(watermark=format_utc(WEEK.start))
-    assert fired(waiting)["count"] == 25  # it waited long enough
+    assert fired(waiting)["window_start"] == format_utc(WEEK.start)  # it waited long enough
     assert store.values["watermark"] <= payload["window_end"]
 
 

@@ -101,9 +101,32 @@ def test_the_documented_keys_and_defaults_are_those_of_the_schema(tmp_path: Path
     assert load_program_file(file) == ProgramConfig(name="EmailDraft", slug="email_draft")
     schema = ProgramConfig.model_json_schema()
     assert set(documented) == set(schema["properties"]) - {"slug"}
+    assert documented["curation"] == [{"step": "duplicates"}]
     for section in ("traces", "outcome", "split", "optimization", "gate"):
         definition = schema["properties"][section]["$ref"].rpartition("/")[2]
         assert set(documented[section]) == set(schema["$defs"][definition]["properties"]), section
+
+
+def test_the_documented_pieces_of_program_files_are_valid(tmp_path: Path) -> None:
+    for i, text in enumerate(fenced_blocks("docs/traces.md", "yaml")):
+        file = tmp_path / f"piece_{i}.yaml"
+        file.write_text(f"name: Piece\nentry_point: piece_{i}:build\n{text}")
+        (tmp_path / f"piece_{i}.py").write_text("def build(): ...\n")
+        load_program_file(file)
+
+
+def test_the_documented_loader_loads(email_store: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TELEPROMPT_TRACKING_URI", email_store.tracking_uri)
+    block = next(text for text in fenced_blocks("docs/traces.md", "python") if "TraceLoader" in text)
+    end = datetime.now(UTC)
+    names: dict[str, object] = {}
+    exec(
+        block.replace("datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 8, tzinfo=UTC)", "START, END"),
+        {"START": end - timedelta(days=8), "END": end},
+        names,
+    )
+    assert names["table"].num_rows > 500
+    assert names["loader"].truncated is None
 
 
 def test_all_reasons_and_codes_are_documented() -> None:

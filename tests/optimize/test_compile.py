@@ -7,7 +7,6 @@ import dspy
 import pytest
 
 from include.teleprompt.config.optimization import OptimizationConfig, OptimizationStrategy
-from include.teleprompt.config.program import OutcomeConfig, SplitConfig
 from include.teleprompt.config.settings import LMConfig
 from include.teleprompt.errors import OptimizationTimeoutError, TelepromptError
 from include.teleprompt.evaluate.metrics import agreement_metric
@@ -19,10 +18,9 @@ from include.teleprompt.program.entry_point import build_program
 from include.teleprompt.program.fields import program_fields
 from include.teleprompt.program.state import dump_state
 from include.teleprompt.storage import get_blob
-from include.teleprompt.traces.curate import curate
-from include.teleprompt.traces.snapshot import SnapshotPart, write_snapshot
-from include.teleprompt.traces.split import Part, split
-from tests.support import WEEK, raw_trace, write_program
+from include.teleprompt.traces.snapshot import SnapshotPart
+from include.teleprompt.traces.split import Part
+from tests.support import WEEK, raw_trace, write_program, write_snapshot_of
 
 
 class Bench:
@@ -44,11 +42,7 @@ class Bench:
             )
             for i in range(120)
         ]
-        curated = curate(raw, program="P", fields=self.fields, outcome=OutcomeConfig(), max_traces=1000)
-        parts = split(curated.rows, SplitConfig())
-        snapshot, _ = write_snapshot(
-            curated, parts, program="P", window=WEEK, fields=self.fields, storage_uri=self.storage_uri
-        )
+        snapshot, _ = write_snapshot_of(raw, folder / "storage", fields=self.fields)
         self.parts = snapshot.parts
 
     def compile(self, seed: int, config: OptimizationConfig, *, lm: object = None, train: SnapshotPart | None = None):

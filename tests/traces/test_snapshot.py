@@ -1,17 +1,17 @@
+import errno
+import shutil
 from pathlib import Path
 
 import pytest
 
-from include.teleprompt.config.program import OutcomeConfig, SplitConfig
 from include.teleprompt.errors import TelepromptError
-from include.teleprompt.traces.curate import curate
 from include.teleprompt.traces.row import from_arrow, to_arrow
-from include.teleprompt.traces.snapshot import read_rows, read_snapshot, write_snapshot
-from include.teleprompt.traces.split import Part, split
-from tests.support import ALICE, BOB, FIELDS, WEEK, raw_trace, trace_row
+from include.teleprompt.traces.snapshot import read_rows, read_snapshot
+from include.teleprompt.traces.split import Part
+from tests.support import ALICE, BOB, FIELDS, WEEK, raw_trace, trace_row, write_snapshot_of
 
 
-def snapshot_in(folder: Path):
+def snapshot_in(folder: Path, **config):
     raw = [
         raw_trace(
             trace_id=str(i),
@@ -23,15 +23,7 @@ def snapshot_in(folder: Path):
         )
         for i in range(20)
     ]
-    curated = curate(raw, program="P", fields=FIELDS, outcome=OutcomeConfig(), max_traces=1000)
-    return write_snapshot(
-        curated,
-        split(curated.rows, SplitConfig()),
-        program="P",
-        window=WEEK,
-        fields=FIELDS,
-        storage_uri=str(folder),
-    )
+    return write_snapshot_of(raw, folder, **config)
 
 
 def test_rows_survive_arrow() -> None:
@@ -65,3 +57,45 @@ def test_a_damaged_part_is_noticed(tmp_path: Path) -> None:
     Path(part.blob.uri).write_bytes(b"PAR1")
     with pytest.raises(TelepromptError, match="is damaged"):
         read_rows(part)
+
+
+def test_the_digest_is_of_what_was_found_and_not_of_how_it_is_stored(tmp_path: Path) -> None:
+    snapshot, record = snapshot_in(tmp_path)
+    part = snapshot.parts[Part.GATE]
+    moved = part.model_copy(update={"blob": part.blob.model_copy(update={"uri": "s3://b/k", "digest": "0" * 64})})
+    assert snapshot.model_copy(update={"parts": {**snapshot.parts, Part.GATE: moved}}).digest == record.digest
+    fewer = part.model_copy(update={"content": "0" * 64})
+    assert snapshot.model_copy(update={"parts": {**snapshot.parts, Part.GATE: fewer}}).digest != record.digest
+
+
+def test_parts_are_sorted_parquet_with_statistics(tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    snapshot, _ = snapshot_in(tmp_path)
+    group = pq.ParquetFile(snapshot.parts[Part.TRAIN].blob.uri).metadata.row_group(0)
+    columns = {group.column(i).path_in_schema: group.column(i) for i in range(group.num_columns)}
+    assert columns["started_at"].compression == "ZSTD"
+    assert columns["started_at"].statistics.has_min_max
+    assert group.sorting_columns[0].column_index == list(columns).index("started_at")
+
+
+def test_a_full_disk_is_named_and_leaves_nothing_that_looks_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_space(source, sink, *_):
+        sink.write(source.read(10))
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "copyfileobj", no_space)
+        with pytest.raises(TelepromptError, match="is full; free some space"):
+            snapshot_in(tmp_path)
+    assert [file for file in tmp_path.rglob("*") if file.is_file()] == []
+    _, record = snapshot_in(tmp_path)
+    assert read_snapshot(record).trace_count == 19
+
+
+def test_a_second_writer_of_the_same_snapshot_is_harmless(tmp_path: Path) -> None:
+    first, again = snapshot_in(tmp_path), snapshot_in(tmp_path)
+    assert first[1] == again[1]
+    assert len(read_rows(again[0].parts[Part.TRAIN])) == again[0].parts[Part.TRAIN].rows

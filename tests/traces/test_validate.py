@@ -4,21 +4,32 @@ import pytest
 
 from include.teleprompt.config.program import OutcomeConfig
 from include.teleprompt.program.fields import Field, ProgramFields
-from include.teleprompt.traces.row import TraceRow
-from include.teleprompt.traces.validate import Quarantined, Reason, validate
-from tests.support import ALICE, FIELDS, raw_trace
+from include.teleprompt.traces.validate import Reason, Validated, validate
+from tests.support import ALICE, FIELDS, WEEK, raw_table, raw_trace
 
 OUTCOME = OutcomeConfig()
+NOW_MS = 2**62
 
 
-def judged(outcome: OutcomeConfig = OUTCOME, fields: ProgramFields = FIELDS, **changes) -> TraceRow | Quarantined:
-    return validate(raw_trace(**changes), program="P", fields=fields, outcome=outcome)
+def judged(*, outcome: OutcomeConfig = OUTCOME, fields: ProgramFields = FIELDS, **changes: object) -> Validated:
+    table = raw_table([raw_trace(**changes)])
+    return validate(table, program="P", fields=fields, outcome=outcome, now_ms=NOW_MS)
+
+
+def reason_of(**changes: object) -> str:
+    (reason,) = judged(**changes).quarantine["reason"].to_pylist()
+    return str(reason)
 
 
 def test_a_good_trace_becomes_a_row() -> None:
-    row = judged(contributor_address=ALICE.lower())
-    assert isinstance(row, TraceRow)
-    assert (row.score_e6, row.contributor_address) == (900_000, ALICE)
+    good = judged(contributor_address=ALICE.lower())
+    (row,) = good.rows.to_pylist()
+    assert (row["contributor_address"], row["inputs"], row["outcomes"]) == (
+        ALICE,
+        {"question": "why"},
+        [("outcome_score", 0.9)],
+    )
+    assert good.values["outcome_score"].to_pylist() == [0.9]
 
 
 @pytest.mark.parametrize(
@@ -43,26 +54,54 @@ def test_a_good_trace_becomes_a_row() -> None:
     ],
 )
 def test_what_cannot_be_used_is_kept_with_its_reason(changes: dict, reason: Reason) -> None:
-    verdict = judged(**changes)
-    assert isinstance(verdict, Quarantined)
-    assert verdict.reason is reason
-    assert json.loads(verdict.raw)["trace_id"] == "t1"
+    judgement = judged(**changes)
+    assert len(judgement.rows) == 0
+    (kept,) = judgement.quarantine.to_pylist()
+    assert kept["reason"] == reason
+    assert json.loads(kept["raw"])["trace_id"] == "t1"
+
+
+def test_a_param_that_mlflow_cut_is_not_used_and_a_long_trace_is() -> None:
+    whole, cut = "x" * 5_999, "x" * 6_000
+    assert len(judged(inputs={"question": whole}).rows) == 1
+    assert reason_of(inputs={"question": cut}) == Reason.TRUNCATED
+    assert reason_of(outputs={"answer": cut}) == Reason.TRUNCATED
+    assert len(judged(source="traces", inputs={"question": cut}).rows) == 1
+
+
+def test_a_call_from_the_future_comes_from_a_wrong_clock() -> None:
+    def at(now_ms: int) -> Validated:
+        return validate(raw_table([raw_trace()]), program="P", fields=FIELDS, outcome=OUTCOME, now_ms=now_ms)
+
+    assert len(at(WEEK.start_ms).rows) == 1
+    assert at(WEEK.start_ms - 1).quarantine["reason"].to_pylist() == [Reason.FUTURE_START]
 
 
 def test_a_contributor_without_address_is_credited_all_the_same() -> None:
-    row = judged(contributor_address=None)
-    assert isinstance(row, TraceRow)
-    assert row.contributor_address is None
-
-
-def test_outcomes_are_scaled_to_the_unit_interval() -> None:
-    row = judged(OutcomeConfig(metric="stars", minimum=1, maximum=5), outcomes={"stars": 4.0})
-    assert isinstance(row, TraceRow)
-    assert row.score_e6 == 750_000
+    (row,) = judged(contributor_address=None).rows.to_pylist()
+    assert row["contributor_address"] is None
 
 
 def test_values_that_are_not_text_are_kept_as_canonical_json() -> None:
     listy = ProgramFields(inputs=(Field(name="q", is_text=False, is_categorical=False),), outputs=FIELDS.outputs)
-    row = judged(fields=listy, inputs={"q": {"b": [1, 2], "a": None}})
-    assert isinstance(row, TraceRow)
-    assert row.inputs == {"q": '{"a":null,"b":[1,2]}'}
+    (row,) = judged(fields=listy, inputs={"q": {"b": [1, 2], "a": None}}).rows.to_pylist()
+    assert row["inputs"] == {"q": '{"a":null,"b":[1,2]}'}
+
+
+@pytest.mark.parametrize("value", [2**60, float("nan"), "\ud800", {"deep": float("inf")}])
+def test_what_json_or_unicode_cannot_hold_is_unreadable(value: object) -> None:
+    assert reason_of(source="traces", inputs={"question": value}) == Reason.UNREADABLE_VALUE
+
+
+def test_quarantined_numbers_that_json_lacks_are_kept_as_text() -> None:
+    (kept,) = judged(outcomes={"outcome_score": float("nan")}).quarantine.to_pylist()
+    assert json.loads(kept["raw"], parse_constant=pytest.fail)["outcomes"][0]["value"] == "nan"
+
+
+def test_many_rows_are_judged_each_for_itself() -> None:
+    table = raw_table(
+        [raw_trace(trace_id=str(i), contributor_id=None if i % 3 else "alice", failed=i % 2 == 0) for i in range(12)]
+    )
+    judgement = validate(table, program="P", fields=FIELDS, outcome=OUTCOME, now_ms=NOW_MS)
+    assert judgement.rows["trace_id"].to_pylist() == ["3", "9"]
+    assert sorted(judgement.quarantine["reason"].to_pylist()) == ["failed_call"] * 6 + ["missing_contributor"] * 4

@@ -1,6 +1,8 @@
 """`teleprompt traces`: what a program's window holds."""
 
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
@@ -8,6 +10,9 @@ import typer
 from include.teleprompt.cli.output import JsonOption, print_json, print_table
 from include.teleprompt.cli.windows import parse_moment, parse_window
 from include.teleprompt.window import Window, format_utc
+
+EXCERPT = 80
+"""Characters of a quarantined trace that are shown."""
 
 app = typer.Typer(help="The logged calls of a program.", no_args_is_help=True)
 
@@ -17,65 +22,90 @@ End = Annotated[str | None, typer.Option(help="ISO 8601; by default now.")]
 
 @app.command()
 def count(program: str, start: Start = None, end: End = None, json_: JsonOption = False) -> None:
-    """Count the logged calls of a window, before curation."""
-    from include.teleprompt.traces.collect import count_traces
+    """Count the logged calls of a window, before curation; none is fetched."""
+    from include.teleprompt.traces.volume import volume
     from include.teleprompt.tracking.connection import mlflow_client
 
     settings, config, window = _resolve(program, start, end)[:3]
     with mlflow_client(settings.tracking_uri) as client:
-        found = count_traces(client, config=config, window=window, enough=2**63)
-    if json_:
-        print_json({"program": config.name, "window": window.model_dump(mode="json"), "count": found})
-    else:
-        typer.echo(f"{found} logged calls of {config.name} in {window}")
-        if not found:
-            typer.echo(f"Looked for the tag dspy_program_name = {config.name} in MLflow at {settings.tracking_uri}")
-
-
-@app.command()
-def inspect(program: str, start: Start = None, end: End = None, json_: JsonOption = False) -> None:
-    """Show what a run over the window would use, what it would drop and why, and whose data it is."""
-    from include.teleprompt.program.entry_point import build_program
-    from include.teleprompt.program.fields import program_fields
-    from include.teleprompt.traces.collect import read_traces
-    from include.teleprompt.traces.curate import curate
-    from include.teleprompt.tracking.connection import mlflow_client
-
-    settings, config, window, file = _resolve(program, start, end)
-    fields = program_fields(build_program(file, config.entry_point))
-    with mlflow_client(settings.tracking_uri) as client:
-        curated = curate(
-            read_traces(client, config=config, window=window),
-            program=config.name,
-            fields=fields,
-            outcome=config.outcome,
-            max_traces=config.optimization.max_traces,
-        )
-    good = sum(row.score_e6 >= config.optimization.min_quality_score * 1e6 for row in curated.rows)
-    reasons = _counted(q.reason.value for q in curated.quarantine)
-    people = _counted(row.contributor_id for row in curated.rows)
+        found = volume(client, config=config, window=window)
     if json_:
         print_json(
             {
                 "program": config.name,
                 "window": window.model_dump(mode="json"),
-                "funnel": [step.model_dump() for step in curated.funnel],
-                "usable": len(curated.rows),
-                "min_traces": config.optimization.min_traces,
-                "good": good,
-                "quarantined": reasons,
-                "contributors": people,
+                "count": found.calls,
+                "new_outcomes": found.new_outcomes,
             }
         )
         return
-    typer.echo(f"{config.name}, {window}")
-    steps = [(step.step, step.rows_in, step.rows_out) for step in curated.funnel]
-    print_table(("step", "in", "out"), steps, empty="")
-    print_table(("quarantined because", "traces"), reasons.items(), empty="Nothing is quarantined.")
-    print_table(("contributor", "traces"), people.items(), empty="No usable trace.")
-    least = config.optimization.min_traces
-    verdict = "enough" if len(curated.rows) >= least else f"fewer than min_traces {least}"
-    typer.echo(f"{len(curated.rows)} usable ({verdict}), {good} with a good outcome")
+    typer.echo(f"{found.calls} logged calls of {config.name} in {window}")
+    if found.new_outcomes is not None:
+        typer.echo(f"{found.new_outcomes} values of {config.outcome.metric} arrived in it")
+    if not found.calls:
+        typer.echo(f"Looked for the tag dspy_program_name = {config.name} in MLflow at {settings.tracking_uri}")
+
+
+@app.command()
+def inspect(
+    program: str,
+    start: Start = None,
+    end: End = None,
+    html: Annotated[Path | None, typer.Option(help="Write the profile with plots to this file, too.")] = None,
+    json_: JsonOption = False,
+) -> None:
+    """Show what a run over the window would use, what it would drop and why, and whose data it is."""
+    from include.teleprompt.program.entry_point import build_program
+    from include.teleprompt.program.fields import program_fields
+    from include.teleprompt.traces.collect import collect_snapshot
+    from include.teleprompt.traces.profile import profile_of
+    from include.teleprompt.traces.profile_page import profile_page
+    from include.teleprompt.traces.snapshot import read_snapshot
+    from include.teleprompt.tracking.connection import mlflow_client
+
+    settings, config, window, file = _resolve(program, start, end)
+    # Looking leaves nothing behind.
+    config = config.model_copy(update={"traces": config.traces.model_copy(update={"incremental": False})})
+    with TemporaryDirectory(prefix="teleprompt-inspect-") as folder, mlflow_client(settings.tracking_uri) as client:
+        record = collect_snapshot(
+            client,
+            config=config,
+            fields=program_fields(build_program(file, config.entry_point)),
+            window=window,
+            storage_uri=folder,
+            least=0,
+        )
+        profile = profile_of(read_snapshot(record), good_from=config.optimization.min_quality_score)
+    if html:
+        html.write_text(profile_page(profile), encoding="utf-8")
+    if json_:
+        print_json({**profile.model_dump(mode="json"), "min_traces": config.optimization.min_traces})
+        return
+    _show(profile, min_traces=config.optimization.min_traces)
+
+
+def _show(profile: Any, *, min_traces: int) -> None:
+    typer.echo(f"{profile.program}, {profile.window}")
+    steps = [
+        (step.step, step.rows_in, step.rows_out, ", ".join(f"{why} {n}" for why, n in step.reasons.items()))
+        for step in profile.funnel
+    ]
+    print_table(("step", "in", "out", "why not"), steps, empty="")
+    largest = max(profile.scores) or 1
+    bars = [
+        (f"{i / len(profile.scores):.2f}", n, "█" * round(40 * n / largest)) for i, n in enumerate(profile.scores) if n
+    ]
+    print_table(("score from", "traces", ""), bars, empty="No usable trace.")
+    print_table(("part", "traces"), [(part.value, n) for part, n in profile.parts.items()], empty="")
+    print_table(("contributor", "traces"), profile.contributors.items(), empty="No usable trace.")
+    quarantined = [
+        (reason, n if i == 0 else "", example.trace_id, example.raw[:EXCERPT])
+        for reason, n in profile.quarantined.items()
+        for i, example in enumerate(profile.examples[reason])
+    ]
+    print_table(("quarantined because", "traces", "for instance", ""), quarantined, empty="Nothing is quarantined.")
+    verdict = "enough" if profile.usable >= min_traces else f"fewer than min_traces {min_traces}"
+    typer.echo(f"{profile.usable} usable ({verdict}), {profile.good} with a good outcome")
 
 
 def _resolve(program: str, start: str | None, end: str | None) -> tuple[Any, Any, Window, Any]:
@@ -88,9 +118,3 @@ def _resolve(program: str, start: str | None, end: str | None) -> tuple[Any, Any
     end = end or format_utc(datetime.now(UTC))
     start = start or format_utc(parse_moment("--end", end) - config.lookback)
     return settings, config, parse_window(start, end), file
-
-
-def _counted(values: Any) -> dict[str, int]:
-    from collections import Counter
-
-    return dict(Counter(values).most_common())

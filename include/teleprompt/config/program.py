@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from datetime import date, timedelta
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -19,6 +19,7 @@ FORBIDDEN_IN_NAMES = """/ : . % " ' ` \\"""
 """MLflow's registry, its filter language or a URI cannot take these."""
 
 Share = Annotated[float, Field(gt=0, lt=1)]
+Size = Annotated[int, Field(ge=1, strict=True)] | Share
 
 
 class _Section(BaseModel):
@@ -33,26 +34,78 @@ class TraceSourceName(StrEnum):
     TRACES = "traces"
 
 
+class TraceAccess(StrEnum):
+    """How MLflow's store is read; the rows are the same."""
+
+    AUTO = "auto"
+    SQL = "sql"
+    API = "api"
+
+
 class TracesConfig(_Section):
     """Where the program's traces lie."""
 
     source: TraceSourceName = TraceSourceName.AUTO
     """`runs` (params, metrics and tags of MLflow runs), `traces` (MLflow 3 traces), or `auto` for both."""
+    access: TraceAccess = TraceAccess.AUTO
+    """`sql` (the store's tables, read-only), `api` (MLflow's client), or `auto`: `sql` where the store allows it."""
     experiments: tuple[str, ...] = ()
     """Names of the MLflow experiments to read; empty means every active one."""
+    incremental: bool = True
+    """Keep what was read in the storage, by day, so that a later or an overlapping window reads only what changed."""
+    settled_days: float = Field(30, ge=0, le=3660)
+    """Where MLflow cannot tell what changed (its API), days older than this when they were read are not read again."""
     lookback_days: float = Field(7, gt=0, le=3660)
     """Window of a run that has neither a data interval nor a window of its own, in days."""
 
 
-class OutcomeConfig(_Section):
-    """What happened because of a call, and how it becomes a score in [0, 1]."""
+class Normalisation(StrEnum):
+    """How a metric's value becomes a score in [0, 1]."""
+
+    IDENTITY = "identity"
+    MINMAX = "minmax"
+    PERCENTILE = "percentile"
+    ZSCORE_CLIP = "zscore-clip"
+    BOOLEAN = "boolean"
+
+
+class Direction(StrEnum):
+    """Which values of a metric are the good ones."""
+
+    HIGHER = "higher"
+    LOWER = "lower"
+
+
+class Repeated(StrEnum):
+    """Which value counts when one call has several of one name."""
+
+    LATEST = "latest"
+    FIRST = "first"
+    MEAN = "mean"
+
+
+class OutcomeMetric(_Section):
+    """One metric of what happened because of a call."""
 
     metric: str = Field("outcome_score", min_length=1)
-    """Name of the run metric or of the trace feedback."""
+    """Name of the run metric or of the trace's feedback."""
     minimum: float = 0.0
-    """Value of the worst outcome."""
+    """With `identity`, the lowest possible value; lower ones are quarantined."""
     maximum: float = 1.0
-    """Value of the best outcome."""
+    """With `identity`, the highest possible value; higher ones are quarantined."""
+    direction: Direction = Direction.HIGHER
+    """`higher` or `lower` values are better."""
+    normalisation: Normalisation = Normalisation.IDENTITY
+    """`identity` maps minimum..maximum to 0..1; `minmax`, `percentile` and `zscore-clip` (three deviations) are fitted
+    on the train part; `boolean` gives 1 from `true_from` on, else 0."""
+    true_from: float = 0.5
+    """With `boolean`, the lowest value that counts as true."""
+    weight: float = Field(1.0, gt=0)
+    """Weight in the score, if there are several metrics."""
+    maturity_days: float = Field(0, ge=0, le=366)
+    """How long after a call this outcome may still come. A window takes the calls that mature in it."""
+    repeated: Repeated = Repeated.LATEST
+    """Of several values of one call, the `latest`, the `first` or the `mean`."""
 
     @model_validator(mode="after")
     def _range_is_not_empty(self) -> Self:
@@ -61,23 +114,169 @@ class OutcomeConfig(_Section):
         return self
 
 
+class Missing(StrEnum):
+    """What becomes of a call without an outcome."""
+
+    DROP = "drop"
+    IMPUTE = "impute"
+
+
+class Partial(StrEnum):
+    """What becomes of a call with some of its outcomes."""
+
+    DROP = "drop"
+    REWEIGHT = "reweight"
+
+
+class OutcomeConfig(OutcomeMetric):
+    """What happened because of a call, and how it becomes a score in [0, 1]."""
+
+    others: tuple[OutcomeMetric, ...] = ()
+    """Further metrics; the score is the weighted mean of all."""
+    missing: Missing = Missing.DROP
+    """A mature call without any outcome is quarantined (`drop`) or given `imputed_score` (`impute`), and counted."""
+    imputed_score: float | None = Field(None, ge=0, le=1)
+    """Score of calls without an outcome; only with `missing: impute`."""
+    partial: Partial = Partial.DROP
+    """A call with some outcomes is quarantined (`drop`) or scored by those that it has (`reweight`)."""
+
+    @property
+    def metrics(self) -> tuple[OutcomeMetric, ...]:
+        """All metrics of the score, the first one first."""
+        own = {name: getattr(self, name) for name in OutcomeMetric.model_fields}
+        return (OutcomeMetric(**own), *self.others)
+
+    @property
+    def maturity(self) -> timedelta:
+        """How long after its start a call is complete."""
+        return timedelta(days=max(metric.maturity_days for metric in self.metrics))
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Self:
+        names = [metric.metric for metric in self.metrics]
+        if len(set(names)) != len(names):
+            raise ValueError(f"each outcome metric may be named once: {', '.join(names)}")
+        if (self.missing is Missing.IMPUTE) != (self.imputed_score is not None):
+            raise ValueError("`missing: impute` needs `imputed_score`, and nothing else may have it")
+        return self
+
+
+class DuplicatesStep(_Section):
+    """Of calls with the same inputs and outputs, but for case and spacing, the earliest stays."""
+
+    step: Literal["duplicates"] = "duplicates"
+
+
+class NearDuplicatesStep(_Section):
+    """Of calls with nearly the same inputs and outputs, the earliest stays."""
+
+    step: Literal["near_duplicates"] = "near_duplicates"
+    threshold: float = Field(0.9, ge=0.5, le=1)
+    """Share of common three-word sequences (Jaccard, estimated by MinHash) from which calls are alike."""
+
+
+class OutliersStep(_Section):
+    """Calls far from the rest."""
+
+    step: Literal["outliers"] = "outliers"
+    of: tuple[Literal["length", "latency", "outcome"], ...] = ("length", "latency")
+    """`length` of inputs and outputs, `latency` (both on a log scale), or the first `outcome` metric."""
+    method: Literal["robust_z", "iqr"] = "robust_z"
+    """Distance from the median in robust deviations, or from the quartiles in interquartile ranges."""
+    limit: float = Field(6, gt=0)
+    """Largest distance that is kept."""
+
+
+class BurstsStep(_Section):
+    """Calls of a contributor in an hour in which he sent far more than contributors do."""
+
+    step: Literal["contributor_bursts"] = "contributor_bursts"
+    limit: float = Field(10, gt=0)
+    """Largest distance from the median number per contributor and hour, in robust deviations."""
+    least: int = Field(20, ge=1)
+    """So many calls in an hour are never a burst."""
+
+
+class RedactStep(_Section):
+    """Personal data in inputs and outputs become placeholders such as `[EMAIL_1]`; contributors stay."""
+
+    step: Literal["redact"] = "redact"
+    entities: tuple[str, ...] = ("EMAIL", "PHONE", "SSN", "CREDIT_CARD", "IP_ADDRESS")
+    """Kinds of personal data."""
+
+
+class QualityStep(_Section):
+    """Train traces with a low score are left out; select and gate keep them."""
+
+    step: Literal["quality"] = "quality"
+    min_score: float = Field(ge=0, le=1)
+    """Lowest score that stays."""
+
+
+class BalanceStep(_Section):
+    """No contributor or category has too large a part of the train traces; select and gate keep production's mix."""
+
+    step: Literal["balance"] = "balance"
+    by: str = Field("contributor", pattern=r"^(contributor|group|output\.[A-Za-z_]\w*)$")
+    """`contributor`, `group`, or an output field as `output.<name>`."""
+    most: int | None = Field(None, ge=1)
+    """Most train traces of one of them; a seeded sample of more."""
+    share: float | None = Field(None, gt=0, lt=1)
+    """Largest share of the train traces of one of them, instead of `most`."""
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> Self:
+        if (self.most is None) == (self.share is None):
+            raise ValueError("balance needs `most` or `share`")
+        return self
+
+
+CurationStep = Annotated[
+    DuplicatesStep | NearDuplicatesStep | OutliersStep | BurstsStep | RedactStep | QualityStep | BalanceStep,
+    Field(discriminator="step"),
+]
+ON_TRAIN_ONLY = (QualityStep, BalanceStep)
+
+
 class SplitConfig(_Section):
     """How the traces are shared out between learning, choosing and judging."""
 
-    train: Share = 0.4
-    """Share that the optimizer learns from."""
-    select: Share = 0.2
-    """Share on which the best candidate is chosen."""
-    gate: Share = 0.4
-    """Share that is sealed for the comparison with the running program."""
+    train: Size = 0.4
+    """Share that the optimizer learns from; or, if all three are whole numbers, how many at most."""
+    select: Size = 0.2
+    """Share, or number, on which the best candidate is chosen."""
+    gate: Size = 0.4
+    """Share, or number, that is sealed for the comparison with the running program."""
     seed: int = 0
     """Another seed is another split."""
+    group_by: tuple[str, ...] = ("group",)
+    """What must not be in two parts, beside equal inputs: `group` (the tag), `contributor`, `near_duplicates` (of the
+    inputs), or an input field as `input.<name>`."""
+    near_threshold: float = Field(0.9, ge=0.5, le=1)
+    """Similarity from which inputs are near duplicates."""
+    time_order: bool = False
+    """Learn from the oldest, judge on the newest, instead of at random."""
+
+    @property
+    def by_count(self) -> bool:
+        """Whether sizes are numbers of traces."""
+        return isinstance(self.train, int)
+
+    @field_validator("group_by")
+    @classmethod
+    def _known_keys(cls, keys: tuple[str, ...]) -> tuple[str, ...]:
+        for key in keys:
+            if not re.fullmatch(r"group|contributor|near_duplicates|input\.[A-Za-z_]\w*", key):
+                raise ValueError(f"{key!r} is none of group, contributor, near_duplicates, input.<name>")
+        return keys
 
     @model_validator(mode="after")
-    def _shares_sum_to_one(self) -> Self:
-        total = self.train + self.select + self.gate
-        if abs(total - 1) > 1e-9:
-            raise ValueError(f"train, select and gate sum to {total:g}, not to 1")
+    def _sizes_agree(self) -> Self:
+        sizes = (self.train, self.select, self.gate)
+        if len({isinstance(size, int) for size in sizes}) > 1:
+            raise ValueError("train, select and gate are all shares or all numbers")
+        if not self.by_count and abs(sum(sizes) - 1) > 1e-9:
+            raise ValueError(f"train, select and gate sum to {sum(sizes):g}, not to 1")
         return self
 
 
@@ -134,6 +333,8 @@ class ProgramConfig(_Section):
     """Language-model calls at a time while evaluating."""
     traces: TracesConfig = TracesConfig()
     outcome: OutcomeConfig = OutcomeConfig()
+    curation: tuple[CurationStep, ...] = (DuplicatesStep(),)
+    """What is done to the traces, in this order; `quality` and `balance` come last, after the split."""
     split: SplitConfig = SplitConfig()
     optimization: OptimizationConfig = OptimizationConfig()
     gate: GateConfig = GateConfig()
@@ -162,6 +363,16 @@ class ProgramConfig(_Section):
                 "such a run would never have enough"
             )
         return self
+
+    @field_validator("curation")
+    @classmethod
+    def _steps_fit_their_places(cls, steps: tuple[CurationStep, ...]) -> tuple[CurationStep, ...]:
+        late = [isinstance(step, ON_TRAIN_ONLY) for step in steps]
+        if late != sorted(late):
+            raise ValueError("quality and balance work on the train part and come last")
+        if any(isinstance(step, RedactStep) for step in steps[1:]):
+            raise ValueError("redact comes first, so that nothing is kept unredacted")
+        return steps
 
     @model_validator(mode="before")
     @classmethod
@@ -196,7 +407,7 @@ class ProgramConfig(_Section):
                 "max_wait_days": True,
                 "lm_conn_id": True,
                 "num_threads": True,
-                "traces": {"lookback_days"},
+                "traces": {"lookback_days", "access", "incremental", "settled_days"},
                 "optimization": {"timeout_seconds", "batch_size"},
             },
         )

@@ -19,7 +19,7 @@ from include.teleprompt.records import Record, to_millionths
 from include.teleprompt.storage import Blob, get_blob, put_blob
 from include.teleprompt.traces.row import TraceRow
 from include.teleprompt.traces.snapshot import SnapshotPart, read_rows
-from include.teleprompt.traces.split import units_of
+from include.teleprompt.traces.split import row_units
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ def run_gate(
 
     baseline, optimized = scores_of(baseline_state), scores_of(optimized_state)
     policy = GatePolicy(threshold_e6=to_millionths(threshold), claim=config.claim, alpha=config.alpha)
-    decision = decide(baseline.values_e6, optimized.values_e6, groups=units_of(rows), policy=policy)
+    decision = decide(baseline.values_e6, optimized.values_e6, groups=row_units(rows), policy=policy)
     log.info("%s: %s", decision.verdict, decision.reason)
     return GateReport(
         decision=decision,

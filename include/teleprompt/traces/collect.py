@@ -1,83 +1,156 @@
 """The first stage: from MLflow to a snapshot of a window."""
 
 import logging
-from collections.abc import Iterator
-from itertools import chain
-from typing import Any
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
-from include.teleprompt.config.program import ProgramConfig, TraceSourceName
+from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.errors import InsufficientTracesError
 from include.teleprompt.program.fields import ProgramFields
-from include.teleprompt.traces.curate import curate
-from include.teleprompt.traces.experiments import production_experiments
-from include.teleprompt.traces.raw import RawTrace, TraceSource
-from include.teleprompt.traces.runs_source import RunsSource
-from include.teleprompt.traces.snapshot import SnapshotRecord, write_snapshot
-from include.teleprompt.traces.split import split
-from include.teleprompt.traces.traces_source import TracesSource
-from include.teleprompt.window import Window
+from include.teleprompt.records import Digest
+from include.teleprompt.traces.curation.decide import Decisions, decide
+from include.teleprompt.traces.incremental import Shelf, read_new, utc_now
+from include.teleprompt.traces.merge import in_time_order
+from include.teleprompt.traces.snapshot import Reading, SnapshotRecord, SourceReading
+from include.teleprompt.traces.sources.choose import open_store
+from include.teleprompt.traces.sources.of_program import maturing, program_sources, spans_need
+from include.teleprompt.traces.sources.raw import TraceSource
+from include.teleprompt.traces.staging import Staged, stage
+from include.teleprompt.traces.write import valid_step, write_snapshot
+from include.teleprompt.window import Window, format_utc
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 log = logging.getLogger(__name__)
 
 
 def collect_snapshot(
-    client: Any, *, config: ProgramConfig, fields: ProgramFields, window: Window, storage_uri: str
+    client: Any,
+    *,
+    config: ProgramConfig,
+    fields: ProgramFields,
+    window: Window,
+    storage_uri: str,
+    fingerprint: Digest | None = None,
+    least: int | None = None,
 ) -> SnapshotRecord:
     """Read, curate, split and store the traces of `window`.
 
     Raises:
-        InsufficientTracesError: fewer than `optimization.min_traces` usable traces.
+        InsufficientTracesError: fewer than `least` usable traces (by default `optimization.min_traces`).
+        TelepromptError: the storage is full.
     """
-    curated = curate(
-        read_traces(client, config=config, window=window),
-        program=config.name,
-        fields=fields,
-        outcome=config.outcome,
-        max_traces=config.optimization.max_traces,
-    )
-    for step in curated.funnel:
-        log.info("%s: %d -> %d", step.step, step.rows_in, step.rows_out)
-    if len(curated.rows) < config.optimization.min_traces:
-        raise InsufficientTracesError(
-            len(curated.rows), config.optimization.min_traces, program=config.name, window=str(window)
+    with TemporaryDirectory(prefix="teleprompt-collect-") as name:
+        folder = Path(name)
+        with open_reading(client, config=config, window=window, storage_uri=storage_uri) as reading:
+            staged = stage(reading.batches(), config=config, fields=fields, folder=folder, now_ms=_milliseconds_now())
+        decisions = decide(staged.facts, config)
+        _report(staged, decisions)
+        usable = sum(part is not None for part in decisions.parts)
+        least = config.optimization.min_traces if least is None else least
+        if usable < least:
+            raise InsufficientTracesError(usable, least, program=config.name, window=str(window))
+        _, record = write_snapshot(
+            staged,
+            decisions,
+            config=config,
+            window=window,
+            fields=fields,
+            reading=Reading(sources=reading.watermarks(), config_fingerprint=fingerprint),
+            folder=folder,
+            storage_uri=storage_uri,
         )
-    snapshot, record = write_snapshot(
-        curated,
-        split(curated.rows, config.split),
-        program=config.name,
-        window=window,
-        fields=fields,
-        storage_uri=storage_uri,
-    )
-    for reason, count in snapshot.quarantined.items():
-        log.info("quarantined %d: %s", count, reason)
-    return record
+        return record
 
 
-def read_traces(client: Any, *, config: ProgramConfig, window: Window) -> Iterator[RawTrace]:
-    """All logged calls of the window, from every source that the program names."""
-    return chain.from_iterable(source.read(config.name, window) for source in _sources(client, config))
+@dataclass
+class OpenReading:
+    """Sources of a program's window, and how far they were read."""
+
+    sources: list[TraceSource]
+    streams: list[Iterable["pa.Table"]]
+    span: Window
+    rows: dict[str, int] = field(default_factory=dict)
+    newest_ms: dict[str, int] = field(default_factory=dict)
+
+    def batches(self) -> Iterator["pa.Table"]:
+        """All raw traces in time order."""
+        watched = [self._watch(source.kind, stream) for source, stream in zip(self.sources, self.streams, strict=True)]
+        return in_time_order(watched)
+
+    def watermarks(self) -> tuple[SourceReading, ...]:
+        """How far each source was read."""
+        return tuple(
+            SourceReading(
+                kind=source.kind,
+                route=source.route,
+                rows=self.rows.get(source.kind, 0),
+                read_until=format_utc(self.span.end),
+                newest=_iso(self.newest_ms.get(source.kind)),
+            )
+            for source in self.sources
+        )
+
+    def _watch(self, kind: str, stream: Iterable["pa.Table"]) -> Iterator["pa.Table"]:
+        for batch in stream:
+            if len(batch):
+                self.rows[kind] = self.rows.get(kind, 0) + len(batch)
+                self.newest_ms[kind] = batch["started_at_ms"][-1].as_py()
+            yield batch
 
 
-def count_traces(client: Any, *, config: ProgramConfig, window: Window, enough: int) -> int:
-    """How many calls the window holds before curation; counting stops at `enough`."""
-    count = 0
-    for source in _sources(client, config):
-        count += source.count(config.name, window, enough=enough - count)
-        if count >= enough:
-            break
-    return count
+@contextmanager
+def open_reading(
+    client: Any, *, config: ProgramConfig, window: Window, storage_uri: str | None = None
+) -> Iterator[OpenReading]:
+    """All logged calls that mature in `window`; with a storage, read incrementally."""
+    span = maturing(window, config)
+    with open_store(client) as store:
+        sources = program_sources(store, config)
+        redacts = any(step.step == "redact" for step in config.curation)  # unredacted texts are not kept
+        if storage_uri is None or not config.traces.incremental or redacts:
+            streams: list[Iterable[pa.Table]] = [source.read(config.name, span) for source in sources]
+        else:
+            streams = [
+                read_new(
+                    source,
+                    config.name,
+                    span,
+                    shelf=Shelf.of(
+                        storage_uri,
+                        store=client.tracking_uri,
+                        experiments=list(config.traces.experiments),
+                        program=config.name,
+                        kind=source.kind,
+                        outcomes=spans_need(config),
+                    ),
+                    settled=timedelta(days=config.traces.settled_days),
+                    now=utc_now(),
+                )
+                for source in sources
+            ]
+        yield OpenReading(sources, streams, span)
 
 
-def _sources(client: Any, config: ProgramConfig) -> list[TraceSource]:
-    experiments = production_experiments(client, config.traces.experiments)
-    page = config.optimization.batch_size
-    runs = RunsSource(client, experiments, outcome=config.outcome.metric, page_size=page)
-    traces = TracesSource(client, experiments, page_size=page)
-    match config.traces.source:
-        case TraceSourceName.RUNS:
-            return [runs]
-        case TraceSourceName.TRACES:
-            return [traces]
-        case TraceSourceName.AUTO:
-            return [runs, traces]
+def _report(staged: Staged, decisions: Decisions) -> None:
+    for step in (valid_step(staged), *decisions.funnel):
+        why = ", ".join(f"{reason} {count}" for reason, count in step.reasons.items())
+        log.info("%s: %d -> %d%s", step.step, step.rows_in, step.rows_out, f" ({why})" if why else "")
+    if decisions.imputed:
+        log.warning("%d rows without an outcome have an imputed score", decisions.imputed)
+
+
+def _milliseconds_now() -> int:
+    return round(utc_now().timestamp() * 1000)
+
+
+def _iso(milliseconds: int | None) -> str | None:
+    from datetime import UTC, datetime
+
+    return None if milliseconds is None else format_utc(datetime.fromtimestamp(milliseconds / 1000, tz=UTC))

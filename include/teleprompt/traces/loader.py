@@ -1,16 +1,33 @@
-"""The documents' `TraceLoader`: traces as dictionaries, for notebooks and scripts."""
+"""The documents' `TraceLoader`: traces as dictionaries or Arrow, for notebooks and scripts."""
 
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from include.teleprompt.config.program import TracesConfig
+from include.teleprompt.config.program import OutcomeConfig, ProgramConfig, TracesConfig
 from include.teleprompt.config.settings import Settings
-from include.teleprompt.traces.experiments import production_experiments
-from include.teleprompt.traces.raw import RawTrace
-from include.teleprompt.traces.runs_source import RunsSource
-from include.teleprompt.traces.traces_source import TracesSource
+from include.teleprompt.traces.collect import open_reading
+from include.teleprompt.traces.curation.decide import evenly_spaced
+from include.teleprompt.traces.outcomes import resolve
 from include.teleprompt.tracking.connection import mlflow_client
 from include.teleprompt.window import Window
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Truncation:
+    """What a load left out because there was more than `limit`."""
+
+    found: int
+    """Traces that reached the score."""
+    returned: int
+    rule: str = "evenly spaced in time"
 
 
 class TraceLoader:
@@ -23,7 +40,9 @@ class TraceLoader:
 
     def __init__(self, settings: Settings | None = None, *, experiments: tuple[str, ...] = ()) -> None:
         self._settings = settings or Settings()
-        self._experiments = TracesConfig(experiments=experiments).experiments
+        self._traces = TracesConfig(experiments=experiments)
+        self.truncated: Truncation | None = None
+        """What the last load left out; None if it left out nothing."""
 
     def load_traces(
         self,
@@ -36,39 +55,94 @@ class TraceLoader:
     ) -> list[dict[str, Any]]:
         """The calls in `[start_date, end_date)` (naive means UTC) whose `outcome_metric` is at least `min_score`.
 
-        Calls without that outcome are left out, for they have no score. At most `limit`, oldest first.
-        Each is a dict with `trace_id`, `program`, `program_version`, `started_at`, `inputs`, `outputs`,
-        `outcomes`, `score`, `contributor_id`, `contributor_address`, `source`.
+        Calls without that outcome are left out, for they have no score. Of more than `limit`, so many are returned,
+        evenly spaced in time; `truncated` and a warning then say how many there were. Oldest first. Each is a dict with
+        `trace_id`, `program`, `program_version`, `started_at`, `inputs`, `outputs`, `outcomes`, `score`,
+        `contributor_id`, `contributor_address`, `source`.
         """
+        table = self.load_table(program_name, start_date, end_date, min_score, outcome_metric, limit)
+        return [_as_dict(row) for row in table.to_pylist()]
+
+    def load_table(
+        self,
+        program_name: str,
+        start_date: datetime,
+        end_date: datetime,
+        min_score: float = 0.0,
+        outcome_metric: str = "outcome_score",
+        limit: int = 100_000,
+    ) -> "pa.Table":
+        """What `load_traces` returns, as an Arrow table; inputs, outputs and outcomes are maps."""
+        import pyarrow as pa
+
+        batches = list(
+            self.iter_batches(program_name, start_date, end_date, min_score, outcome_metric, batch_size=10_000)
+        )
+        table = pa.concat_tables(batches) if batches else _empty(program_name, outcome_metric)
+        kept = evenly_spaced(len(table), limit)
+        self.truncated = None
+        if len(kept) < len(table):
+            self.truncated = Truncation(found=len(table), returned=len(kept))
+            log.warning("%d traces of %s: %d returned, evenly spaced in time", len(table), program_name, len(kept))
+            table = table.take(kept)
+        return table
+
+    def iter_batches(
+        self,
+        program_name: str,
+        start_date: datetime,
+        end_date: datetime,
+        min_score: float = 0.0,
+        outcome_metric: str = "outcome_score",
+        *,
+        batch_size: int = 1000,
+    ) -> Iterator["pa.Table"]:
+        """All such calls as Arrow tables of at most `batch_size` rows, oldest first, in bounded memory."""
         window = Window(start=start_date, end=end_date)
-        loaded = []
-        with mlflow_client(self._settings.tracking_uri) as client:
-            ids = production_experiments(client, self._experiments)
-            for source in (
-                RunsSource(client, ids, outcome=outcome_metric, page_size=1000),
-                TracesSource(client, ids, page_size=1000),
-            ):
-                for raw in source.read(program_name, window):
-                    score = raw.outcomes.get(outcome_metric)
-                    if score is not None and score >= min_score and not raw.failed:
-                        loaded.append(_as_dict(raw, program=program_name, score=score))
-        loaded.sort(key=lambda trace: (trace["started_at"], trace["trace_id"]))
-        return loaded[:limit]
+        config = ProgramConfig(
+            name=program_name, slug="loader", traces=self._traces, outcome=OutcomeConfig(metric=outcome_metric)
+        )
+        with (
+            mlflow_client(self._settings.tracking_uri) as client,
+            open_reading(client, config=config, window=window) as reading,
+        ):
+            for raw in reading.batches():
+                table = _scored(raw, program_name, config.outcome, min_score)
+                for first in range(0, len(table), batch_size):
+                    yield table.slice(first, batch_size)
 
 
-def _as_dict(raw: RawTrace, *, program: str, score: float) -> dict[str, Any]:
-    from datetime import UTC
+def _scored(raw: "pa.Table", program: str, outcome: OutcomeConfig, min_score: float) -> "pa.Table":
+    """The rows of a raw table that did not fail and whose outcome is at least `min_score`."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
-    return {
-        "trace_id": raw.trace_id,
-        "program": program,
-        "program_version": raw.program_version,
-        "started_at": datetime.fromtimestamp(raw.started_at_ms / 1000, tz=UTC),
-        "inputs": dict(raw.inputs),
-        "outputs": dict(raw.outputs),
-        "outcomes": dict(raw.outcomes),
-        "score": score,
-        "contributor_id": raw.contributor_id,
-        "contributor_address": raw.contributor_address,
-        "source": raw.source,
-    }
+    raw = raw.combine_chunks()
+    resolved = resolve(raw["outcomes"], outcome)
+    score = resolved.values[outcome.metric]
+    good = pc.and_not(pc.greater_equal(score, min_score), raw["failed"].combine_chunks())
+    return pa.table(
+        {
+            "trace_id": raw["trace_id"],
+            "program": pa.repeat(program, len(raw)),
+            "program_version": raw["program_version"],
+            "started_at": raw["started_at_ms"].cast(pa.timestamp("ms", tz="UTC")),
+            "inputs": raw["inputs"],
+            "outputs": raw["outputs"],
+            "outcomes": resolved.outcomes,
+            "score": score,
+            "contributor_id": raw["contributor_id"],
+            "contributor_address": raw["contributor_address"],
+            "source": raw["source"],
+        }
+    ).filter(good)
+
+
+def _empty(program: str, metric: str) -> "pa.Table":
+    from include.teleprompt.traces.sources.raw import raw_schema
+
+    return _scored(raw_schema().empty_table(), program, OutcomeConfig(metric=metric), 0.0)
+
+
+def _as_dict(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, **{name: dict(row[name]) for name in ("inputs", "outputs", "outcomes")}}

@@ -9,7 +9,7 @@ from include.teleprompt.program.fields import ProgramFields
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,24 @@ def arrow_schema(fields: ProgramFields) -> "pa.Schema":
         ],
         metadata={"teleprompt.schema_version": str(SCHEMA_VERSION)},
     )
+
+
+def unscored_schema(fields: ProgramFields) -> "pa.Schema":
+    """The schema of rows that have no score yet."""
+    schema = arrow_schema(fields)
+    return schema.remove(schema.get_field_index("score"))
+
+
+def with_score(rows: "pa.Table", score_e6: "pa.Array", fields: ProgramFields) -> "pa.Table":
+    """Unscored `rows` with their scores in millionths."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from include.teleprompt.records import MILLION
+
+    schema = arrow_schema(fields)
+    score = pc.divide(score_e6.cast(pa.float64()), float(MILLION))
+    return rows.add_column(schema.get_field_index("score"), schema.field("score"), score).cast(schema)
 
 
 def to_arrow(rows: Sequence[TraceRow], fields: ProgramFields) -> "pa.Table":

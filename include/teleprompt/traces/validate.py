@@ -1,136 +1,243 @@
-"""Judging one raw trace: a usable row, or a reason why not."""
+"""Judging raw traces: usable rows, and for the others the reason why not."""
 
 import json
-import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
-
-import rfc8785
+from typing import TYPE_CHECKING, Any
 
 from include.teleprompt.addresses import AddressError, checksum_address
-from include.teleprompt.canonical import canonical_json, is_plain
-from include.teleprompt.config.program import OutcomeConfig
+from include.teleprompt.canonical import is_plain
+from include.teleprompt.config.program import Missing, Normalisation, OutcomeConfig, Partial
 from include.teleprompt.program.fields import Field, ProgramFields
-from include.teleprompt.records import MAX_IDENTIFIER, to_millionths
-from include.teleprompt.traces.raw import RawTrace
-from include.teleprompt.traces.row import TraceRow
+from include.teleprompt.records import MAX_IDENTIFIER
+from include.teleprompt.traces.outcomes import Resolved, resolve
+from include.teleprompt.traces.row import unscored_schema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+PARAM_LIMIT = 6000
+"""MLflow cuts a run's param here without a word, so one of this length has lost its end."""
 
 
 class Reason(StrEnum):
-    """Why a trace cannot be used. The one list; documented in docs/traces.md."""
+    """Why a trace is not used. The one list; documented in docs/traces.md."""
 
     FAILED_CALL = "failed_call"
+    FUTURE_START = "future_start"
     MISSING_INPUT = "missing_input"
     NESTED_INPUT = "nested_input"
     MISSING_OUTPUT = "missing_output"
     NESTED_OUTPUT = "nested_output"
     UNREADABLE_VALUE = "unreadable_value"
+    TRUNCATED = "truncated"
     MISSING_OUTCOME = "missing_outcome"
+    PARTIAL_OUTCOME = "partial_outcome"
     OUTCOME_NOT_A_NUMBER = "outcome_not_a_number"
     OUTCOME_OUT_OF_RANGE = "outcome_out_of_range"
     MISSING_CONTRIBUTOR = "missing_contributor"
     INVALID_CONTRIBUTOR = "invalid_contributor"
     INVALID_ADDRESS = "invalid_address"
     DUPLICATE = "duplicate"
+    NEAR_DUPLICATE = "near_duplicate"
+    OUTLIER = "outlier"
+    CONTRIBUTOR_BURST = "contributor_burst"
+    LOW_QUALITY = "low_quality"
+    OVER_CAP = "over_cap"
 
 
-@dataclass(frozen=True, slots=True)
-class Quarantined:
-    """A trace that is not used: kept whole, with the reason."""
+@dataclass(frozen=True)
+class Validated:
+    """What became of a batch of raw traces."""
 
-    trace_id: str
-    reason: Reason
-    raw: str
-    """The raw trace as JSON."""
-
-
-class _UnusableError(Exception):
-    def __init__(self, reason: Reason) -> None:
-        super().__init__(reason)
-        self.reason = reason
+    rows: "pa.Table"
+    """Usable rows, without a score yet (`unscored_schema`)."""
+    values: dict[str, "pa.Array"]
+    """Of each outcome metric: the rows' values, null where a row has none."""
+    latency_ms: "pa.Array"
+    quarantine: "pa.Table"
+    """`trace_id`, `reason`, `raw` (JSON) of the others."""
 
 
-def validate(raw: RawTrace, *, program: str, fields: ProgramFields, outcome: OutcomeConfig) -> TraceRow | Quarantined:
-    """The row of `raw`, or why there is none; the first reason in the order of `Reason`."""
-    if raw.failed:
-        return quarantined(raw, Reason.FAILED_CALL)
-    try:
-        return TraceRow(
-            trace_id=raw.trace_id,
-            program=program,
-            program_version=raw.program_version,
-            started_at_ms=raw.started_at_ms,
-            inputs=_values(raw.inputs, fields.inputs, missing=Reason.MISSING_INPUT, nested=Reason.NESTED_INPUT),
-            outputs=_values(raw.outputs, fields.outputs, missing=Reason.MISSING_OUTPUT, nested=Reason.NESTED_OUTPUT),
-            score_e6=_score(raw.outcomes, outcome),
-            outcomes={k: v for k, v in raw.outcomes.items() if v is not None and math.isfinite(v)},
-            outcome_at_ms=raw.outcome_at_ms,
-            contributor_id=_contributor(raw),
-            contributor_address=_address(raw.contributor_address),
-            group=raw.group,
-            source=raw.source,
-        )
-    except _UnusableError as unusable:
-        return quarantined(raw, unusable.reason)
+def quarantine_schema() -> "pa.Schema":
+    """Columns of the rows that are kept aside."""
+    import pyarrow as pa
+
+    return pa.schema([("trace_id", pa.string()), ("reason", pa.string()), ("raw", pa.string())])
 
 
-def quarantined(raw: RawTrace | TraceRow, reason: Reason) -> Quarantined:
-    """`raw` set aside for `reason`."""
-    return Quarantined(raw.trace_id, reason, json.dumps(asdict(raw), sort_keys=True, default=str))
+def validate(raw: "pa.Table", *, program: str, fields: ProgramFields, outcome: OutcomeConfig, now_ms: int) -> Validated:
+    """The rows of a raw table that can be used; of the others the first reason in the order of `Reason`.
+
+    `now_ms` is the present: a call that starts after it comes from a clock that is wrong.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    raw = raw.combine_chunks()
+    columns: dict[str, pa.Array] = {}
+    flawed: list[tuple[Reason, pa.Array]] = [
+        (Reason.FAILED_CALL, raw["failed"]),
+        (Reason.FUTURE_START, pc.greater(raw["started_at_ms"], now_ms)),
+    ]
+    for side, some, missing, nested in (
+        ("input", fields.inputs, Reason.MISSING_INPUT, Reason.NESTED_INPUT),
+        ("output", fields.outputs, Reason.MISSING_OUTPUT, Reason.NESTED_OUTPUT),
+    ):
+        columns[f"{side}s"], faults = _values(raw, side, some, missing=missing, nested=nested)
+        flawed += faults
+    resolved = resolve(raw["outcomes"], outcome)
+    flawed += _outcome_faults(resolved, outcome)
+    addresses, faults = _contributors(raw)
+    flawed += faults
+    reason = pa.nulls(len(raw), pa.string())
+    for why, mask in sorted(flawed, key=lambda fault: list(Reason).index(fault[0]), reverse=True):
+        reason = pc.if_else(pc.fill_null(mask, False), why.value, reason)
+    good = pc.is_null(reason)
+    columns |= {
+        "trace_id": raw["trace_id"],
+        "program": pa.repeat(program, len(raw)),
+        "program_version": raw["program_version"],
+        "started_at": _moment(raw["started_at_ms"]),
+        "outcomes": resolved.outcomes,
+        "outcome_at": _moment(resolved.latest_at_ms),
+        "contributor_id": raw["contributor_id"],
+        "contributor_address": addresses,
+        "group": raw["group"],
+        "source": raw["source"],
+    }
+    schema = unscored_schema(fields)
+    bad = pc.invert(good)
+    return Validated(
+        rows=pa.table([columns[name] for name in schema.names], schema=schema).filter(good),
+        values={name: values.filter(_flat(good)) for name, values in resolved.values.items()},
+        latency_ms=_flat(raw["latency_ms"].filter(good)),
+        quarantine=quarantined(raw.filter(bad), reason.filter(bad)),
+    )
 
 
-def _values(logged: Mapping[str, Any], fields: tuple[Field, ...], *, missing: Reason, nested: Reason) -> dict[str, str]:
-    result = {}
+def quarantined(rows: "pa.Table", reasons: "pa.Array | str") -> "pa.Table":
+    """`rows`, raw or not, set aside for `reasons` (one each, or one for all)."""
+    import pyarrow as pa
+
+    texts = [json.dumps(_jsonable(row), ensure_ascii=False, sort_keys=True, default=str) for row in rows.to_pylist()]
+    if isinstance(reasons, str):
+        reasons = pa.repeat(reasons, len(texts))
+    return pa.table([rows["trace_id"], reasons, pa.array(texts, pa.string())], schema=quarantine_schema())
+
+
+def _values(
+    raw: "pa.Table", side: str, fields: Sequence[Field], *, missing: Reason, nested: Reason
+) -> tuple["pa.Array", list[tuple[Reason, "pa.Array"]]]:
+    """The struct of a side's fields, and what is wrong with which rows."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    logged, flaws = _flat(raw[f"{side}s"]), _flat(raw["flaws"])
+    from_run = pc.equal(raw["source"], "runs")
+    columns, faults = [], []
     for field in fields:
-        if field.name not in logged:
-            parts = any(name.startswith(f"{field.name}.") for name in logged)
-            raise _UnusableError(nested if parts else missing)
-        value = logged[field.name]
-        if value is None or value == "":
-            raise _UnusableError(missing)
-        if field.is_text and isinstance(value, (dict, list)):
-            raise _UnusableError(nested)
-        result[field.name] = _as_text(value)
-    return result
+        value = pc.map_lookup(logged, field.name, "first")
+        flaw = pc.map_lookup(flaws, f"{side}.{field.name}", "first")
+        unreadable = pc.equal(flaw, "unreadable")
+        absent = pc.or_(pc.is_null(value), pc.equal(value, ""))
+        absent = pc.and_not(pc.fill_null(absent, True), pc.fill_null(unreadable, False))
+        in_parts = _has_parts(logged, field.name)
+        faults += [
+            (missing, pc.and_not(absent, in_parts)),
+            (nested, pc.and_(absent, in_parts)),
+            (Reason.UNREADABLE_VALUE, unreadable),
+            (Reason.TRUNCATED, pc.and_(from_run, pc.equal(pc.utf8_length(value), PARAM_LIMIT))),
+        ]
+        if field.is_text:
+            faults.append((nested, pc.equal(flaw, "nested")))
+        columns.append(pc.fill_null(value, ""))
+    return pa.StructArray.from_arrays(columns, names=[field.name for field in fields]), faults
 
 
-def _as_text(value: Any) -> str:
-    """Text as it is, anything else as canonical JSON text."""
+def _has_parts(logged: "pa.Array", name: str) -> "pa.Array":
+    """Whether a row has keys such as `name.part`, as a nested value leaves them behind."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    entries = logged.cast(pa.list_(pa.struct([("key", pa.string()), ("value", pa.string())])))
+    keys = pc.list_flatten(entries).field("key")
+    found = np.zeros(len(logged), dtype=bool)
+    found[pc.list_parent_indices(entries).filter(pc.starts_with(keys, f"{name}.")).to_numpy()] = True
+    return pa.array(found)
+
+
+def _outcome_faults(resolved: Resolved, config: OutcomeConfig) -> list[tuple[Reason, "pa.Array"]]:
+    import pyarrow.compute as pc
+
+    faults = []
+    columns = list(resolved.values.values())
+    some, every = pc.is_valid(columns[0]), pc.is_valid(columns[0])
+    for column in columns[1:]:
+        some, every = pc.or_(some, pc.is_valid(column)), pc.and_(every, pc.is_valid(column))
+    if config.missing is Missing.DROP:
+        faults.append((Reason.MISSING_OUTCOME, pc.invert(some)))
+    if config.partial is Partial.DROP:
+        faults.append((Reason.PARTIAL_OUTCOME, pc.and_not(some, every)))
+    for metric in config.metrics:
+        value = resolved.values[metric.metric]
+        faults.append((Reason.OUTCOME_NOT_A_NUMBER, pc.invert(pc.is_finite(value))))
+        if metric.normalisation is Normalisation.IDENTITY:
+            outside = pc.or_(pc.less(value, metric.minimum), pc.greater(value, metric.maximum))
+            faults.append((Reason.OUTCOME_OUT_OF_RANGE, outside))
+    return faults
+
+
+def _contributors(raw: "pa.Table") -> tuple["pa.Array", list[tuple[Reason, "pa.Array"]]]:
+    """Checksummed addresses, and which rows name no usable contributor."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    ids, addresses = _flat(raw["contributor_id"]), _flat(raw["contributor_address"])
+    absent = pc.fill_null(pc.equal(ids, ""), True)
+    distinct = pc.unique(ids).drop_null()
+    plain = [name for name in distinct.to_pylist() if len(name) <= MAX_IDENTIFIER and is_plain(name)]
+    odd = pc.and_not(pc.invert(absent), pc.is_in(ids, value_set=pa.array(plain, pa.string())))
+    written = pc.unique(addresses).drop_null()
+    read = pa.array([_checksummed(text) for text in written.to_pylist()], pa.string())
+    checked = read.take(pc.index_in(addresses, value_set=written))
+    wrong = pc.and_(pc.fill_null(pc.not_equal(addresses, ""), False), pc.is_null(checked))
+    return checked, [
+        (Reason.MISSING_CONTRIBUTOR, absent),
+        (Reason.INVALID_CONTRIBUTOR, odd),
+        (Reason.INVALID_ADDRESS, wrong),
+    ]
+
+
+def _checksummed(text: str) -> str | None:
     try:
-        text = value if isinstance(value, str) else canonical_json(value).decode()
-        text.encode()
-    except (rfc8785.CanonicalizationError, UnicodeEncodeError):
-        # NaN, an integer beyond 2**53, half of a surrogate pair: nothing downstream can digest them.
-        raise _UnusableError(Reason.UNREADABLE_VALUE) from None
-    return text
-
-
-def _score(outcomes: Mapping[str, float | None], config: OutcomeConfig) -> int:
-    if config.metric not in outcomes:
-        raise _UnusableError(Reason.MISSING_OUTCOME)
-    value = outcomes[config.metric]
-    if value is None or not math.isfinite(value):
-        raise _UnusableError(Reason.OUTCOME_NOT_A_NUMBER)
-    score = (value - config.minimum) / (config.maximum - config.minimum)
-    if not 0 <= score <= 1:
-        raise _UnusableError(Reason.OUTCOME_OUT_OF_RANGE)
-    return to_millionths(score)
-
-
-def _contributor(raw: RawTrace) -> str:
-    if not raw.contributor_id:
-        raise _UnusableError(Reason.MISSING_CONTRIBUTOR)
-    if len(raw.contributor_id) > MAX_IDENTIFIER or not is_plain(raw.contributor_id):
-        raise _UnusableError(Reason.INVALID_CONTRIBUTOR)
-    return raw.contributor_id
-
-
-def _address(text: str | None) -> str | None:
-    if not text:
-        return None
-    try:
-        return checksum_address(text)
+        return checksum_address(text) if text else None
     except AddressError:
-        raise _UnusableError(Reason.INVALID_ADDRESS) from None
+        return None
+
+
+def _moment(milliseconds: "pa.Array") -> "pa.Array":
+    import pyarrow as pa
+
+    return _flat(milliseconds).cast(pa.timestamp("ms", tz="UTC"))
+
+
+def _flat(column: "pa.Array | pa.ChunkedArray") -> "pa.Array":
+    import pyarrow as pa
+
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+def _jsonable(value: Any) -> Any:
+    """Maps as objects, and what JSON has no number for as text."""
+    if isinstance(value, dict):
+        return {key: _jsonable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        if value and all(isinstance(item, tuple) for item in value):
+            return {key: _jsonable(item) for key, item in value}
+        return [_jsonable(item) for item in value]
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return str(value)
+    return value

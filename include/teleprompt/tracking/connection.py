@@ -11,6 +11,8 @@ from include.teleprompt.errors import ConfigurationError, TrackingUnavailableErr
 
 _UNREACHABLE = (
     "Max retries exceeded", "Connection refused", "Failed to establish", "Read timed out", "Remote end closed",
+    "Connection aborted", "Connection reset", "Connection broken",
+    "error code 502", "error code 503", "error code 504", "502 error", "503 error", "504 error",
     "unable to open database file", "database is locked", "could not connect", "connection to server",
 )  # fmt: skip
 
@@ -43,13 +45,16 @@ def mlflow_client(tracking_uri: str) -> Iterator[Any]:
         raise
 
 
+def is_outage(error: BaseException) -> bool:
+    """Whether `error`, of a call to MLflow or its database, says that nobody answered."""
+    said = str(error).partition("Query was:")[0]  # a statement may hold anything
+    return any(sign in said for sign in _UNREACHABLE)
+
+
 def _is_outage(error: Exception, tracking_uri: str) -> bool:
     """Whether it is MLflow that does not answer, and not another server that the stage talked to."""
-    text = str(error)
-    if "://" in tracking_uri and tracking_uri.startswith("http"):
-        host = urlsplit(tracking_uri).hostname or ""
-        return host in text and any(sign in text for sign in _UNREACHABLE)
-    return any(sign in text for sign in _UNREACHABLE)
+    host = (urlsplit(tracking_uri).hostname or "") if tracking_uri.startswith("http") else ""
+    return host in str(error) and is_outage(error)
 
 
 def quoted(text: str) -> str:

@@ -1,7 +1,7 @@
 """The first task of a program's DAG."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseSensorOperator
 
@@ -15,9 +15,13 @@ from teleprompt_airflow.operators.base import domain_errors
 from teleprompt_airflow.run_window import overrides_of, resolve_window, was_asked_for
 from teleprompt_airflow.triggers.trace_volume import TraceVolumeTrigger
 
+if TYPE_CHECKING:
+    from include.teleprompt.traces.volume import Volume
+
 
 class TraceVolumeSensor(BaseSensorOperator):
-    """Waits until the run's window holds enough calls; returns the window, their number and the run's key.
+    """Waits until the run's window holds enough calls; returns the window, their number, that of
+    the outcomes that arrived in it, and the run's key.
 
     A window that is over is looked at once: with too few calls a scheduled or backfilled run is skipped, and a run that
     somebody asked for fails. A window that is still open is waited for, without a worker, until there are enough calls
@@ -39,14 +43,12 @@ class TraceVolumeSensor(BaseSensorOperator):
             window = resolve_window(context, lookback=config.lookback)
             now = datetime.now(UTC).replace(microsecond=0)
             if window.end <= now:
-                count = _count(settings, config, window, enough=config.optimization.min_traces)
-                return self._found(config, settings, window, count)
+                return self._found(config, settings, window)
             enough = config.new_traces or config.optimization.min_traces
             if window.start < now:
                 so_far = Window(start=window.start, end=now)
-                count = _count(settings, config, so_far, enough=enough)
-                if count >= enough:
-                    return self._found(config, settings, so_far, count)
+                if _has_enough(settings, config, so_far, enough=enough):
+                    return self._found(config, settings, so_far)
         deadline = min(window.end, max(now, window.start + self.max_wait_after_start))
         self.log.info("Fewer than %d calls in %s so far; waiting until %s", enough, window, deadline)
         self.defer(
@@ -69,35 +71,53 @@ class TraceVolumeSensor(BaseSensorOperator):
             config, settings = self._config(context)
             start = resolve_window(context, lookback=config.lookback).start
             window = Window.model_validate({"start": start, "end": event["seen_at"]})
-            return self._found(config, settings, window, event["count"])
+            return self._found(config, settings, window)
 
     def _config(self, context: Any) -> tuple[ProgramConfig, Settings]:
         file = find_program_file(Settings().programs_dir, self.program)
         config = load_program_file(file, overrides=overrides_of(context["params"]))
         return config, settings_from_connections(config.lm_conn_id)
 
-    def _found(self, config: ProgramConfig, settings: Settings, window: Window, count: int) -> dict[str, Any]:
+    def _found(self, config: ProgramConfig, settings: Settings, window: Window) -> dict[str, Any]:
         from include.teleprompt.program.entry_point import code_file, file_digest
         from include.teleprompt.program.fingerprint import run_key
         from include.teleprompt.tracking.connection import mlflow_client
         from include.teleprompt.tracking.pipeline_run import PipelineRun
 
-        if count < config.optimization.min_traces:
+        found = _volume(settings, config, window)
+        outcomes = "unknown" if found.new_outcomes is None else found.new_outcomes
+        self.log.info("%d calls and %s new outcomes in %s", found.calls, outcomes, window)
+        if found.calls < config.optimization.min_traces:
             raise InsufficientTracesError(
-                count, config.optimization.min_traces, program=config.name, window=str(window)
+                found.calls, config.optimization.min_traces, program=config.name, window=str(window)
             )
         code = file_digest(code_file(settings.programs_dir / "_", config.entry_point))
         key = run_key(config, code_digest=code, settings=settings, window=window)
         with mlflow_client(settings.tracking_uri) as client:
             PipelineRun.open(client, key)  # here, before tasks that run side by side would each make one
-        return {"window": window.model_dump(mode="json"), "count": count, "key": key.digest}
+        return {
+            "window": window.model_dump(mode="json"),
+            "count": found.calls,
+            "new_outcomes": found.new_outcomes,
+            "key": key.digest,
+        }
 
 
-def _count(settings: Settings, config: ProgramConfig, window: Window, *, enough: int) -> int:
+def _has_enough(settings: Settings, config: ProgramConfig, window: Window, *, enough: int) -> bool:
     from include.teleprompt.environment import quiet_libraries
-    from include.teleprompt.traces.collect import count_traces
+    from include.teleprompt.traces.volume import Question, has_enough
     from include.teleprompt.tracking.connection import mlflow_client
 
     quiet_libraries()
     with mlflow_client(settings.tracking_uri) as client:
-        return count_traces(client, config=config, window=window, enough=enough)
+        return has_enough(client, [Question(config, window, enough)])[0]
+
+
+def _volume(settings: Settings, config: ProgramConfig, window: Window) -> "Volume":
+    from include.teleprompt.environment import quiet_libraries
+    from include.teleprompt.traces.volume import volume
+    from include.teleprompt.tracking.connection import mlflow_client
+
+    quiet_libraries()
+    with mlflow_client(settings.tracking_uri) as client:
+        return volume(client, config=config, window=window)

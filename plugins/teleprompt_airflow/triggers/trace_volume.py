@@ -7,10 +7,9 @@ from typing import Any
 
 from airflow.triggers.base import BaseEventTrigger, BaseTrigger, TriggerEvent
 
-from include.teleprompt.config.files import find_program_file, load_program_file
 from include.teleprompt.errors import TrackingUnavailableError
 from include.teleprompt.window import Window, format_utc
-from teleprompt_airflow.hooks.settings import tracking_settings_from_connections
+from teleprompt_airflow.triggers.shared_look import Ask, has_enough
 
 WATERMARK = "watermark"
 
@@ -18,7 +17,7 @@ WATERMARK = "watermark"
 class TraceVolumeTrigger(BaseTrigger):
     """Fires when a window holds enough calls, or at its deadline.
 
-    The event is `{"count": …, "seen_at": ISO time}`, or `{"error": …}` when MLflow does not answer even then.
+    The event is `{"seen_at": ISO time}`, or `{"error": …}` when MLflow does not answer even then.
 
     :param program: the program's name on the command line.
     :param window_start: first moment of the window, ISO 8601.
@@ -55,15 +54,15 @@ class TraceVolumeTrigger(BaseTrigger):
             now = datetime.now(UTC).replace(microsecond=0)
             end = max(min(now, deadline), start + timedelta(milliseconds=1))
             try:
-                count = await _count(self.program, Window(start=start, end=end), enough=self.enough)
+                ready = await has_enough(Ask(self.program, Window(start=start, end=end), self.enough))
             except TrackingUnavailableError as error:
                 self.log.warning("%s", error)
                 if now >= deadline:
                     yield TriggerEvent({"error": str(error)})
                     return
             else:
-                if count >= self.enough or now >= deadline:
-                    yield TriggerEvent({"count": count, "seen_at": format_utc(end)})
+                if ready or now >= deadline:
+                    yield TriggerEvent({"seen_at": format_utc(end)})
                     return
             await asyncio.sleep(self.poll_seconds)
 
@@ -71,7 +70,7 @@ class TraceVolumeTrigger(BaseTrigger):
 class NewTracesTrigger(BaseEventTrigger):
     """Announces each time that enough new calls were logged, for event-driven DAGs.
 
-    The event is `{"window_start": …, "window_end": …, "count": …}`: the span since the one before.
+    The event is `{"window_start": …, "window_end": …}`: the span since the one before.
 
     :param program: the program's name on the command line.
     :param enough: new calls that are announced at once.
@@ -109,16 +108,15 @@ class NewTracesTrigger(BaseEventTrigger):
         while True:
             now = datetime.now(UTC).replace(microsecond=0)
             if now > since:
+                waited = (now - since).total_seconds() >= self.max_wait_seconds
+                wanted = min(self.enough, self.least) if waited else self.enough
                 try:
-                    count = await _count(self.program, Window(start=since, end=now), enough=self.enough)
+                    ready = await has_enough(Ask(self.program, Window(start=since, end=now), wanted))
                 except TrackingUnavailableError as error:
                     self.log.warning("%s", error)
-                    count = 0
-                waited = (now - since).total_seconds() >= self.max_wait_seconds
-                if count >= self.enough or (waited and count >= self.least):
-                    yield TriggerEvent(
-                        {"window_start": format_utc(since), "window_end": format_utc(now), "count": count}
-                    )
+                    ready = False
+                if ready:
+                    yield TriggerEvent({"window_start": format_utc(since), "window_end": format_utc(now)})
                     since = now
                     await self._keep(since)
             await asyncio.sleep(self.poll_seconds)
@@ -135,24 +133,3 @@ class NewTracesTrigger(BaseEventTrigger):
     async def _keep(self, moment: datetime) -> None:
         if self.asset_state_store is not None:
             await self.asset_state_store.aset(WATERMARK, format_utc(moment))
-
-
-async def _count(program: str, window: Window, *, enough: int) -> int:
-    """Calls in the window, counted outside the event loop.
-
-    Raises:
-        TrackingUnavailableError: MLflow does not answer.
-    """
-    settings = await tracking_settings_from_connections()
-
-    def count() -> int:
-        from include.teleprompt.environment import quiet_libraries
-        from include.teleprompt.traces.collect import count_traces
-        from include.teleprompt.tracking.connection import mlflow_client
-
-        quiet_libraries()
-        config = load_program_file(find_program_file(settings.programs_dir, program))
-        with mlflow_client(settings.tracking_uri) as client:
-            return count_traces(client, config=config, window=window, enough=enough)
-
-    return await asyncio.to_thread(count)

@@ -1,0 +1,113 @@
+"""An MLflow store of realistic size: runs in MLflow's own schema, written in bulk.
+
+Per run: 3 input params of 100-300 characters, 1-2 output params of about 500, 2 metrics, 5 tags; 4 programs of
+unequal size, 200 contributors, 60 days, and bursts of calls that share one millisecond.
+"""
+
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from include.teleprompt.tracking.connection import mlflow_client
+from include.teleprompt.window import Window
+
+PROGRAMS = {"EmailDraft": 0.4, "TicketTriage": 0.3, "LeadPriority": 0.2, "Summary": 0.1}
+START = datetime(2026, 9, 7, tzinfo=UTC)
+DAYS = 60
+WINDOW = Window(start=START, end=START + timedelta(days=DAYS))
+CONTRIBUTORS = 200
+BURST = 0.05
+"""Share of the runs that start in the same millisecond as the one before."""
+
+CHUNK = 20_000
+WORDS = [
+    "".join(random.Random(i).choices("abcdefghijklmnopqrstuvwxyz", k=3 + i % 8))  # the same words in every store
+    for i in range(2000)
+]
+
+
+def build_store(tracking_uri: str, *, runs: int, seed: int = 0, days: int = DAYS) -> None:
+    """Migrate an empty database and fill it with `runs` runs in one experiment, `production`."""
+    with mlflow_client(tracking_uri) as client:
+        experiment_id = int(client.create_experiment("production", "file:///nowhere"))
+    with _connect(tracking_uri) as connection, connection.cursor() as cursor:
+        for tables in _chunks(runs, experiment_id, random.Random(seed), days):
+            for name, table in tables.items():
+                cursor.adbc_ingest(name, table, mode="append")
+            connection.commit()
+        cursor.execute("ANALYZE")
+        connection.commit()
+
+
+def _connect(tracking_uri: str) -> Any:
+    if tracking_uri.startswith("sqlite:///"):
+        import adbc_driver_sqlite.dbapi as adbc_sqlite
+
+        return adbc_sqlite.connect(tracking_uri.removeprefix("sqlite:///"))
+    import adbc_driver_postgresql.dbapi as adbc_postgresql
+
+    return adbc_postgresql.connect(tracking_uri)
+
+
+def _chunks(runs: int, experiment_id: int, rng: random.Random, days: int) -> Iterator[dict[str, pa.Table]]:
+    span_ms = days * 86_400_000
+    start_ms = WINDOW.start_ms
+    started = start_ms
+    for first in range(0, runs, CHUNK):
+        rows: dict[str, list[dict[str, Any]]] = {name: [] for name in ("runs", "params", "latest_metrics", "tags")}
+        for i in range(first, min(first + CHUNK, runs)):
+            if rng.random() >= BURST:
+                started = start_ms + i * span_ms // runs
+            _add_run(rows, experiment_id, started, rng)
+        tables = {name: pa.Table.from_pylist(part) for name, part in rows.items()}
+        where = tables["runs"].schema.get_field_index("experiment_id")
+        small = tables["runs"]["experiment_id"].cast(pa.int32())  # PostgreSQL takes no wider one
+        yield tables | {"runs": tables["runs"].set_column(where, "experiment_id", small)}
+
+
+def _add_run(rows: dict[str, list[dict[str, Any]]], experiment_id: int, started: int, rng: random.Random) -> None:
+    run_id = f"{rng.getrandbits(128):032x}"
+    ended = started + rng.randrange(200, 3000)
+    rows["runs"].append(
+        {
+            "run_uuid": run_id,
+            "name": f"call-{run_id[:8]}",
+            "source_type": "UNKNOWN",
+            "source_name": "",
+            "entry_point_name": "",
+            "user_id": "service",
+            "status": "FINISHED",
+            "start_time": started,
+            "end_time": ended,
+            "source_version": "",
+            "lifecycle_stage": "active",
+            "artifact_uri": f"file:///nowhere/{run_id}/artifacts",
+            "experiment_id": experiment_id,
+        }
+    )
+    lengths = {"input.customer": 100, "input.question": 200, "input.context": 300, "output.answer": 500}
+    if rng.random() < 0.5:
+        lengths["output.reasoning"] = 480
+    rows["params"] += [{"run_uuid": run_id, "key": k, "value": _text(rng, n)} for k, n in lengths.items()]
+    metrics = {"outcome_score": round(rng.betavariate(4, 2), 4), "latency_ms": float(ended - started)}
+    rows["latest_metrics"] += [
+        {"run_uuid": run_id, "key": k, "value": v, "timestamp": ended, "step": 0, "is_nan": False}
+        for k, v in metrics.items()
+    ]
+    number = min(int(rng.paretovariate(1.1)), CONTRIBUTORS)
+    tags = {
+        "dspy_program_name": rng.choices(list(PROGRAMS), list(PROGRAMS.values()))[0],
+        "has_dspy_traces": "true",
+        "contributor_id": f"contributor-{number}",
+        "contributor_address": f"0x{number:040x}",
+        "group": f"conversation-{rng.randrange(10**6)}",
+    }
+    rows["tags"] += [{"run_uuid": run_id, "key": k, "value": v} for k, v in tags.items()]
+
+
+def _text(rng: random.Random, length: int) -> str:
+    text = " ".join(rng.choices(WORDS, k=length // 7 + 2))
+    return text[: length - rng.randrange(length // 3)]

@@ -1,0 +1,80 @@
+"""Which source reads a program's calls: the fastest that the store allows."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from include.teleprompt.config.program import TraceAccess, TracesConfig, TraceSourceName
+from include.teleprompt.errors import ConfigurationError
+from include.teleprompt.traces.sources.experiments import production_experiments
+from include.teleprompt.traces.sources.raw import TraceSource
+from include.teleprompt.traces.sources.runs_client import RunsClientSource
+from include.teleprompt.traces.sources.runs_rest import RunsRestSource
+from include.teleprompt.traces.sources.sql.database import Database, FastPathUnavailableError, open_database
+from include.teleprompt.traces.sources.sql.runs import RunsSqlSource
+from include.teleprompt.traces.sources.sql.traces import TracesSqlSource
+from include.teleprompt.traces.sources.traces_client import TracesClientSource
+
+log = logging.getLogger(__name__)
+
+
+class Store:
+    """MLflow as programs' sources see it: one client, and one way to its database if there is one."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._database: Database | None = None
+        self._unavailable: FastPathUnavailableError | None = None
+
+    def sources(self, config: TracesConfig, *, outcomes: Sequence[str], page_size: int) -> list[TraceSource]:
+        """The sources that hold a program's calls.
+
+        `outcomes` names the metrics without which a trace's spans are not worth reading; empty means they always are.
+
+        Raises:
+            ConfigurationError: an experiment does not exist, or `traces.access: sql` cannot be met.
+        """
+        experiments = production_experiments(self._client, config.experiments)
+        wanted = {"runs", "traces"} if config.source is TraceSourceName.AUTO else {config.source.value}
+        traces = TracesClientSource(self._client, experiments, page_size=page_size, outcomes=outcomes)
+        found: tuple[TraceSource, ...]
+        database = self._fast_path(config.access)
+        if database is not None:
+            found = (
+                RunsSqlSource(database, experiments),
+                TracesSqlSource(database, experiments, outcomes=outcomes, fetch_elsewhere=traces.payloads),
+            )
+        elif self._client.tracking_uri.startswith(("http://", "https://")):
+            found = (RunsRestSource(self._client, experiments, page_size=page_size), traces)
+        else:
+            found = (RunsClientSource(self._client, experiments, page_size=page_size), traces)
+        return [source for source in found if source.kind in wanted]
+
+    def close(self) -> None:
+        """Close the way to the database."""
+        if self._database is not None:
+            self._database.close()
+
+    def _fast_path(self, access: TraceAccess) -> Database | None:
+        if access is TraceAccess.API:
+            return None
+        if self._database is None and self._unavailable is None:
+            try:
+                self._database = open_database(self._client.tracking_uri)
+            except FastPathUnavailableError as unavailable:
+                self._unavailable = unavailable
+                log.info("%s", unavailable)
+        if self._unavailable is not None and access is TraceAccess.SQL:
+            raise ConfigurationError(f"`traces.access: sql` cannot be met: {self._unavailable}")
+        return self._database
+
+
+@contextmanager
+def open_store(client: Any) -> Iterator[Store]:
+    """The store that `client` talks to."""
+    store = Store(client)
+    try:
+        yield store
+    finally:
+        store.close()

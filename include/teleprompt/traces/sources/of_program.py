@@ -1,0 +1,24 @@
+"""What a program file asks of the sources."""
+
+from include.teleprompt.config.program import Missing, Partial, ProgramConfig
+from include.teleprompt.traces.sources.choose import Store
+from include.teleprompt.traces.sources.raw import TraceSource
+from include.teleprompt.window import Window
+
+
+def program_sources(store: Store, config: ProgramConfig) -> list[TraceSource]:
+    """The sources that hold the program's calls."""
+    return store.sources(config.traces, outcomes=spans_need(config), page_size=config.optimization.batch_size)
+
+
+def spans_need(config: ProgramConfig) -> list[str]:
+    """The metrics of which a trace needs one for its inputs and outputs to matter; none means they always do."""
+    if config.outcome.missing is Missing.IMPUTE:
+        return []
+    required = config.outcome.metrics if config.outcome.partial is Partial.REWEIGHT else config.outcome.metrics[:1]
+    return [metric.metric for metric in required]
+
+
+def maturing(window: Window, config: ProgramConfig) -> Window:
+    """When the calls started that mature in `window`."""
+    return Window(start=window.start - config.outcome.maturity, end=window.end - config.outcome.maturity)

@@ -1,0 +1,109 @@
+"""Logged calls as a source gives them, before anybody has judged them: one Arrow schema for every source.
+
+An Arrow table of raw traces has these columns:
+
+- `trace_id`: run id or trace id; `source`: `runs` or `traces`; `started_at_ms`, `latency_ms` (nullable): int64
+- `failed`: whether the call ended in an error
+- `inputs`, `outputs`: maps of what was logged; text as it is, any other value as canonical JSON text, null for none
+- `flaws`: map from `input.<name>` or `output.<name>` to `nested` (an object or a list) or `unreadable` (no value that
+  JSON or Unicode can hold)
+- `outcomes`: list of (`name`, `value`, `at_ms`) in order of arrival; the value is null where it was not a number
+- `contributor_id`, `contributor_address`, `program_version`, `group`: nullable strings
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from include.teleprompt.canonical import canonical_json
+from include.teleprompt.window import Window
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+INPUT_PREFIX = "input."
+OUTPUT_PREFIX = "output."
+
+
+class TraceSource(Protocol):
+    """Reads one program's calls of a window."""
+
+    kind: str
+    """`runs` or `traces`."""
+    route: str
+    """How it reads: `sql`, `client` or `rest`."""
+
+    def read(self, program: str, window: Window, *, known: "pa.Table | None" = None) -> Iterator["pa.Table"]:
+        """The raw traces that started in `window`, ordered by start and id, a batch at a time.
+
+        Of calls in `known`, raw traces read before, only what may have changed needs to be fetched.
+        """
+        ...
+
+    def count(self, program: str, window: Window) -> int:
+        """How many calls started in `window`; no call is fetched."""
+        ...
+
+    def holds(self, program: str, window: Window, number: int) -> bool:
+        """Whether at least `number` calls started in `window`; no more than one is fetched."""
+        ...
+
+    def outcomes(self, program: str, window: Window, metric: str) -> int | None:
+        """How many values of `metric` arrived in `window`, whenever their calls started; None if it cannot be told."""
+        ...
+
+    def marks(self, program: str, windows: Sequence[Window]) -> list[str] | None:
+        """For each window a text that changes when a call or an outcome in it is added or removed.
+
+        None if the source cannot tell without reading the calls.
+        """
+        ...
+
+
+def raw_schema() -> "pa.Schema":
+    """The schema of raw traces."""
+    import pyarrow as pa
+
+    texts = pa.map_(pa.string(), pa.string())
+    outcome = pa.struct([("name", pa.string()), ("value", pa.float64()), ("at_ms", pa.int64())])
+    return pa.schema(
+        [
+            ("trace_id", pa.string()),
+            ("source", pa.string()),
+            ("started_at_ms", pa.int64()),
+            ("latency_ms", pa.int64()),
+            ("failed", pa.bool_()),
+            ("inputs", texts),
+            ("outputs", texts),
+            ("flaws", texts),
+            ("outcomes", pa.list_(outcome)),
+            ("contributor_id", pa.string()),
+            ("contributor_address", pa.string()),
+            ("program_version", pa.string()),
+            ("group", pa.string()),
+        ]
+    )
+
+
+def in_order(table: "pa.Table") -> "pa.Table":
+    """`table` by start, then id."""
+    return table.sort_by([("started_at_ms", "ascending"), ("trace_id", "ascending")])
+
+
+def as_texts(values: Mapping[str, Any], prefix: str, flaws: dict[str, str]) -> list[tuple[str, str | None]]:
+    """Logged values as (name, text), in order of name; what is wrong with one goes into `flaws`."""
+    import rfc8785
+
+    texts: list[tuple[str, str | None]] = []
+    for name, value in sorted(values.items()):
+        try:
+            text = value if isinstance(value, str) or value is None else canonical_json(value).decode()
+            (text or "").encode()
+        except (rfc8785.CanonicalizationError, UnicodeEncodeError):
+            # NaN, an integer beyond 2**53, half of a surrogate pair: nothing downstream can digest them.
+            flaws[f"{prefix}{name}"] = "unreadable"
+            text = None
+        else:
+            if isinstance(value, (dict, list)):
+                flaws[f"{prefix}{name}"] = "nested"
+        texts.append((name, text))
+    return texts

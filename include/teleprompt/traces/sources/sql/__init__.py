@@ -1,0 +1,1 @@
+"""The fast path: MLflow's own tables, read-only, straight into Arrow."""

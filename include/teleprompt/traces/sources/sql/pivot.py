@@ -1,0 +1,84 @@
+"""From MLflow's tall tables (id, key, value) to one row per call."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def grouped(tall: "pa.Table", ids: "pa.Array", by: Sequence[str]) -> tuple["pa.Table", "pa.Array"]:
+    """The rows of `tall`, whose first column is an id, in the order of `ids` and then of the columns `by`.
+
+    Without that first column; also the offsets at which each id's rows begin, `len(ids) + 1` of them. Rows of other ids
+    are left out.
+    """
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    position = pc.index_in(_texts(tall.column(0)), value_set=ids)
+    rank = pc.rank(_ordinals(tall, by), tiebreaker="dense") if by else pa.repeat(0, len(tall))
+    order = np.lexsort((rank.to_numpy(), pc.fill_null(position, len(ids)).to_numpy()))
+    positions = pc.fill_null(position, len(ids)).to_numpy()[order]
+    offsets = np.searchsorted(positions, np.arange(len(ids) + 1)).astype(np.int32)
+    rows = tall.select(tall.column_names[1:]).take(pa.array(order[: offsets[-1]]))
+    return rows, pa.array(offsets)
+
+
+def to_maps(tall: "pa.Table", ids: "pa.Array", prefixes: Sequence[str]) -> list["pa.Array"]:
+    """For each prefix a map per id: from the keys (second column) that begin with it, without it, to their values."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    rows, offsets = grouped(tall, ids, [tall.column_names[1]])
+    keys, values = _texts(rows.column(0)), _texts(rows.column(1))
+    maps = []
+    for prefix in prefixes:
+        mine = pc.starts_with(keys, prefix)
+        before = np.r_[0, np.cumsum(mine.to_numpy(zero_copy_only=False))].astype(np.int32)
+        names = pc.utf8_slice_codeunits(keys.filter(mine), start=len(prefix))
+        maps.append(pa.MapArray.from_arrays(pa.array(before[offsets.to_numpy()]), names, values.filter(mine)))
+    return maps
+
+
+def lookup(tall: "pa.Table", ids: "pa.Array", key: str) -> "pa.Array":
+    """The value (third column) of `key` (second) per id; null where there is none."""
+    import pyarrow.compute as pc
+
+    mine = tall.filter(pc.equal(tall.column(1), key))
+    return _texts(mine.column(2)).take(pc.index_in(ids, value_set=_texts(mine.column(0))))
+
+
+def flat(column: "pa.ChunkedArray") -> "pa.Array":
+    """The column as one array."""
+    import pyarrow as pa
+
+    array = column.combine_chunks()
+    if isinstance(array, pa.ChunkedArray):
+        return pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)
+    return array
+
+
+def _ordinals(tall: "pa.Table", by: Sequence[str]) -> "pa.Array":
+    """Integers in the order of the columns `by`: texts by their place among the few that there are."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    total = pa.repeat(0, len(tall)).cast(pa.int64())
+    for name in by:
+        column = flat(tall[name])
+        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+            words = column.dictionary_encode()
+            place = pc.rank(words.dictionary, tiebreaker="dense").cast(pa.int64())
+            total = pc.add(pc.multiply(total, len(place) + 1), place.take(words.indices))
+        else:
+            total = pc.rank(column, tiebreaker="dense").cast(pa.int64())
+    return total
+
+
+def _texts(column: "pa.ChunkedArray") -> "pa.Array":
+    import pyarrow as pa
+
+    return flat(column).cast(pa.string())

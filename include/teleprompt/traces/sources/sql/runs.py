@@ -1,0 +1,100 @@
+"""Runs, from the tables `runs`, `params`, `latest_metrics` and `tags`."""
+
+from typing import TYPE_CHECKING
+
+from include.teleprompt.traces.sources import tags
+from include.teleprompt.traces.sources.raw import INPUT_PREFIX, OUTPUT_PREFIX, raw_schema
+from include.teleprompt.traces.sources.sql.pivot import flat, grouped, lookup, to_maps
+from include.teleprompt.traces.sources.sql.source import DAY_MS, EVER, SqlSource, one_of
+from include.teleprompt.window import Window
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+TAGS = (tags.PROGRAM, tags.CONTRIBUTOR_ID, tags.CONTRIBUTOR_ADDRESS, tags.PROGRAM_VERSION, tags.GROUP)
+NAMED = one_of("x.key", TAGS)
+
+
+class RunsSqlSource(SqlSource):
+    """Reads MLflow runs by SQL."""
+
+    kind = "runs"
+    call_table = "runs"
+    tag_table = "tags"
+    id_column = "run_uuid"
+
+    def _of_window(self, window: Window) -> str:
+        return (
+            f"runs c WHERE c.lifecycle_stage = 'active' AND c.experiment_id IN ({self._experiments}) "
+            f"AND c.start_time >= {window.start_ms} AND c.start_time < {window.end_ms}"
+        )
+
+    def _calls(self, window: Window) -> str:
+        return (
+            "SELECT c.run_uuid AS trace_id, c.start_time AS started_at_ms, c.end_time - c.start_time AS latency_ms, "  # noqa: S608
+            f"c.status AS status FROM {self._of_window(window)}"
+        )
+
+    def _arrived(self, window: Window) -> str:
+        mine = self._mine(Window(start=EVER, end=window.end))
+        return (
+            f"SELECT m.key FROM latest_metrics m JOIN (SELECT c.run_uuid FROM {mine}) calls "  # noqa: S608
+            "ON calls.run_uuid = m.run_uuid "
+            f"WHERE m.timestamp >= {window.start_ms} AND m.timestamp < {window.end_ms}"
+        )
+
+    def _marks(self, window: Window) -> str:
+        return (
+            f"SELECT calls.start_time - calls.start_time % {DAY_MS} AS day_ms, "  # noqa: S608
+            "COUNT(DISTINCT calls.run_uuid) AS calls, "
+            "COUNT(m.key) AS outcomes, MAX(m.timestamp) AS latest, SUM(m.value) AS total "
+            f"FROM (SELECT c.run_uuid, c.start_time FROM {self._mine(window)}) calls "
+            "LEFT JOIN latest_metrics m ON m.run_uuid = calls.run_uuid "
+            f"GROUP BY calls.start_time - calls.start_time % {DAY_MS}"
+        )
+
+    def _details(self, calls: "pa.Table", known: "pa.Table | None") -> "pa.Table":
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        del known
+        ids = calls["trace_id"].combine_chunks()
+        run_tags = self._of("tags", "run_uuid", ("key", "value"), ids, NAMED)
+        # A run that was deleted for good since the ids were read has no tags any more.
+        there = pc.is_in(ids, value_set=run_tags.column(0).combine_chunks())
+        calls, ids = calls.filter(there), ids.filter(there)
+        params = self._of("params", "run_uuid", ("key", "value"), ids)
+        metrics = self._of("latest_metrics", "run_uuid", ("key", "value", "timestamp", "is_nan"), ids)
+        inputs, outputs = to_maps(params, ids, (INPUT_PREFIX, OUTPUT_PREFIX))
+        status = calls["status"].combine_chunks()
+        columns = {
+            "trace_id": ids,
+            "source": pa.repeat("runs", len(ids)),
+            "started_at_ms": calls["started_at_ms"],
+            "latency_ms": calls["latency_ms"],
+            "failed": pc.is_in(status, value_set=pa.array(["FAILED", "KILLED"])),
+            "inputs": inputs,
+            "outputs": outputs,
+            "flaws": pa.array([[]] * len(ids), raw_schema().field("flaws").type),
+            "outcomes": _outcomes(metrics, ids),
+            "contributor_id": lookup(run_tags, ids, tags.CONTRIBUTOR_ID),
+            "contributor_address": lookup(run_tags, ids, tags.CONTRIBUTOR_ADDRESS),
+            "program_version": lookup(run_tags, ids, tags.PROGRAM_VERSION),
+            "group": lookup(run_tags, ids, tags.GROUP),
+        }
+        return pa.table(columns).cast(raw_schema())
+
+
+def _outcomes(metrics: "pa.Table", ids: "pa.Array") -> "pa.Array":
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    rows, offsets = grouped(metrics, ids, ["timestamp", "key"])
+    nan = pc.cast(rows["is_nan"], pa.bool_())
+    value = pc.if_else(nan, pa.scalar(float("nan")), pc.cast(rows["value"], pa.float64()))
+    columns = (pc.cast(rows["key"], pa.string()), value, pc.cast(rows["timestamp"], pa.int64()))
+    struct = pa.StructArray.from_arrays(
+        [flat(column) for column in columns],
+        names=["name", "value", "at_ms"],
+    )
+    return pa.ListArray.from_arrays(offsets, struct)

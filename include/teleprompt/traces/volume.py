@@ -1,0 +1,55 @@
+"""How much there is to learn from, without fetching any of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from include.teleprompt.config.program import ProgramConfig
+from include.teleprompt.records import Record
+from include.teleprompt.traces.sources.choose import Store, open_store
+from include.teleprompt.traces.sources.of_program import maturing, program_sources
+from include.teleprompt.window import Window
+
+
+@dataclass(frozen=True)
+class Question:
+    """Whether a program has at least `enough` calls that mature in `window`."""
+
+    config: ProgramConfig
+    window: Window
+    enough: int
+
+
+class Volume(Record):
+    """What a window holds, before curation."""
+
+    calls: int
+    new_outcomes: int | None
+    """Values of the outcome metric that arrived in the window, whenever their calls started; None if MLflow cannot
+    tell, for its API has no search by that time."""
+
+
+def has_enough(client: Any, questions: Sequence[Question]) -> list[bool]:
+    """The answers; one way to the store serves all of them."""
+    with open_store(client) as store:
+        return [_has_enough(store, question) for question in questions]
+
+
+def volume(client: Any, *, config: ProgramConfig, window: Window) -> Volume:
+    """Calls that mature in the window, and outcomes that arrived in it."""
+    with open_store(client) as store:
+        sources = program_sources(store, config)
+        span = maturing(window, config)
+        outcomes = [source.outcomes(config.name, window, config.outcome.metric) for source in sources]
+        return Volume(
+            calls=sum(source.count(config.name, span) for source in sources),
+            new_outcomes=None if None in outcomes else sum(count or 0 for count in outcomes),
+        )
+
+
+def _has_enough(store: Store, question: Question) -> bool:
+    config = question.config
+    sources, span = program_sources(store, config), maturing(question.window, config)
+    if any(source.holds(config.name, span, question.enough) for source in sources):
+        return True
+    return len(sources) > 1 and sum(source.count(config.name, span) for source in sources) >= question.enough

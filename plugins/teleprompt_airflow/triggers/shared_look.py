@@ -1,0 +1,74 @@
+"""One look at MLflow for all triggers of a triggerer that want to look at about the same time."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from include.teleprompt.config.files import find_program_file, load_program_file
+from include.teleprompt.config.settings import Settings
+from include.teleprompt.window import Window
+from teleprompt_airflow.hooks.settings import tracking_settings_from_connections
+
+GATHER_SECONDS = 1.0
+"""How long the first to ask waits for others."""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """Whether `program` has `enough` calls in `window`."""
+
+    program: str
+    window: Window
+    enough: int
+
+
+@dataclass
+class _Round:
+    """The questions that one look answers."""
+
+    asks: list[Ask] = field(default_factory=list)
+    answers: asyncio.Task[list[bool]] | None = None
+
+
+_rounds: dict[asyncio.AbstractEventLoop, _Round] = {}
+"""The round that is being gathered, per event loop (a triggerer has one)."""
+
+
+async def has_enough(ask: Ask) -> bool:
+    """The answer to `ask`, from a look that is shared with all who ask within a second.
+
+    Raises:
+        TrackingUnavailableError: MLflow does not answer.
+    """
+    loop = asyncio.get_running_loop()
+    current = _rounds.get(loop)
+    if current is None:
+        current = _rounds[loop] = _Round()
+        current.answers = loop.create_task(_look(loop, current))
+    place = len(current.asks)
+    current.asks.append(ask)
+    assert current.answers is not None  # noqa: S101 - set where the round is made
+    answers = await asyncio.shield(current.answers)  # one trigger that is cancelled must not cancel the others' look
+    return answers[place]
+
+
+async def _look(loop: asyncio.AbstractEventLoop, current: _Round) -> list[bool]:
+    await asyncio.sleep(GATHER_SECONDS)
+    del _rounds[loop]
+    settings = await tracking_settings_from_connections()
+    return await asyncio.to_thread(_answers, settings, tuple(current.asks))
+
+
+def _answers(settings: Settings, asks: Sequence[Ask]) -> list[bool]:
+    from include.teleprompt.environment import quiet_libraries
+    from include.teleprompt.traces.volume import Question
+    from include.teleprompt.traces.volume import has_enough as have_enough
+    from include.teleprompt.tracking.connection import mlflow_client
+
+    quiet_libraries()
+    questions = [
+        Question(load_program_file(find_program_file(settings.programs_dir, ask.program)), ask.window, ask.enough)
+        for ask in asks
+    ]
+    with mlflow_client(settings.tracking_uri) as client:
+        return have_enough(client, questions)

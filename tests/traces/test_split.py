@@ -33,6 +33,7 @@ def parts_of(given_calls: list[Call], config: SplitConfig | None = None) -> list
     return parts
 
 
+@settings(deadline=None)
 @given(calls, st.integers(0, 5))
 def test_each_row_has_one_part_and_what_belongs_together_stays_together(given_calls: list[Call], seed: int) -> None:
     parts = parts_of(given_calls, SplitConfig(seed=seed))

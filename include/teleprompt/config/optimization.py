@@ -34,7 +34,7 @@ class OptimizationConfig(BaseModel):
     """Compare with the running program on sealed examples; without it nothing is ever promoted."""
     deltaone_threshold: float = Field(0.01, gt=0, lt=1)
     """Smallest improvement that counts, in score (0.01 is one percentage point)."""
-    batch_size: int = Field(1000, ge=1, le=50_000)
+    batch_size: int = Field(5000, ge=1, le=50_000)
     """Traces fetched from MLflow at a time."""
     num_candidates: int = Field(10, ge=1, le=100)
     """Shuffled candidates of the random search, beside its three unshuffled ones."""

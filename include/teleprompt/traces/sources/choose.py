@@ -9,7 +9,7 @@ from include.teleprompt.config.program import TraceAccess, TracesConfig, TraceSo
 from include.teleprompt.errors import ConfigurationError
 from include.teleprompt.traces.sources.experiments import production_experiments
 from include.teleprompt.traces.sources.raw import TraceSource
-from include.teleprompt.traces.sources.runs_client import RunsClientSource
+from include.teleprompt.traces.sources.runs_processes import RunsProcessesSource
 from include.teleprompt.traces.sources.runs_rest import RunsRestSource
 from include.teleprompt.traces.sources.sql.database import Database, FastPathUnavailableError, open_database
 from include.teleprompt.traces.sources.sql.runs import RunsSqlSource
@@ -48,7 +48,7 @@ class Store:
         elif self._client.tracking_uri.startswith(("http://", "https://")):
             found = (RunsRestSource(self._client, experiments, page_size=page_size), traces)
         else:
-            found = (RunsClientSource(self._client, experiments, page_size=page_size), traces)
+            found = (RunsProcessesSource(self._client, experiments, page_size=page_size), traces)
         return [source for source in found if source.kind in wanted]
 
     def close(self) -> None:

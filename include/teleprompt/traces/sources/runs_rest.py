@@ -9,14 +9,12 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from include.teleprompt.traces.sources.keyset import keyset_pages
-from include.teleprompt.traces.sources.pieces import days_of
 from include.teleprompt.traces.sources.raw import raw_schema
 from include.teleprompt.traces.sources.runs_client import (
     ORDER,
     RunsClientSource,
-    _condition,
     add_run,
+    condition,
     to_raw_table,
 )
 from include.teleprompt.window import Window
@@ -39,16 +37,13 @@ class RunsRestSource(RunsClientSource):
 
         self._credentials = get_default_host_creds(client.tracking_uri)
 
-    def read(self, program: str, window: Window, *, known: "pa.Table | None" = None) -> Iterator["pa.Table"]:
-        """The runs of `program` that started in `window`; the days are asked for two at a time."""
-        del known
-        if not self._experiment_ids:
-            return
+    def _spans(self, program: str, spans: Sequence[Window]) -> Iterator["pa.Table"]:
+        """The runs of consecutive spans, two requests at a time."""
         with ThreadPoolExecutor(REQUESTS_AT_A_TIME, thread_name_prefix="mlflow-rest") as pool:
             under_way: deque[Future[list[pa.Table]]] = deque()
             try:
-                for day in days_of(window):
-                    under_way.append(pool.submit(self._read_day, program, day))
+                for span in spans:
+                    under_way.append(pool.submit(self._read_span, program, span))
                     if len(under_way) > REQUESTS_AT_A_TIME:
                         yield from under_way.popleft().result()
                 while under_way:
@@ -57,19 +52,17 @@ class RunsRestSource(RunsClientSource):
                 for future in under_way:
                     future.cancel()
 
-    def _read_day(self, program: str, day: Window) -> list["pa.Table"]:
-        def fetch(start_ms: int, token: str | None) -> tuple["pa.Table", str | None]:
-            return self._page(_condition(program, start_ms, day.end_ms), token)
+    def _read_span(self, program: str, span: Window) -> list["pa.Table"]:
+        return list(self._span(program, span))
 
-        return list(keyset_pages(fetch, day.start_ms))
-
-    def _page(self, condition: str, token: str | None) -> tuple["pa.Table", str | None]:
+    def _fetch(self, program: str, end_ms: int, start_ms: int, token: str | None) -> tuple["pa.Table", str | None]:
+        """One page of runs, and the token of the next."""
         import orjson
         from mlflow.utils.rest_utils import http_request, verify_rest_response
 
         body = {
             "experiment_ids": self._experiment_ids,
-            "filter": condition,
+            "filter": condition(program, start_ms, end_ms),
             "run_view_type": "ACTIVE_ONLY",
             "max_results": self._page_size,
             "order_by": ORDER,

@@ -1,0 +1,201 @@
+"""Reading only what is new, against real MLflow stores."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.teleprompt.config.program import TraceAccess, TracesConfig
+from include.teleprompt.config.settings import Settings
+from include.teleprompt.traces.incremental import Shelf, read_new
+from include.teleprompt.traces.sources.choose import open_store
+from include.teleprompt.tracking.connection import mlflow_client
+from include.teleprompt.window import Window
+from tests.support import MONDAY, WEEK, log_run
+from tests.traces.sources.odd_store import log_trace
+
+DAY = timedelta(days=1)
+LONG_AFTER = datetime(2027, 3, 1, tzinfo=UTC)
+
+
+class Watched:
+    """A source that remembers which spans were asked of it."""
+
+    def __init__(self, source: Any) -> None:
+        self._source = source
+        self.kind, self.route = source.kind, source.route
+        self.read_days: list[str] = []
+
+    def read(self, program: str, window: Window, *, known: Any = None) -> Iterator[Any]:
+        day = window.start
+        while day < window.end:
+            self.read_days.append(f"{day:%a}")
+            day += DAY
+        return self._source.read(program, window, known=known)
+
+    def holds(self, program: str, window: Window, number: int) -> bool:
+        return self._source.holds(program, window, number)
+
+    def marks(self, program: str, windows: Sequence[Window]) -> list[str] | None:
+        return self._source.marks(program, windows)
+
+
+@pytest.fixture(params=[TraceAccess.SQL, TraceAccess.API])
+def shop(request: pytest.FixtureRequest, settings: Settings) -> Iterator["Shop"]:
+    with mlflow_client(settings.tracking_uri) as client, open_store(client) as store:
+        yield Shop(client, store, request.param, Path(settings.storage_uri))
+
+
+class Shop:
+    """A production experiment and somebody who reads it again and again."""
+
+    def __init__(self, client: Any, store: Any, access: TraceAccess, folder: Path) -> None:
+        self.client, self.access = client, access
+        self.experiment = client.create_experiment("prod", (folder / "artifacts").as_uri())
+        self._store = store
+        self.shelf = Shelf.of(str(folder), store="here")
+
+    def log(self, day: float, **changes: Any) -> str:
+        return log_run(self.client, self.experiment, at=MONDAY + day * DAY, **changes)
+
+    def read(self, window: Window = WEEK, *, now: datetime = LONG_AFTER) -> tuple[list[str], list[str]]:
+        """Ids that were found, and days that were read from MLflow."""
+        (source,) = self._store.sources(TracesConfig(access=self.access, source="runs"), outcomes=[], page_size=1000)
+        watched = Watched(source)
+        tables = list(read_new(watched, "P", window, shelf=self.shelf, settled=30 * DAY, now=now))
+        return [name for table in tables for name in table["trace_id"].to_pylist()], watched.read_days
+
+
+def test_a_later_window_reads_only_its_new_days(shop: Shop) -> None:
+    ids = [shop.log(day) for day in range(9)]
+    assert shop.read() == (ids[:7], ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"])
+    later = Window(start=MONDAY + 5 * DAY, end=MONDAY + 9 * DAY)
+    assert shop.read(later) == (ids[5:], ["Mon", "Tue"])
+    assert shop.read(later) == (ids[5:], [])
+
+
+def test_an_added_and_a_deleted_call_are_noticed(shop: Shop) -> None:
+    ids = [shop.log(day) for day in range(7)]
+    shop.read()
+    added = shop.log(2.5)
+    shop.client.delete_run(ids[5])
+    found, read = shop.read()
+    assert found == [*ids[:3], added, *ids[3:5], ids[6]]
+    assert set(read) == {"Wed", "Sat"} if shop.access is TraceAccess.SQL else {"Wed", "Sat"} <= set(read)
+
+
+def test_a_late_outcome_is_found_by_its_own_time(shop: Shop) -> None:
+    """By SQL whenever it comes; by the API as long as its day has not settled."""
+    for day in range(7):
+        run = shop.log(day, metrics={} if day == 3 else {"outcome_score": 0.5})
+        late = run if day == 3 else None
+        if late:
+            waiting = late
+    soon = WEEK.end + DAY
+    shop.read(now=soon)
+    shop.client.log_metric(waiting, "outcome_score", 1.0, timestamp=WEEK.end_ms)
+    _, read = shop.read(now=soon)
+    assert "Thu" in read
+    if shop.access is TraceAccess.SQL:
+        assert read == ["Thu"]
+
+
+def test_a_part_of_a_day_is_read_and_never_kept(shop: Shop) -> None:
+    ids = [shop.log(day / 4) for day in range(8)]
+    half = Window(start=MONDAY + DAY / 2, end=MONDAY + 3 * DAY / 2)
+    assert shop.read(half)[0] == ids[2:6]
+    assert shop.read(half)[1] == ["Mon", "Tue"]
+    assert shop.read()[0] == ids
+
+
+def test_a_day_that_is_not_over_is_not_kept(shop: Shop) -> None:
+    shop.log(0)
+    during = MONDAY + DAY / 2
+    today = Window(start=MONDAY, end=MONDAY + DAY)
+    shop.read(today, now=during)
+    assert shop.read(today, now=during)[1] == ["Mon"]
+
+
+def test_what_was_lost_or_damaged_is_read_again(shop: Shop) -> None:
+    ids = [shop.log(day) for day in range(3)]
+    shop.read()
+    files = sorted(Path(shop.shelf.storage_uri, "days").glob("*.arrow"))
+    files[0].unlink()
+    files[1].write_bytes(b"ARROW1")
+    found, read = shop.read()
+    assert found == ids
+    assert len(read) >= 1
+
+
+def test_a_load_that_died_goes_on_after_its_last_whole_day(shop: Shop) -> None:
+    ids = [shop.log(day) for day in range(7)]
+    (source,) = shop._store.sources(TracesConfig(access=shop.access, source="runs"), outcomes=[], page_size=2)
+
+    class Dying(Watched):
+        def read(self, program: str, window: Window, *, known: Any = None) -> Iterator[Any]:
+            for table in super().read(program, window, known=known):
+                for i in range(len(table)):
+                    row = table.slice(i, 1)
+                    if row["trace_id"][0].as_py() == ids[4]:
+                        raise KeyboardInterrupt
+                    yield row
+
+    with pytest.raises(KeyboardInterrupt):
+        list(read_new(Dying(source), "P", WEEK, shelf=shop.shelf, settled=30 * DAY, now=LONG_AFTER))
+    assert shop.read() == (ids, ["Thu", "Fri", "Sat", "Sun"])
+
+
+def test_spans_that_were_read_are_not_fetched_again(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    import mlflow
+
+    monkeypatch.setenv("MLFLOW_ENABLE_ASYNC_TRACE_LOGGING", "false")
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(settings.tracking_uri)
+    try:
+        with mlflow_client(settings.tracking_uri) as client, open_store(client) as store:
+            experiment = client.create_experiment("prod")
+            first = log_trace(experiment, at=MONDAY, feedback=(0.5,))
+            silent = log_trace(experiment, at=MONDAY + timedelta(hours=1))
+            config = TracesConfig(access="api", source="traces")
+            (source,) = store.sources(config, outcomes=["outcome_score"], page_size=100)
+            fetched: list[str] = []
+            payloads = source.payloads
+            monkeypatch.setattr(source, "payloads", lambda ids: fetched.extend(ids) or payloads(ids))
+            shelf = Shelf.of(settings.storage_uri, store="here")
+
+            def read() -> list[dict[str, Any]]:
+                tables = read_new(source, "P", WEEK, shelf=shelf, settled=30 * DAY, now=WEEK.end)
+                return [row for table in tables for row in table.to_pylist()]
+
+            rows = read()
+            assert fetched == [first]
+            assert [bool(row["inputs"]) for row in rows] == [True, False]
+            mlflow.log_feedback(trace_id=silent, name="outcome_score", value=1.0)
+            rows = read()
+            assert fetched == [first, silent]
+            assert [dict(row["inputs"]) for row in rows] == [{"question": "why"}] * 2
+    finally:
+        mlflow.set_tracking_uri(before)
+
+
+def test_nothing_is_counted_twice_over_windows_that_follow_each_other(settings: Settings) -> None:
+    """With maturity each call belongs to the window in which it matures, and to no other."""
+    from include.teleprompt.config.program import ProgramConfig
+    from include.teleprompt.traces.collect import open_reading
+
+    config = ProgramConfig(name="P", slug="p", outcome={"maturity_days": 2.5})
+    with mlflow_client(settings.tracking_uri) as client:
+        experiment = client.create_experiment("prod")
+        ids = [log_run(client, experiment, at=MONDAY + hours * timedelta(hours=7)) for hours in range(40)]
+        seen: list[str] = []
+        for week in range(3):
+            window = Window(start=WEEK.start + week * 7 * DAY, end=WEEK.end + week * 7 * DAY)
+            with open_reading(client, config=config, window=window, storage_uri=settings.storage_uri) as reading:
+                tables = list(reading.batches())
+            starts = [ms for table in tables for ms in table["started_at_ms"].to_pylist()]
+            shift = 2.5 * 86_400_000
+            assert all(window.start_ms <= ms + shift < window.end_ms for ms in starts)
+            seen += [name for table in tables for name in table["trace_id"].to_pylist()]
+    assert seen == ids

@@ -29,12 +29,15 @@ WORDS = [
 ]
 
 
-def build_store(tracking_uri: str, *, runs: int, seed: int = 0, days: int = DAYS) -> None:
-    """Migrate an empty database and fill it with `runs` runs in one experiment, `production`."""
+def build_store(tracking_uri: str, *, runs: int, only: str | None = None) -> None:
+    """Migrate an empty database and fill it with `runs` runs in one experiment, `production`.
+
+    All of them are the program `only`, if it is given.
+    """
     with mlflow_client(tracking_uri) as client:
         experiment_id = int(client.create_experiment("production", "file:///nowhere"))
     with _connect(tracking_uri) as connection, connection.cursor() as cursor:
-        for tables in _chunks(runs, experiment_id, random.Random(seed), days):
+        for tables in _chunks(runs, experiment_id, random.Random(0), only):
             for name, table in tables.items():
                 cursor.adbc_ingest(name, table, mode="append")
             connection.commit()
@@ -52,8 +55,8 @@ def _connect(tracking_uri: str) -> Any:
     return adbc_postgresql.connect(tracking_uri)
 
 
-def _chunks(runs: int, experiment_id: int, rng: random.Random, days: int) -> Iterator[dict[str, pa.Table]]:
-    span_ms = days * 86_400_000
+def _chunks(runs: int, experiment_id: int, rng: random.Random, only: str | None) -> Iterator[dict[str, pa.Table]]:
+    span_ms = DAYS * 86_400_000
     start_ms = WINDOW.start_ms
     started = start_ms
     for first in range(0, runs, CHUNK):
@@ -61,14 +64,16 @@ def _chunks(runs: int, experiment_id: int, rng: random.Random, days: int) -> Ite
         for i in range(first, min(first + CHUNK, runs)):
             if rng.random() >= BURST:
                 started = start_ms + i * span_ms // runs
-            _add_run(rows, experiment_id, started, rng)
+            _add_run(rows, experiment_id, started, rng, only)
         tables = {name: pa.Table.from_pylist(part) for name, part in rows.items()}
         where = tables["runs"].schema.get_field_index("experiment_id")
         small = tables["runs"]["experiment_id"].cast(pa.int32())  # PostgreSQL takes no wider one
         yield tables | {"runs": tables["runs"].set_column(where, "experiment_id", small)}
 
 
-def _add_run(rows: dict[str, list[dict[str, Any]]], experiment_id: int, started: int, rng: random.Random) -> None:
+def _add_run(
+    rows: dict[str, list[dict[str, Any]]], experiment_id: int, started: int, rng: random.Random, only: str | None
+) -> None:
     run_id = f"{rng.getrandbits(128):032x}"
     ended = started + rng.randrange(200, 3000)
     rows["runs"].append(
@@ -99,7 +104,7 @@ def _add_run(rows: dict[str, list[dict[str, Any]]], experiment_id: int, started:
     ]
     number = min(int(rng.paretovariate(1.1)), CONTRIBUTORS)
     tags = {
-        "dspy_program_name": rng.choices(list(PROGRAMS), list(PROGRAMS.values()))[0],
+        "dspy_program_name": only or rng.choices(list(PROGRAMS), list(PROGRAMS.values()))[0],
         "has_dspy_traces": "true",
         "contributor_id": f"contributor-{number}",
         "contributor_address": f"0x{number:040x}",

@@ -12,7 +12,8 @@ from include.teleprompt.attest.issue import performance_section
 from include.teleprompt.attest.signing import sign
 from include.teleprompt.attribution.weights import ContributorWeight, contributor_weights
 from include.teleprompt.config.optimization import OptimizationConfig
-from include.teleprompt.config.program import OutcomeConfig, ProgramConfig
+from include.teleprompt.config.outcome import OutcomeConfig
+from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.config.settings import Settings
 from include.teleprompt.deltaone.compare import GateReport
 from include.teleprompt.deltaone.gate import Verdict

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.contingency_tables import mcnemar
 
-from include.teleprompt.config.program import Claim
+from include.teleprompt.config.gate import Claim
 from include.teleprompt.deltaone.gate import GatePolicy, Verdict, decide
 from include.teleprompt.errors import TelepromptError
 from include.teleprompt.records import MILLION

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.teleprompt.config.program import Direction, Normalisation, OutcomeConfig
+from include.teleprompt.config.outcome import Direction, Normalisation, OutcomeConfig
 from include.teleprompt.traces.outcomes import fit, normalised, resolve, score_e6
 from include.teleprompt.traces.snapshot import read_rows
 from include.teleprompt.traces.split import Part

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.teleprompt.config.program import ProgramConfig, SplitConfig
+from include.teleprompt.config.program import ProgramConfig
+from include.teleprompt.config.split import SplitConfig
 from include.teleprompt.errors import TelepromptError
 from include.teleprompt.traces.curation.facts import concat_facts, facts_of
 from include.teleprompt.traces.split import Part, leakage, row_units, split

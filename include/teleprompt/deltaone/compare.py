@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import AwareDatetime
 
 from include.teleprompt.canonical import canonical_json
-from include.teleprompt.config.program import GateConfig
+from include.teleprompt.config.gate import GateConfig
 from include.teleprompt.deltaone.gate import Decision, GatePolicy, decide
 from include.teleprompt.errors import TelepromptError
 from include.teleprompt.evaluate.examples import good_rows, to_examples

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from include.teleprompt.config.program import Claim
+from include.teleprompt.config.gate import Claim
 from include.teleprompt.deltaone.paired import (
     PairedComparison,
     compare_pairs,

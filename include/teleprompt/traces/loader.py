@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from include.teleprompt.config.program import OutcomeConfig, ProgramConfig, TracesConfig
+from include.teleprompt.config.outcome import OutcomeConfig
+from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.config.settings import Settings
+from include.teleprompt.config.traces import TracesConfig
 from include.teleprompt.traces.collect import open_reading
 from include.teleprompt.traces.curation.decide import evenly_spaced
 from include.teleprompt.traces.outcomes import resolve

@@ -34,7 +34,7 @@ def in_time_order(streams: Sequence[Iterator["pa.Table"]]) -> Iterator["pa.Table
             continue  # an empty batch came; ask again
         ready = []
         for i, batch in held.items():
-            before = pc.less(batch["started_at_ms"], min(last)) if last else pa.array([True] * len(batch))
+            before = pc.less(batch["started_at_ms"], min(last)) if last else pa.array([True] * len(batch), pa.bool_())
             ready.append(batch.filter(before))
             held[i] = batch.filter(pc.invert(before))
             if i in open_streams and not len(ready[-1]) and batch["started_at_ms"][-1].as_py() == min(last):

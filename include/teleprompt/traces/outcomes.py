@@ -4,13 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from include.teleprompt.config.program import (
-    Direction,
-    Normalisation,
-    OutcomeConfig,
-    OutcomeMetric,
-    Repeated,
-)
+from include.teleprompt.config.outcome import Direction, Normalisation, OutcomeConfig, OutcomeMetric, Repeated
 from include.teleprompt.records import MILLION, Record
 
 if TYPE_CHECKING:

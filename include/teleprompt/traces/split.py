@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from include.teleprompt.config.program import SplitConfig
+from include.teleprompt.config.split import SplitConfig
 from include.teleprompt.errors import TelepromptError
 from include.teleprompt.records import Record
 from include.teleprompt.traces.curation.facts import digests, normalised

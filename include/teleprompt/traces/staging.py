@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from include.teleprompt.config.program import ProgramConfig, RedactStep
+from include.teleprompt.config.curation import RedactStep
+from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.program.fields import ProgramFields
 from include.teleprompt.traces.curation.facts import concat_facts, facts_of
 from include.teleprompt.traces.curation.redact import redacted

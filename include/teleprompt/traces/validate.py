@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from include.teleprompt.addresses import AddressError, checksum_address
 from include.teleprompt.canonical import is_plain
-from include.teleprompt.config.program import Missing, Normalisation, OutcomeConfig, Partial
+from include.teleprompt.config.outcome import Missing, Normalisation, OutcomeConfig, Partial
 from include.teleprompt.program.fields import Field, ProgramFields
 from include.teleprompt.records import MAX_IDENTIFIER
 from include.teleprompt.traces.outcomes import Resolved, resolve

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from include.teleprompt.config.program import TracesConfig
+from include.teleprompt.config.traces import TracesConfig
 from include.teleprompt.traces.sources.choose import open_store
 from include.teleprompt.traces.sources.raw import raw_schema
 from include.teleprompt.tracking.connection import mlflow_client

@@ -5,8 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from include.teleprompt.config.program import ProgramConfig, TraceAccess
+from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.config.settings import Settings
+from include.teleprompt.config.traces import TraceAccess
 from include.teleprompt.errors import ConfigurationError, TrackingUnavailableError
 from include.teleprompt.traces.collect import open_reading
 from include.teleprompt.traces.volume import Question, has_enough, volume

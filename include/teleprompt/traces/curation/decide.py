@@ -4,7 +4,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from include.teleprompt.config.program import ON_TRAIN_ONLY, ProgramConfig, RedactStep
+from include.teleprompt.config.curation import ON_TRAIN_ONLY, RedactStep
+from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.traces.curation.facts import OUTCOME
 from include.teleprompt.traces.curation.steps import REASONS, kept, kept_for_training
 from include.teleprompt.traces.funnel import FunnelStep

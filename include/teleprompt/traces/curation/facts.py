@@ -4,7 +4,8 @@ import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from include.teleprompt.config.program import BalanceStep, NearDuplicatesStep, ProgramConfig
+from include.teleprompt.config.curation import BalanceStep, NearDuplicatesStep
+from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.traces.curation.similarity import signatures
 
 if TYPE_CHECKING:

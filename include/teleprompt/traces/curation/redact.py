@@ -3,7 +3,7 @@
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from include.teleprompt.config.program import RedactStep
+from include.teleprompt.config.curation import RedactStep
 from include.teleprompt.errors import ConfigurationError
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from include.teleprompt.config.program import (
+from include.teleprompt.config.curation import (
     BalanceStep,
     BurstsStep,
     CurationStep,

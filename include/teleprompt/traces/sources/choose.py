@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from include.teleprompt.config.program import TraceAccess, TracesConfig, TraceSourceName
+from include.teleprompt.config.traces import TraceAccess, TracesConfig, TraceSourceName
 from include.teleprompt.errors import ConfigurationError
 from include.teleprompt.traces.sources.experiments import production_experiments
 from include.teleprompt.traces.sources.raw import TraceSource

@@ -1,6 +1,7 @@
 """What a program file asks of the sources."""
 
-from include.teleprompt.config.program import Missing, Partial, ProgramConfig
+from include.teleprompt.config.outcome import Missing, Partial
+from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.traces.sources.choose import Store
 from include.teleprompt.traces.sources.raw import TraceSource
 from include.teleprompt.window import Window

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from queue import Queue
 from threading import Lock, Semaphore, Thread
 from typing import TYPE_CHECKING, Any, Self
@@ -87,6 +88,10 @@ class _Other:
         self._ahead.release()
         self._thread.join()
         self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with suppress(OSError):
+                    pipe.close()
 
     def take(self) -> int | None:
         """The next span that nobody reads; it then is the caller's."""

@@ -1,0 +1,111 @@
+"""The section `outcome`: what happened because of a call, and how it becomes a score."""
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from include.teleprompt.config.section import Section
+
+
+class Normalisation(StrEnum):
+    """How a metric's value becomes a score in [0, 1]."""
+
+    IDENTITY = "identity"
+    MINMAX = "minmax"
+    PERCENTILE = "percentile"
+    ZSCORE_CLIP = "zscore-clip"
+    BOOLEAN = "boolean"
+
+
+class Direction(StrEnum):
+    """Which values of a metric are the good ones."""
+
+    HIGHER = "higher"
+    LOWER = "lower"
+
+
+class Repeated(StrEnum):
+    """Which value counts when one call has several of one name."""
+
+    LATEST = "latest"
+    FIRST = "first"
+    MEAN = "mean"
+
+
+class OutcomeMetric(Section):
+    """One metric of what happened because of a call."""
+
+    metric: str = Field("outcome_score", min_length=1)
+    """Name of the run metric or of the trace's feedback."""
+    minimum: float = 0.0
+    """With `identity`, the lowest possible value; lower ones are quarantined."""
+    maximum: float = 1.0
+    """With `identity`, the highest possible value; higher ones are quarantined."""
+    direction: Direction = Direction.HIGHER
+    """`higher` or `lower` values are better."""
+    normalisation: Normalisation = Normalisation.IDENTITY
+    """`identity` maps minimum..maximum to 0..1; `minmax`, `percentile` and `zscore-clip` (three deviations) are fitted
+    on the train part; `boolean` gives 1 from `true_from` on, else 0."""
+    true_from: float = 0.5
+    """With `boolean`, the lowest value that counts as true."""
+    weight: float = Field(1.0, gt=0)
+    """Weight in the score, if there are several metrics."""
+    maturity_days: float = Field(0, ge=0, le=366)
+    """How long after a call this outcome may still come. A window takes the calls that mature in it."""
+    repeated: Repeated = Repeated.LATEST
+    """Of several values of one call, the `latest`, the `first` or the `mean`."""
+
+    @model_validator(mode="after")
+    def _range_is_not_empty(self) -> Self:
+        if not self.minimum < self.maximum:
+            raise ValueError(f"outcome range [{self.minimum:g}, {self.maximum:g}] is empty")
+        return self
+
+
+class Missing(StrEnum):
+    """What becomes of a call without an outcome."""
+
+    DROP = "drop"
+    IMPUTE = "impute"
+
+
+class Partial(StrEnum):
+    """What becomes of a call with some of its outcomes."""
+
+    DROP = "drop"
+    REWEIGHT = "reweight"
+
+
+class OutcomeConfig(OutcomeMetric):
+    """What happened because of a call, and how it becomes a score in [0, 1]."""
+
+    others: tuple[OutcomeMetric, ...] = ()
+    """Further metrics; the score is the weighted mean of all."""
+    missing: Missing = Missing.DROP
+    """A mature call without any outcome is quarantined (`drop`) or given `imputed_score` (`impute`), and counted."""
+    imputed_score: float | None = Field(None, ge=0, le=1)
+    """Score of calls without an outcome; only with `missing: impute`."""
+    partial: Partial = Partial.DROP
+    """A call with some outcomes is quarantined (`drop`) or scored by those that it has (`reweight`)."""
+
+    @property
+    def metrics(self) -> tuple[OutcomeMetric, ...]:
+        """All metrics of the score, the first one first."""
+        own = {name: getattr(self, name) for name in OutcomeMetric.model_fields}
+        return (OutcomeMetric(**own), *self.others)
+
+    @property
+    def maturity(self) -> timedelta:
+        """How long after its start a call is complete."""
+        return timedelta(days=max(metric.maturity_days for metric in self.metrics))
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Self:
+        names = [metric.metric for metric in self.metrics]
+        if len(set(names)) != len(names):
+            raise ValueError(f"each outcome metric may be named once: {', '.join(names)}")
+        if (self.missing is Missing.IMPUTE) != (self.imputed_score is not None):
+            raise ValueError("`missing: impute` needs `imputed_score`, and nothing else may have it")
+        return self

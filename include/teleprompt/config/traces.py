@@ -1,0 +1,40 @@
+"""The section `traces`: where a program's calls are logged, and how they are read."""
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from include.teleprompt.config.section import Section
+
+
+class TraceSourceName(StrEnum):
+    """Where a program's calls are logged in MLflow."""
+
+    AUTO = "auto"
+    RUNS = "runs"
+    TRACES = "traces"
+
+
+class TraceAccess(StrEnum):
+    """How MLflow's store is read; the rows are the same."""
+
+    AUTO = "auto"
+    SQL = "sql"
+    API = "api"
+
+
+class TracesConfig(Section):
+    """Where the program's traces lie."""
+
+    source: TraceSourceName = TraceSourceName.AUTO
+    """`runs` (params, metrics and tags of MLflow runs), `traces` (MLflow 3 traces), or `auto` for both."""
+    access: TraceAccess = TraceAccess.AUTO
+    """`sql` (the store's tables, read-only), `api` (MLflow's client), or `auto`: `sql` where the store allows it."""
+    experiments: tuple[str, ...] = ()
+    """Names of the MLflow experiments to read; empty means every active one."""
+    incremental: bool = True
+    """Keep what was read in the storage, by day, so that a later or an overlapping window reads only what changed."""
+    settled_days: float = Field(30, ge=0, le=3660)
+    """Where MLflow cannot tell what changed (its API), days older than this when they were read are not read again."""
+    lookback_days: float = Field(7, gt=0, le=3660)
+    """Window of a run that has neither a data interval nor a window of its own, in days."""

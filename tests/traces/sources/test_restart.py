@@ -1,0 +1,48 @@
+"""An MLflow server that goes away in the middle of a load."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from bench.mlflow_server import MlflowServer
+from bench.store import PROGRAMS, WINDOW, build_store
+from include.teleprompt.config.traces import TracesConfig
+from include.teleprompt.traces.sources.choose import open_store
+from include.teleprompt.traces.sources.runs_client import RunsClientSource
+from include.teleprompt.traces.sources.runs_rest import RunsRestSource
+from include.teleprompt.traces.sources.sql.runs import RunsSqlSource
+from include.teleprompt.tracking.connection import mlflow_client
+
+PROGRAM = next(iter(PROGRAMS))
+
+
+def rows(tables: Iterator[Any]) -> list[dict[str, Any]]:
+    return [row for table in tables for row in table.to_pylist()]
+
+
+@pytest.mark.slow
+def test_a_killed_and_restarted_server_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    backend = f"sqlite:///{tmp_path}/mlflow.db"
+    build_store(backend, runs=4000)
+    with mlflow_client(backend) as client:
+        experiment = client.get_experiment_by_name("production").experiment_id
+        with open_store(client) as store:
+            (by_sql,) = store.sources(TracesConfig(access="sql", source="runs"), outcomes=[], page_size=100)
+            assert isinstance(by_sql, RunsSqlSource)
+            expected = rows(by_sql.read(PROGRAM, WINDOW))
+        by_client = RunsClientSource(client, [experiment], page_size=700)
+        assert rows(by_client.read(PROGRAM, WINDOW)) == expected
+    with MlflowServer(backend, tmp_path, workers=1) as server, mlflow_client(server.uri) as client:
+        source = RunsRestSource(client, [experiment], page_size=100)
+        assert source.count(PROGRAM, WINDOW) == len(expected)
+        reading = source.read(PROGRAM, WINDOW)
+        found = rows(iter([next(reading) for _ in range(5)]))
+        server.kill()
+        restart = Thread(target=server.start)
+        restart.start()
+        found += rows(reading)
+        restart.join()
+    assert found == expected

@@ -7,6 +7,7 @@ also in one call for all programs.
 
 import argparse
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -23,6 +24,7 @@ import psutil
 
 from bench.mlflow_server import MlflowServer
 from bench.store import DAYS, PROGRAMS, WINDOW, build_store
+from include.teleprompt.environment import quiet_libraries
 from include.teleprompt.window import Window
 
 LARGEST = next(iter(PROGRAMS))
@@ -44,6 +46,9 @@ def main() -> None:
     parser.add_argument("--large", type=int, default=1_000_000, help="runs that are streamed into a snapshot; 0: none")
     parser.add_argument("--without", nargs="*", default=[], choices=["http", "postgresql", "restart"])
     arguments = parser.parse_args()
+    quiet_libraries()
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
     with tempfile.TemporaryDirectory(prefix="teleprompt-bench-") as name:
         folder = Path(name)
         sqlite = f"sqlite:///{folder}/mlflow.db"

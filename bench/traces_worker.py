@@ -1,7 +1,6 @@
 """What `bench.traces` measures, in a process of its own: `python -m bench.traces_worker WHAT WAY URI`."""
 
 import json
-import resource
 import sys
 import tempfile
 from pathlib import Path
@@ -39,9 +38,14 @@ def main() -> None:
         }[what]
         result, seconds = timed(work)
     rows, digest = result if isinstance(result, tuple) else (result, None)
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    own = 0 if way == "client" else peak_mb  # children share pages with it: the sampled figure counts
+    own = 0 if way == "client" else _peak_mb()  # children share pages with it: the sampled figure counts
     print(json.dumps({"rows": rows, "seconds": seconds, "peak_mb": own, "digest": digest}))
+
+
+def _peak_mb() -> int:
+    """Peak resident set of this process; `getrusage` would count what its parent held when it started it."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) // 1024
 
 
 def _search_runs(client: Any, experiment: str, programs: Any = PROGRAMS) -> int:

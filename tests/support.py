@@ -92,7 +92,7 @@ def raw_table(traces: Iterable[dict[str, Any]]) -> "pa.Table":
 
 
 def write_snapshot_of(
-    traces: Iterable[dict[str, Any]], folder: Path, *, fields: ProgramFields = FIELDS, **config: Any
+    traces: Iterable[dict[str, Any]], folder: Path | str, *, fields: ProgramFields = FIELDS, **config: Any
 ) -> tuple[Snapshot, SnapshotRecord]:
     """A snapshot of raw traces as program `P` would make it."""
     program = ProgramConfig.model_validate({"name": "P", "slug": "p", **config})

@@ -198,3 +198,27 @@ def test_nothing_is_counted_twice_over_windows_that_follow_each_other(settings: 
             assert all(window.start_ms <= ms + shift < window.end_ms for ms in starts)
             seen += [name for table in tables for name in table["trace_id"].to_pylist()]
     assert seen == ids
+
+
+def test_two_stores_with_a_program_of_one_name_are_kept_apart(settings: Settings, tmp_path: Path) -> None:
+    import shutil
+
+    from include.teleprompt.config.program import ProgramConfig
+    from include.teleprompt.traces.collect import open_reading
+
+    other = f"sqlite:///{tmp_path}/other.db"
+    shutil.copy(settings.tracking_uri.removeprefix("sqlite:///"), tmp_path / "other.db")
+    found = {}
+    for uri in (settings.tracking_uri, other):
+        with mlflow_client(uri) as client:
+            logged = log_run(client, client.create_experiment("prod"))
+            for _ in range(2):
+                with open_reading(
+                    client,
+                    config=ProgramConfig(name="P", slug="p"),
+                    window=WEEK,
+                    storage_uri=settings.storage_uri,
+                ) as reading:
+                    found[uri] = [name for table in reading.batches() for name in table["trace_id"].to_pylist()]
+            assert found[uri] == [logged]
+    assert found[other] != found[settings.tracking_uri]

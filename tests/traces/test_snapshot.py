@@ -11,7 +11,7 @@ from include.teleprompt.traces.split import Part
 from tests.support import ALICE, BOB, FIELDS, WEEK, raw_trace, trace_row, write_snapshot_of
 
 
-def snapshot_in(folder: Path, **config):
+def snapshot_in(folder: Path | str, **config):
     raw = [
         raw_trace(
             trace_id=str(i),
@@ -99,3 +99,11 @@ def test_a_second_writer_of_the_same_snapshot_is_harmless(tmp_path: Path) -> Non
     first, again = snapshot_in(tmp_path), snapshot_in(tmp_path)
     assert first[1] == again[1]
     assert len(read_rows(again[0].parts[Part.TRAIN])) == again[0].parts[Part.TRAIN].rows
+
+
+def test_a_bucket_holds_a_snapshot_as_a_folder_does(tmp_path: Path) -> None:
+    in_folder, in_bucket = snapshot_in(tmp_path), snapshot_in("memory://bucket/teleprompt")
+    assert in_bucket[1].digest == in_folder[1].digest
+    assert in_bucket[1].manifest.uri.startswith("memory://")
+    assert read_snapshot(in_bucket[1]) == in_bucket[0]
+    assert read_rows(in_bucket[0].parts[Part.GATE]) == read_rows(in_folder[0].parts[Part.GATE])

@@ -1,0 +1,50 @@
+from pathlib import Path
+
+from include.teleprompt.traces.profile import profile_of
+from include.teleprompt.traces.profile_page import profile_page
+from tests.support import WEEK, raw_trace, write_snapshot_of
+
+DAY_MS = 86_400_000
+
+
+def profile(folder: Path):
+    traces = [
+        raw_trace(
+            trace_id=f"t{i:02}",
+            started_at_ms=WEEK.start_ms + i % 3 * DAY_MS,
+            inputs={"question": f"secret question {i}"},
+            outcomes={"outcome_score": i / 20},
+            contributor_id="<b>bob</b>" if i % 4 == 0 else "alice",
+            failed=i < 2,
+        )
+        for i in range(21)
+    ]
+    return profile_of(write_snapshot_of(traces, folder)[0], good_from=0.7)
+
+
+def test_it_counts_what_is_there(tmp_path: Path) -> None:
+    found = profile(tmp_path)
+    assert (found.usable, found.good) == (19, 7)
+    assert sum(found.parts.values()) == sum(found.scores) == sum(found.days.values()) == 19
+    assert found.scores[2] == 1
+    assert found.scores[-1] == 2  # 0.95 and 1
+    assert list(found.days) == ["2026-11-09", "2026-11-10", "2026-11-11"]
+    assert list(found.contributors) == ["alice", "<b>bob</b>"]
+    assert found.quarantined == {"failed_call": 2}
+    assert [example.trace_id for example in found.examples["failed_call"]] == ["t00", "t01"]
+
+
+def test_the_page_is_whole_quotes_no_text_and_escapes_names(tmp_path: Path) -> None:
+    page = profile_page(profile(tmp_path))
+    assert page.count("<svg") == page.count("</svg>") == 3
+    assert "secret question" not in page
+    assert "<b>bob" not in page
+    assert "&lt;b&gt;bob" in page
+    assert "failed_call" in page
+    assert "http://" not in page.replace("http://www.w3.org", "").replace("http://purl.org", "").replace(
+        "http://creativecommons.org", ""
+    )
+
+
+def test_the_same_numbers_give_the_same_page(tmp_path: Path) -> None:
+    assert profile_page(profile(tmp_path / "a")) == profile_page(profile(tmp_path / "b"))

@@ -8,6 +8,7 @@ import secrets
 import shutil
 from pathlib import Path
 from typing import Any, BinaryIO
+from urllib.parse import unquote, urlsplit
 
 from include.teleprompt.canonical import sha256_hex
 from include.teleprompt.errors import TelepromptError
@@ -27,10 +28,9 @@ def put_blob(storage_uri: str, kind: str, data: bytes, *, suffix: str) -> Blob:
     The same bytes get the same name and are written once. The blob appears whole or not at all: a crash in
     the middle leaves only a temporary file.
     """
-    from upath import UPath
 
     digest = sha256_hex(data)
-    target = UPath(storage_uri) / kind / f"{digest}{suffix}"
+    target = _location(storage_uri) / kind / f"{digest}{suffix}"
     blob = Blob(uri=str(target), digest=digest)
     if target.exists():
         return blob
@@ -62,11 +62,10 @@ def put_file(storage_uri: str, kind: str, file: Path, *, suffix: str) -> Blob:
     Raises:
         TelepromptError: the storage is full; nothing that looks whole is left behind.
     """
-    from upath import UPath
 
     with file.open("rb") as source:
         digest = hashlib.file_digest(source, "sha256").hexdigest()
-    target = UPath(storage_uri) / kind / f"{digest}{suffix}"
+    target = _location(storage_uri) / kind / f"{digest}{suffix}"
     blob = Blob(uri=str(target), digest=digest)
     if target.exists():
         return blob
@@ -78,19 +77,17 @@ def put_file(storage_uri: str, kind: str, file: Path, *, suffix: str) -> Blob:
 
 def read_note(storage_uri: str, name: str) -> str | None:
     """The text kept under `name`, or None."""
-    from upath import UPath
 
     try:
-        return str((UPath(storage_uri) / name).read_text(encoding="utf-8"))
+        return str((_location(storage_uri) / name).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
 
 
 def write_note(storage_uri: str, name: str, text: str) -> None:
     """Keep `text` under `name`, in place of what was there; a reader sees the one or the other, whole."""
-    from upath import UPath
 
-    target = UPath(storage_uri) / name
+    target = _location(storage_uri) / name
     target.parent.mkdir(parents=True, exist_ok=True)
     _write_whole(target, io.BytesIO(text.encode()))
 
@@ -102,11 +99,21 @@ def delete_blob(blob: Blob) -> None:
     UPath(blob.uri).unlink(missing_ok=True)
 
 
+def _location(storage_uri: str) -> Any:
+    """The storage as a path; a `file://` URI is a folder like any other."""
+    from upath import UPath
+
+    return Path(unquote(urlsplit(storage_uri).path)) if storage_uri.startswith("file://") else UPath(storage_uri)
+
+
 def _write_whole(target: Any, source: BinaryIO) -> None:
     """Write `target` whole or not at all."""
-    if not isinstance(target, Path):  # an object store's PUT is atomic by itself
-        with target.open("wb") as sink:
-            shutil.copyfileobj(source, sink)
+    if not isinstance(target, Path):
+        # One PUT, or a multipart upload that is given up as a whole; closing a file on the way would keep a part of it.
+        if isinstance(source, io.BytesIO):
+            target.fs.pipe_file(target.path, source.getvalue())
+        else:
+            target.fs.put_file(source.name, target.path)
         return
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:

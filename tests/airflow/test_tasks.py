@@ -17,7 +17,7 @@ from airflow.sdk.exceptions import (
 from airflow.utils.types import DagRunType
 
 from include.teleprompt.config.settings import Settings
-from include.teleprompt.errors import TrackingUnavailableError
+from include.teleprompt.errors import TelepromptError, TrackingUnavailableError
 from include.teleprompt.history import list_runs
 from include.teleprompt.tracking.connection import mlflow_client
 from include.teleprompt.window import Window, format_utc
@@ -175,6 +175,19 @@ def test_triggers_that_look_at_the_same_time_share_one_look(
 
     assert asyncio.run(ask_together()) == [True, True, False]
     assert looks == [3]
+
+
+@pytest.mark.usefixtures("airflow")
+def test_a_program_that_cannot_be_loaded_fails_its_own_trigger_only(settings: Settings) -> None:
+    log_shelf_calls(settings, count=3)
+
+    async def ask_together() -> list[bool | BaseException]:
+        asks = [shared_look.Ask(name, WEEK, 1) for name in ("nobody", "shelves")]
+        return await asyncio.gather(*map(shared_look.has_enough, asks), return_exceptions=True)
+
+    failed, found = asyncio.run(ask_together())
+    assert isinstance(failed, TelepromptError)
+    assert found is True
 
 
 def test_past_its_deadline_the_trigger_says_that_mlflow_is_away(

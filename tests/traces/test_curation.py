@@ -14,6 +14,7 @@ from include.teleprompt.traces.split import Part
 from tests.support import WEEK, raw_trace, write_snapshot_of
 
 MINUTE_MS = 60_000
+EVERYTHING_TRAINS = {"train": 1000, "select": 1, "gate": 1}
 
 
 def snapshot_of(folder: Path, traces: list[dict], *steps: object, **config: object) -> Snapshot:
@@ -107,6 +108,13 @@ def test_balance_by_category_is_a_seeded_sample(tmp_path: Path) -> None:
     assert one.digest == same.digest
     train = read_rows(one.parts[Part.TRAIN])
     assert sum(row.outputs["answer"] == "yes" for row in train) == 5
+
+
+def test_balance_by_group_leaves_those_without_a_group_alone(tmp_path: Path) -> None:
+    traces = [call(i, group="g" if i % 2 else None) for i in range(100)]
+    snapshot = snapshot_of(tmp_path, traces, {"step": "balance", "by": "group", "most": 1}, split=EVERYTHING_TRAINS)
+    groups = [row.group for row in read_rows(snapshot.parts[Part.TRAIN])]
+    assert (groups.count("g"), groups.count(None)) == (1, 50)
 
 
 def test_personal_data_become_placeholders_and_contributors_stay(tmp_path: Path) -> None:

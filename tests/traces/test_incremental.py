@@ -1,5 +1,6 @@
 """Reading only what is new, against real MLflow stores."""
 
+import sqlite3
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -120,7 +121,7 @@ def test_a_day_that_is_not_over_is_not_kept(shop: Shop) -> None:
 def test_what_was_lost_or_damaged_is_read_again(shop: Shop) -> None:
     ids = [shop.log(day) for day in range(3)]
     shop.read()
-    files = sorted(Path(shop.shelf.storage_uri, "days").glob("*.arrow"))
+    files = sorted(Path(shop.shelf.storage_uri, "days").rglob("*.arrow"))
     files[0].unlink()
     files[1].write_bytes(b"ARROW1")
     found, read = shop.read()
@@ -175,6 +176,49 @@ def test_spans_that_were_read_are_not_fetched_again(settings: Settings, monkeypa
             rows = read()
             assert fetched == [first, silent]
             assert [dict(row["inputs"]) for row in rows] == [{"question": "why"}] * 2
+    finally:
+        mlflow.set_tracking_uri(before)
+
+
+def move_spans(settings: Settings, trace_id: str, location: str) -> None:
+    with sqlite3.connect(settings.tracking_uri.removeprefix("sqlite:///")) as database:
+        database.execute(
+            "UPDATE trace_tags SET value = ? WHERE key = 'mlflow.trace.spansLocation' AND request_id = ?",
+            (location, trace_id),
+        )
+    database.close()
+
+
+def test_a_day_with_spans_that_could_not_be_read_is_read_again(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mlflow
+
+    from include.teleprompt.config.outcome import OutcomeConfig
+    from include.teleprompt.traces.validate import validate
+    from tests.support import FIELDS
+
+    monkeypatch.setenv("MLFLOW_ENABLE_ASYNC_TRACE_LOGGING", "false")
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(settings.tracking_uri)
+    try:
+        with mlflow_client(settings.tracking_uri) as client, open_store(client) as store:
+            experiment = client.create_experiment("prod")
+            trace_id = log_trace(experiment, at=MONDAY, feedback=(0.5,))
+            log_trace(experiment, at=MONDAY)
+            move_spans(settings, trace_id, "ARTIFACT_REPO")  # where there is no file
+            shelf = Shelf.of(settings.storage_uri, store="here")
+
+            def reasons(access: str) -> list[str]:
+                config = TracesConfig(access=access, source="traces")
+                (source,) = store.sources(config, outcomes=["outcome_score"], page_size=100)
+                tables = list(read_new(source, "P", WEEK, shelf=shelf, settled=30 * DAY, now=LONG_AFTER))
+                judged = validate(tables[0], program="P", fields=FIELDS, outcome=OutcomeConfig(), now_ms=2**62)
+                return sorted([*judged.quarantine["reason"].to_pylist(), *["usable"] * len(judged.rows)])
+
+            assert reasons("sql") == ["missing_outcome", "spans_unavailable"]
+            move_spans(settings, trace_id, "TRACKING_STORE")
+            assert reasons("sql") == ["missing_outcome", "usable"]
     finally:
         mlflow.set_tracking_uri(before)
 

@@ -102,6 +102,11 @@ def test_a_word_after_a_number_counts_as_no_number() -> None:
     assert found.outcomes.to_pylist() == [[]]
 
 
+@pytest.mark.parametrize("value", [math.inf, -math.inf, 1.7976931348623157e308, -1.7976931348623157e308, math.nan])
+def test_what_mlflow_makes_of_infinity_is_no_number(value: float) -> None:
+    assert math.isnan(resolved([("stars", value, 10)]).values["stars"].to_pylist()[0])
+
+
 def test_fits_are_made_on_train_only_and_kept_in_the_manifest(tmp_path: Path) -> None:
     traces = [
         raw_trace(

@@ -13,7 +13,7 @@ def profile(folder: Path):
             trace_id=f"t{i:02}",
             started_at_ms=WEEK.start_ms + i % 3 * DAY_MS,
             inputs={"question": f"secret question {i}"},
-            outcomes={"outcome_score": i / 20},
+            outcomes={"outcome_score": (i + 0.5) / 21},
             contributor_id="<b>bob</b>" if i % 4 == 0 else "alice",
             failed=i < 2,
         )
@@ -24,10 +24,10 @@ def profile(folder: Path):
 
 def test_it_counts_what_is_there(tmp_path: Path) -> None:
     found = profile(tmp_path)
-    assert (found.usable, found.good) == (19, 7)
+    assert (found.usable, found.good) == (19, 6)
     assert sum(found.parts.values()) == sum(found.scores) == sum(found.days.values()) == 19
     assert found.scores[2] == 1
-    assert found.scores[-1] == 2  # 0.95 and 1
+    assert found.scores[-1] == 1
     assert list(found.days) == ["2026-11-09", "2026-11-10", "2026-11-11"]
     assert list(found.contributors) == ["alice", "<b>bob</b>"]
     assert found.quarantined == {"failed_call": 2}

@@ -17,13 +17,16 @@ from include.teleprompt.errors import TelepromptError
 from include.teleprompt.records import Record
 from include.teleprompt.storage import Blob, delete_blob, get_blob, put_blob, read_note, write_note
 from include.teleprompt.traces.sources.pieces import days_of, is_whole_day
-from include.teleprompt.traces.sources.raw import TraceSource, raw_schema
+from include.teleprompt.traces.sources.raw import UNFETCHED, TraceSource, raw_schema
 from include.teleprompt.window import Window
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 log = logging.getLogger(__name__)
+
+VERSION = 1
+"""Of what is kept; another one does not find it."""
 
 
 class Day(Record):
@@ -45,7 +48,7 @@ class Shelf:
     @classmethod
     def of(cls, storage_uri: str, **identity: Any) -> "Shelf":
         """The shelf of what `identity` tells apart."""
-        return cls(storage_uri, digest_of(identity))
+        return cls(storage_uri, digest_of({**identity, "version": VERSION}))
 
     def find(self, day: Window) -> Day | None:
         """What is kept of `day`."""
@@ -60,6 +63,7 @@ class Shelf:
             return pa.ipc.open_file(get_blob(day.blob)).read_all()
         except TelepromptError as error:
             log.warning("%s The day is read again.", error)
+            delete_blob(day.blob)
             return None
 
     def keep(self, day: Window, table: "pa.Table", *, mark: str | None, read_at: datetime) -> None:
@@ -69,11 +73,11 @@ class Shelf:
         sink = pa.BufferOutputStream()
         with pa.ipc.new_file(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
             writer.write_table(table)
-        blob = put_blob(self.storage_uri, "days", sink.getvalue().to_pybytes(), suffix=".arrow")
+        blob = put_blob(self.storage_uri, f"days/{self.name}", sink.getvalue().to_pybytes(), suffix=".arrow")
         before = self.find(day)
         kept = Day(rows=len(table), mark=mark, read_at=read_at, blob=blob)
         write_note(self.storage_uri, f"days/{self.name}/{day.start:%Y-%m-%d}.json", kept.model_dump_json())
-        if before and before.blob.digest != blob.digest:
+        if before and before.rows and before.blob.digest != blob.digest:  # all empty days are one file
             delete_blob(before.blob)
 
 
@@ -133,7 +137,10 @@ def _read_stretch(
             pending = [rows.filter(pc.invert(mine))]
             rows = rows.filter(mine).combine_chunks()
             if is_whole_day(day) and day.end <= now:
-                shelf.keep(day, rows, mark=marks[todo[0]] if marks is not None else None, read_at=now)
+                # What could not be read whole is kept for the next attempt, but as old as the day itself.
+                whole = not pc.any(pc.is_in(_flaws(rows), value_set=pa.array([UNFETCHED]))).as_py()
+                mark = marks[todo[0]] if marks is not None and whole else None
+                shelf.keep(day, rows, mark=mark, read_at=now if whole else day.start)
             todo.pop(0)
             if len(rows):
                 yield rows
@@ -143,6 +150,15 @@ def _read_stretch(
             pending.append(batch)
             yield from close(batch["started_at_ms"][-1].as_py())
     yield from close(None)
+
+
+def _flaws(rows: "pa.Table") -> "pa.Array":
+    """What kinds of flaws there are in `rows`."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    entries = rows["flaws"].combine_chunks().cast(pa.list_(pa.struct([("key", pa.string()), ("value", pa.string())])))
+    return pc.list_flatten(entries).field("key")
 
 
 def _confirmed(

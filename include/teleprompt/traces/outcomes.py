@@ -1,5 +1,6 @@
 """From what was logged as outcomes to one score per call."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -59,7 +60,7 @@ def resolve(outcomes: "pa.ChunkedArray", config: OutcomeConfig) -> Resolved:
         {
             "call": pc.list_parent_indices(lists),
             "name": entries.field("name"),
-            "value": pc.fill_null(entries.field("value"), float("nan")),
+            "value": _numbers(entries.field("value")),
             "at_ms": entries.field("at_ms"),
         }
     )
@@ -71,6 +72,14 @@ def resolve(outcomes: "pa.ChunkedArray", config: OutcomeConfig) -> Resolved:
     mine = settled.filter(pc.is_in(settled["name"], value_set=pa.array(list(rules), pa.string())))
     latest = mine.group_by("call").aggregate([("at_ms", "max")])
     return Resolved(outcomes=_to_maps(finite, calls), values=values, latest_at_ms=_per_call(latest, "at_ms_max", calls))
+
+
+def _numbers(values: "pa.Array") -> "pa.Array":
+    """`values` with NaN for what is no number; MLflow keeps an infinite metric as the largest float."""
+    import pyarrow.compute as pc
+
+    values = pc.fill_null(values, float("nan"))
+    return pc.if_else(pc.greater_equal(pc.abs(values), sys.float_info.max), float("nan"), values)
 
 
 def _settle(tall: "pa.Table", rules: dict[str, Repeated]) -> "pa.Table":

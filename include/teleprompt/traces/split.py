@@ -38,7 +38,7 @@ class Leakage(Record):
     """What was found in more than one part after the split."""
 
     exact: int
-    """Inputs, equal after normalisation."""
+    """Inputs, equal after normalisation, and groups."""
     near: int | None
     """Pairs of near-duplicate inputs; None where the program does not ask for it."""
 
@@ -73,12 +73,31 @@ def leakage(facts: "pa.Table", parts: Sequence[Part | None], config: SplitConfig
     )
     counts = placed.group_by("asked").aggregate([("part", "count_distinct")])["part_count_distinct"]
     exact = int(pc.sum(pc.greater(counts, 1)).as_py() or 0)
+    for key in config.group_by:
+        if key != "near_duplicates":
+            exact += _in_several_parts(facts[key], parts)
     near = None
     if "near_duplicates" in config.group_by:
         near = sum(len({parts[a], parts[b]} - {None}) > 1 for a, b in _near_pairs(facts, config))
     if exact or near:
-        raise TelepromptError(f"The split leaks: {exact} equal and {near} near-duplicate inputs are in two parts.")
+        raise TelepromptError(
+            f"The split leaks: {exact} equal inputs or groups and {near} near duplicates are in two parts."
+        )
     return Leakage(exact=exact, near=near)
+
+
+def _in_several_parts(column: "pa.ChunkedArray", parts: Sequence[Part | None]) -> int:
+    """How many values of `column` are in more than one part."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    values = column.combine_chunks().cast(pa.string())
+    there = pc.and_(
+        pc.fill_null(pc.not_equal(values, ""), False), pa.array([part is not None for part in parts], pa.bool_())
+    )
+    placed = pa.table({"value": values, "part": pa.array(parts, pa.string())}).filter(there)
+    counts = placed.group_by("value").aggregate([("part", "count_distinct")])["part_count_distinct"]
+    return int(pc.sum(pc.greater(counts, 1)).as_py() or 0)
 
 
 def row_units(rows: Sequence[TraceRow]) -> list[str]:

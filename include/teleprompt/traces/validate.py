@@ -13,6 +13,7 @@ from include.teleprompt.program.fields import Field, ProgramFields
 from include.teleprompt.records import MAX_IDENTIFIER
 from include.teleprompt.traces.outcomes import Resolved, resolve
 from include.teleprompt.traces.row import unscored_schema
+from include.teleprompt.traces.sources.raw import UNFETCHED
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,14 +27,15 @@ class Reason(StrEnum):
 
     FAILED_CALL = "failed_call"
     FUTURE_START = "future_start"
+    MISSING_OUTCOME = "missing_outcome"
+    PARTIAL_OUTCOME = "partial_outcome"
+    SPANS_UNAVAILABLE = "spans_unavailable"
     MISSING_INPUT = "missing_input"
     NESTED_INPUT = "nested_input"
     MISSING_OUTPUT = "missing_output"
     NESTED_OUTPUT = "nested_output"
     UNREADABLE_VALUE = "unreadable_value"
     TRUNCATED = "truncated"
-    MISSING_OUTCOME = "missing_outcome"
-    PARTIAL_OUTCOME = "partial_outcome"
     OUTCOME_NOT_A_NUMBER = "outcome_not_a_number"
     OUTCOME_OUT_OF_RANGE = "outcome_out_of_range"
     MISSING_CONTRIBUTOR = "missing_contributor"
@@ -80,6 +82,7 @@ def validate(raw: "pa.Table", *, program: str, fields: ProgramFields, outcome: O
     flawed: list[tuple[Reason, pa.Array]] = [
         (Reason.FAILED_CALL, raw["failed"]),
         (Reason.FUTURE_START, pc.greater(raw["started_at_ms"], now_ms)),
+        (Reason.SPANS_UNAVAILABLE, pc.is_valid(pc.map_lookup(_flat(raw["flaws"]), UNFETCHED, "first"))),
     ]
     for side, some, missing, nested in (
         ("input", fields.inputs, Reason.MISSING_INPUT, Reason.NESTED_INPUT),

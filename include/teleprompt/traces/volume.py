@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from include.teleprompt.config.program import ProgramConfig
+from include.teleprompt.errors import ConfigurationError
 from include.teleprompt.records import Record
 from include.teleprompt.traces.sources.choose import Store, open_store
 from include.teleprompt.traces.sources.of_program import maturing, program_sources
@@ -29,10 +30,10 @@ class Volume(Record):
     tell, for its API has no search by that time."""
 
 
-def has_enough(client: Any, questions: Sequence[Question]) -> list[bool]:
-    """The answers; one way to the store serves all of them."""
+def has_enough(client: Any, questions: Sequence[Question]) -> list[bool | ConfigurationError]:
+    """The answers, or why there is none; one way to the store serves all of them."""
     with open_store(client) as store:
-        return [_has_enough(store, question) for question in questions]
+        return [_answer(store, question) for question in questions]
 
 
 def volume(client: Any, *, config: ProgramConfig, window: Window) -> Volume:
@@ -45,6 +46,14 @@ def volume(client: Any, *, config: ProgramConfig, window: Window) -> Volume:
             calls=sum(source.count(config.name, span) for source in sources),
             new_outcomes=None if None in outcomes else sum(count or 0 for count in outcomes),
         )
+
+
+def _answer(store: Store, question: Question) -> bool | ConfigurationError:
+    """One program's mistake is not the others'."""
+    try:
+        return _has_enough(store, question)
+    except ConfigurationError as error:
+        return error
 
 
 def _has_enough(store: Store, question: Question) -> bool:

@@ -13,7 +13,9 @@ _UNREACHABLE = (
     "Max retries exceeded", "Connection refused", "Failed to establish", "Read timed out", "Remote end closed",
     "Connection aborted", "Connection reset", "Connection broken",
     "error code 502", "error code 503", "error code 504", "502 error", "503 error", "504 error",
-    "unable to open database file", "database is locked", "could not connect", "connection to server",
+    "server closed the connection", "terminating connection", "no connection to the server", "Lost connection to",
+    "server has gone away", "the database system is", "unable to open database file", "database is locked",
+    "could not connect", "connection to server",
 )  # fmt: skip
 
 # Airflow retries the task; MLflow's own seven retries of up to two minutes would only hide an outage.
@@ -47,6 +49,8 @@ def mlflow_client(tracking_uri: str) -> Iterator[Any]:
 
 def is_outage(error: BaseException) -> bool:
     """Whether `error`, of a call to MLflow or its database, says that nobody answered."""
+    if isinstance(error, TrackingUnavailableError):
+        return True
     said = str(error).partition("Query was:")[0]  # a statement may hold anything
     return any(sign in said for sign in _UNREACHABLE)
 

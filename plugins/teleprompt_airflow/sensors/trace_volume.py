@@ -110,7 +110,10 @@ def _has_enough(settings: Settings, config: ProgramConfig, window: Window, *, en
 
     quiet_libraries()
     with mlflow_client(settings.tracking_uri) as client:
-        return has_enough(client, [Question(config, window, enough)])[0]
+        (answer,) = has_enough(client, [Question(config, window, enough)])
+    if isinstance(answer, TelepromptError):
+        raise answer
+    return answer
 
 
 def _volume(settings: Settings, config: ProgramConfig, window: Window) -> "Volume":

@@ -5,12 +5,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from include.teleprompt.config.files import find_program_file, load_program_file
+from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.config.settings import Settings
+from include.teleprompt.errors import TelepromptError
 from include.teleprompt.window import Window
 from teleprompt_airflow.hooks.settings import tracking_settings_from_connections
 
 GATHER_SECONDS = 1.0
 """How long the first to ask waits for others."""
+
+
+Answer = bool | TelepromptError
+"""An error is of one program only, a broken file for instance."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +33,7 @@ class _Round:
     """The questions that one look answers."""
 
     asks: list[Ask] = field(default_factory=list)
-    answers: asyncio.Task[list[bool]] | None = None
+    answers: asyncio.Task[list[Answer]] | None = None
 
 
 _rounds: dict[asyncio.AbstractEventLoop, _Round] = {}
@@ -49,26 +55,39 @@ async def has_enough(ask: Ask) -> bool:
     current.asks.append(ask)
     assert current.answers is not None  # noqa: S101 - set where the round is made
     answers = await asyncio.shield(current.answers)  # one trigger that is cancelled must not cancel the others' look
-    return answers[place]
+    answer = answers[place]
+    if isinstance(answer, TelepromptError):
+        raise answer
+    return answer
 
 
-async def _look(loop: asyncio.AbstractEventLoop, current: _Round) -> list[bool]:
+async def _look(loop: asyncio.AbstractEventLoop, current: _Round) -> list[Answer]:
     await asyncio.sleep(GATHER_SECONDS)
     del _rounds[loop]
     settings = await tracking_settings_from_connections()
     return await asyncio.to_thread(_answers, settings, tuple(current.asks))
 
 
-def _answers(settings: Settings, asks: Sequence[Ask]) -> list[bool]:
+def _answers(settings: Settings, asks: Sequence[Ask]) -> list[Answer]:
     from include.teleprompt.environment import quiet_libraries
     from include.teleprompt.traces.volume import Question
     from include.teleprompt.traces.volume import has_enough as have_enough
     from include.teleprompt.tracking.connection import mlflow_client
 
     quiet_libraries()
+    configs = [_config(settings, ask.program) for ask in asks]
     questions = [
-        Question(load_program_file(find_program_file(settings.programs_dir, ask.program)), ask.window, ask.enough)
-        for ask in asks
+        Question(config, ask.window, ask.enough)
+        for ask, config in zip(asks, configs, strict=True)
+        if not isinstance(config, TelepromptError)
     ]
     with mlflow_client(settings.tracking_uri) as client:
-        return have_enough(client, questions)
+        answers = iter(have_enough(client, questions))
+    return [config if isinstance(config, TelepromptError) else next(answers) for config in configs]
+
+
+def _config(settings: Settings, program: str) -> ProgramConfig | TelepromptError:
+    try:
+        return load_program_file(find_program_file(settings.programs_dir, program))
+    except TelepromptError as error:
+        return error

@@ -109,3 +109,18 @@ def test_what_mlflow_cuts_is_told_apart(settings: Settings) -> None:
     assert (snapshot.trace_count, snapshot.quarantined) == (2, {"truncated": 1})
     (reading,) = [source for source in snapshot.reading.sources if source.kind == "runs"]
     assert (reading.route, reading.rows, reading.newest) == ("sql", 3, "2026-11-09T00:00:00Z")
+
+
+def test_a_lost_connection_is_made_anew(odd_postgresql: str) -> None:
+    import psycopg
+
+    from include.teleprompt.errors import TrackingUnavailableError
+
+    host = odd_postgresql.partition("?host=")[2]
+    with open_database(odd_postgresql) as database:
+        database.query("SELECT 1")
+        with psycopg.connect(dbname="postgres", user="postgres", host=host, autocommit=True) as admin:
+            admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+        with pytest.raises(TrackingUnavailableError, match="does not answer"):
+            database.query("SELECT 1")
+        assert len(database.query("SELECT 1")) == 1

@@ -1,5 +1,6 @@
 """An MLflow server that goes away in the middle of a load."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
@@ -10,8 +11,10 @@ import pytest
 from bench.mlflow_server import MlflowServer
 from bench.store import PROGRAMS, WINDOW, build_store
 from include.teleprompt.config.traces import TracesConfig
+from include.teleprompt.traces.sources import runs_processes
 from include.teleprompt.traces.sources.choose import open_store
 from include.teleprompt.traces.sources.runs_client import RunsClientSource
+from include.teleprompt.traces.sources.runs_processes import RunsProcessesSource
 from include.teleprompt.traces.sources.runs_rest import RunsRestSource
 from include.teleprompt.traces.sources.sql.runs import RunsSqlSource
 from include.teleprompt.tracking.connection import mlflow_client
@@ -21,6 +24,45 @@ PROGRAM = next(iter(PROGRAMS))
 
 def rows(tables: Iterator[Any]) -> list[dict[str, Any]]:
     return [row for table in tables for row in table.to_pylist()]
+
+
+@pytest.mark.slow
+def test_a_second_process_that_dies_in_the_middle_of_a_span_costs_no_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends after the first page of a span, and its Arrow stream ends as if it were whole."""
+    backend = f"sqlite:///{tmp_path}/mlflow.db"
+    build_store(backend, runs=3000)
+    dying = (
+        "import include.teleprompt.traces.sources.runs_processes as p\n"
+        "whole = p.RunsClientSource.read\n"
+        "def read(self, *arguments, **more):\n"
+        "    yield next(whole(self, *arguments, **more))\n"
+        "    raise RuntimeError\n"
+        "p.RunsClientSource.read = read\n"
+        "p.serve()"
+    )
+    with mlflow_client(backend) as client:
+        experiment = client.get_experiment_by_name("production").experiment_id
+        expected = rows(RunsClientSource(client, [experiment], page_size=50).read(PROGRAM, WINDOW))
+        monkeypatch.setattr(runs_processes, "START", dying)
+        started: list[int] = []
+        hand_out = runs_processes._Other._hand_out
+        monkeypatch.setattr(runs_processes._Other, "_hand_out", lambda other: (started.append(1), hand_out(other))[1])
+        monkeypatch.setattr(RunsProcessesSource, "_span", _slowly(RunsProcessesSource._span))
+        found = rows(RunsProcessesSource(client, [experiment], page_size=50).read(PROGRAM, WINDOW))
+    assert started
+    assert found == expected
+
+
+def _slowly(span: Any) -> Any:
+    """So slowly that the other process gets its turn."""
+
+    def read(self: Any, *arguments: Any) -> Iterator[Any]:
+        time.sleep(0.3)
+        yield from span(self, *arguments)
+
+    return read
 
 
 @pytest.mark.slow

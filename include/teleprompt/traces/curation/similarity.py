@@ -15,8 +15,8 @@ SHINGLE = 3
 STEEP_FROM = 0.85
 """From this threshold on bands of eight values still find 98 of 100 pairs; below it bands of four do."""
 
-MOST_CANDIDATES = 20
-"""Earlier rows of one band that are compared at most."""
+MOST_CANDIDATES = 200
+"""Earlier rows of one band that are compared at most; beyond, likeness may go unseen."""
 
 
 def signatures(texts: "pa.Array") -> "pa.Array":
@@ -31,7 +31,7 @@ def signatures(texts: "pa.Array") -> "pa.Array":
 
 
 def earlier_alike(column: "pa.Array", *, threshold: float, only_of_kept: bool) -> Iterator[tuple[int, int]]:
-    """Pairs (row, earlier row) whose estimated similarity reaches `threshold`; the first such earlier row of each band.
+    """Pairs (row, earlier row) whose estimated similarity reaches `threshold`, as far as they share a band.
 
     With `only_of_kept` a row that has such an earlier row is no earlier row for others: of `a`, `b` like `a`, and `c`
     like `b` only, `c` has none.
@@ -47,7 +47,6 @@ def earlier_alike(column: "pa.Array", *, threshold: float, only_of_kept: bool) -
                 if earlier not in alike and (matrix[earlier] == signature).mean() >= threshold:
                     alike.add(earlier)
                     yield row, earlier
-                    break
         if alike and only_of_kept:
             continue
         for band, key in zip(bands, keys, strict=True):

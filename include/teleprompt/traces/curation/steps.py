@@ -124,5 +124,5 @@ def _balanced(facts: "pa.Table", step: BalanceStep, *, seed: int) -> "Mask":
     ranks = np.empty(len(keys), dtype=np.int64)
     starts = np.r_[0, np.flatnonzero(np.diff(keys[order])) + 1]
     ranks[order] = np.arange(len(keys)) - np.repeat(starts, np.diff(np.r_[starts, len(keys)]))
-    mask: Mask = ranks < most
+    mask: Mask = (ranks < most) | (keys < 0)  # what belongs to none is not one of them
     return mask

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from include.teleprompt.traces.sources.patience import patiently
+from include.teleprompt.traces.sources.raw import in_order
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,18 +25,44 @@ def keyset_pages(fetch: Fetch, start_ms: int) -> Iterator["pa.Table"]:
 
     seen = pa.array([], pa.string())
     """Ids already given of the millisecond `start_ms`."""
-    token: str | None = None
     while True:
-        page, next_token = patiently(partial(fetch, start_ms, token))
+        page, more = patiently(partial(fetch, start_ms, None))
+        last_ms = pc.max(page["started_at_ms"]).as_py()
+        if more and last_ms == start_ms:
+            page = _whole_millisecond(fetch, start_ms)
         fresh = page.filter(pc.invert(pc.is_in(page["trace_id"], value_set=seen)))
         if len(fresh):
             yield fresh
-        if not next_token:
+        if not more:
             return
-        last_ms = pc.max(page["started_at_ms"]).as_py()
         if last_ms > start_ms:
-            start_ms, token = last_ms, None
+            start_ms = last_ms
             seen = page.filter(pc.equal(page["started_at_ms"], last_ms))["trace_id"].combine_chunks()
         else:
-            token = next_token
-            seen = pa.concat_arrays([seen, fresh["trace_id"].combine_chunks()])
+            start_ms += 1
+            seen = pa.array([], pa.string())
+
+
+def _whole_millisecond(fetch: Fetch, at_ms: int) -> "pa.Table":
+    """All calls that started at `at_ms`, which are more than a page.
+
+    A call that is deleted in the meantime moves the offsets of those behind it, so they are gone through again until
+    nothing new is found.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found: pa.Table | None = None
+    while True:
+        pages, token = [] if found is None else [found], None
+        while True:
+            page, token = patiently(partial(fetch, at_ms, token))
+            pages.append(page.filter(pc.equal(page["started_at_ms"], at_ms)))
+            if not token or len(pages[-1]) < len(page):
+                break
+        together = pa.concat_tables(pages)
+        firsts = together.append_column("row", pa.array(range(len(together)))).group_by("trace_id")
+        unique = in_order(together.take(firsts.aggregate([("row", "min")])["row_min"]))
+        if found is not None and len(unique) == len(found):
+            return unique
+        found = unique

@@ -6,7 +6,7 @@ An Arrow table of raw traces has these columns:
 - `failed`: whether the call ended in an error
 - `inputs`, `outputs`: maps of what was logged; text as it is, any other value as canonical JSON text, null for none
 - `flaws`: map from `input.<name>` or `output.<name>` to `nested` (an object or a list) or `unreadable` (no value that
-  JSON or Unicode can hold)
+  JSON or Unicode can hold); of a trace whose spans could not be read, `spans` to `unavailable`
 - `outcomes`: list of (`name`, `value`, `at_ms`) in order of arrival; the value is null where it was not a number
 - `contributor_id`, `contributor_address`, `program_version`, `group`: nullable strings
 """
@@ -19,6 +19,9 @@ from include.teleprompt.window import Window
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+UNFETCHED = "spans"
+"""Key in `flaws` of a trace whose spans were asked for in vain."""
 
 INPUT_PREFIX = "input."
 OUTPUT_PREFIX = "output."

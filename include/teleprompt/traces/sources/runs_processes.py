@@ -32,6 +32,7 @@ AHEAD = 2
 """Spans that the other process may be ahead: what is held in memory."""
 
 READY = b"ready"
+DONE = b"done"
 START = "from include.teleprompt.traces.sources.runs_processes import serve; serve()"
 
 
@@ -52,7 +53,10 @@ class RunsProcessesSource(RunsClientSource):
         with _Other(order, spans) as other:
             own: dict[int, list[pa.Table]] = {}
             for i, span in enumerate(spans):
-                while i not in own and not other.has_read(i) and (free := other.take()) is not None:
+                while i not in own and not other.has_read(i) and len(own) < AHEAD:
+                    free = other.take()
+                    if free is None:
+                        break
                     own[free] = list(self._span(program, spans[free]))
                 tables = own.pop(i) if i in own else other.read(i)
                 yield from self._span(program, span) if tables is None else tables
@@ -133,12 +137,17 @@ class _Other:
                 requests.write(self._spans[number].model_dump_json().encode() + b"\n")
                 requests.flush()
                 with pa.ipc.open_stream(answers) as stream:
-                    self._results[number].put([pa.Table.from_batches([batch]) for batch in stream])
-        except (pa.ArrowInvalid, OSError):
-            if number is not None:
-                self._results[number].put(None)
+                    tables = [pa.Table.from_batches([batch]) for batch in stream]
+                if answers.read(len(DONE)) != DONE:  # a stream that ends early looks like one that is whole
+                    return
+                self._results[number].put(tables)
+                number = None
+        except (pa.ArrowException, OSError):
+            log.debug("reading from the second process", exc_info=True)
         finally:
             self._process.kill()
+            if number is not None:
+                self._results[number].put(None)
 
 
 def serve() -> None:
@@ -160,4 +169,5 @@ def serve() -> None:
             with pa.ipc.new_stream(sink, raw_schema()) as stream:
                 for table in source.read(order["program"], Window.model_validate_json(line)):
                     stream.write_table(table)
+            sink.write(DONE)
             sink.flush()

@@ -4,6 +4,7 @@ Spans cost ten to fifteen times what the rest of a trace does, so they are fetch
 finished call that has an outcome, and that was not read before.
 """
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -12,12 +13,14 @@ from include.teleprompt.traces.sources import tags
 from include.teleprompt.traces.sources.keyset import keyset_pages
 from include.teleprompt.traces.sources.pages import Probe
 from include.teleprompt.traces.sources.patience import patiently
-from include.teleprompt.traces.sources.raw import as_texts, in_order, raw_schema
+from include.teleprompt.traces.sources.raw import UNFETCHED, as_texts, in_order, raw_schema
 from include.teleprompt.tracking.connection import quoted
 from include.teleprompt.window import Window
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+log = logging.getLogger(__name__)
 
 MAX_PAGE = 500
 """MLflow's page limit for traces."""
@@ -107,12 +110,14 @@ def payload(inputs: Any, outputs: Any) -> Said:
 def with_payload(page: "pa.Table", *, known: "pa.Table | None", outcomes: frozenset[str], fetch: Any) -> "pa.Table":
     """`page` with inputs, outputs and flaws, from `known` where it holds them, else fetched."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     rows = page.select(["trace_id", "failed", "outcomes"]).to_pylist()
     columns = ("inputs", "outputs", "flaws")
     held: dict[str, Said] = {}
     if known is not None:
-        held = {row["trace_id"]: row for row in known.select(["trace_id", *columns]).to_pylist() if row["inputs"]}
+        here = known.select(["trace_id", *columns]).filter(pc.is_in(known["trace_id"], value_set=page["trace_id"]))
+        held = {row["trace_id"]: row for row in here.to_pylist() if row["inputs"] and row["outputs"]}
     wanted = [
         row["trace_id"]
         for row in rows
@@ -122,6 +127,10 @@ def with_payload(page: "pa.Table", *, known: "pa.Table | None", outcomes: frozen
     ]
     held |= fetch(wanted)
     empty: Said = {"inputs": [], "outputs": [], "flaws": {}}
+    lost = [name for name in wanted if name not in held]
+    if lost:
+        log.warning("The spans of %d traces cannot be read now", len(lost))
+        held |= {name: {**empty, "flaws": {UNFETCHED: "unavailable"}} for name in lost}
     for name in columns:
         values = [list(_items(held.get(row["trace_id"], empty)[name])) for row in rows]
         field = raw_schema().field(name)
@@ -152,7 +161,7 @@ def add_info(
     columns["failed"].append(status == FAILED)
     for name in ("inputs", "outputs", "flaws"):
         columns[name].append([])
-    columns["outcomes"].append(sorted(outcomes, key=lambda o: (o[2], o[0])))
+    columns["outcomes"].append(sorted(outcomes, key=lambda o: (o[2], o[0], o[1] is None, o[1] or 0.0)))
     columns["contributor_id"].append(said.get(tags.CONTRIBUTOR_ID))
     columns["contributor_address"].append(said.get(tags.CONTRIBUTOR_ADDRESS))
     columns["program_version"].append(said.get(tags.PROGRAM_VERSION))

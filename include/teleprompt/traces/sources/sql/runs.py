@@ -47,8 +47,10 @@ class RunsSqlSource(SqlSource):
         return (
             f"SELECT calls.start_time - calls.start_time % {DAY_MS} AS day_ms, "  # noqa: S608
             "COUNT(DISTINCT calls.run_uuid) AS calls, "
-            "COUNT(m.key) AS outcomes, MAX(m.timestamp) AS latest, SUM(m.value) AS total "
-            f"FROM (SELECT c.run_uuid, c.start_time FROM {self._mine(window)}) calls "
+            "COUNT(m.key) AS outcomes, MAX(m.timestamp) AS latest, "
+            "SUM(CASE WHEN ABS(m.value) < 1e100 THEN m.value ELSE 1 END) AS total, "
+            "SUM(calls.end_time) AS ends, SUM(CASE WHEN calls.status = 'FINISHED' THEN 1 ELSE 0 END) AS finished "
+            f"FROM (SELECT c.run_uuid, c.start_time, c.end_time, c.status FROM {self._mine(window)}) calls "
             "LEFT JOIN latest_metrics m ON m.run_uuid = calls.run_uuid "
             f"GROUP BY calls.start_time - calls.start_time % {DAY_MS}"
         )

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from include.teleprompt.traces.sources import tags
 from include.teleprompt.traces.sources.patience import patiently
 from include.teleprompt.traces.sources.raw import in_order
-from include.teleprompt.traces.sources.sql.database import Database
+from include.teleprompt.traces.sources.sql.database import THREADS, Database
 from include.teleprompt.window import Window
 
 if TYPE_CHECKING:
@@ -22,9 +22,6 @@ CHUNK = 5000
 
 SCAN_WHEN_ONE_OF = 5
 """Tags are scanned once when the window holds at least one in so many of the store's calls."""
-
-THREADS = 2
-"""Drivers release Python's lock, so a second connection nearly halves the time."""
 
 DAY_MS = 86_400_000
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -47,16 +44,19 @@ class SqlSource:
         """The calls of `program` that started in `window`."""
         if not self._experiments:
             return
-        with ThreadPoolExecutor(THREADS, thread_name_prefix="mlflow-sql") as pool:
-            ids = self._ids(program, window)
-            under_way: deque[Future[pa.Table]] = deque()
+        ids = self._ids(program, window)
+        under_way: deque[Future[pa.Table]] = deque()
+        try:
             for first in range(0, len(ids), CHUNK):
                 calls = ids.slice(first, CHUNK).combine_chunks()
-                under_way.append(pool.submit(patiently, partial(self._details, calls, known)))
+                under_way.append(self._database.threads.submit(patiently, partial(self._details, calls, known)))
                 if len(under_way) > THREADS:
                     yield under_way.popleft().result()
             while under_way:
                 yield under_way.popleft().result()
+        finally:
+            for future in under_way:
+                future.cancel()
 
     def _ids(self, program: str, window: Window) -> "pa.Table":
         """Ids, starts, latencies and states of the calls, ordered."""
@@ -75,15 +75,15 @@ class SqlSource:
         """
         import pyarrow as pa
 
-        table, column = self.tag_table, self.id_column
+        table, column, mine = self.tag_table, self.id_column, self._database.is_text("x.value")
         total = self._database.query(f"SELECT COUNT(*) FROM {self.call_table}").column(0)[0].as_py()  # noqa: S608 - our own names
         if len(ids) * SCAN_WHEN_ONE_OF >= total:
-            scan = f"SELECT x.{column} FROM {table} x WHERE x.value = :text{one_of('x.key', (tags.PROGRAM,))}"  # noqa: S608
+            scan = f"SELECT x.{column} FROM {table} x WHERE {mine}{one_of('x.key', (tags.PROGRAM,))}"  # noqa: S608
             return _texts(patiently(partial(self._database.query, scan, program)).column(0))
         found = []
         for first in range(0, len(ids), CHUNK):
             few = (
-                f"SELECT x.{column} FROM {table} x WHERE x.key = '{tags.PROGRAM}' AND x.value = :text "  # noqa: S608
+                f"SELECT x.{column} FROM {table} x WHERE x.key = '{tags.PROGRAM}' AND {mine} "  # noqa: S608
                 f"AND {self._database.among(f'x.{column}', ids.slice(first, CHUNK))}"
             )
             found.append(_texts(patiently(partial(self._database.query, few, program)).column(0)))
@@ -100,6 +100,8 @@ class SqlSource:
 
     def outcomes(self, program: str, window: Window, metric: str) -> int | None:
         """How many values of `metric` arrived in `window`."""
+        if not self._experiments:
+            return 0
         found = self._database.query(self._arrived(window), program)
         import pyarrow.compute as pc
 
@@ -111,7 +113,7 @@ class SqlSource:
             return ["" for _ in windows]
         whole = Window(start=windows[0].start, end=windows[-1].end)
         found = patiently(lambda: self._database.query(self._marks(whole), program)).to_pylist()
-        by_day = {row["day_ms"]: f"{row['calls']}/{row['outcomes']}/{row['latest']}/{row['total']}" for row in found}
+        by_day = {row.pop("day_ms"): "/".join(str(value) for value in row.values()) for row in found}
         return [by_day.get(window.start_ms // DAY_MS * DAY_MS, "0") for window in windows]
 
     @abstractmethod
@@ -125,7 +127,8 @@ class SqlSource:
     def _mine(self, window: Window) -> str:
         """SQL for the calls `c` of the program `:text` in the window."""
         named = f"SELECT 1 FROM {self.tag_table} t WHERE t.{self.id_column} = c.{self.id_column}"  # noqa: S608
-        return f"{self._of_window(window)} AND EXISTS ({named} AND t.key = '{tags.PROGRAM}' AND t.value = :text)"
+        tag = f"t.key = '{tags.PROGRAM}' AND {self._database.is_text('t.value')}"
+        return f"{self._of_window(window)} AND EXISTS ({named} AND {tag})"
 
     @abstractmethod
     def _arrived(self, window: Window) -> str:
@@ -133,7 +136,7 @@ class SqlSource:
 
     @abstractmethod
     def _marks(self, window: Window) -> str:
-        """SQL for `day_ms` (its start), `calls`, `outcomes`, `latest`, `total` of each UTC day of the window."""
+        """SQL for `day_ms` (its start), and numbers that tell changes of each UTC day of the window."""
 
     @abstractmethod
     def _details(self, calls: "pa.Table", known: "pa.Table | None") -> "pa.Table":

@@ -78,8 +78,10 @@ class TracesSqlSource(SqlSource):
         return (
             f"SELECT calls.timestamp_ms - calls.timestamp_ms % {DAY_MS} AS day_ms, "  # noqa: S608
             "COUNT(DISTINCT calls.request_id) AS calls, COUNT(a.assessment_id) AS outcomes, "
-            "MAX(a.last_updated_timestamp) AS latest, SUM(CASE WHEN a.valid THEN 1 ELSE 0 END) AS total "
-            f"FROM (SELECT c.request_id, c.timestamp_ms FROM {self._mine(window)}) calls "
+            "MAX(a.last_updated_timestamp) AS latest, SUM(CASE WHEN a.valid THEN 1 ELSE 0 END) AS total, "
+            "SUM(calls.execution_time_ms) AS ends, SUM(CASE WHEN calls.status = 'OK' THEN 1 ELSE 0 END) AS finished "
+            "FROM (SELECT c.request_id, c.timestamp_ms, c.execution_time_ms, c.status "
+            f"FROM {self._mine(window)}) calls "
             "LEFT JOIN assessments a ON a.trace_id = calls.request_id "
             f"GROUP BY calls.timestamp_ms - calls.timestamp_ms % {DAY_MS}"
         )

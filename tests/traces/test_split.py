@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.config.split import SplitConfig
 from include.teleprompt.errors import TelepromptError
-from include.teleprompt.traces.curation.facts import concat_facts, facts_of
+from include.teleprompt.traces.facts import concat_facts, facts_of
 from include.teleprompt.traces.split import Part, leakage, row_units, split
 from include.teleprompt.traces.validate import validate
 from tests.support import FIELDS, raw_table, raw_trace, trace_row

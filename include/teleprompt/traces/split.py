@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from include.teleprompt.config.split import SplitConfig
 from include.teleprompt.errors import TelepromptError
 from include.teleprompt.records import Record
-from include.teleprompt.traces.curation.facts import digests, normalised
-from include.teleprompt.traces.curation.similarity import earlier_alike
+from include.teleprompt.traces.facts import digests, normalised
 from include.teleprompt.traces.row import TraceRow
+from include.teleprompt.traces.similarity import earlier_alike
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Self
 from include.teleprompt.config.curation import RedactStep
 from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.program.fields import ProgramFields
-from include.teleprompt.traces.curation.facts import concat_facts, facts_of
 from include.teleprompt.traces.curation.redact import redacted
+from include.teleprompt.traces.facts import concat_facts, facts_of
 from include.teleprompt.traces.row import unscored_schema
 from include.teleprompt.traces.validate import quarantine_schema, validate
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from include.teleprompt.config.curation import ON_TRAIN_ONLY, RedactStep
 from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.traces.curation.facts import OUTCOME
 from include.teleprompt.traces.curation.steps import REASONS, kept, kept_for_training
+from include.teleprompt.traces.facts import OUTCOME
 from include.teleprompt.traces.funnel import FunnelStep
 from include.teleprompt.traces.outcomes import OutcomeFit, fit, score_e6
 from include.teleprompt.traces.split import Leakage, Part, leakage, split

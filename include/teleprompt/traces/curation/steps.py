@@ -13,9 +13,9 @@ from include.teleprompt.config.curation import (
     QualityStep,
 )
 from include.teleprompt.records import to_millionths
-from include.teleprompt.traces.curation.facts import OUTCOME
 from include.teleprompt.traces.curation.outliers import distances
-from include.teleprompt.traces.curation.similarity import earlier_alike
+from include.teleprompt.traces.facts import OUTCOME
+from include.teleprompt.traces.similarity import earlier_alike
 from include.teleprompt.traces.validate import Reason
 
 if TYPE_CHECKING:

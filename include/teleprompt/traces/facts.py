@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from include.teleprompt.config.curation import BalanceStep, NearDuplicatesStep
 from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.traces.curation.similarity import signatures
+from include.teleprompt.traces.similarity import signatures
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -96,9 +96,9 @@ LOADS: dict[str, Any] = {
 def _count(client: Any, way: str) -> int:
     """Mean of several counts, in the time that is measured."""
     with open_store(client) as store:
-        config = TracesConfig(access="api" if way == "count_api" else "sql", source="runs")
+        config = TracesConfig(access="api" if way == "holds_api" else "sql", source="runs")
         (source,) = store.sources(config, outcomes=[], page_size=1000)
-        return int(source.holds(LARGEST, WINDOW, 1000) if way == "holds" else source.count(LARGEST, WINDOW))
+        return int(source.holds(LARGEST, WINDOW, 1000) if way != "count" else source.count(LARGEST, WINDOW))
 
 
 def _snapshot(client: Any) -> tuple[int, str]:

@@ -36,14 +36,17 @@ def has_enough(client: Any, questions: Sequence[Question]) -> list[bool | Config
         return [_answer(store, question) for question in questions]
 
 
-def volume(client: Any, *, config: ProgramConfig, window: Window) -> Volume:
-    """Calls that mature in the window, and outcomes that arrived in it."""
+def volume(client: Any, *, config: ProgramConfig, window: Window, enough: int | None = None) -> Volume:
+    """Calls that mature in the window, and outcomes that arrived in it.
+
+    By MLflow's API, where an exact number takes some thirty requests, counting stops at `enough`.
+    """
     with open_store(client) as store:
         sources = program_sources(store, config)
         span = maturing(window, config)
         outcomes = [source.outcomes(config.name, window, config.outcome.metric) for source in sources]
         return Volume(
-            calls=sum(source.count(config.name, span) for source in sources),
+            calls=sum(source.count(config.name, span, enough=enough) for source in sources),
             new_outcomes=None if None in outcomes else sum(count or 0 for count in outcomes),
         )
 

@@ -123,4 +123,4 @@ def _volume(settings: Settings, config: ProgramConfig, window: Window) -> "Volum
 
     quiet_libraries()
     with mlflow_client(settings.tracking_uri) as client:
-        return volume(client, config=config, window=window)
+        return volume(client, config=config, window=window, enough=config.optimization.min_traces)

@@ -160,6 +160,9 @@ def test_counting_fetches_nothing_and_tells_calls_from_outcomes(settings: Settin
             asked = [Question(config(access=access), WEEK, 6), Question(config(access=access), WEEK, 7)]
             assert has_enough(client, asked) == [True, False]
             by_api = access is TraceAccess.API
+            assert volume(client, config=config("runs", access=access), window=WEEK, enough=4).calls == (
+                4 if by_api else 6
+            )
             for window, calls, outcomes in ((WEEK, 6, 5), (later, 0, 1)):
                 found = volume(client, config=config(access=access), window=window)
                 assert (found.calls, found.new_outcomes) == (calls, None if by_api else outcomes)

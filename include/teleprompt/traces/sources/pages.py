@@ -17,8 +17,10 @@ class Probe:
         """Whether at least `number` calls started in `window`: one request."""
         return number <= 0 or self.nth(program, window, number - 1) > 0
 
-    def count(self, program: str, window: Window) -> int:
-        """Number of calls that started in `window`: found by doubling, then halving."""
+    def count(self, program: str, window: Window, *, enough: int | None = None) -> int:
+        """Number of calls that started in `window`: found by doubling, then halving; no more than `enough`."""
+        if enough is not None and self.holds(program, window, enough):
+            return enough
         low, step = 0, 1
         while self.holds(program, window, low + step):
             low, step = low + step, step * 2

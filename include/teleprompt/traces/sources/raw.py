@@ -42,8 +42,11 @@ class TraceSource(Protocol):
         """
         ...
 
-    def count(self, program: str, window: Window) -> int:
-        """How many calls started in `window`; no call is fetched."""
+    def count(self, program: str, window: Window, *, enough: int | None = None) -> int:
+        """How many calls started in `window`; no call is fetched.
+
+        Where counting is dear it may stop at `enough`.
+        """
         ...
 
     def holds(self, program: str, window: Window, number: int) -> bool:

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 WORTH_IT = 3
 """Spans from which the two or three seconds of starting a process are made up for."""
 
-AHEAD = 2
+AHEAD = 1
 """Spans that the other process may be ahead: what is held in memory."""
 
 READY = b"ready"

@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.config.settings import PROJECT_ROOT, Settings, SignerConfig
 from include.teleprompt.program.fields import Field, ProgramFields
+from include.teleprompt.records import from_millionths
 from include.teleprompt.traces.curation.decide import decide
-from include.teleprompt.traces.row import TraceRow
+from include.teleprompt.traces.row import TraceRow, arrow_schema
 from include.teleprompt.traces.snapshot import Reading, Snapshot, SnapshotRecord
 from include.teleprompt.traces.sources.raw import as_texts, in_order, raw_schema
 from include.teleprompt.traces.staging import stage
@@ -128,6 +129,21 @@ def trace_row(**changes: Any) -> TraceRow:
         source="runs",
     )
     return dataclasses.replace(good, **changes)
+
+
+def to_arrow(rows: Sequence[TraceRow], fields: ProgramFields) -> "pa.Table":
+    """Usable rows as a snapshot keeps them."""
+    import pyarrow as pa
+
+    def record(row: TraceRow) -> dict[str, Any]:
+        values = dataclasses.asdict(row)
+        values["started_at"] = values.pop("started_at_ms")
+        values["outcome_at"] = values.pop("outcome_at_ms")
+        values["score"] = from_millionths(values.pop("score_e6"))
+        values["outcomes"] = sorted(row.outcomes.items())
+        return values
+
+    return pa.Table.from_pylist([record(row) for row in rows], schema=arrow_schema(fields))
 
 
 def log_run(client: Any, experiment_id: str, *, program: str = "P", at: datetime = MONDAY, **changes: Any) -> str:

@@ -28,7 +28,6 @@ def put_blob(storage_uri: str, kind: str, data: bytes, *, suffix: str) -> Blob:
     The same bytes get the same name and are written once. The blob appears whole or not at all: a crash in
     the middle leaves only a temporary file.
     """
-
     digest = sha256_hex(data)
     target = _location(storage_uri) / kind / f"{digest}{suffix}"
     blob = Blob(uri=str(target), digest=digest)
@@ -62,7 +61,6 @@ def put_file(storage_uri: str, kind: str, file: Path, *, suffix: str) -> Blob:
     Raises:
         TelepromptError: the storage is full; nothing that looks whole is left behind.
     """
-
     with file.open("rb") as source:
         digest = hashlib.file_digest(source, "sha256").hexdigest()
     target = _location(storage_uri) / kind / f"{digest}{suffix}"
@@ -77,7 +75,6 @@ def put_file(storage_uri: str, kind: str, file: Path, *, suffix: str) -> Blob:
 
 def read_note(storage_uri: str, name: str) -> str | None:
     """The text kept under `name`, or None."""
-
     try:
         return str((_location(storage_uri) / name).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -86,7 +83,6 @@ def read_note(storage_uri: str, name: str) -> str | None:
 
 def write_note(storage_uri: str, name: str, text: str) -> None:
     """Keep `text` under `name`, in place of what was there; a reader sees the one or the other, whole."""
-
     target = _location(storage_uri) / name
     target.parent.mkdir(parents=True, exist_ok=True)
     _write_whole(target, io.BytesIO(text.encode()))

@@ -4,8 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.teleprompt.traces.content_digest import ContentDigest
-from include.teleprompt.traces.row import to_arrow
-from tests.support import FIELDS, trace_row
+from tests.support import FIELDS, to_arrow, trace_row
 
 
 def digest(*tables: pa.Table) -> str:

@@ -147,37 +147,32 @@ def test_a_load_that_died_goes_on_after_its_last_whole_day(shop: Shop) -> None:
     assert shop.read() == (ids, ["Thu", "Fri", "Sat", "Sun"])
 
 
+@pytest.mark.usefixtures("fluent")
 def test_spans_that_were_read_are_not_fetched_again(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     import mlflow
 
-    monkeypatch.setenv("MLFLOW_ENABLE_ASYNC_TRACE_LOGGING", "false")
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(settings.tracking_uri)
-    try:
-        with mlflow_client(settings.tracking_uri) as client, open_store(client) as store:
-            experiment = client.create_experiment("prod")
-            first = log_trace(experiment, at=MONDAY, feedback=(0.5,))
-            silent = log_trace(experiment, at=MONDAY + timedelta(hours=1))
-            config = TracesConfig(access="api", source="traces")
-            (source,) = store.sources(config, outcomes=["outcome_score"], page_size=100)
-            fetched: list[str] = []
-            payloads = source.payloads
-            monkeypatch.setattr(source, "payloads", lambda ids: fetched.extend(ids) or payloads(ids))
-            shelf = Shelf.of(settings.storage_uri, store="here")
+    with mlflow_client(settings.tracking_uri) as client, open_store(client) as store:
+        experiment = client.create_experiment("prod")
+        first = log_trace(experiment, at=MONDAY, feedback=(0.5,))
+        silent = log_trace(experiment, at=MONDAY + timedelta(hours=1))
+        config = TracesConfig(access="api", source="traces")
+        (source,) = store.sources(config, outcomes=["outcome_score"], page_size=100)
+        fetched: list[str] = []
+        payloads = source.payloads
+        monkeypatch.setattr(source, "payloads", lambda ids: fetched.extend(ids) or payloads(ids))
+        shelf = Shelf.of(settings.storage_uri, store="here")
 
-            def read() -> list[dict[str, Any]]:
-                tables = read_new(source, "P", WEEK, shelf=shelf, settled=30 * DAY, now=WEEK.end)
-                return [row for table in tables for row in table.to_pylist()]
+        def read() -> list[dict[str, Any]]:
+            tables = read_new(source, "P", WEEK, shelf=shelf, settled=30 * DAY, now=WEEK.end)
+            return [row for table in tables for row in table.to_pylist()]
 
-            rows = read()
-            assert fetched == [first]
-            assert [bool(row["inputs"]) for row in rows] == [True, False]
-            mlflow.log_feedback(trace_id=silent, name="outcome_score", value=1.0)
-            rows = read()
-            assert fetched == [first, silent]
-            assert [dict(row["inputs"]) for row in rows] == [{"question": "why"}] * 2
-    finally:
-        mlflow.set_tracking_uri(before)
+        rows = read()
+        assert fetched == [first]
+        assert [bool(row["inputs"]) for row in rows] == [True, False]
+        mlflow.log_feedback(trace_id=silent, name="outcome_score", value=1.0)
+        rows = read()
+        assert fetched == [first, silent]
+        assert [dict(row["inputs"]) for row in rows] == [{"question": "why"}] * 2
 
 
 def move_spans(settings: Settings, trace_id: str, location: str) -> None:
@@ -189,38 +184,29 @@ def move_spans(settings: Settings, trace_id: str, location: str) -> None:
     database.close()
 
 
-def test_a_day_with_spans_that_could_not_be_read_is_read_again(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import mlflow
-
+@pytest.mark.usefixtures("fluent")
+def test_a_day_with_spans_that_could_not_be_read_is_read_again(settings: Settings) -> None:
     from include.teleprompt.config.outcome import OutcomeConfig
     from include.teleprompt.traces.validate import validate
     from tests.support import FIELDS
 
-    monkeypatch.setenv("MLFLOW_ENABLE_ASYNC_TRACE_LOGGING", "false")
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(settings.tracking_uri)
-    try:
-        with mlflow_client(settings.tracking_uri) as client, open_store(client) as store:
-            experiment = client.create_experiment("prod")
-            trace_id = log_trace(experiment, at=MONDAY, feedback=(0.5,))
-            log_trace(experiment, at=MONDAY)
-            move_spans(settings, trace_id, "ARTIFACT_REPO")  # where there is no file
-            shelf = Shelf.of(settings.storage_uri, store="here")
+    with mlflow_client(settings.tracking_uri) as client, open_store(client) as store:
+        experiment = client.create_experiment("prod")
+        trace_id = log_trace(experiment, at=MONDAY, feedback=(0.5,))
+        log_trace(experiment, at=MONDAY)
+        move_spans(settings, trace_id, "ARTIFACT_REPO")  # where there is no file
+        shelf = Shelf.of(settings.storage_uri, store="here")
 
-            def reasons(access: str) -> list[str]:
-                config = TracesConfig(access=access, source="traces")
-                (source,) = store.sources(config, outcomes=["outcome_score"], page_size=100)
-                tables = list(read_new(source, "P", WEEK, shelf=shelf, settled=30 * DAY, now=LONG_AFTER))
-                judged = validate(tables[0], program="P", fields=FIELDS, outcome=OutcomeConfig(), now_ms=2**62)
-                return sorted([*judged.quarantine["reason"].to_pylist(), *["usable"] * len(judged.rows)])
+        def reasons(access: str) -> list[str]:
+            config = TracesConfig(access=access, source="traces")
+            (source,) = store.sources(config, outcomes=["outcome_score"], page_size=100)
+            tables = list(read_new(source, "P", WEEK, shelf=shelf, settled=30 * DAY, now=LONG_AFTER))
+            judged = validate(tables[0], program="P", fields=FIELDS, outcome=OutcomeConfig(), now_ms=2**62)
+            return sorted([*judged.quarantine["reason"].to_pylist(), *["usable"] * len(judged.rows)])
 
-            assert reasons("sql") == ["missing_outcome", "spans_unavailable"]
-            move_spans(settings, trace_id, "TRACKING_STORE")
-            assert reasons("sql") == ["missing_outcome", "usable"]
-    finally:
-        mlflow.set_tracking_uri(before)
+        assert reasons("sql") == ["missing_outcome", "spans_unavailable"]
+        move_spans(settings, trace_id, "TRACKING_STORE")
+        assert reasons("sql") == ["missing_outcome", "usable"]
 
 
 def test_nothing_is_counted_twice_over_windows_that_follow_each_other(settings: Settings) -> None:

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from include.teleprompt.errors import TelepromptError
-from include.teleprompt.traces.row import from_arrow, to_arrow
+from include.teleprompt.traces.row import from_arrow
 from include.teleprompt.traces.snapshot import read_rows, read_snapshot
 from include.teleprompt.traces.split import Part
-from tests.support import ALICE, BOB, FIELDS, WEEK, raw_trace, trace_row, write_snapshot_of
+from tests.support import ALICE, BOB, FIELDS, WEEK, raw_trace, to_arrow, trace_row, write_snapshot_of
 
 
 def snapshot_in(folder: Path | str, **config):

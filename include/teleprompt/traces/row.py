@@ -1,8 +1,8 @@
 """The trace row: one schema for every source (`SCHEMA_VERSION` names it in the manifest)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from include.teleprompt.program.fields import ProgramFields
 
@@ -78,25 +78,8 @@ def with_score(rows: "pa.Table", score_e6: "pa.Array", fields: ProgramFields) ->
     return rows.add_column(schema.get_field_index("score"), schema.field("score"), score).cast(schema)
 
 
-def to_arrow(rows: Sequence[TraceRow], fields: ProgramFields) -> "pa.Table":
-    """The rows as an Arrow table."""
-    import pyarrow as pa
-
-    from include.teleprompt.records import from_millionths
-
-    def record(row: TraceRow) -> dict[str, Any]:
-        values = asdict(row)
-        values["started_at"] = values.pop("started_at_ms")
-        values["outcome_at"] = values.pop("outcome_at_ms")
-        values["score"] = from_millionths(values.pop("score_e6"))
-        values["outcomes"] = sorted(row.outcomes.items())
-        return values
-
-    return pa.Table.from_pylist([record(row) for row in rows], schema=arrow_schema(fields))
-
-
 def from_arrow(table: "pa.Table") -> list[TraceRow]:
-    """The rows of a table that `to_arrow` made."""
+    """The rows of a table of that schema."""
     import pyarrow as pa
 
     from include.teleprompt.records import to_millionths

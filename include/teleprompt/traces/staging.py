@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -12,6 +13,7 @@ from include.teleprompt.program.fields import ProgramFields
 from include.teleprompt.traces.curation.redact import redacted
 from include.teleprompt.traces.facts import concat_facts, facts_of
 from include.teleprompt.traces.row import unscored_schema
+from include.teleprompt.traces.sources.raw import raw_schema
 from include.teleprompt.traces.validate import quarantine_schema, validate
 
 if TYPE_CHECKING:
@@ -75,7 +77,7 @@ def stage(
         TableFile(folder / "rows.arrow", unscored_schema(fields)) as rows,
         TableFile(folder / "quarantine.arrow", quarantine_schema()) as quarantine,
     ):
-        for batch in raw:
+        for batch in chain([raw_schema().empty_table()], raw):  # so that there are facts even of nothing
             read += len(batch)
             table = redacted(batch, redact) if redact else batch
             judged = validate(table, program=config.name, fields=fields, outcome=config.outcome, now_ms=now_ms)
@@ -83,13 +85,4 @@ def stage(
             quarantine.append(judged.quarantine)
             reasons.update(judged.quarantine["reason"].to_pylist())
             facts.append(facts_of(judged.rows, judged.values, judged.latency_ms, config))
-        if not facts:
-            judged = validate(_nothing(), program=config.name, fields=fields, outcome=config.outcome, now_ms=now_ms)
-            facts.append(facts_of(judged.rows, judged.values, judged.latency_ms, config))
     return Staged(rows=rows, quarantine=quarantine, facts=concat_facts(facts), read=read, reasons=reasons)
-
-
-def _nothing() -> "pa.Table":
-    from include.teleprompt.traces.sources.raw import raw_schema
-
-    return raw_schema().empty_table()

@@ -14,7 +14,8 @@ from include.teleprompt.traces.volume import Question, has_enough, volume
 from include.teleprompt.tracking.connection import mlflow_client, quoted
 from include.teleprompt.tracking.pipeline_run import internal_experiment
 from include.teleprompt.window import Window
-from tests.support import ALICE, MONDAY, WEEK, log_run
+from tests.support import ALICE, WEEK, log_run
+from tests.traces.sources.odd_store import log_trace
 
 
 def config(source: str = "auto", *, name: str = "P", batch_size: int = 1000, **traces) -> ProgramConfig:
@@ -44,35 +45,6 @@ def read_traces(client: object, *, config: ProgramConfig, window: Window) -> lis
     ]
 
 
-def log_trace(experiment_id: str, *, at=MONDAY, feedback: tuple = (), status: str = "OK", **inputs: object) -> str:
-    import mlflow
-
-    span = mlflow.start_span_no_context(
-        "P",
-        inputs=inputs or {"question": "why"},
-        tags={"dspy_program_name": "P", "contributor_id": "alice", "contributor_address": ALICE},
-        metadata={"group": "g1", "dspy_program_version": "3"},
-        experiment_id=experiment_id,
-        start_time_ns=round(at.timestamp() * 1e9),
-    )
-    span.set_outputs({"answer": "because"})
-    span.end(status=status, end_time_ns=round(at.timestamp() * 1e9) + 1_000_000)
-    for value in feedback:
-        mlflow.log_feedback(trace_id=span.trace_id, name="outcome_score", value=value)
-    return str(span.trace_id)
-
-
-@pytest.fixture
-def fluent(settings: Settings, monkeypatch: pytest.MonkeyPatch):
-    import mlflow
-
-    monkeypatch.setenv("MLFLOW_ENABLE_ASYNC_TRACE_LOGGING", "false")
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(settings.tracking_uri)
-    yield
-    mlflow.set_tracking_uri(before)
-
-
 def test_a_run_gives_inputs_outputs_outcomes_and_contributor(settings: Settings) -> None:
     with mlflow_client(settings.tracking_uri) as client:
         run_id = log_run(client, client.create_experiment("prod"), metrics={"outcome_score": 0.5, "clicks": 3.0})
@@ -98,7 +70,7 @@ def test_a_trace_gives_the_same_and_the_latest_feedback(settings: Settings) -> N
 def test_inputs_longer_than_a_preview_are_read_whole(settings: Settings) -> None:
     long = "x" * 20_000
     with mlflow_client(settings.tracking_uri) as client:
-        log_trace(client.create_experiment("prod"), feedback=(1.0,), question=long, nested={"a": [1]})
+        log_trace(client.create_experiment("prod"), feedback=(1.0,), inputs={"question": long, "nested": {"a": [1]}})
         (raw,) = read_traces(client, config=config("traces"), window=WEEK)
     assert raw.inputs == {"question": long, "nested": '{"a":[1]}'}
 

@@ -12,11 +12,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from include.teleprompt.traces.sources import tags
+from include.teleprompt.traces.sources.filters import calls_of
 from include.teleprompt.traces.sources.keyset import keyset_pages
-from include.teleprompt.traces.sources.pages import Probe
 from include.teleprompt.traces.sources.pieces import spans_of
+from include.teleprompt.traces.sources.probing import CountsByProbing
 from include.teleprompt.traces.sources.raw import INPUT_PREFIX, OUTPUT_PREFIX, in_order, raw_schema
-from include.teleprompt.tracking.connection import quoted
 from include.teleprompt.window import Window
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ FILL = 0.9
 ORDER = ["attributes.start_time ASC", "attributes.run_id ASC"]
 
 
-class RunsClientSource(Probe):
+class RunsClientSource(CountsByProbing):
     """Reads MLflow runs through `MlflowClient.search_runs`."""
 
     kind = "runs"
@@ -76,7 +76,7 @@ class RunsClientSource(Probe):
         with _resting_collector():
             page = self._client.search_runs(
                 self._experiment_ids,
-                condition(program, start_ms, end_ms),
+                runs_of(program, start_ms, end_ms),
                 max_results=self._page_size,
                 order_by=ORDER,
                 page_token=token,
@@ -92,17 +92,14 @@ class RunsClientSource(Probe):
 
         if not self._experiment_ids:
             return 0
-        wanted = condition(program, window.start_ms, window.end_ms)
+        wanted = runs_of(program, window.start_ms, window.end_ms)
         token = SearchUtils.create_page_token(offset).decode() if offset else None
         return len(self._client.search_runs(self._experiment_ids, wanted, max_results=2, page_token=token))
 
 
-def condition(program: str, start_ms: int, end_ms: int) -> str:
+def runs_of(program: str, start_ms: int, end_ms: int) -> str:
     """MLflow's filter for the runs of `program` that started in a span."""
-    return (
-        f"tags.{tags.PROGRAM} = {quoted(program)} AND attributes.start_time >= {start_ms} "
-        f"AND attributes.start_time < {end_ms}"
-    )
+    return calls_of(program, start_ms=start_ms, end_ms=end_ms, time="attributes.start_time")
 
 
 def _raw_table(runs: Sequence[Any]) -> "pa.Table":

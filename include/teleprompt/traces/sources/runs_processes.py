@@ -1,7 +1,7 @@
 """Reading runs by MLflow's client in two processes.
 
-Where MLflow's client reads a database itself, nearly all of its time is Python's; a second process halves it. The spans
-of the window are dealt out in turn: this process reads one while the other reads the next.
+Where MLflow's client reads a database itself, nearly all of its time is Python's; a second process halves it. Of the
+window's spans whoever is free reads the next.
 """
 
 import json

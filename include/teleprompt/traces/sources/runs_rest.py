@@ -14,7 +14,7 @@ from include.teleprompt.traces.sources.runs_client import (
     ORDER,
     RunsClientSource,
     add_run,
-    condition,
+    runs_of,
     to_raw_table,
 )
 from include.teleprompt.window import Window
@@ -62,7 +62,7 @@ class RunsRestSource(RunsClientSource):
 
         body = {
             "experiment_ids": self._experiment_ids,
-            "filter": condition(program, start_ms, end_ms),
+            "filter": runs_of(program, start_ms, end_ms),
             "run_view_type": "ACTIVE_ONLY",
             "max_results": self._page_size,
             "order_by": ORDER,

@@ -10,11 +10,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from include.teleprompt.traces.sources import tags
+from include.teleprompt.traces.sources.filters import calls_of
 from include.teleprompt.traces.sources.keyset import keyset_pages
-from include.teleprompt.traces.sources.pages import Probe
 from include.teleprompt.traces.sources.patience import patiently
+from include.teleprompt.traces.sources.probing import CountsByProbing
 from include.teleprompt.traces.sources.raw import UNFETCHED, as_texts, in_order, raw_schema
-from include.teleprompt.tracking.connection import quoted
 from include.teleprompt.window import Window
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ FINISHED = "OK"
 Said = dict[str, list[tuple[str, str | None]] | dict[str, str]]
 
 
-class TracesClientSource(Probe):
+class TracesClientSource(CountsByProbing):
     """Reads MLflow 3 traces through the client.
 
     `outcomes` names the metrics of which a call needs at least one for its spans to be worth fetching; if it is empty,
@@ -56,7 +56,7 @@ class TracesClientSource(Probe):
         def fetch(start_ms: int, token: str | None) -> tuple["pa.Table", str | None]:
             page = self._client.search_traces(
                 locations=self._experiment_ids,
-                filter_string=_condition(program, start_ms, window.end_ms),
+                filter_string=_traces_of(program, start_ms, window.end_ms),
                 max_results=self._page_size,
                 order_by=["timestamp_ms ASC"],
                 page_token=token,
@@ -75,7 +75,7 @@ class TracesClientSource(Probe):
             return 0
         page = self._client.search_traces(
             locations=self._experiment_ids,
-            filter_string=_condition(program, window.start_ms, window.end_ms),
+            filter_string=_traces_of(program, window.start_ms, window.end_ms),
             max_results=2,
             page_token=SearchTraceUtils.create_page_token(offset).decode() if offset else None,
             include_spans=False,
@@ -168,11 +168,8 @@ def add_info(
     columns["group"].append(said.get(tags.GROUP))
 
 
-def _condition(program: str, start_ms: int, end_ms: int) -> str:
-    return (
-        f"tags.{tags.PROGRAM} = {quoted(program)} AND trace.timestamp_ms >= {start_ms} "
-        f"AND trace.timestamp_ms < {end_ms}"
-    )
+def _traces_of(program: str, start_ms: int, end_ms: int) -> str:
+    return calls_of(program, start_ms=start_ms, end_ms=end_ms, time="trace.timestamp_ms")
 
 
 def _info_table(infos: Sequence[Any]) -> "pa.Table":

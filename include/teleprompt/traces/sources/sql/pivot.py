@@ -1,9 +1,10 @@
 """From MLflow's tall tables (id, key, value) to one row per call."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
 
@@ -17,11 +18,9 @@ def grouped(tall: "pa.Table", ids: "pa.Array", by: Sequence[str]) -> tuple["pa.T
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    position = pc.index_in(_texts(tall.column(0)), value_set=ids)
-    rank = pc.rank(_ordinals(tall, by), tiebreaker="dense") if by else pa.repeat(0, len(tall))
-    order = np.lexsort((rank.to_numpy(), pc.fill_null(position, len(ids)).to_numpy()))
-    positions = pc.fill_null(position, len(ids)).to_numpy()[order]
-    offsets = np.searchsorted(positions, np.arange(len(ids) + 1)).astype(np.int32)
+    position = pc.fill_null(pc.index_in(_texts(tall.column(0)), value_set=ids), len(ids)).to_numpy()
+    order = np.lexsort((*(_places(tall[name]) for name in reversed(by)), position))
+    offsets = np.searchsorted(position[order], np.arange(len(ids) + 1)).astype(np.int32)
     rows = tall.select(tall.column_names[1:]).take(pa.array(order[: offsets[-1]]))
     return rows, pa.array(offsets)
 
@@ -61,21 +60,16 @@ def flat(column: "pa.ChunkedArray") -> "pa.Array":
     return array
 
 
-def _ordinals(tall: "pa.Table", by: Sequence[str]) -> "pa.Array":
-    """Integers in the order of the columns `by`: texts by their place among the few that there are."""
+def _places(column: "pa.ChunkedArray") -> "np.ndarray[Any, np.dtype[Any]]":
+    """Numbers in the order of the values of `column`; texts by their place among the few that there are."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    total = pa.repeat(0, len(tall)).cast(pa.int64())
-    for name in by:
-        column = flat(tall[name])
-        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-            words = column.dictionary_encode()
-            place = pc.rank(words.dictionary, tiebreaker="dense").cast(pa.int64())
-            total = pc.add(pc.multiply(total, len(place) + 1), place.take(words.indices))
-        else:
-            total = pc.rank(column, tiebreaker="dense").cast(pa.int64())
-    return total
+    values = flat(column)
+    if not pa.types.is_string(values.type):
+        return values.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
+    words = values.dictionary_encode()
+    return pc.rank(words.dictionary, tiebreaker="dense").take(words.indices).to_numpy()  # type: ignore[no-any-return]
 
 
 def _texts(column: "pa.ChunkedArray") -> "pa.Array":

@@ -101,11 +101,11 @@ class SqlSource:
 
     def outcomes(self, program: str, window: Window, metric: str) -> int | None:
         """How many values of `metric` arrived in `window`."""
+        import pyarrow.compute as pc
+
         if not self._experiments:
             return 0
         found = self._database.query(self._arrived(window), program)
-        import pyarrow.compute as pc
-
         return int(pc.sum(pc.equal(_texts(found.column(0)), metric)).as_py() or 0)
 
     def marks(self, program: str, windows: Sequence[Window]) -> list[str] | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from include.teleprompt.window import Window
 
 
-class Probe:
+class CountsByProbing:
     """Counting for sources whose store gives pages by offset: some twenty requests for two rows each."""
 
     @abstractmethod

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from bench.mlflow_server import MlflowServer
 from bench.store import PROGRAMS, WINDOW, build_store
 from include.teleprompt.config.traces import TracesConfig
-from include.teleprompt.traces.sources import runs_processes
+from include.teleprompt.traces.sources import second_process
 from include.teleprompt.traces.sources.choose import open_store
 from include.teleprompt.traces.sources.runs_client import RunsClientSource
 from include.teleprompt.traces.sources.runs_processes import RunsProcessesSource
@@ -34,7 +35,7 @@ def test_a_second_process_that_dies_in_the_middle_of_a_span_costs_no_row(
     backend = f"sqlite:///{tmp_path}/mlflow.db"
     build_store(backend, runs=3000)
     dying = (
-        "import include.teleprompt.traces.sources.runs_processes as p\n"
+        "import include.teleprompt.traces.sources.second_process as p\n"
         "whole = p.RunsClientSource.read\n"
         "def read(self, *arguments, **more):\n"
         "    yield next(whole(self, *arguments, **more))\n"
@@ -45,14 +46,52 @@ def test_a_second_process_that_dies_in_the_middle_of_a_span_costs_no_row(
     with mlflow_client(backend) as client:
         experiment = client.get_experiment_by_name("production").experiment_id
         expected = rows(RunsClientSource(client, [experiment], page_size=50).read(PROGRAM, WINDOW))
-        monkeypatch.setattr(runs_processes, "START", dying)
-        started: list[int] = []
-        hand_out = runs_processes._Other._hand_out
-        monkeypatch.setattr(runs_processes._Other, "_hand_out", lambda other: (started.append(1), hand_out(other))[1])
+        monkeypatch.setattr(second_process, "START", dying)
         monkeypatch.setattr(RunsProcessesSource, "_span", _slowly(RunsProcessesSource._span))
-        found = rows(RunsProcessesSource(client, [experiment], page_size=50).read(PROGRAM, WINDOW))
-    assert started
+        with closing(_Counting(backend)) as second:
+            by_two = RunsProcessesSource(client, [experiment], page_size=50, second_process=second)
+            found = rows(by_two.read(PROGRAM, WINDOW))
+    assert second.asked == 1
     assert found == expected
+
+
+@pytest.mark.slow
+def test_the_second_process_stays_for_the_next_program_and_survives_a_reader_that_gives_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = f"sqlite:///{tmp_path}/mlflow.db"
+    build_store(backend, runs=2000)
+    monkeypatch.setattr(RunsProcessesSource, "_span", _slowly(RunsProcessesSource._span))
+    with mlflow_client(backend) as client, closing(_Counting(backend)) as second:
+        experiment = client.get_experiment_by_name("production").experiment_id
+        by_one = RunsClientSource(client, [experiment], page_size=80)
+        by_two = RunsProcessesSource(client, [experiment], page_size=80, second_process=second)
+        pids = set()
+        for program in list(PROGRAMS)[:2]:
+            assert rows(by_two.read(program, WINDOW)) == rows(by_one.read(program, WINDOW))
+            pids.add(second.pid)
+        assert len(pids) == 1
+        given_up = by_two.read(PROGRAM, WINDOW)
+        next(given_up)
+        next(given_up)
+        given_up.close()
+        assert rows(by_two.read(PROGRAM, WINDOW)) == rows(by_one.read(PROGRAM, WINDOW))
+    assert second.asked > 2
+
+
+class _Counting(second_process.SecondProcess):
+    """Counts the spans that it is asked for."""
+
+    asked = 0
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def read(self, asked: second_process.SpanOfRuns) -> Any:
+        self.asked += 1
+        return super().read(asked)
 
 
 def _slowly(span: Any) -> Any:

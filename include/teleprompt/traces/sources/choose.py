@@ -11,6 +11,7 @@ from include.teleprompt.traces.sources.experiments import production_experiments
 from include.teleprompt.traces.sources.raw import TraceSource
 from include.teleprompt.traces.sources.runs_processes import RunsProcessesSource
 from include.teleprompt.traces.sources.runs_rest import RunsRestSource
+from include.teleprompt.traces.sources.second_process import SecondProcess
 from include.teleprompt.traces.sources.sql.database import Database, FastPathUnavailableError, open_database
 from include.teleprompt.traces.sources.sql.runs import RunsSqlSource
 from include.teleprompt.traces.sources.sql.traces import TracesSqlSource
@@ -24,6 +25,7 @@ class Store:
 
     def __init__(self, client: Any) -> None:
         self._client = client
+        self._second_process = SecondProcess(client.tracking_uri)
         self._database: Database | None = None
         self._unavailable: FastPathUnavailableError | None = None
 
@@ -48,11 +50,15 @@ class Store:
         elif self._client.tracking_uri.startswith(("http://", "https://")):
             found = (RunsRestSource(self._client, experiments, page_size=page_size), traces)
         else:
-            found = (RunsProcessesSource(self._client, experiments, page_size=page_size), traces)
+            runs = RunsProcessesSource(
+                self._client, experiments, page_size=page_size, second_process=self._second_process
+            )
+            found = (runs, traces)
         return [source for source in found if source.kind in wanted]
 
     def close(self) -> None:
-        """Close the way to the database."""
+        """Close the way to the database, and end what was started."""
+        self._second_process.close()
         if self._database is not None:
             self._database.close()
 

@@ -1,4 +1,4 @@
-"""Calls logged as MLflow runs, read from a tracking server by its documented REST endpoint, two requests at a time.
+"""Calls logged as MLflow runs, read from a tracking server by its documented REST endpoint, some requests at a time.
 
 https://mlflow.org/docs/latest/rest-api.html#search-runs. Building the answer is most of the work and the server's;
 what the client adds (protobuf, entities) is left out here: JSON goes straight into Arrow.
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ENDPOINT = "/api/2.0/mlflow/runs/search"
-REQUESTS_AT_A_TIME = 2
+REQUESTS_AT_A_TIME = 3
+ONE_EACH = {"Connection": "close"}
+"""A connection stays with one of the server's workers, two maybe with the same; a new one goes to a free worker."""
 
 
 class RunsRestSource(RunsClientSource):
@@ -38,7 +40,7 @@ class RunsRestSource(RunsClientSource):
         self._credentials = get_default_host_creds(client.tracking_uri)
 
     def _spans(self, program: str, spans: Sequence[Window]) -> Iterator["pa.Table"]:
-        """The runs of consecutive spans, two requests at a time."""
+        """The runs of consecutive spans, some requests at a time."""
         with ThreadPoolExecutor(REQUESTS_AT_A_TIME, thread_name_prefix="mlflow-rest") as pool:
             under_way: deque[Future[list[pa.Table]]] = deque()
             try:
@@ -69,8 +71,9 @@ class RunsRestSource(RunsClientSource):
         }
         if token:
             body["page_token"] = token
-        answer = verify_rest_response(http_request(self._credentials, ENDPOINT, "POST", json=body), ENDPOINT)
-        page = orjson.loads(answer.content)
+        answer = http_request(self._credentials, ENDPOINT, "POST", json=body, extra_headers=ONE_EACH)
+        answer.encoding = "utf-8"  # else the check guesses it from all of a page's megabytes
+        page = orjson.loads(verify_rest_response(answer, ENDPOINT).content)
         return _raw_table(page.get("runs", [])), page.get("next_page_token")
 
 

@@ -110,7 +110,9 @@ def test_the_parts_share_no_input_and_lose_no_trace(signed: Settings, tmp_path: 
 def test_no_gain_is_not_promoted(settings: Settings, tmp_path: Path) -> None:
     """Zero demonstrations: candidate and baseline are the same program."""
     log_shelf_calls(settings, count=160)
-    outcome = pipeline(settings, tmp_path / "programs", max_labeled_demos=0, max_bootstrapped_demos=0).run()
+    outcome = pipeline(
+        settings, tmp_path / "programs", options={"max_labeled_demos": 0, "max_bootstrapped_demos": 0}
+    ).run()
     assert (outcome.report.decision.verdict, outcome.report.decision.delta_e6) == (Verdict.REJECT, 0)
     assert outcome.version is outcome.attestation is None
 

@@ -46,6 +46,16 @@ class LanguageModelUnavailableError(TelepromptError):
         )
 
 
+class CompileInterruptedError(TelepromptError):
+    """The process that compiled was ended from outside. Worth a retry, which goes on from what it had done."""
+
+    def __init__(self, seed: int, code: int | None) -> None:
+        super().__init__(
+            f"The process that compiled seed {seed} ended early (code {code}); every answer until then is kept, so try "
+            "again, and look for a lack of memory if it happens again."
+        )
+
+
 class OptimizationTimeoutError(TelepromptError):
     """Compiling took longer than the program's `optimization.timeout_seconds`."""
 

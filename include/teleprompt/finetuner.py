@@ -83,7 +83,7 @@ class TelepromptFinetuner:
         return OptimizationResult(
             success=True,
             trace_count=stages.snapshot.trace_count,
-            optimized_program=load_state(program, get_blob(stages.selection.winner.state)),
+            optimized_program=load_state(program, get_blob(stages.selection.state)),
             contributors={weight.contributor_id: _contributor(weight) for weight in stages.weights},
             strategy=self.config.strategy.value,
             optimization_time_seconds=stages.selection.seconds,
@@ -176,7 +176,7 @@ class TelepromptFinetuner:
         pipeline = Pipeline(program, config=config, code=_code(program), settings=self.settings, window=window)
         record = pipeline.collect()
         baseline = pipeline.baseline()
-        candidates = [pipeline.compile(record, seed=seed) for seed in pipeline.seeds]
+        candidates = [pipeline.compile(record, baseline, seed=seed) for seed in pipeline.seeds]
         snapshot = read_snapshot(record)
         return _Stages(
             pipeline=pipeline,

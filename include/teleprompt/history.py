@@ -1,7 +1,8 @@
 """Reading finished and running pipeline runs back from MLflow."""
 
+import logging
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from include.teleprompt.attest.issue import ATTESTATION_ARTIFACT, AttestationRecord
 from include.teleprompt.deltaone.compare import GateReport
@@ -11,7 +12,12 @@ from include.teleprompt.records import Digest, Millionths, Record
 from include.teleprompt.registry.versions import ProgramVersion
 from include.teleprompt.traces.snapshot import SnapshotRecord
 from include.teleprompt.tracking.connection import quoted
-from include.teleprompt.tracking.pipeline_run import INTERNAL_TAG, KEY_TAG, PipelineRun
+from include.teleprompt.tracking.pipeline_run import INTERNAL_TAG, KEY_TAG, PipelineRun, RecordUnreadableError
+from include.teleprompt.tracking.progress_tags import PROGRESS
+
+log = logging.getLogger(__name__)
+
+R = TypeVar("R", bound=Record)
 
 
 class RunSummary(Record):
@@ -29,6 +35,8 @@ class RunSummary(Record):
     """Why it failed."""
     stage: str
     """The last stage that is done: `none`, `snapshot`, `selection`, `gate`, `version` or `attestation`."""
+    progress: str | None
+    """How far a running one is: candidates that are compiled, and what each part of it says."""
     verdict: str | None
     delta_e6: Millionths | None
     ci_low_e6: Millionths | None
@@ -92,11 +100,11 @@ def _search(client: Any, condition: str, limit: int) -> Iterator[Any]:
 
 def _summary(client: Any, run: Any) -> RunSummary:
     pipeline_run = PipelineRun(client, run.info.run_id)
-    snapshot = pipeline_run.read("snapshot", SnapshotRecord)
-    selection = pipeline_run.read("selection", Selection)
-    report = pipeline_run.read("gate", GateReport)
-    version = pipeline_run.read("version", ProgramVersion)
-    attestation = pipeline_run.read("attestation", AttestationRecord)
+    snapshot = _read(pipeline_run, "snapshot", SnapshotRecord)
+    selection = _read(pipeline_run, "selection", Selection)
+    report = _read(pipeline_run, "gate", GateReport)
+    version = _read(pipeline_run, "version", ProgramVersion)
+    attestation = _read(pipeline_run, "attestation", AttestationRecord)
     done = {
         "snapshot": snapshot,
         "selection": selection,
@@ -115,6 +123,7 @@ def _summary(client: Any, run: Any) -> RunSummary:
         state=run.info.status.lower(),
         error=tags.get("teleprompt.error") if run.info.status == "FAILED" else None,
         stage=next((name for name in reversed(done) if done[name] is not None), "none"),
+        progress=_progress(tags) if run.info.status == "RUNNING" and selection is None else None,
         verdict=decision.verdict.value if decision else None,
         delta_e6=decision.delta_e6 if decision else None,
         ci_low_e6=decision.ci_low_e6 if decision else None,
@@ -123,6 +132,21 @@ def _summary(client: Any, run: Any) -> RunSummary:
         model_version=version.number if version else None,
         attestation_id=attestation.attestation_id if attestation else None,
     )
+
+
+def _read(run: PipelineRun, name: str, model: type[R]) -> R | None:
+    """The record; None also if another version of the package wrote it, which must not hide the other runs."""
+    try:
+        return run.read(name, model)
+    except RecordUnreadableError as error:
+        log.warning("%s", error)
+        return None
+
+
+def _progress(tags: dict[str, str]) -> str | None:
+    prefix = f"teleprompt.{PROGRESS}"
+    parts = [text for tag, text in sorted(tags.items()) if tag.startswith(prefix)]
+    return "; ".join(parts) or None
 
 
 def _stored(run: Any) -> StoredAttestation:

@@ -20,14 +20,14 @@ from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.config.settings import Settings
 from include.teleprompt.deltaone.compare import GateReport, run_gate
 from include.teleprompt.deltaone.gate import Verdict
-from include.teleprompt.evaluate.metrics import Metric, build_metric
-from include.teleprompt.lm.build import build_lm
-from include.teleprompt.optimize.compile import Candidate, compile_candidate
-from include.teleprompt.optimize.select import Selection, select_candidate
-from include.teleprompt.optimize.strategies import STRATEGIES
+from include.teleprompt.lm.meter import Meter
+from include.teleprompt.optimize.candidate import Candidate
+from include.teleprompt.optimize.job import ProgramFile, ProgramObject
+from include.teleprompt.optimize.select import Selection
+from include.teleprompt.optimize.stages import Optimization
 from include.teleprompt.program.entry_point import build_program, code_file, file_digest
 from include.teleprompt.program.fields import ProgramFields, program_fields
-from include.teleprompt.program.fingerprint import run_key
+from include.teleprompt.program.fingerprint import code_digest, run_key
 from include.teleprompt.program.state import dump_state
 from include.teleprompt.records import Digest, Record
 from include.teleprompt.registry.versions import (
@@ -37,6 +37,7 @@ from include.teleprompt.registry.versions import (
     register_optimized,
 )
 from include.teleprompt.storage import get_blob, put_blob
+from include.teleprompt.strategies import strategy_of
 from include.teleprompt.traces.collect import collect_snapshot
 from include.teleprompt.traces.profile import profile_of
 from include.teleprompt.traces.profile_page import PROFILE_ARTIFACT, profile_page
@@ -44,6 +45,7 @@ from include.teleprompt.traces.snapshot import SnapshotRecord, read_snapshot
 from include.teleprompt.traces.split import Part
 from include.teleprompt.tracking.connection import mlflow_client
 from include.teleprompt.tracking.pipeline_run import PipelineRun
+from include.teleprompt.tracking.progress_tags import ProgressTags
 from include.teleprompt.tracking.run_key import RunKey
 from include.teleprompt.window import Window
 
@@ -65,9 +67,17 @@ class Pipeline:
     """One program, one window, one environment: what all stages of a run share."""
 
     def __init__(
-        self, program: Any, *, config: ProgramConfig, code: ProgramCode, settings: Settings, window: Window
+        self,
+        program: Any,
+        *,
+        config: ProgramConfig,
+        code: ProgramCode,
+        settings: Settings,
+        window: Window,
+        source: ProgramFile | None = None,
     ) -> None:
         self._program = program
+        self._source = source or ProgramObject(program)
         self.code = code
         self.config = config
         self.settings = settings
@@ -85,7 +95,8 @@ class Pipeline:
         config = load_program_file(file, overrides=overrides)
         code = ProgramCode(file=code_file(file, config.entry_point), callable=config.entry_point.partition(":")[2])
         program = build_program(file, config.entry_point)
-        return cls(program, config=config, code=code, settings=settings, window=window)
+        source = ProgramFile(file, config.entry_point)
+        return cls(program, config=config, code=code, settings=settings, window=window, source=source)
 
     @cached_property
     def key(self) -> RunKey:
@@ -95,7 +106,7 @@ class Pipeline:
     @property
     def seeds(self) -> Sequence[int]:
         """The seeds that the program's strategy compiles."""
-        return STRATEGIES[self.config.optimization.strategy].seeds(self.config.optimization)
+        return self.config.optimization.seeds
 
     def collect(self) -> SnapshotRecord:
         """Snapshot the window's traces.
@@ -105,6 +116,7 @@ class Pipeline:
         """
 
         def stage(client: Any) -> SnapshotRecord:
+            self._optimization.preflight()
             record = collect_snapshot(
                 client,
                 config=self.config,
@@ -141,37 +153,43 @@ class Pipeline:
             run.write("baseline", version)
             return version
 
-    def compile(self, snapshot: SnapshotRecord, *, seed: int) -> Candidate:
+    def compile(self, snapshot: SnapshotRecord, baseline: ProgramVersion, *, seed: int) -> Candidate:
         """Compile one candidate from the train part."""
 
-        def stage(_client: Any) -> Candidate:
-            return compile_candidate(
-                self._program,
-                read_snapshot(snapshot).parts[Part.TRAIN],
+        def stage(client: Any) -> Candidate:
+            progress = ProgressTags(PipelineRun.open(client, self.key), f"seed_{seed}")
+            compiled = self._optimization.compile(
+                read_snapshot(snapshot),
                 seed=seed,
-                config=self.config.optimization,
-                fields=self._fields,
-                metric=self._metric,
-                lm=self._lm,
-                storage_uri=self.settings.storage_uri,
+                champion=baseline.state,
+                on_progress=lambda now: progress.show(now.in_words()),
             )
+            progress.end(
+                f"seed {seed}, {compiled.spend.calls} calls, {compiled.invalid or compiled.cut_short or 'done'}"
+            )
+            return compiled
 
-        return self._once(f"candidate_{seed}", Candidate, stage)
+        candidate = self._once(f"candidate_{seed}", Candidate, stage)
+        self._optimization.forget_checkpoint(read_snapshot(snapshot), seed=seed, champion=baseline.state)
+        return candidate
 
     def select(self, snapshot: SnapshotRecord, candidates: Sequence[Candidate]) -> Selection:
         """Choose the best candidate on the select part."""
 
-        def stage(_client: Any) -> Selection:
-            return select_candidate(
+        def stage(client: Any) -> Selection:
+            run = PipelineRun.open(client, self.key)
+            progress = ProgressTags(run, "select")
+            selection = self._optimization.select(
                 self._program,
+                read_snapshot(snapshot),
                 candidates,
-                read_snapshot(snapshot).parts[Part.SELECT],
-                min_quality_score=self.config.optimization.min_quality_score,
-                fields=self._fields,
-                metric=self._metric,
-                lm=self._lm,
-                num_threads=self.config.num_threads,
+                on_rung=lambda programs, examples: progress.show(f"{programs} candidates on {examples} examples"),
             )
+            spend = selection.spend
+            run.measure(lm_calls=spend.calls, lm_tokens=spend.tokens_in + spend.tokens_out, lm_cost=spend.cost_e6 / 1e6)
+            if selection.cut_short:
+                run.tag(cut_short="; ".join(selection.cut_short))
+            return selection
 
         return self._once("selection", Selection, stage)
 
@@ -182,15 +200,17 @@ class Pipeline:
             return run_gate(
                 self._program,
                 baseline_state=baseline.state,
-                optimized_state=selection.winner.state,
+                optimized_state=selection.state,
                 gate=read_snapshot(snapshot).parts[Part.GATE],
                 config=self.config.gate,
                 threshold=self.config.optimization.deltaone_threshold,
                 min_quality_score=self.config.optimization.min_quality_score,
                 fields=self._fields,
-                metric=self._metric,
-                lm=self._lm,
+                max_error_rate=self.config.optimization.max_error_rate,
+                objective=self._optimization.objective,
+                lm=self._optimization.scoring_lm(Meter()),
                 num_threads=self.config.num_threads,
+                book_of=self._optimization.score_book,
                 storage_uri=self.settings.storage_uri,
             )
 
@@ -205,7 +225,7 @@ class Pipeline:
 
     def version_id(self, report: GateReport) -> str:
         """The id of the version that `report` promotes, in the documents' form."""
-        abbreviation = STRATEGIES[self.config.optimization.strategy].abbreviation
+        abbreviation = strategy_of(self.config.optimization.strategy).abbreviation
         return f"{self.config.baseline_version}-opt-{abbreviation}-{report.decided_at:%Y%m%d%H%M%S}"
 
     def attestation(
@@ -284,7 +304,7 @@ class Pipeline:
         """All stages, one after the other."""
         snapshot = self.collect()
         baseline = self.baseline()
-        candidates = [self.compile(snapshot, seed=seed) for seed in self.seeds]
+        candidates = [self.compile(snapshot, baseline, seed=seed) for seed in self.seeds]
         selection = self.select(snapshot, candidates)
         if not self.config.optimization.enable_deltaone_check:
             with self._run() as (_, run):
@@ -307,12 +327,15 @@ class Pipeline:
         return program_fields(self._program)
 
     @cached_property
-    def _metric(self) -> Metric:
-        return build_metric(self.config.gate.metric, fields=self._fields, programs_dir=self.settings.programs_dir)
-
-    @cached_property
-    def _lm(self) -> Any:
-        return build_lm(self.settings.lm)
+    def _optimization(self) -> Optimization:
+        return Optimization(
+            source=self._source,
+            config=self.config,
+            settings=self.settings,
+            fields=self._fields,
+            key=self.key,
+            code_digest=code_digest(self.config, own=self._code_digest, settings=self.settings),
+        )
 
     @cached_property
     def _code_digest(self) -> Digest:

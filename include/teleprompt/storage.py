@@ -29,7 +29,7 @@ def put_blob(storage_uri: str, kind: str, data: bytes, *, suffix: str) -> Blob:
     the middle leaves only a temporary file.
     """
     digest = sha256_hex(data)
-    target = _location(storage_uri) / kind / f"{digest}{suffix}"
+    target = location(storage_uri) / kind / f"{digest}{suffix}"
     blob = Blob(uri=str(target), digest=digest)
     if target.exists():
         return blob
@@ -63,7 +63,7 @@ def put_file(storage_uri: str, kind: str, file: Path, *, suffix: str) -> Blob:
     """
     with file.open("rb") as source:
         digest = hashlib.file_digest(source, "sha256").hexdigest()
-    target = _location(storage_uri) / kind / f"{digest}{suffix}"
+    target = location(storage_uri) / kind / f"{digest}{suffix}"
     blob = Blob(uri=str(target), digest=digest)
     if target.exists():
         return blob
@@ -76,14 +76,14 @@ def put_file(storage_uri: str, kind: str, file: Path, *, suffix: str) -> Blob:
 def read_note(storage_uri: str, name: str) -> str | None:
     """The text kept under `name`, or None."""
     try:
-        return str((_location(storage_uri) / name).read_text(encoding="utf-8"))
+        return str((location(storage_uri) / name).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
 
 
 def write_note(storage_uri: str, name: str, text: str) -> None:
     """Keep `text` under `name`, in place of what was there; a reader sees the one or the other, whole."""
-    target = _location(storage_uri) / name
+    target = location(storage_uri) / name
     target.parent.mkdir(parents=True, exist_ok=True)
     _write_whole(target, io.BytesIO(text.encode()))
 
@@ -95,7 +95,7 @@ def delete_blob(blob: Blob) -> None:
     UPath(blob.uri).unlink(missing_ok=True)
 
 
-def _location(storage_uri: str) -> Any:
+def location(storage_uri: str) -> Any:
     """The storage as a path; a `file://` URI is a folder like any other."""
     from upath import UPath
 

@@ -18,7 +18,6 @@ from airflow.sdk import (
 
 from include.teleprompt.config.files import ProgramFileError, load_program_file, program_files
 from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.optimize.strategies import STRATEGIES
 from include.teleprompt.program.entry_point import check_entry_point
 from teleprompt_airflow.operators import (
     AttestOperator,
@@ -119,10 +118,13 @@ def _tasks(config: ProgramConfig) -> None:
     }
     collect = CollectOperator(task_id="collect", **stage)
     baseline = BaselineOperator(task_id="baseline", **stage)
-    seeds = STRATEGIES[config.optimization.strategy].seeds(config.optimization)
     compiled = CompileOperator.partial(
-        task_id="compile", snapshot=collect.output, map_index_template="seed {{ task.seed }}", **limited
-    ).expand(seed=list(seeds))
+        task_id="compile",
+        snapshot=collect.output,
+        baseline=baseline.output,
+        map_index_template="seed {{ task.seed }}",
+        **limited,
+    ).expand(seed=list(config.optimization.seeds))
     select = SelectOperator(task_id="select", snapshot=collect.output, candidates=compiled.output, **limited)
     if not config.optimization.enable_deltaone_check:
         return

@@ -21,7 +21,7 @@ from include.teleprompt.errors import TelepromptError, TrackingUnavailableError
 from include.teleprompt.history import list_runs
 from include.teleprompt.tracking.connection import mlflow_client
 from include.teleprompt.window import Window, format_utc
-from teleprompt_airflow.operators import CollectOperator, CompileOperator, DeltaOneBranchOperator
+from teleprompt_airflow.operators import BaselineOperator, CollectOperator, CompileOperator, DeltaOneBranchOperator
 from teleprompt_airflow.sensors.trace_volume import TraceVolumeSensor
 from teleprompt_airflow.triggers import shared_look
 from teleprompt_airflow.triggers.trace_volume import NewTracesTrigger, TraceVolumeTrigger
@@ -245,11 +245,13 @@ def test_an_operator_calls_its_stage_and_returns_plain_json(settings: Settings) 
     snapshot = CollectOperator(task_id="collect", program="shelves", waited=ready).execute(context())
     assert json.loads(json.dumps(snapshot)) == snapshot
     assert snapshot["trace_count"] == 60
-    candidate = CompileOperator(task_id="compile", program="shelves", waited=ready, snapshot=snapshot, seed=0).execute(
-        context()
+    baseline = BaselineOperator(task_id="baseline", program="shelves", waited=ready).execute(context())
+    compiling = CompileOperator(
+        task_id="compile", program="shelves", waited=ready, snapshot=snapshot, baseline=baseline, seed=0
     )
+    candidate = compiling.execute(context())
     assert Path(candidate["state"]["uri"]).is_file()
-    assert CompileOperator.template_fields == ("waited", "snapshot")
+    assert CompileOperator.template_fields == ("waited", "snapshot", "baseline")
 
 
 @pytest.mark.usefixtures("airflow")

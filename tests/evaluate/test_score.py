@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from include.teleprompt.errors import LanguageModelUnavailableError, TelepromptError
 from include.teleprompt.evaluate.examples import good_rows, to_examples
+from include.teleprompt.evaluate.objective import Objective
 from include.teleprompt.evaluate.score import mean_e6, score_program
 from tests.support import FIELDS, trace_row
 
@@ -30,15 +31,17 @@ def same(example: dspy.Example, prediction: dspy.Prediction) -> float:
 
 @pytest.mark.parametrize("threads", [1, 4])
 def test_failures_are_counted_and_score_nothing(threads: int) -> None:
-    scores = score_program(Echo({"3"}), EXAMPLES, same, lm=None, num_threads=threads)
+    scores = score_program(Echo({"3"}), EXAMPLES, Objective(same), lm=None, num_threads=threads)
     assert [i for i, value in enumerate(scores.values_e6) if value == 0] == [3]
     assert scores.failures == {"TimeoutError": 1}
     assert scores.mean_e6 == 950_000
 
 
 def test_too_many_failures_are_an_error_and_no_score() -> None:
+    scores = score_program(Echo({"1", "2", "3"}), EXAMPLES, Objective(same), lm=None, num_threads=1)
+    scores.check(0.15)
     with pytest.raises(TelepromptError, match="3 of 20 program calls failed"):
-        score_program(Echo({"1", "2", "3"}), EXAMPLES, same, lm=None, num_threads=1)
+        scores.check(0.1)
 
 
 def test_an_outage_of_the_model_decides_nothing() -> None:
@@ -51,13 +54,13 @@ def test_an_outage_of_the_model_decides_nothing() -> None:
 
     lm = dspy.LM("offline/down", engine=Down(), num_retries=0, cache=False)
     with pytest.raises(LanguageModelUnavailableError, match="The language model does not answer"):
-        score_program(dspy.Predict("question -> answer"), EXAMPLES, same, lm=lm, num_threads=2)
+        score_program(dspy.Predict("question -> answer"), EXAMPLES, Objective(same), lm=lm, num_threads=2)
 
 
 @pytest.mark.parametrize("value", [1.5, -0.1, float("nan")])
 def test_a_metric_outside_the_unit_interval_is_an_error(value: float) -> None:
     with pytest.raises(TelepromptError, match="from 0 to 1"):
-        score_program(Echo(), EXAMPLES, lambda *_: value, lm=None, num_threads=1)
+        score_program(Echo(), EXAMPLES, Objective(lambda *_: value), lm=None, num_threads=1)
 
 
 @given(st.lists(st.integers(-(10**6), 10**6), min_size=1))

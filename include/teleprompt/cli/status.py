@@ -56,5 +56,7 @@ def status(
         empty="No run yet: trigger a DAG in Airflow, or use `teleprompt run`.",
     )
     for run in runs:
+        if run.progress is not None:
+            typer.echo(f"{run.program} {window_text(run.window_start, run.window_end)} compiles: {run.progress}")
         if run.error is not None:
             typer.echo(f"{run.program} {window_text(run.window_start, run.window_end)} failed: {run.error}")

@@ -2,6 +2,7 @@
 
 import re
 from enum import StrEnum
+from typing import Annotated
 
 from pydantic import Field, field_validator
 
@@ -20,6 +21,8 @@ class GateConfig(Section):
 
     metric: str = "agreement_with_high_outcome"
     """`agreement_with_high_outcome`, or `module:function` in `include/programs` taking (example, prediction)."""
+    objective: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
+    """Weights of the metric's named scores, for a metric that gives several."""
     claim: Claim = Claim.SIGNIFICANT
     """`significant`: estimate >= threshold and interval above 0; `proven`: whole interval >= threshold."""
     alpha: float = Field(0.05, gt=0, lt=0.5)

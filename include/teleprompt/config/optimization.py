@@ -1,25 +1,82 @@
 """How a program is optimised: the documents' `OptimizationConfig`."""
 
 from enum import StrEnum
-from typing import Self
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
+
+from include.teleprompt.config.section import Section
+from include.teleprompt.strategies import OptimizationStrategy, strategy_of
+from include.teleprompt.strategies.strategy import Options
+
+__all__ = ["BudgetConfig", "OptimizationConfig", "OptimizationStrategy", "SelectionConfig", "StartFrom"]
 
 
-class OptimizationStrategy(StrEnum):
-    """The DSPy optimizers that a program file can name."""
+class StartFrom(StrEnum):
+    """The program that a strategy begins with."""
 
-    BOOTSTRAP_FEWSHOT = "bootstrap_fewshot"
-    BOOTSTRAP_FEWSHOT_RANDOM = "bootstrap_fewshot_random"
+    BASELINE = "baseline"
+    CHAMPION = "champion"
 
 
-class OptimizationConfig(BaseModel):
+class BudgetConfig(Section):
+    """Limits of what a run may spend on compiling and selecting, for all its models together.
+
+    Compiling gets an equal share for each candidate, selecting what is left of it all.
+    """
+
+    max_calls: int | None = Field(None, ge=1)
+    """Calls of language models, repeated ones included; never exceeded."""
+    max_tokens: int | None = Field(None, ge=1)
+    """Tokens in and out; calls that are under way when it is reached still end."""
+    max_cost_usd: float | None = Field(None, gt=0)
+    """Estimated price; refused for a model whose price is not known."""
+
+    def share(self, candidates: int) -> "BudgetConfig":
+        """What compiling one of so many candidates may spend: half of the budget goes into compiling all of them."""
+        half = 2 * candidates
+        return BudgetConfig(
+            max_calls=None if self.max_calls is None else max(1, self.max_calls // half),
+            max_tokens=None if self.max_tokens is None else max(1, self.max_tokens // half),
+            max_cost_usd=None if self.max_cost_usd is None else self.max_cost_usd / half,
+        )
+
+
+class SelectionConfig(Section):
+    """How the best candidate is found."""
+
+    racing: bool = True
+    """Score in rungs of growing size, and drop what the evidence says will not win; else score all on everything."""
+    first_rung: int = Field(12, ge=4)
+    """Examples that every candidate is scored on; each rung doubles them."""
+    keep_above: float = Field(0.05, gt=0, lt=0.5)
+    """A candidate goes on while the probability that it is the best is at least this."""
+
+
+def _options_of_each_strategy(schema: dict[str, Any]) -> None:
+    """In the JSON Schema the strategy decides what `options` may hold."""
+    default = schema["properties"]["strategy"]["default"]
+    rules = []
+    for name in OptimizationStrategy:
+        named: dict[str, Any] = {"properties": {"strategy": {"const": name.value}}}
+        if name.value != default:
+            named["required"] = ["strategy"]
+        options = strategy_of(name).options.model_json_schema()
+        rules.append({"if": named, "then": {"properties": {"options": options}}})
+    schema["allOf"] = rules
+
+
+class OptimizationConfig(Section):
     """Sizes, limits and the strategy of one optimisation."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(json_schema_extra=_options_of_each_strategy)
 
     strategy: OptimizationStrategy = OptimizationStrategy.BOOTSTRAP_FEWSHOT
-    """`bootstrap_fewshot` compiles one candidate; `bootstrap_fewshot_random` one per seed."""
+    """The DSPy optimizer; docs/strategies.md says which one when."""
+    options: SerializeAsAny[Options] = Field(default_factory=dict, validate_default=True)
+    """The strategy's own options."""
+    start_from: StartFrom = StartFrom.BASELINE
+    """Begin with the program as written, or with the champion's instructions and demonstrations."""
     min_traces: int = Field(1000, ge=1)
     """Fewest usable traces in the window for a run to go on."""
     max_traces: int = Field(100_000, ge=1)
@@ -27,7 +84,7 @@ class OptimizationConfig(BaseModel):
     min_quality_score: float = Field(0.7, ge=0, le=1)
     """Outcome score from which an output counts as a good one to learn from and to agree with."""
     optimization_rounds: int = Field(3, ge=1, le=100)
-    """How often bootstrapping may try each training example (DSPy's `max_rounds`)."""
+    """How often bootstrapping may try each training example (DSPy's `max_rounds`); COPRO's depth."""
     timeout_seconds: float = Field(7200, gt=0, le=30 * 86_400)
     """Time limit of compiling one candidate."""
     enable_deltaone_check: bool = True
@@ -38,13 +95,26 @@ class OptimizationConfig(BaseModel):
     """Traces fetched from MLflow at a time."""
     num_candidates: int = Field(10, ge=1, le=100)
     """Shuffled candidates of the random search, beside its three unshuffled ones."""
-    max_bootstrapped_demos: int = Field(4, ge=0)
-    """Demonstrations made by running the program itself."""
-    max_labeled_demos: int = Field(16, ge=0)
-    """Demonstrations taken from the traces."""
+    budget: BudgetConfig = BudgetConfig()
+    selection: SelectionConfig = SelectionConfig()
+    max_error_rate: float = Field(0.1, ge=0, lt=1)
+    """Share of failed answers (or metric errors) above which a candidate is invalid."""
+
+    @field_validator("options", mode="before")
+    @classmethod
+    def _options_of_the_strategy(cls, value: object, info: ValidationInfo) -> object:
+        if "strategy" not in info.data:  # its own error is enough
+            return Options()
+        model = strategy_of(info.data["strategy"]).options
+        return value if isinstance(value, model) else model.model_validate(value)
 
     @model_validator(mode="after")
     def _limits_fit(self) -> Self:
         if self.min_traces > self.max_traces:
             raise ValueError(f"min_traces {self.min_traces} is above max_traces {self.max_traces}")
         return self
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds that the strategy compiles, one candidate each."""
+        return tuple(strategy_of(self.strategy).seeds(self.options, self.num_candidates))

@@ -47,6 +47,9 @@ class ProgramConfig(Section):
     """Version of the program as written, before any optimisation."""
     lm_conn_id: str = "teleprompt_lm"
     """Airflow connection of the language model."""
+    prompt_lm_conn_id: str | None = None
+    """Airflow connection of the model that writes and criticises instructions (COPRO, MIPRO, GEPA, SIMBA).
+    Default: the program's own model."""
     num_threads: int = Field(1, ge=1, le=64)
     """Language-model calls at a time while evaluating."""
     traces: TracesConfig = TracesConfig()
@@ -109,7 +112,7 @@ class ProgramConfig(Section):
         """Length of the window of a run that names none."""
         return timedelta(days=self.traces.lookback_days)
 
-    def fingerprint(self, *, code_digests: Sequence[str], lm: LMConfig) -> str:
+    def fingerprint(self, *, code_digests: Sequence[str], lm: LMConfig, prompt_lm: LMConfig | None = None) -> str:
         """SHA-256 over all that can change a result: this file, the code of program and metric, the language model.
 
         When the pipeline runs (schedule, waiting, threads) does not change what it finds.
@@ -124,13 +127,14 @@ class ProgramConfig(Section):
                 "new_traces": True,
                 "max_wait_days": True,
                 "lm_conn_id": True,
+                "prompt_lm_conn_id": True,
                 "num_threads": True,
                 "traces": {"lookback_days", "access", "incremental", "settled_days"},
                 "optimization": {"timeout_seconds", "batch_size"},
             },
         )
-        model = lm.model_dump(mode="json", include={"model", "api_base", "temperature", "max_tokens"})
-        return digest_of({"config": decisive, "code": list(code_digests), "lm": model})
+        models = {"lm": lm.identity} | ({"prompt_lm": prompt_lm.identity} if prompt_lm else {})
+        return digest_of({"config": decisive, "code": list(code_digests), **models})
 
 
 def _is_cron(text: str) -> bool:

@@ -23,6 +23,11 @@ class LMConfig(BaseModel):
     timeout_seconds: float = Field(60, gt=0)
     num_retries: int = Field(3, ge=0)
 
+    @property
+    def identity(self) -> dict[str, Any]:
+        """All that can change an answer; no key."""
+        return self.model_dump(mode="json", include={"model", "api_base", "temperature", "max_tokens"})
+
 
 class SignerConfig(BaseModel):
     """An encrypted Ethereum keystore (Web3 Secret Storage v3) and the password that opens it."""
@@ -55,6 +60,8 @@ class Settings(BaseSettings):
     storage_uri: str = ".local/storage"
     programs_dir: Path = Path("include/programs")
     lm: LMConfig = LMConfig()
+    prompt_lm: LMConfig | None = None
+    """Writes and criticises instructions; None: `lm` does it."""
     signer: SignerConfig | None = None
 
     @field_validator("tracking_uri")

@@ -1,6 +1,7 @@
 """The gate stage: run both programs on the sealed examples and decide."""
 
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,11 +12,11 @@ from include.teleprompt.config.gate import GateConfig
 from include.teleprompt.deltaone.gate import Decision, GatePolicy, decide
 from include.teleprompt.errors import TelepromptError
 from include.teleprompt.evaluate.examples import good_rows, to_examples
-from include.teleprompt.evaluate.metrics import Metric
-from include.teleprompt.evaluate.score import Scores, score_program
+from include.teleprompt.evaluate.objective import Objective
+from include.teleprompt.evaluate.score import ScoreBook, Scores, score_program
 from include.teleprompt.program.fields import ProgramFields
 from include.teleprompt.program.state import load_state
-from include.teleprompt.records import Record, to_millionths
+from include.teleprompt.records import Digest, Record, to_millionths
 from include.teleprompt.storage import Blob, get_blob, put_blob
 from include.teleprompt.traces.row import TraceRow
 from include.teleprompt.traces.snapshot import SnapshotPart, read_rows
@@ -34,7 +35,7 @@ class GateReport(Record):
     baseline_state: Blob
     optimized_state: Blob
     scores: Blob
-    """Per example: trace id and both scores; regressed examples first."""
+    """Per example: trace id, both scores, and the named scores they are made of; regressed examples first."""
     failures: dict[str, dict[str, int]]
     """Failed calls by program (`baseline`, `optimized`) and error type; each scored 0."""
     decided_at: AwareDatetime
@@ -50,12 +51,16 @@ def run_gate(
     threshold: float,
     min_quality_score: float,
     fields: ProgramFields,
-    metric: Metric,
+    max_error_rate: float,
+    objective: Objective,
     lm: Any,
     num_threads: int,
     storage_uri: str,
+    book_of: Callable[[Digest], ScoreBook] = lambda _state: ScoreBook(),
 ) -> GateReport:
     """Score both states of `program` on the sealed examples and decide.
+
+    `book_of` gives what is known of a program's scores: a baseline that did not change is asked about new traces only.
 
     Raises:
         TelepromptError: no sealed example has an output to agree with, or too many calls failed.
@@ -71,7 +76,11 @@ def run_gate(
 
     def scores_of(state: Blob) -> Scores:
         candidate = load_state(program, get_blob(state))
-        return score_program(candidate, examples, metric, lm=lm, num_threads=num_threads)
+        scores = score_program(
+            candidate, examples, objective, lm=lm, num_threads=num_threads, book=book_of(state.digest)
+        )
+        scores.check(max_error_rate)
+        return scores
 
     baseline, optimized = scores_of(baseline_state), scores_of(optimized_state)
     policy = GatePolicy(threshold_e6=to_millionths(threshold), claim=config.claim, alpha=config.alpha)
@@ -91,10 +100,17 @@ def run_gate(
 
 def _store_scores(rows: list[TraceRow], baseline: Scores, optimized: Scores, storage_uri: str) -> Blob:
     examples = sorted(
-        zip((row.trace_id for row in rows), baseline.values_e6, optimized.values_e6, strict=True),
-        key=lambda example: (example[2] - example[1], example[0]),
+        zip((row.trace_id for row in rows), baseline.answers, optimized.answers, strict=True),
+        key=lambda example: (example[2].score_e6 - example[1].score_e6, example[0]),
     )
     content = [
-        {"trace_id": trace_id, "baseline_e6": before, "optimized_e6": after} for trace_id, before, after in examples
+        {
+            "trace_id": trace_id,
+            "baseline_e6": before.score_e6,
+            "optimized_e6": after.score_e6,
+            "baseline_parts_e6": before.parts_e6,
+            "optimized_parts_e6": after.parts_e6,
+        }
+        for trace_id, before, after in examples
     ]
     return put_blob(storage_uri, "scores", canonical_json(content), suffix=".json")

@@ -1,29 +1,69 @@
 """Running a program on examples and scoring each answer."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from include.teleprompt.canonical import digest_of
 from include.teleprompt.errors import LanguageModelUnavailableError, TelepromptError
-from include.teleprompt.evaluate.calls import call_counter
-from include.teleprompt.evaluate.metrics import Metric
-from include.teleprompt.records import Record, to_millionths
+from include.teleprompt.evaluate.objective import Objective
+from include.teleprompt.journal import Journal
+from include.teleprompt.lm.meter import ModelGone
+from include.teleprompt.records import Digest, Record, to_millionths
 
-MAX_FAILURE_SHARE = 0.1
+
+class ScoredAnswer(Record):
+    """The scores of one answer, in millionths."""
+
+    score_e6: int
+    parts_e6: dict[str, int]
+    """The metric's named scores that make it up."""
+    failure: str | None = None
+    """Kind of error where the program gave no answer; then the scores are 0."""
 
 
 class Scores(Record):
-    """The score of each example in order, in millionths, and how many calls failed, by error type."""
+    """The scores of a program's answers to examples, in order."""
 
-    values_e6: tuple[int, ...]
-    failures: dict[str, int]
-    lm_calls: int
+    answers: tuple[ScoredAnswer, ...]
+
+    @property
+    def values_e6(self) -> tuple[int, ...]:
+        """The score of each example, in millionths."""
+        return tuple(answer.score_e6 for answer in self.answers)
 
     @property
     def mean_e6(self) -> int:
         """The mean in millionths, rounded half-even."""
         return mean_e6(self.values_e6)
+
+    @property
+    def failures(self) -> dict[str, int]:
+        """How many answers failed, by kind of error."""
+        kinds = Counter(answer.failure for answer in self.answers if answer.failure is not None)
+        return dict(sorted(kinds.items()))
+
+    def check(self, max_error_rate: float) -> None:
+        """Refuse scores of which too many are failures.
+
+        Raises:
+            TooManyFailuresError: more than that share of the answers failed.
+        """
+        failed = sum(self.failures.values())
+        if failed > max_error_rate * len(self.answers):
+            raise TooManyFailuresError(failed, len(self.answers), self.failures, max_error_rate)
+
+
+class TooManyFailuresError(TelepromptError):
+    """A program failed too often for its scores to mean anything."""
+
+    def __init__(self, failed: int, of: int, kinds: Mapping[str, int], max_error_rate: float) -> None:
+        named = ", ".join(f"{kind} x{n}" for kind, n in sorted(kinds.items(), key=lambda item: -item[1]))
+        super().__init__(
+            f"{failed} of {of} program calls failed ({named}), more than the share of {max_error_rate:g} that "
+            "`optimization.max_error_rate` allows; correct the program."
+        )
 
 
 def mean_e6(values_e6: Sequence[int]) -> int:
@@ -33,61 +73,103 @@ def mean_e6(values_e6: Sequence[int]) -> int:
     return quotient + (twice > len(values_e6) or (twice == len(values_e6) and quotient % 2 == 1))
 
 
-def score_program(program: Any, examples: Sequence[Any], metric: Metric, *, lm: Any, num_threads: int) -> Scores:
-    """The metric's value for the program's answer to each example.
+class ScoreBook:
+    """Scores that are known of one program state: kept as they are made, for a retry and for later runs."""
 
-    A failure of the program (an unparsable answer, an exception of its own) scores 0 and is counted;
+    def __init__(self, journal: Journal | None = None) -> None:
+        self._journal = journal
+        kept = journal.read() if journal else []
+        self._known = {entry.pop("example"): ScoredAnswer.model_validate(entry) for entry in map(dict, kept)}
+
+    def get(self, example: Digest) -> ScoredAnswer | None:
+        """The score of the example, if it is known."""
+        return self._known.get(example)
+
+    def put(self, example: Digest, answer: ScoredAnswer) -> None:
+        """Keep a score."""
+        self._known[example] = answer
+        if self._journal:
+            self._journal.append({"example": example, **answer.model_dump()})
+
+
+def score_program(
+    program: Any,
+    examples: Sequence[Any],
+    objective: Objective,
+    *,
+    lm: Any,
+    num_threads: int,
+    book: ScoreBook | None = None,
+    each: Callable[[], None] = lambda: None,
+) -> Scores:
+    """The objective's value for the program's answer to each example; those in `book` are not asked for again.
+
+    A failure of the program (an unparsable answer, a refused request, an exception of its own) scores 0 and is counted;
     `dspy.Evaluate` would score it 0 without a word, and log the user's text. A failure of the language model ends the
-    scoring: an outage must not count as a bad answer.
+    scoring: an outage must not count as a bad answer. `each` is called after every example.
 
     Raises:
         LanguageModelUnavailableError: the language model failed, after its own retries.
-        TelepromptError: more than a tenth of the answers failed, or the metric left [0, 1].
+        CallsStopped: the meter's limit is reached.
+        TelepromptError: the metric failed, or left [0, 1].
     """
-    from dspy.utils.exceptions import LMError, LMInvalidRequestError
+    book = book or ScoreBook()
 
-    failures: Counter[str] = Counter()
-    most = MAX_FAILURE_SHARE * len(examples)
-    counter = call_counter()
-
-    def score(example: Any) -> int:
-        import dspy
-
-        with dspy.context(lm=lm, callbacks=[counter]):
-            try:
-                prediction = program(**example.inputs())
-            except LMError as error:
-                if not isinstance(error, LMInvalidRequestError):
-                    raise LanguageModelUnavailableError(error) from error
-                failures[type(error).__name__] += 1
-                return 0
-            except Exception as error:
-                failures[type(error).__name__] += 1
-                if failures.total() > most:
-                    raise _too_many(failures, len(examples)) from error
-                return 0
-            return _millionths(metric(example, prediction))
+    def score(example: Any) -> ScoredAnswer:
+        digest = example_digest(example)
+        answer = book.get(digest)
+        if answer is None:
+            answer = _answer(program, example, objective, lm)
+            book.put(digest, answer)
+        each()
+        return answer
 
     with ThreadPoolExecutor(num_threads) as pool:
         try:
-            values = tuple(pool.map(score, examples))
+            return Scores(answers=tuple(pool.map(score, examples)))
+        except ModelGone as gone:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise LanguageModelUnavailableError(gone.cause) from gone.cause
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    if failures.total() > most:
-        raise _too_many(failures, len(examples))
-    return Scores(values_e6=values, failures=dict(sorted(failures.items())), lm_calls=counter.calls)
 
 
-def _too_many(failures: Counter[str], examples: int) -> TelepromptError:
-    kinds = ", ".join(f"{kind} x{n}" for kind, n in failures.most_common())
-    return TelepromptError(
-        f"{failures.total()} of {examples} program calls failed ({kinds}), more than a tenth; correct the program."
+def _answer(program: Any, example: Any, objective: Objective, lm: Any) -> ScoredAnswer:
+    import dspy
+    from dspy.utils.exceptions import LMError, LMInvalidRequestError
+
+    with dspy.context(lm=lm, disable_history=True):
+        try:
+            prediction = program(**example.inputs())
+        except LMError as error:
+            if not isinstance(error, LMInvalidRequestError):
+                raise ModelGone(error) from error
+            return ScoredAnswer(score_e6=0, parts_e6={}, failure=type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - whatever the program raises is counted as that
+            return ScoredAnswer(score_e6=0, parts_e6={}, failure=type(error).__name__)
+    try:
+        parts = objective.scores(example, prediction)
+        score = objective.combine(parts)
+    except TelepromptError:
+        raise
+    except Exception as error:
+        raise TelepromptError(f"The metric raised {type(error).__name__}; correct it.") from error
+    return ScoredAnswer(
+        score_e6=_millionths(score), parts_e6={name: _millionths(part) for name, part in sorted(parts.items())}
     )
 
 
-def _millionths(value: Any) -> int:
-    score = float(value)
-    if not 0 <= score <= 1:  # NaN is not either
+def example_digest(example: Any) -> Digest:
+    """SHA-256 of what an example says."""
+    return digest_of({"inputs": _texts(example.inputs()), "labels": _texts(example.labels())})
+
+
+def _texts(fields: Any) -> dict[str, str]:
+    return {name: value if isinstance(value, str) else repr(value) for name, value in fields.items()}
+
+
+def _millionths(value: float) -> int:
+    if not 0 <= value <= 1:  # NaN is not either
         raise TelepromptError(f"The metric gave {value!r}; it must give a number from 0 to 1.")
-    return to_millionths(score)
+    return to_millionths(value)

@@ -5,33 +5,35 @@ import io
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from include.teleprompt.config.optimization import OptimizationConfig
-from include.teleprompt.errors import LanguageModelUnavailableError, OptimizationTimeoutError, TelepromptError
-from include.teleprompt.evaluate.calls import CompileCancelled, call_counter
+from include.teleprompt.errors import LanguageModelUnavailableError, TelepromptError
 from include.teleprompt.evaluate.examples import good_rows, to_examples
-from include.teleprompt.evaluate.metrics import Metric
-from include.teleprompt.optimize.strategies import STRATEGIES
+from include.teleprompt.evaluate.objective import Objective
+from include.teleprompt.lm.meter import CallsStopped, Meter, ModelGone
+from include.teleprompt.optimize.best_so_far import BestSoFar
+from include.teleprompt.optimize.candidate import Candidate
+from include.teleprompt.optimize.preflight import check_examples
 from include.teleprompt.program.fields import ProgramFields
 from include.teleprompt.program.state import dump_state
-from include.teleprompt.records import Record
-from include.teleprompt.storage import Blob, put_blob
+from include.teleprompt.storage import put_blob
+from include.teleprompt.strategies import strategy_of
+from include.teleprompt.strategies.strategy import Teaching
 from include.teleprompt.traces.snapshot import SnapshotPart, read_rows
 
 log = logging.getLogger(__name__)
 
 
-class Candidate(Record):
-    """A compiled program, as state JSON."""
+@dataclass(frozen=True)
+class Models:
+    """The language models of a compile, both behind one meter."""
 
-    seed: int
-    state: Blob
-    lm_calls: int
-    failures: dict[str, int]
-    """Failed calls and metric errors while compiling, by error type; DSPy went on without these examples."""
-    seconds: float
+    task: Any
+    prompt: Any
+    meter: Meter
 
 
 def compile_candidate(
@@ -41,73 +43,150 @@ def compile_candidate(
     seed: int,
     config: OptimizationConfig,
     fields: ProgramFields,
-    metric: Metric,
-    lm: Any,
+    objective: Objective,
+    models: Models,
+    num_threads: int,
     storage_uri: str,
+    teacher: Any = None,
+    on_better: Callable[[bytes, float], None] = lambda _state, _score: None,
 ) -> Candidate:
     """Compile `student` (an uncompiled `dspy.Module`) on the good rows of `train`.
 
-    Raises:
-        TelepromptError: `train` holds no good row, or nothing but failures came of it.
-        OptimizationTimeoutError: after `timeout_seconds`; no language-model call starts afterwards.
-    """
-    import dspy
-    from dspy.utils.exceptions import LMError
+    `on_better` is told of each program that the strategy found better than those before, and its mean score.
 
+    Raises:
+        ConfigurationError: `train` holds too few good rows for the strategy.
+        LanguageModelUnavailableError: a model does not answer; worth another try.
+        TelepromptError: the strategy itself failed.
+    """
     rows = good_rows(read_rows(train), min_quality_score=config.min_quality_score)
     if not rows:
         raise TelepromptError(
             f"No training trace reaches the quality score {config.min_quality_score:g}; "
             "lower `optimization.min_quality_score` or check the outcome's range."
         )
-    examples = to_examples(rows, fields)
-    started = time.monotonic()
-    counter = call_counter(deadline=started + config.timeout_seconds)
-    watched = _WatchedMetric(metric)
-    try:
-        with _quiet_dspy(), dspy.context(lm=lm, callbacks=[counter]):
-            program = STRATEGIES[config.strategy].compile(student, examples, watched, config, seed)
-    except CompileCancelled:
-        raise OptimizationTimeoutError(config.timeout_seconds) from None
-    except LMError as error:
-        raise LanguageModelUnavailableError(error) from error
-    except Exception as error:
-        raise TelepromptError(
-            f"Compiling seed {seed} failed ({type(error).__name__}); check the program, the metric and the strategy."
-        ) from error
-    failures = counter.failures + watched.failures
-    if failures and not watched.successes:
-        kinds = ", ".join(f"{kind} x{n}" for kind, n in failures.most_common())
-        raise TelepromptError(
-            f"No training example could be scored ({kinds}); check the program, the metric and the language model."
-        )
-    seconds = round(time.monotonic() - started, 3)
-    log.info("seed %d: compiled on %d examples, %d calls, %.1f s", seed, len(examples), counter.calls, seconds)
-    return Candidate(
+    check_examples(config, len(rows))
+    watched = _Watched(objective)
+    teaching = Teaching(
+        student=student,
+        teacher=teacher,
+        examples=to_examples(rows, fields),
+        metric=watched,
+        feedback_metric=watched.with_feedback,
+        good_from=config.min_quality_score,
+        rounds=config.optimization_rounds,
+        num_candidates=config.num_candidates,
         seed=seed,
-        state=put_blob(storage_uri, "programs", dump_state(program), suffix=".json"),
-        lm_calls=counter.calls,
-        failures=dict(sorted(failures.items())),
-        seconds=seconds,
+        task_model=models.task,
+        prompt_model=models.prompt,
+        num_threads=num_threads,
+        nearly_spent=models.meter.nearly_spent,
     )
+    started = time.monotonic()
+    found = _run(teaching, config, models, on_better)
+    failures = watched.failures + found.parse_failures
+    answers = watched.successes + failures.total()
+    invalid = None
+    if failures.total() > config.max_error_rate * answers:
+        invalid = _too_many(failures, answers, config.max_error_rate)
+    elif found.error is not None:
+        raise TelepromptError(
+            f"Compiling seed {seed} failed ({type(found.error).__name__}); check the program, the metric and the "
+            "strategy."
+        ) from found.error
+    state, cut_short = found.state, found.cut_short
+    candidate = Candidate(
+        seed=seed,
+        state=None if state is None or invalid else put_blob(storage_uri, "programs", state, suffix=".json"),
+        cut_short=cut_short,
+        invalid=invalid,
+        failures=dict(sorted(failures.items())),
+        spend=models.meter.spend,
+        seconds=round(time.monotonic() - started, 3),
+    )
+    log.info("%s", _in_words(candidate, len(teaching.examples)))
+    return candidate
 
 
-class _WatchedMetric:
-    """The metric, with its errors counted: DSPy's optimizers swallow them."""
+@dataclass(frozen=True)
+class _Found:
+    state: bytes | None
+    cut_short: str | None
+    """The limit that ended the search early."""
+    error: Exception | None
+    """What the optimizer gave up with."""
+    parse_failures: Counter[str]
+    """Answers that could not be read."""
 
-    def __init__(self, metric: Metric) -> None:
-        self._metric = metric
+
+def _run(
+    teaching: Teaching, config: OptimizationConfig, models: Models, on_better: Callable[[bytes, float], None]
+) -> _Found:
+    import dspy
+
+    best = BestSoFar(on_better)
+    state: bytes | None = None
+    error: Exception | None = None
+    try:
+        with _quiet_dspy(), dspy.context(lm=models.task, callbacks=[best.callback()], disable_history=True):
+            state = dump_state(strategy_of(config.strategy).compile(teaching, config.options))
+    except CallsStopped:
+        state = best.state
+    except ModelGone as gone:
+        raise LanguageModelUnavailableError(gone.cause) from gone.cause
+    except Exception as broken:  # noqa: BLE001 - the caller judges it, with what it knows of failures
+        if models.meter.stopped is None:
+            error = broken
+        else:  # an optimizer that gave up because no call could start
+            state = best.state
+    return _Found(state, models.meter.stopped, error, best.parse_failures)
+
+
+class _Watched:
+    """The objective, with its errors counted: DSPy's optimizers swallow them."""
+
+    def __init__(self, objective: Objective) -> None:
+        self._objective = objective
         self.successes = 0
         self.failures: Counter[str] = Counter()
 
     def __call__(self, example: Any, prediction: Any, trace: Any = None) -> float:
+        with self._counted():
+            return self._objective(example, prediction, trace)
+
+    def with_feedback(
+        self, example: Any, prediction: Any, trace: Any = None, name: Any = None, name_trace: Any = None
+    ) -> Any:
+        """As GEPA wants it."""
+        with self._counted():
+            return self._objective.with_feedback(example, prediction, trace, name, name_trace)
+
+    @contextlib.contextmanager
+    def _counted(self) -> Iterator[None]:
         try:
-            score = self._metric(example, prediction, trace)
+            yield
         except Exception as error:
             self.failures[type(error).__name__] += 1
             raise
         self.successes += 1
-        return score
+
+
+def _too_many(failures: Counter[str], answers: int, max_error_rate: float) -> str:
+    kinds = ", ".join(f"{kind} x{n}" for kind, n in failures.most_common())
+    return (
+        f"{failures.total()} of {answers} answers could not be read or scored ({kinds}), more than the share of "
+        f"{max_error_rate:g} that `optimization.max_error_rate` allows; check the program, the metric and the model."
+    )
+
+
+def _in_words(candidate: Candidate, examples: int) -> str:
+    spend = candidate.spend
+    how = candidate.invalid or candidate.cut_short or "compiled"
+    cost = f", ${spend.cost_e6 / 1e6:.4f}" if spend.cost_e6 else ""
+    return (
+        f"seed {candidate.seed}: {how} on {examples} examples, {spend.calls} calls ({spend.kept} kept from before), "
+        f"{spend.tokens_in + spend.tokens_out} tokens{cost}, {candidate.seconds:.1f} s"
+    )
 
 
 @contextlib.contextmanager

@@ -1,39 +1,52 @@
 """Choosing the best candidate, on examples that no optimizer saw."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from include.teleprompt.config.optimization import OptimizationConfig
 from include.teleprompt.errors import TelepromptError
 from include.teleprompt.evaluate.examples import good_rows, to_examples
-from include.teleprompt.evaluate.metrics import Metric
-from include.teleprompt.evaluate.score import score_program
-from include.teleprompt.optimize.compile import Candidate
+from include.teleprompt.evaluate.objective import Objective
+from include.teleprompt.evaluate.score import ScoreBook, Scores, TooManyFailuresError, score_program
+from include.teleprompt.lm.meter import CallsStopped, Meter, Spend
+from include.teleprompt.optimize.candidate import Candidate
+from include.teleprompt.optimize.racing import Race, Rung, race
 from include.teleprompt.program.fields import ProgramFields
 from include.teleprompt.program.state import load_state
-from include.teleprompt.records import Record
-from include.teleprompt.storage import get_blob
+from include.teleprompt.records import Digest, Record
+from include.teleprompt.storage import Blob, get_blob
 from include.teleprompt.traces.snapshot import SnapshotPart, read_rows
 
 log = logging.getLogger(__name__)
 
 
 class CandidateScore(Record):
-    """A candidate's mean score on the select examples."""
+    """A candidate's mean score on the select examples that it was scored on."""
 
     seed: int
-    score_e6: int
+    score_e6: int | None
+    """None where there was nothing to score."""
+    n: int
     failures: dict[str, int]
+    invalid: str | None
+    """Why it could not be chosen."""
 
 
 class Selection(Record):
     """The chosen candidate, and how all of them did."""
 
     winner: Candidate
+    state: Blob
+    """The chosen program."""
     scores: tuple[CandidateScore, ...]
+    rungs: tuple[Rung, ...]
+    """How the race went, by seed."""
     n_select: int
-    lm_calls: int
-    """Calls of all compiles and of this comparison."""
+    cut_short: tuple[str, ...]
+    """Limits that ended the compiling of a candidate, or the race, before their end."""
+    spend: Spend
+    """Of all compiles and of this comparison."""
     seconds: float
     """Time of all compiles, added up."""
 
@@ -43,35 +56,161 @@ def select_candidate(
     candidates: Sequence[Candidate],
     select: SnapshotPart,
     *,
-    min_quality_score: float,
+    config: OptimizationConfig,
     fields: ProgramFields,
-    metric: Metric,
+    objective: Objective,
     lm: Any,
+    meter: Meter,
     num_threads: int,
+    book_of: Callable[[Digest], ScoreBook] = lambda _state: ScoreBook(),
+    on_rung: Callable[[int, int], None] = lambda _programs, _examples: None,
 ) -> Selection:
-    """The candidate with the highest mean on the good rows of `select`; of equals, the lowest seed.
+    """The candidate that wins the race on the good rows of `select`; of equals, the lowest seed.
+
+    `book_of` gives what is known of a program's scores. `on_rung` is told how many programs go on to how many examples.
 
     Raises:
-        TelepromptError: `select` holds no good row, or too many calls failed.
+        TelepromptError: `select` holds no good row, or no candidate can be chosen.
     """
-    rows = good_rows(read_rows(select), min_quality_score=min_quality_score)
+    rows = good_rows(read_rows(select), min_quality_score=config.min_quality_score)
     if not rows:
         raise TelepromptError(
             "No trace to select on reaches the quality score; collect more traces or raise `split.select`."
         )
     examples = to_examples(rows, fields)
-    scores, calls = [], 0
-    for candidate in candidates:
-        compiled = load_state(program, get_blob(candidate.state))
-        result = score_program(compiled, examples, metric, lm=lm, num_threads=num_threads)
-        calls += result.lm_calls
-        log.info("seed %d: %.4f on %d examples", candidate.seed, result.mean_e6 / 1e6, len(examples))
-        scores.append(CandidateScore(seed=candidate.seed, score_e6=result.mean_e6, failures=result.failures))
-    best = min(range(len(scores)), key=lambda i: (-scores[i].score_e6, scores[i].seed))
+    ground = _Ground(program, examples, objective, lm, num_threads, book_of, config.max_error_rate)
+    racers = [candidate for candidate in candidates if candidate.state is not None]
+    invalid = {c.seed: c.invalid or c.cut_short for c in candidates if c.state is None}
+    while True:
+        if not racers:
+            reasons = "; ".join(sorted({reason for reason in invalid.values() if reason}))
+            raise TelepromptError(f"No candidate can be chosen: {reasons}")
+        try:
+            result = _race(racers, ground, config, on_rung)
+            break
+        except _InvalidCandidate as bad:
+            log.warning("seed %d is out: %s", bad.candidate.seed, bad.reason)
+            invalid[bad.candidate.seed] = bad.reason
+            racers.remove(bad.candidate)
+        except CallsStopped as stopped:
+            raise TelepromptError(
+                f"{stopped.reason} before the candidates could be compared; raise `optimization.budget`."
+            ) from None
+    winner = racers[result.winner]
+    assert winner.state is not None  # noqa: S101 - racers have one
+    by_seed = {racer.seed: i for i, racer in enumerate(racers)}
     return Selection(
-        winner=candidates[best],
-        scores=tuple(scores),
+        winner=winner,
+        state=winner.state,
+        scores=tuple(_score(c, by_seed.get(c.seed), result, ground, invalid.get(c.seed)) for c in candidates),
+        rungs=tuple(_by_seed(rung, racers) for rung in result.rungs),
         n_select=len(examples),
-        lm_calls=sum(c.lm_calls for c in candidates) + calls,
+        cut_short=tuple(sorted({c.cut_short for c in candidates if c.cut_short} | {result.cut_short or ""} - {""})),
+        spend=sum((c.spend for c in candidates), meter.spend),
         seconds=round(sum(c.seconds for c in candidates), 3),
+    )
+
+
+class _InvalidCandidate(Exception):  # noqa: N818 - control flow of this file
+    def __init__(self, candidate: Candidate, reason: str) -> None:
+        super().__init__(reason)
+        self.candidate = candidate
+        self.reason = reason
+
+
+class _Ground:
+    """Scores candidates on some of the examples, each answer once."""
+
+    def __init__(
+        self,
+        program: Any,
+        examples: Sequence[Any],
+        objective: Objective,
+        lm: Any,
+        num_threads: int,
+        book_of: Callable[[Digest], ScoreBook],
+        max_error_rate: float,
+    ) -> None:
+        self._program = program
+        self.examples = examples
+        self._objective = objective
+        self._lm = lm
+        self._num_threads = num_threads
+        self._book_of = book_of
+        self._max_error_rate = max_error_rate
+        self._books: dict[Digest, ScoreBook] = {}
+        self.known: dict[int, Scores] = {}
+
+    def score(self, candidate: Candidate, indices: Sequence[int]) -> tuple[int, ...]:
+        """Scores in millionths.
+
+        Raises:
+            _InvalidCandidate: too many of all its answers so far failed.
+        """
+        assert candidate.state is not None  # noqa: S101 - racers have one
+        digest = candidate.state.digest
+        if digest not in self._books:
+            self._books[digest] = self._book_of(digest)
+        scores = score_program(
+            load_state(self._program, get_blob(candidate.state)),
+            [self.examples[i] for i in indices],
+            self._objective,
+            lm=self._lm,
+            num_threads=self._num_threads,
+            book=self._books[digest],
+        )
+        before = self.known.get(candidate.seed, Scores(answers=()))
+        self.known[candidate.seed] = Scores(answers=before.answers + scores.answers)
+        try:
+            self.known[candidate.seed].check(self._max_error_rate)
+        except TooManyFailuresError as error:
+            raise _InvalidCandidate(candidate, str(error)) from error
+        return scores.values_e6
+
+
+def _race(
+    racers: Sequence[Candidate],
+    ground: _Ground,
+    config: OptimizationConfig,
+    on_rung: Callable[[int, int], None],
+) -> Race:
+    ground.known.clear()
+    total = len(ground.examples)
+    reached = 0
+
+    def score(number: int, indices: Sequence[int]) -> tuple[int, ...]:
+        nonlocal reached
+        done = len(ground.known.get(racers[number].seed, Scores(answers=())).answers) + len(indices)
+        if done > reached:
+            reached = done
+            on_rung(len(racers), done)
+        return ground.score(racers[number], indices)
+
+    return race(
+        len(racers),
+        total,
+        score,
+        first_rung=config.selection.first_rung if config.selection.racing else total,
+        keep_above=config.selection.keep_above,
+    )
+
+
+def _score(
+    candidate: Candidate, number: int | None, result: Race, ground: _Ground, invalid: str | None
+) -> CandidateScore:
+    known = ground.known.get(candidate.seed)
+    return CandidateScore(
+        seed=candidate.seed,
+        score_e6=None if number is None else result.means_e6[number],
+        n=0 if number is None else result.n[number],
+        failures=known.failures if known else {},
+        invalid=invalid,
+    )
+
+
+def _by_seed(rung: Rung, racers: Sequence[Candidate]) -> Rung:
+    return Rung(
+        examples=rung.examples,
+        scored=tuple(racers[i].seed for i in rung.scored),
+        kept=tuple(racers[i].seed for i in rung.kept),
     )

@@ -1,5 +1,6 @@
 """What makes a run of a program the same run."""
 
+from include.teleprompt.canonical import digest_of
 from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.config.settings import Settings
 from include.teleprompt.program.entry_point import code_file, file_digest
@@ -8,10 +9,19 @@ from include.teleprompt.tracking.run_key import RunKey
 from include.teleprompt.window import Window
 
 
+def code_digest(config: ProgramConfig, *, own: Digest, settings: Settings) -> Digest:
+    """One digest of the program's code, `own`, and of its metric's."""
+    return digest_of(_code_digests(config, own, settings))
+
+
 def run_key(config: ProgramConfig, *, code_digest: Digest, settings: Settings, window: Window) -> RunKey:
     """The idempotency key of a run of the program `config` over `window`; costs no import of DSPy or MLflow."""
-    digests = [code_digest]
-    if ":" in config.gate.metric:
-        digests.append(file_digest(code_file(settings.programs_dir / "_", config.gate.metric)))
-    fingerprint = config.fingerprint(code_digests=digests, lm=settings.lm)
+    digests = _code_digests(config, code_digest, settings)
+    fingerprint = config.fingerprint(code_digests=digests, lm=settings.lm, prompt_lm=settings.prompt_lm)
     return RunKey(program=config.name, window=window, fingerprint=fingerprint)
+
+
+def _code_digests(config: ProgramConfig, own: Digest, settings: Settings) -> list[Digest]:
+    if ":" not in config.gate.metric:
+        return [own]
+    return [own, file_digest(code_file(settings.programs_dir / "_", config.gate.metric))]

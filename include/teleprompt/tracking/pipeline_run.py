@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Self, TypeVar
 
+from pydantic import ValidationError
+
 from include.teleprompt.errors import TelepromptError
 from include.teleprompt.records import Record
 from include.teleprompt.tracking.connection import artifact_root, quoted
@@ -39,6 +41,16 @@ def internal_experiment(client: Any, name: str) -> str:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
         return str(client.get_experiment_by_name(name).experiment_id)  # another task made it meanwhile
+
+
+class RecordUnreadableError(TelepromptError):
+    """A stage's record has another form than this version of the package writes."""
+
+    def __init__(self, name: str, run_id: str) -> None:
+        super().__init__(
+            f"The record {name} of the MLflow run {run_id} was written by another version of the package; delete that "
+            "run to do its window again, or leave it as it is."
+        )
 
 
 class PipelineRun:
@@ -82,9 +94,16 @@ class PipelineRun:
         return str(found[0].info.run_id) if found else None
 
     def read(self, name: str, model: type[R]) -> R | None:
-        """The record that the stage `name` wrote, or None."""
+        """The record that the stage `name` wrote, or None.
+
+        Raises:
+            RecordUnreadableError: another version of the package wrote it.
+        """
         text = self.read_text(f"records/{name}.json")
-        return None if text is None else model.model_validate_json(text)
+        try:
+            return None if text is None else model.model_validate_json(text)
+        except ValidationError as error:
+            raise RecordUnreadableError(name, self.run_id) from error
 
     def write(self, name: str, record: Record) -> None:
         """Keep the record of the stage `name`."""

@@ -14,6 +14,7 @@ from typing import Any
 from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 
+from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.config.settings import PROJECT_ROOT, LMConfig, Settings, SignerConfig
 from include.teleprompt.errors import ConfigurationError
 
@@ -22,10 +23,14 @@ STORAGE = "teleprompt_storage"
 SIGNER = "teleprompt_signer"
 
 
-def settings_from_connections(lm_conn_id: str, *, signer: bool = False) -> Settings:
+def settings_from_connections(config: ProgramConfig, *, signer: bool = False) -> Settings:
     """The settings for one program, in a task; the signing key only if `signer` asks for it."""
-    names = [MLFLOW, STORAGE, lm_conn_id] + [SIGNER] * signer
-    return build_settings({name: _connection(name) for name in names}, lm_conn_id=lm_conn_id)
+    names = [MLFLOW, STORAGE, config.lm_conn_id, *filter(None, [config.prompt_lm_conn_id]), *[SIGNER] * signer]
+    return build_settings(
+        {name: _connection(name) for name in names},
+        lm_conn_id=config.lm_conn_id,
+        prompt_lm_conn_id=config.prompt_lm_conn_id,
+    )
 
 
 async def tracking_settings_from_connections() -> Settings:
@@ -37,7 +42,9 @@ async def tracking_settings_from_connections() -> Settings:
     return build_settings({MLFLOW: connection}, lm_conn_id="")
 
 
-def build_settings(connections: Mapping[str, Connection | None], *, lm_conn_id: str) -> Settings:
+def build_settings(
+    connections: Mapping[str, Connection | None], *, lm_conn_id: str, prompt_lm_conn_id: str | None = None
+) -> Settings:
     """The settings that these connections make.
 
     Raises:
@@ -50,6 +57,14 @@ def build_settings(connections: Mapping[str, Connection | None], *, lm_conn_id: 
         given["storage_uri"] = _required(storage, "uri")
     if lm := connections.get(lm_conn_id):
         given["lm"] = _lm(lm)
+    if prompt_lm_conn_id is not None:
+        prompt_lm = connections.get(prompt_lm_conn_id)
+        if prompt_lm is None:
+            raise ConfigurationError(
+                f"There is no connection {prompt_lm_conn_id}, which `prompt_lm_conn_id` names; add it, or leave the "
+                "key out to let the program's own model write instructions."
+            )
+        given["prompt_lm"] = _lm(prompt_lm)
     if signer := connections.get(SIGNER):
         given["signer"] = _signer(signer)
     return Settings(**given)

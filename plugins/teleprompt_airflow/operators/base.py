@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from include.teleprompt.config.files import find_program_file, load_program_file
 from include.teleprompt.config.settings import Settings
 from include.teleprompt.errors import (
+    CompileInterruptedError,
     ConfigurationError,
     InsufficientTracesError,
     LanguageModelUnavailableError,
@@ -58,10 +59,10 @@ class StageOperator(BaseOperator):
 
         file = find_program_file(Settings().programs_dir, self.program)
         overrides = overrides_of(context["params"])
-        lm_conn_id = load_program_file(file, overrides=overrides).lm_conn_id
+        config = load_program_file(file, overrides=overrides)
         pipeline = Pipeline.of_file(
             file,
-            settings=settings_from_connections(lm_conn_id, signer=self.signs),
+            settings=settings_from_connections(config, signer=self.signs),
             window=Window.model_validate(self.waited["window"]),
             overrides=overrides,
         )
@@ -78,7 +79,7 @@ def domain_errors(*, skip_without_traces: bool) -> Iterator[None]:
     """Airflow tries again what an outage broke; what is wrong with the work itself fails at once."""
     try:
         yield
-    except (TrackingUnavailableError, LanguageModelUnavailableError):
+    except (TrackingUnavailableError, LanguageModelUnavailableError, CompileInterruptedError):
         raise
     except InsufficientTracesError as error:
         raise (AirflowSkipException if skip_without_traces else AirflowFailException)(str(error)) from error

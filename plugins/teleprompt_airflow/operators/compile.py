@@ -6,26 +6,36 @@ from typing import TYPE_CHECKING, Any
 from teleprompt_airflow.operators.base import StageOperator
 
 if TYPE_CHECKING:
-    from include.teleprompt.optimize.compile import Candidate
+    from include.teleprompt.optimize.candidate import Candidate
     from include.teleprompt.pipeline import Pipeline
 
 
 class CompileOperator(StageOperator):
     """Compiles the candidate of one seed; to be mapped over the seeds of the program's strategy.
 
+    The compile runs in a process group of its own, which ends with the task however that ends. What was paid for until
+    then is kept for the next try.
+
     :param snapshot: record of the `CollectOperator`.
+    :param baseline: record of the `BaselineOperator`; where `start_from: champion` begins.
     :param seed: which candidate of the strategy.
     """
 
-    template_fields: Sequence[str] = (*StageOperator.template_fields, "snapshot")
+    template_fields: Sequence[str] = (*StageOperator.template_fields, "snapshot", "baseline")
 
-    def __init__(self, *, snapshot: Any, seed: int, **kwargs: Any) -> None:
+    def __init__(self, *, snapshot: Any, baseline: Any, seed: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.snapshot = snapshot
+        self.baseline = baseline
         self.seed = seed
 
     def run_stage(self, pipeline: "Pipeline") -> "Candidate":
         """Compile on the train part."""
+        from include.teleprompt.registry.versions import ProgramVersion
         from include.teleprompt.traces.snapshot import SnapshotRecord
 
-        return pipeline.compile(SnapshotRecord.model_validate(self.snapshot), seed=self.seed)
+        return pipeline.compile(
+            SnapshotRecord.model_validate(self.snapshot),
+            ProgramVersion.model_validate(self.baseline),
+            seed=self.seed,
+        )

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class SelectOperator(StageOperator):
-    """Scores all candidates on the select part and returns the best.
+    """Races the candidates on the select part and returns the best.
 
     :param snapshot: record of the `CollectOperator`.
     :param candidates: records of the mapped `CompileOperator`.
@@ -26,7 +26,7 @@ class SelectOperator(StageOperator):
 
     def run_stage(self, pipeline: "Pipeline") -> "Selection":
         """Select on the select part."""
-        from include.teleprompt.optimize.compile import Candidate
+        from include.teleprompt.optimize.candidate import Candidate
         from include.teleprompt.traces.snapshot import SnapshotRecord
 
         candidates = [Candidate.model_validate(candidate) for candidate in self.candidates]

@@ -76,7 +76,7 @@ class TraceVolumeSensor(BaseSensorOperator):
     def _config(self, context: Any) -> tuple[ProgramConfig, Settings]:
         file = find_program_file(Settings().programs_dir, self.program)
         config = load_program_file(file, overrides=overrides_of(context["params"]))
-        return config, settings_from_connections(config.lm_conn_id)
+        return config, settings_from_connections(config)
 
     def _found(self, config: ProgramConfig, settings: Settings, window: Window) -> dict[str, Any]:
         from include.teleprompt.program.entry_point import code_file, file_digest

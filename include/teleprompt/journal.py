@@ -1,0 +1,136 @@
+"""Lines that are kept the moment they are written, so that work that is killed goes on where it was.
+
+A journal belongs to a fingerprint of all that its lines depend on; under another one it starts afresh. In a folder it
+is one file, appended to; elsewhere (S3 keeps whole objects only) it is a row of small objects, the last of which holds
+what came within a second.
+"""
+
+import json
+import logging
+import os
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
+
+from include.teleprompt.records import Digest
+from include.teleprompt.storage import location
+
+log = logging.getLogger(__name__)
+
+SECONDS_IN_ONE_OBJECT = 1.0
+
+
+class Journal:
+    """Appends JSON lines to `<storage_uri>/<name>`; safe to use from threads, and by several processes at a time."""
+
+    def __init__(self, storage_uri: str, name: str, *, fingerprint: Digest) -> None:
+        place = location(storage_uri) / name
+        self._lock = threading.Lock()
+        self._lines: _File | _Objects = _File(place) if isinstance(place, Path) else _Objects(place)
+        self._fingerprint = fingerprint
+        self._head = json.dumps({"fingerprint": fingerprint})
+
+    def read(self) -> list[Any]:
+        """What was kept under this fingerprint; a line that was torn by a crash is left out."""
+        entries = [entry for entry in map(_parsed, self._lines.read()) if entry is not None]
+        heads = [e["fingerprint"] for e in entries if isinstance(e, dict) and e.keys() == {"fingerprint"}]
+        if any(head != self._fingerprint for head in heads):
+            log.info("The data, the program, its configuration or its model changed; what was under way starts afresh.")
+            self.clear()
+            return []
+        return [e for e in entries if not (isinstance(e, dict) and e.keys() == {"fingerprint"})]
+
+    def append(self, entry: Any) -> None:
+        """Keep `entry`."""
+        line = json.dumps(entry, ensure_ascii=False, separators=(",", ":"))
+        with self._lock:
+            self._lines.append(line, head=self._head)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._lines.clear()
+
+    def close(self) -> None:
+        """Keep what is not kept yet."""
+        with self._lock:
+            self._lines.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _parsed(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None
+
+
+class _File:
+    """One write a line: the system has it, whatever happens to the process."""
+
+    def __init__(self, place: Path) -> None:
+        self._path = place.with_name(place.name + ".jsonl")
+        self._file: int | None = None
+
+    def read(self) -> Iterator[str]:
+        if self._path.exists():
+            yield from self._path.read_text(encoding="utf-8", errors="replace").splitlines()
+
+    def append(self, line: str, *, head: str) -> None:
+        if self._file is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            line = f"\n{head}\n{line}"  # the first break ends a line that was torn
+        os.write(self._file, f"{line}\n".encode())
+
+    def clear(self) -> None:
+        self.close()
+        self._path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+
+class _Objects:
+    """Small objects, one for all lines of about a second."""
+
+    def __init__(self, place: Any) -> None:
+        self._place = place
+        self._waiting: list[str] = []
+        self._since = 0.0
+
+    def read(self) -> Iterator[str]:
+        if self._place.exists():
+            for part in sorted(self._place.iterdir(), key=lambda part: part.name):
+                yield from part.read_text(encoding="utf-8").splitlines()
+
+    def append(self, line: str, *, head: str) -> None:
+        if not self._waiting:
+            self._waiting.append(head)
+            self._since = time.monotonic()
+        self._waiting.append(line)
+        if time.monotonic() - self._since >= SECONDS_IN_ONE_OBJECT:
+            self.close()
+
+    def clear(self) -> None:
+        self._waiting.clear()
+        if self._place.exists():
+            for part in self._place.iterdir():
+                part.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        if self._waiting:
+            self._place.mkdir(parents=True, exist_ok=True)
+            name = f"{time.time_ns():020d}-{secrets.token_hex(4)}.jsonl"
+            (self._place / name).write_text("\n".join(self._waiting) + "\n", encoding="utf-8")
+            self._waiting.clear()

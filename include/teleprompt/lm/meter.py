@@ -1,0 +1,156 @@
+"""One place that every call of every model passes: limits before it, counting after it."""
+
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass
+
+from pydantic import Field
+
+from include.teleprompt.config.optimization import BudgetConfig
+from include.teleprompt.records import MILLION, Record
+
+NEARLY = 0.9
+"""Part of a limit from which on it counts as nearly used up."""
+
+
+class CallsStopped(BaseException):
+    """Ends a piece of work from inside. Not an `Exception`: DSPy's optimizers swallow those and go on."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class ModelGone(BaseException):
+    """The language model does not answer, after all tries; what was done is kept."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(type(cause).__name__)
+        self.cause = cause
+
+
+class Spend(Record):
+    """What calls of language models came to."""
+
+    calls: int = 0
+    """Requests that were sent, repeated ones included; those of an earlier try of the same work too."""
+    kept: int = 0
+    """Of these, answers that an earlier try had paid for, and that were not asked for again."""
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost_e6: int = 0
+    """Estimated price in millionths of a dollar."""
+    unpriced: int = 0
+    """Answers whose price is not known; they count as calls and tokens."""
+    failures: dict[str, int] = Field(default_factory=dict)
+    """Requests that failed, by kind of error."""
+
+    def __add__(self, other: "Spend") -> "Spend":
+        sums = {
+            name: getattr(self, name) + getattr(other, name)
+            for name in ("calls", "kept", "tokens_in", "tokens_out", "cost_e6", "unpriced")
+        }
+        return Spend(**sums, failures=dict(sorted((Counter(self.failures) + Counter(other.failures)).items())))
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What one answer cost."""
+
+    tokens_in: int
+    tokens_out: int
+    cost_e6: int | None
+    """None where the price is not known."""
+
+
+class Meter:
+    """Counts calls and stops them at the limits; one for all models of a piece of work, and for all its threads.
+
+    Calls are counted before they are sent, so their limit is exact. Tokens and price are known afterwards: calls that
+    are under way when such a limit is reached still end.
+    """
+
+    def __init__(self, budget: BudgetConfig | None = None, *, timeout_seconds: float | None = None) -> None:
+        self._budget = budget or BudgetConfig()
+        self._timeout = timeout_seconds
+        self._started = time.monotonic()
+        self._lock = threading.Lock()
+        self._failures: Counter[str] = Counter()
+        self._spend = Spend()
+        self.stopped: str | None = None
+        """Why no call may start any more."""
+
+    @property
+    def spend(self) -> Spend:
+        """What was spent so far."""
+        with self._lock:
+            return self._spend.model_copy(update={"failures": dict(sorted(self._failures.items()))})
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Until the time limit; None without one."""
+        return None if self._timeout is None else self._timeout - (time.monotonic() - self._started)
+
+    def stop(self, reason: str) -> None:
+        """Let no call start from now on."""
+        with self._lock:
+            self.stopped = self.stopped or reason
+
+    def before_call(self) -> None:
+        """Count a call that is about to be sent.
+
+        Raises:
+            CallsStopped: a limit is reached; it is not to be sent.
+        """
+        with self._lock:
+            self.stopped = self.stopped or self._reached()
+            if self.stopped is not None:
+                raise CallsStopped(self.stopped)
+            self._add(calls=1)
+
+    def answered(self, answer: Answered, *, kept: bool = False) -> None:
+        """Count an answer; a `kept` one was paid for by an earlier try, call included."""
+        with self._lock:
+            self._add(
+                calls=int(kept),
+                kept=int(kept),
+                tokens_in=answer.tokens_in,
+                tokens_out=answer.tokens_out,
+                cost_e6=answer.cost_e6 or 0,
+                unpriced=int(answer.cost_e6 is None),
+            )
+
+    def failed(self, kind: str, *, kept: bool = False) -> None:
+        """Count a request that failed; a `kept` one belongs to an earlier try."""
+        with self._lock:
+            self._failures[kind] += 1
+            self._add(calls=int(kept))
+
+    def nearly_spent(self) -> bool:
+        """Whether so little is left that an optimizer should come to its end."""
+        with self._lock:
+            return self.stopped is not None or any(used >= NEARLY * limit for used, limit, _ in self._limits())
+
+    def _add(self, **more: int) -> None:
+        self._spend = self._spend.model_copy(update={k: getattr(self._spend, k) + v for k, v in more.items()})
+
+    def _reached(self) -> str | None:
+        return next((words for used, limit, words in self._limits() if used >= limit), None)
+
+    def _limits(self) -> list[tuple[float, float, str]]:
+        budget, spend = self._budget, self._spend
+        limits = [
+            (spend.calls, budget.max_calls, "{:g} calls"),
+            (spend.tokens_in + spend.tokens_out, budget.max_tokens, "{:g} tokens"),
+            (spend.cost_e6 / MILLION, budget.max_cost_usd, "{:g} US dollars"),
+        ]
+        found = [
+            (used, limit, f"The budget of {words.format(limit)} was reached")
+            for used, limit, words in limits
+            if limit is not None
+        ]
+        if self._timeout is not None:
+            elapsed = time.monotonic() - self._started
+            found.append((elapsed, self._timeout, f"Optimization timed out after {self._timeout:g} seconds"))
+        return found

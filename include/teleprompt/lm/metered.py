@@ -1,0 +1,143 @@
+"""A model behind a meter: `dspy.LM` whose engine counts, repeats what failed for a moment, and keeps answers."""
+
+import time
+from typing import Any, Self
+
+from include.teleprompt.lm.answers import AnswerJournal
+from include.teleprompt.lm.meter import Answered, Meter, ModelGone
+
+LONGEST_WAIT = 60.0
+
+
+class MeteredEngine:
+    """The engine that `dspy.LM(model, engine=…)` calls; sends each request through another `dspy.LM`, once at a time.
+
+    Repeating is done here and not by DSPy, LiteLLM or an SDK, so that every request that is sent is counted.
+    """
+
+    def __init__(self, model: Any, meter: Meter, *, retries: int, answers: AnswerJournal | None) -> None:
+        self._model = model
+        self._meter = meter
+        self._retries = retries
+        self._answers = answers
+
+    def complete(self, request: Any) -> Any:
+        """The `dspy.lm15.Response` to a `dspy.lm15.Request`.
+
+        Raises:
+            CallsStopped: a limit is reached.
+            ModelGone: an outage or a refused login, after all tries.
+            LMInvalidRequestError: this request is refused; others may not be.
+        """
+        from dspy.utils.exceptions import LMError, LMInvalidRequestError
+
+        kept = self._answers and self._answers.take(request, self._meter)
+        if kept:
+            return kept
+        try:
+            return self._patiently(request)
+        except LMInvalidRequestError:
+            raise
+        except LMError as error:
+            raise ModelGone(error) from error
+
+    def _patiently(self, request: Any) -> Any:
+        from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+        jittered = wait_random_exponential(multiplier=0.5, max=LONGEST_WAIT)
+
+        def wait(state: Any) -> float:
+            asked_for = getattr(state.outcome.exception(), "retry_after", None)  # the server's Retry-After
+            return min(max(float(asked_for or 0), jittered(state)), LONGEST_WAIT)
+
+        tries = Retrying(
+            retry=retry_if_exception(_may_pass),
+            stop=stop_after_attempt(self._retries + 1),
+            wait=wait,
+            sleep=self._sleep,
+            reraise=True,
+        )
+        return tries(self._once, request)
+
+    def _once(self, request: Any) -> Any:
+        import dspy
+
+        self._meter.before_call()
+        try:
+            with dspy.context(callbacks=[], usage_tracker=None, disable_history=True):
+                response = self._model(request)
+        except Exception as error:
+            kind = type(error).__name__
+            self._meter.failed(kind)
+            if self._answers:
+                self._answers.keep_failure(kind)
+            raise
+        answered = Answered(
+            tokens_in=response.usage.input_tokens or 0,
+            tokens_out=response.usage.output_tokens or 0,
+            cost_e6=price_e6(self._model, request, response),
+        )
+        self._meter.answered(answered)
+        if self._answers:
+            self._answers.keep(request, response, answered)
+        return response
+
+    def _sleep(self, seconds: float) -> None:
+        """Wait, but not beyond the time limit or a stop."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and self._meter.stopped is None and (self._meter.seconds_left or 1) > 0:
+            time.sleep(min(0.2, max(until - time.monotonic(), 0)))
+
+    def __deepcopy__(self, _memo: dict[int, Any]) -> Self:
+        """Itself: optimizers copy programs and models, and every copy's calls count."""
+        return self
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Whether asking again can help: outages, limits of rate, and a proxy's page where an answer should be."""
+    from dspy.utils.exceptions import (
+        LMAuthError,
+        LMBillingError,
+        LMConfigurationError,
+        LMError,
+        LMInvalidRequestError,
+        LMUnsupportedFeatureError,
+    )
+
+    lasting = (LMAuthError, LMBillingError, LMConfigurationError, LMInvalidRequestError, LMUnsupportedFeatureError)
+    return isinstance(error, LMError) and not isinstance(error, lasting)
+
+
+def price_e6(model: Any, request: Any, response: Any) -> int | None:
+    """Estimated price of an answer in millionths of a dollar by the price list that DSPy brings; None if not in it."""
+    from dspy.clients.costs import estimate_cost
+
+    cost, _ = estimate_cost(response, provider=_provider(model), requested_model=_bare(model), request=request)
+    return None if cost is None else round(cost * 1_000_000)
+
+
+def has_price(model: Any) -> bool:
+    """Whether the price list that DSPy brings knows the model."""
+    from dspy.lm15 import Config, Message, Request, Response, Usage
+
+    usage = Usage(input_tokens=1, output_tokens=1, total_tokens=2)
+    request = Request(model=_bare(model), messages=(Message.user("?"),), config=Config())
+    response = Response(id=None, model=_bare(model), message=Message.assistant("!"), finish_reason="stop", usage=usage)
+    return price_e6(model, request, response) is not None
+
+
+def metered(model: Any, meter: Meter, *, retries: int, answers: AnswerJournal | None = None) -> Any:
+    """`model` (a `dspy.LM`) with every call counted by `meter`; its options are kept."""
+    import dspy
+
+    engine = MeteredEngine(model.copy(num_retries=0), meter, retries=retries, answers=answers)
+    own = {k: v for k, v in model.kwargs.items() if k in {"temperature", "max_tokens", "max_completion_tokens"}}
+    return dspy.LM(model.model, engine=engine, cache=False, num_retries=0, **own)
+
+
+def _provider(model: Any) -> str | None:
+    return model.model.partition("/")[0] if "/" in model.model and isinstance(model.engine, str) else None
+
+
+def _bare(model: Any) -> str:
+    return str(model.model.rpartition("/")[2])

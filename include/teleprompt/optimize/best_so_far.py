@@ -1,0 +1,67 @@
+"""The best program that a running optimizer has tried: what is kept when it is cut short."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from include.teleprompt.program.state import dump_state
+
+
+class BestSoFar:
+    """Watches `dspy.Evaluate`; of programs tried on the most examples, the one with the highest mean is kept."""
+
+    def __init__(self, on_better: Callable[[bytes, float], None]) -> None:
+        self._on_better = on_better
+        self._lock = threading.Lock()
+        self._programs: dict[str, Any] = {}
+        self._rank = (0, -1.0)
+        self.state: bytes | None = None
+        """Its state JSON; None before an optimizer has tried one."""
+        self.parse_failures: Counter[str] = Counter()
+        """Answers that an adapter could not read, by kind of error."""
+
+    def callback(self) -> Any:
+        """To be given to `dspy.context(callbacks=…)`."""
+        from dspy.utils.callback import BaseCallback
+
+        best = self
+
+        class Watcher(BaseCallback):  # type: ignore[misc]
+            def on_evaluate_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
+                del instance
+                best.tried(call_id, inputs.get("program"))
+
+            def on_evaluate_end(self, call_id: str, outputs: Any, exception: Exception | None = None) -> None:
+                best.scored(call_id, outputs if exception is None else None)
+
+            def on_adapter_parse_end(self, call_id: str, outputs: Any, exception: Exception | None = None) -> None:
+                del call_id, outputs
+                best.parsed(exception)
+
+        return Watcher()
+
+    def tried(self, call_id: str, program: Any) -> None:
+        """A program is being evaluated."""
+        with self._lock:
+            self._programs[call_id] = program
+
+    def scored(self, call_id: str, result: Any) -> None:
+        """An evaluation ended; `result` has `score` (in percent) and `results`, or is None."""
+        with self._lock:
+            program = self._programs.pop(call_id, None)
+            if program is None or result is None:
+                return
+            rank = (len(result.results), float(result.score))
+            if rank <= self._rank:
+                return
+            self._rank = rank
+            self.state = dump_state(program)
+            state = self.state
+        self._on_better(state, rank[1] / 100)
+
+    def parsed(self, exception: Exception | None) -> None:
+        """An adapter read an answer, or could not."""
+        if exception is not None:
+            with self._lock:
+                self.parse_failures[type(exception).__name__] += 1

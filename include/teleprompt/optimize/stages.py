@@ -1,0 +1,193 @@
+"""The stages of one optimisation, with their models, limits and checkpoints."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from include.teleprompt.canonical import digest_of, sha256_hex
+from include.teleprompt.config.optimization import BudgetConfig, StartFrom
+from include.teleprompt.config.program import ProgramConfig
+from include.teleprompt.config.settings import Settings
+from include.teleprompt.errors import OptimizationTimeoutError, TelepromptError
+from include.teleprompt.evaluate.objective import Objective
+from include.teleprompt.evaluate.score import ScoreBook
+from include.teleprompt.journal import Journal
+from include.teleprompt.lm.build import build_lm
+from include.teleprompt.lm.meter import Meter, Spend
+from include.teleprompt.lm.metered import metered
+from include.teleprompt.optimize.candidate import Candidate
+from include.teleprompt.optimize.child import compile_in_child
+from include.teleprompt.optimize.job import CompileJob, Judging, ProgramFile, ProgramObject
+from include.teleprompt.optimize.preflight import check_package, check_price
+from include.teleprompt.optimize.progress import Progress
+from include.teleprompt.optimize.select import Selection, select_candidate
+from include.teleprompt.program.fields import ProgramFields
+from include.teleprompt.records import Digest
+from include.teleprompt.storage import Blob, get_blob
+from include.teleprompt.traces.snapshot import Snapshot
+from include.teleprompt.traces.split import Part
+from include.teleprompt.tracking.run_key import RunKey
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Optimization:
+    """One program, one run, one environment."""
+
+    source: ProgramFile | ProgramObject
+    config: ProgramConfig
+    settings: Settings
+    fields: ProgramFields
+    key: RunKey
+    code_digest: Digest
+    """Of the program's code and the metric's, as far as it is known."""
+
+    def preflight(self) -> None:
+        """Refuse in seconds what could not work, before anything is collected or paid.
+
+        Raises:
+            ConfigurationError: with the remedy.
+        """
+        check_package(self.config.optimization)
+        _ = self.objective
+        if self.config.optimization.budget.max_cost_usd is not None:
+            check_price(self.config.optimization, [build_lm(self.settings.lm), build_lm(self._prompt_lm)])
+
+    @cached_property
+    def objective(self) -> Objective:
+        """How an answer is scored."""
+        return self._judging.build(self.fields)
+
+    def compile(
+        self,
+        snapshot: Snapshot,
+        *,
+        seed: int,
+        champion: Blob,
+        on_progress: Callable[[Progress], None] = lambda _progress: None,
+    ) -> Candidate:
+        """Compile one candidate from the train part, in a process group of its own.
+
+        Raises:
+            OptimizationTimeoutError: the time limit passed without a program, and there is no other candidate.
+            TelepromptError: compiling failed.
+        """
+        optimization = self.config.optimization
+        seeds = optimization.seeds
+        job = CompileJob(
+            source=self.source,
+            start=get_blob(champion) if optimization.start_from is StartFrom.CHAMPION else None,
+            train=snapshot.parts[Part.TRAIN],
+            seed=seed,
+            config=optimization,
+            budget=optimization.budget.share(len(seeds)),
+            fields=self.fields,
+            judging=self._judging,
+            lm=self.settings.lm,
+            prompt_lm=self.settings.prompt_lm,
+            num_threads=self.config.num_threads,
+            storage_uri=self.settings.storage_uri,
+            checkpoint=self._checkpoint(seed),
+            fingerprint=self._fingerprint(snapshot, champion),
+        )
+        candidate = compile_in_child(job, on_progress=on_progress)
+        if candidate.state is None and len(seeds) == 1:
+            if (candidate.cut_short or "").startswith("Optimization timed out"):
+                raise OptimizationTimeoutError(optimization.timeout_seconds)
+            raise TelepromptError(f"No candidate came of compiling: {candidate.invalid or candidate.cut_short}")
+        return candidate
+
+    def forget_checkpoint(self, snapshot: Snapshot, *, seed: int, champion: Blob) -> None:
+        """Give up what was kept for a retry; the candidate itself is kept now."""
+        fingerprint = self._fingerprint(snapshot, champion)
+        Journal(self.settings.storage_uri, self._checkpoint(seed), fingerprint=fingerprint).clear()
+
+    def select(
+        self,
+        program: Any,
+        snapshot: Snapshot,
+        candidates: Sequence[Candidate],
+        *,
+        on_rung: Callable[[int, int], None] = lambda _programs, _examples: None,
+    ) -> Selection:
+        """Choose the best candidate on the select part, with what the budget has left."""
+        optimization = self.config.optimization
+        spent = sum((candidate.spend for candidate in candidates), Spend())
+        meter = Meter(_left(optimization.budget, spent), timeout_seconds=optimization.timeout_seconds)
+        return select_candidate(
+            program,
+            candidates,
+            snapshot.parts[Part.SELECT],
+            config=optimization,
+            fields=self.fields,
+            objective=self.objective,
+            lm=self.scoring_lm(meter),
+            meter=meter,
+            num_threads=self.config.num_threads,
+            book_of=self.score_book,
+            on_rung=on_rung,
+        )
+
+    def scoring_lm(self, meter: Meter) -> Any:
+        """The program's model behind `meter`."""
+        return metered(build_lm(self.settings.lm), meter, retries=self.settings.lm.num_retries)
+
+    def score_book(self, state: Digest) -> ScoreBook:
+        """What is known of the answers of a program state, from this run and those before."""
+        fingerprint = digest_of(
+            {
+                "code": self.code_digest,
+                "metric": self.config.gate.metric,
+                "objective": self.config.gate.objective,
+                "lm": self.settings.lm.identity,
+                "fields": [field.name for field in (*self.fields.inputs, *self.fields.outputs)],
+                "dspy": _dspy_version(),
+            }
+        )
+        return ScoreBook(
+            Journal(self.settings.storage_uri, f"scores/{fingerprint[:16]}/{state}", fingerprint=fingerprint)
+        )
+
+    @property
+    def _judging(self) -> Judging:
+        gate = self.config.gate
+        return Judging(gate.metric, gate.objective, self.settings.programs_dir)
+
+    @property
+    def _prompt_lm(self) -> Any:
+        return self.settings.prompt_lm or self.settings.lm
+
+    def _checkpoint(self, seed: int) -> str:
+        window = self.key.window
+        run = sha256_hex(f"{self.key.program}/{window.start_ms}/{window.end_ms}".encode())
+        return f"checkpoints/{run[:32]}/candidate_{seed}"
+
+    def _fingerprint(self, snapshot: Snapshot, champion: Blob) -> Digest:
+        starts_there = self.config.optimization.start_from is StartFrom.CHAMPION
+        return digest_of(
+            {
+                "run": self.key.fingerprint,
+                "data": snapshot.digest,
+                "start": champion.digest if starts_there else None,
+                "dspy": _dspy_version(),
+            }
+        )
+
+
+def _left(budget: BudgetConfig, spent: Spend) -> BudgetConfig:
+    """What is left of `budget`, at least the least that can be said."""
+    tokens = spent.tokens_in + spent.tokens_out
+    return BudgetConfig(
+        max_calls=None if budget.max_calls is None else max(1, budget.max_calls - spent.calls),
+        max_tokens=None if budget.max_tokens is None else max(1, budget.max_tokens - tokens),
+        max_cost_usd=None if budget.max_cost_usd is None else max(1e-6, budget.max_cost_usd - spent.cost_e6 / 1e6),
+    )
+
+
+def _dspy_version() -> str:
+    from importlib.metadata import version
+
+    return version("dspy")

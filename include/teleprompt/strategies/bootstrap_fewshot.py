@@ -1,0 +1,32 @@
+"""DSPy's BootstrapFewShot: demonstrations that the program itself made, filled up with labelled ones."""
+
+from typing import Any
+
+from pydantic import Field
+
+from include.teleprompt.strategies.strategy import Options, Strategy, Teaching, one_seed
+
+
+class BootstrapFewShotOptions(Options):
+    """Options of `bootstrap_fewshot`."""
+
+    max_bootstrapped_demos: int = Field(4, ge=0)
+    """Demonstrations made by running the program itself."""
+    max_labeled_demos: int = Field(16, ge=0)
+    """Demonstrations taken from the traces, those that the program made included."""
+
+
+def _compile(teaching: Teaching, options: BootstrapFewShotOptions) -> Any:
+    from dspy.teleprompt import BootstrapFewShot
+
+    optimizer = BootstrapFewShot(
+        metric=teaching.metric,
+        metric_threshold=teaching.good_from,
+        max_bootstrapped_demos=options.max_bootstrapped_demos,
+        max_labeled_demos=options.max_labeled_demos,
+        max_rounds=teaching.rounds,
+    )
+    return optimizer.compile(teaching.student, teacher=teaching.teacher, trainset=list(teaching.examples))
+
+
+STRATEGY = Strategy(abbreviation="bfs", options=BootstrapFewShotOptions, compile=_compile, seeds=one_seed)

@@ -1,0 +1,96 @@
+"""What a strategy is: its options, what it needs, its seeds, and how one seed becomes a program."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Options(BaseModel):
+    """Base of a strategy's options; closed to those of other strategies."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class SeededOptions(Options):
+    """Options of a strategy that is a search with chance in it."""
+
+    seeds: int = Field(1, ge=1, le=16)
+    """Independent searches; each is a mapped task and gives a candidate."""
+
+
+O = TypeVar("O", bound=Options)  # noqa: E741 - the options
+
+
+@dataclass(frozen=True)
+class Teaching:
+    """What a strategy is given to compile one candidate."""
+
+    student: Any
+    """The `dspy.Module` to start from, not marked as compiled."""
+    teacher: Any
+    """Makes demonstrations for it where a strategy bootstraps; None: the student itself."""
+    examples: Sequence[Any]
+    """Good examples of the train part; select and gate never come here."""
+    metric: Callable[..., Any]
+    """`metric(example, prediction, trace=None)`, in [0, 1]."""
+    feedback_metric: Callable[..., Any]
+    """The same with five arguments, giving `dspy.Prediction(score=…, feedback=…)` (GEPA's convention)."""
+    good_from: float
+    """Score from which an answer is good enough to be a demonstration."""
+    rounds: int
+    """The documents' `optimization_rounds`."""
+    num_candidates: int
+    """The documents' `num_candidates`."""
+    seed: int
+    task_model: Any
+    prompt_model: Any
+    """Writes and criticises instructions; may be the task model."""
+    num_threads: int
+    nearly_spent: Callable[[], bool]
+    """Whether time or budget are nearly used up, for optimizers that can end by themselves."""
+
+    def halves(self, validation: int) -> tuple[list[Any], list[Any]]:
+        """Examples to learn from, and at most `validation` of them (never over half) to compare with, evenly taken."""
+        size = min(validation, len(self.examples) // 2)
+        held = set(evenly(len(self.examples), size))
+        learn = [example for i, example in enumerate(self.examples) if i not in held]
+        return learn, [self.examples[i] for i in sorted(held)]
+
+    def at_most(self, number: int) -> list[Any]:
+        """That many of the examples, evenly taken."""
+        return [self.examples[i] for i in evenly(len(self.examples), min(number, len(self.examples)))]
+
+
+def evenly(total: int, number: int) -> list[int]:
+    """`number` of the indices below `total`, evenly spaced."""
+    return [i * total // number for i in range(number)]
+
+
+@dataclass(frozen=True)
+class Strategy(Generic[O]):
+    """An optimizer that can be run seed by seed, each on a worker of its own."""
+
+    abbreviation: str
+    """Stands in version ids: `1.0.0-opt-<abbreviation>-20240115120000`."""
+    options: type[O]
+    compile: Callable[[Teaching, O], Any]
+    """Gives a compiled `dspy.Module`."""
+    seeds: Callable[[O, int], Sequence[int]]
+    """The seeds, from the options and the documents' `num_candidates`; each gives one candidate."""
+    least_examples: Callable[[O], int] = lambda _options: 1
+    """Fewest training examples it can work with."""
+    package: str | None = None
+    """An optional package that it imports."""
+    uses_prompt_model: bool = False
+
+
+def one_seed(_options: Options, _num_candidates: int) -> Sequence[int]:
+    """The seeds of a strategy without chance."""
+    return (0,)
+
+
+def several_seeds(options: SeededOptions, _num_candidates: int) -> Sequence[int]:
+    """The seeds of a search with chance in it."""
+    return range(options.seeds)

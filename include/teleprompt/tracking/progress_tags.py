@@ -1,0 +1,32 @@
+"""How far a stage is, as a tag of its pipeline run: readable from outside while it runs."""
+
+import logging
+import time
+
+from include.teleprompt.tracking.pipeline_run import PipelineRun
+
+log = logging.getLogger(__name__)
+
+PROGRESS = "progress."
+EVERY_SECONDS = 5.0
+
+
+class ProgressTags:
+    """Shows the progress of one part of a stage, no more often than people look."""
+
+    def __init__(self, run: PipelineRun, part: str) -> None:
+        self._run = run
+        self._tag = f"{PROGRESS}{part}"
+        self._last = -EVERY_SECONDS
+
+    def show(self, text: str) -> None:
+        """Log `text`, and set it as the tag `teleprompt.progress.<part>`."""
+        if time.monotonic() - self._last < EVERY_SECONDS:
+            return
+        self._last = time.monotonic()
+        log.info("%s", text)
+        self._run.tag(**{self._tag: text})
+
+    def end(self, text: str) -> None:
+        """Set what it came to."""
+        self._run.tag(**{self._tag: text})

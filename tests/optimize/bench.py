@@ -1,0 +1,114 @@
+"""A program with a snapshot whose good traces teach it the shelf of each thing."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from include.teleprompt.config.optimization import OptimizationConfig
+from include.teleprompt.config.settings import LMConfig
+from include.teleprompt.evaluate.metrics import AGREEMENT, agreement_metric
+from include.teleprompt.evaluate.objective import Objective
+from include.teleprompt.lm.build import build_lm
+from include.teleprompt.lm.meter import Meter
+from include.teleprompt.lm.metered import metered
+from include.teleprompt.optimize.candidate import Candidate
+from include.teleprompt.optimize.compile import Models, compile_candidate
+from include.teleprompt.optimize.job import CompileJob, Judging, ProgramFile
+from include.teleprompt.optimize.select import Selection, select_candidate
+from include.teleprompt.program.entry_point import build_program
+from include.teleprompt.program.fields import program_fields
+from include.teleprompt.traces.snapshot import SnapshotPart
+from include.teleprompt.traces.split import Part
+from tests.support import WEEK, raw_trace, write_program, write_snapshot_of
+
+
+class Bench:
+    """What a compile needs, ready."""
+
+    def __init__(self, folder: Path, *, traces: int = 120) -> None:
+        self.file = write_program(folder / "programs")
+        self.program = build_program(self.file, "shelves:build")
+        self.fields = program_fields(self.program)
+        self.objective = Objective(agreement_metric(self.fields))
+        self.lm = build_lm(LMConfig())
+        self.storage_uri = str(folder / "storage")
+        raw = [
+            raw_trace(
+                trace_id=f"marked-{i}",
+                started_at_ms=WEEK.start_ms + i,
+                inputs={"thing": f"{('wooden', 'metal')[i % 2]} thing number {i}"},
+                outputs={"shelf": ("left", "right")[i % 2]},
+                contributor_id="marked",
+            )
+            for i in range(traces)
+        ]
+        snapshot, _ = write_snapshot_of(raw, folder / "storage", fields=self.fields)
+        self.parts = snapshot.parts
+
+    def compile(
+        self,
+        seed: int,
+        config: OptimizationConfig,
+        *,
+        lm: object = None,
+        objective: Objective | None = None,
+        train: SnapshotPart | None = None,
+        meter: Meter | None = None,
+        **more: Any,
+    ) -> Candidate:
+        meter = meter or Meter(config.budget, timeout_seconds=config.timeout_seconds)
+        model = metered(lm or self.lm, meter, retries=0)
+        return compile_candidate(
+            self.program,
+            train or self.parts[Part.TRAIN],
+            seed=seed,
+            config=config,
+            fields=self.fields,
+            objective=objective or self.objective,
+            models=Models(task=model, prompt=model, meter=meter),
+            num_threads=1,
+            storage_uri=self.storage_uri,
+            **more,
+        )
+
+    def select(
+        self,
+        candidates: Sequence[Candidate],
+        config: OptimizationConfig | None = None,
+        *,
+        meter: Meter | None = None,
+        **more: Any,
+    ) -> Selection:
+        meter = meter or Meter()
+        return select_candidate(
+            self.program,
+            candidates,
+            self.parts[Part.SELECT],
+            config=config or OptimizationConfig(),
+            fields=self.fields,
+            objective=self.objective,
+            lm=metered(self.lm, meter, retries=0),
+            meter=meter,
+            num_threads=1,
+            **more,
+        )
+
+    def job(self, config: OptimizationConfig, *, lm: LMConfig | None = None, **changes: Any) -> CompileJob:
+        values: dict[str, Any] = {
+            "source": ProgramFile(self.file, "shelves:build"),
+            "start": None,
+            "train": self.parts[Part.TRAIN],
+            "seed": 0,
+            "config": config,
+            "budget": config.budget,
+            "fields": self.fields,
+            "judging": Judging(AGREEMENT, {}, self.file.parent),
+            "lm": lm or LMConfig(),
+            "prompt_lm": None,
+            "num_threads": 1,
+            "storage_uri": self.storage_uri,
+            "checkpoint": "checkpoints/test/candidate_0",
+            "fingerprint": "0" * 64,
+            **changes,
+        }
+        return CompileJob(**values)

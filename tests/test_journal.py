@@ -1,0 +1,81 @@
+"""Lines that survive a kill."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import uuid
+from pathlib import Path
+
+import pytest
+
+from include.teleprompt.journal import Journal
+
+A, B = "a" * 64, "b" * 64
+
+
+@pytest.fixture(params=["folder", "memory"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return str(tmp_path) if request.param == "folder" else f"memory://{uuid.uuid4().hex}"
+
+
+def test_what_was_written_is_read_in_order_also_by_those_who_come_later(storage: str) -> None:
+    for part in ([1, 2], [3]):
+        with Journal(storage, "deep/log", fingerprint=A) as journal:
+            for entry in part:
+                journal.append({"n": entry})
+    assert Journal(storage, "deep/log", fingerprint=A).read() == [{"n": 1}, {"n": 2}, {"n": 3}]
+
+
+def test_under_another_fingerprint_it_starts_afresh_and_says_so(storage: str, caplog: pytest.LogCaptureFixture) -> None:
+    with Journal(storage, "log", fingerprint=A) as journal:
+        journal.append({"n": 1})
+    with caplog.at_level("INFO"):
+        other = Journal(storage, "log", fingerprint=B)
+        assert other.read() == []
+    assert "starts afresh" in caplog.text
+    with other:
+        other.append({"n": 2})
+    assert Journal(storage, "log", fingerprint=B).read() == [{"n": 2}]
+
+
+def test_a_torn_line_is_left_out_and_harms_no_other(tmp_path: Path) -> None:
+    with Journal(str(tmp_path), "log", fingerprint=A) as journal:
+        journal.append({"n": 1})
+    with (tmp_path / "log.jsonl").open("ab") as file:
+        file.write('{"n": "half of a lett\u00e9'.encode()[:-1])
+    with Journal(str(tmp_path), "log", fingerprint=A) as journal:
+        journal.append({"n": 2})
+    assert Journal(str(tmp_path), "log", fingerprint=A).read() == [{"n": 1}, {"n": 2}]
+
+
+def test_several_writers_lose_nothing(storage: str) -> None:
+    def write(writer: int) -> None:
+        with Journal(storage, "log", fingerprint=A) as journal:
+            for i in range(50):
+                journal.append([writer, i])
+
+    threads = [threading.Thread(target=write, args=(writer,)) for writer in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = Journal(storage, "log", fingerprint=A).read()
+    assert sorted(found) == [[writer, i] for writer in range(4) for i in range(50)]
+
+
+def test_every_line_survives_kill_9(tmp_path: Path) -> None:
+    code = (
+        "import sys; from include.teleprompt.journal import Journal\n"
+        f"journal = Journal({str(tmp_path)!r}, 'log', fingerprint='{A}')\n"
+        "for i in range(100000):\n    journal.append(i); print(i, flush=True)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    for _ in range(200):
+        said = int(process.stdout.readline())
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    found = Journal(str(tmp_path), "log", fingerprint=A).read()
+    assert found == list(range(len(found)))
+    assert len(found) > said

@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 WORTH_IT = 3
 """Spans from which the two or three seconds of starting a process are made up for."""
 
+MOST_A_PAGE = 3500
+"""Two processes hold a page each as entities, some 25 KB a run."""
+
 AHEAD = 1
 """Spans that the other process may be ahead: what is held in memory."""
 
@@ -28,7 +31,7 @@ class RunsProcessesSource(RunsClientSource):
     def __init__(
         self, client: Any, experiment_ids: Sequence[str], *, page_size: int, second_process: SecondProcess
     ) -> None:
-        super().__init__(client, experiment_ids, page_size=page_size)
+        super().__init__(client, experiment_ids, page_size=min(page_size, MOST_A_PAGE))
         self._second_process = second_process
 
     def _spans(self, program: str, spans: Sequence[Window]) -> Iterator["pa.Table"]:

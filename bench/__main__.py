@@ -1,7 +1,12 @@
-"""`make bench`: all measurements, one after the other; `python -m bench.traces --help` for parts."""
+"""`make bench`: all measurements, one after the other; each is a module: `python -m bench.traces --help`."""
 
 from bench.parse import main as parse
+from bench.racing import main as racing
+from bench.strategies import main as strategies
 from bench.traces import main as traces
 
-parse()
-traces()
+if __name__ == "__main__":
+    parse()
+    racing()
+    strategies()
+    traces()

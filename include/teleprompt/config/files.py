@@ -8,9 +8,12 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from include.teleprompt.config.optimization import OptimizationConfig
 from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.errors import ConfigurationError
+from include.teleprompt.strategies import OptimizationStrategy, strategy_of
 
+OPTIONS = ("optimization", "options")
 OVERRIDE_PREFIX = "TELEPROMPT_PROGRAM__"
 
 
@@ -78,13 +81,13 @@ def load_program_file(
     try:
         config = ProgramConfig.model_validate(own)
     except ValidationError as error:
-        raise _first_problem(file, root, error) from error
+        raise _first_problem(file, root, error, own) from error
     for origin, above in (("the environment", environment), ("this run's form", overrides or {})):
-        own = _merge(own, above)
+        own = _merge(_without_options_of_another_strategy(own, above), above)
         try:
             config = ProgramConfig.model_validate(own)
         except ValidationError as error:
-            problem = _first_problem(file, None, error)
+            problem = _first_problem(file, None, error, own)
             raise ProgramFileError(file, f"{problem.problem} (set by {origin})", key=problem.key) from error
     return config
 
@@ -99,7 +102,9 @@ def _refuse_repeated_keys(file: Path, node: yaml.Node | None) -> None:
         _refuse_repeated_keys(file, value)
 
 
-def _first_problem(file: Path, root: yaml.Node | None, error: ValidationError) -> ProgramFileError:
+def _first_problem(
+    file: Path, root: yaml.Node | None, error: ValidationError, data: Mapping[str, Any]
+) -> ProgramFileError:
     first = error.errors(include_url=False)[0]
     location = tuple(first["loc"])
     key = ".".join(str(part) for part in location)
@@ -107,7 +112,7 @@ def _first_problem(file: Path, root: yaml.Node | None, error: ValidationError) -
     if location == ("slug",):
         return ProgramFileError(file, "the file's name must be lower-case letters, digits and underscores; rename it.")
     if first["type"] == "extra_forbidden":
-        problem = f"unknown key; {_suggestion(location)}"
+        problem = f"unknown key; {_suggestion(location, data)}"
     elif first["type"] == "missing":
         problem = "is missing; add it."
     else:
@@ -115,13 +120,15 @@ def _first_problem(file: Path, root: yaml.Node | None, error: ValidationError) -
     return ProgramFileError(file, problem, key=key, line=_line_of(root, location))
 
 
-def _suggestion(location: tuple[int | str, ...]) -> str:
+def _suggestion(location: tuple[int | str, ...], data: Mapping[str, Any]) -> str:
     import difflib
 
     fields: Mapping[str, Any] = ProgramConfig.model_fields
     for part in location[:-1]:
         annotation = fields[str(part)].annotation if str(part) in fields else None
         fields = getattr(annotation, "model_fields", {})
+    if location[:2] == OPTIONS:
+        fields = strategy_of(OptimizationStrategy(_strategy(data))).options.model_fields
     for section, field in ProgramConfig.model_fields.items():
         if len(location) == 1 and location[0] in getattr(field.annotation, "model_fields", {}):
             return f"it belongs under `{section}:`."
@@ -159,6 +166,19 @@ def _environment_overrides(environ: Mapping[str, str]) -> dict[str, Any]:
                 value = {part: value}
             result = _merge(result, value)
     return result
+
+
+def _strategy(data: Mapping[str, Any]) -> str:
+    named = (data.get("optimization") or {}).get("strategy")
+    return str(named or OptimizationConfig.model_fields["strategy"].default)
+
+
+def _without_options_of_another_strategy(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """`below`, but for its strategy's options where `above` names another strategy."""
+    section = below.get("optimization")
+    if not isinstance(section, dict) or _strategy(_merge(below, above)) == _strategy(below):
+        return below
+    return {**below, "optimization": {key: value for key, value in section.items() if key != "options"}}
 
 
 def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -139,7 +139,8 @@ def _answer(program: Any, example: Any, objective: Objective, lm: Any) -> Scored
     import dspy
     from dspy.utils.exceptions import LMError, LMInvalidRequestError
 
-    with dspy.context(lm=lm, disable_history=True):
+    # No callbacks: where a team logs every call (MLflow's autolog), ours must not come back as production traffic.
+    with dspy.context(lm=lm, callbacks=[], disable_history=True):
         try:
             prediction = program(**example.inputs())
         except LMError as error:

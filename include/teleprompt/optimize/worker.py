@@ -61,6 +61,7 @@ def compile_job(job: CompileJob, out: "_Out") -> Candidate:
     from include.teleprompt.program.state import load_state
 
     program = job.source.build()
+    _stop_autologging()
     teacher = None
     if job.start is not None:
         teacher = load_state(program, job.start)
@@ -109,6 +110,14 @@ def compile_job(job: CompileJob, out: "_Out") -> Candidate:
             )
         finally:
             done.set()
+
+
+def _stop_autologging() -> None:
+    """A program's file may log all its calls and compiles to MLflow; ours are no production traffic."""
+    if "mlflow" in sys.modules:
+        import mlflow.dspy
+
+        mlflow.dspy.autolog(disable=True)
 
 
 def error_of(kind: str, text: str) -> TelepromptError:

@@ -8,8 +8,10 @@ import pytest
 
 from include.teleprompt.attest.verify import verify_attestation
 from include.teleprompt.config.settings import LMConfig, Settings
+from include.teleprompt.deltaone import compare
 from include.teleprompt.deltaone.gate import Verdict
 from include.teleprompt.errors import InsufficientTracesError, TelepromptError
+from include.teleprompt.evaluate.score import example_digest
 from include.teleprompt.history import list_attestations, list_runs, read_attestation
 from include.teleprompt.lm.build import build_lm
 from include.teleprompt.pipeline import Outcome, Pipeline
@@ -145,3 +147,45 @@ def test_another_configuration_is_another_run(settings: Settings, tmp_path: Path
     first = pipeline(settings, tmp_path / "programs").key
     assert first == pipeline(settings, tmp_path / "programs").key
     assert first != pipeline(settings, tmp_path / "programs", min_quality_score=0.8).key
+
+
+def test_a_run_can_begin_with_the_champion(promoted: Outcome, signed: Settings, tmp_path: Path) -> None:
+    """A strategy that rewrites instructions keeps the champion's demonstrations."""
+    copro = {"strategy": "copro", "optimization_rounds": 1, "options": {"breadth": 2, "max_examples": 4}}
+    again = pipeline(signed, tmp_path / "programs", start_from="champion", **copro)
+    snapshot, baseline = again.collect(), again.baseline()
+    assert baseline.version_id == promoted.version.version_id
+    state = get_blob(again.compile(snapshot, baseline, seed=0).state)
+    fresh = pipeline(signed, tmp_path / "programs", **copro)
+    assert get_blob(fresh.compile(fresh.collect(), baseline, seed=0).state).count(b'"shelf"') == 0
+    assert state.count(b'"shelf"') == get_blob(baseline.state).count(b'"shelf"') > 0
+
+
+def test_an_unchanged_baseline_is_asked_about_new_traces_only(
+    promoted: Outcome, signed: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same traces, another strategy: the champion's answers to them are known."""
+    asked: list[int] = []
+    whole = compare.score_program
+
+    def counting(program, examples, objective, *, book, **more):
+        known = sum(book.get(example_digest(example)) is not None for example in examples)
+        asked.append(len(examples) - known)
+        return whole(program, examples, objective, book=book, **more)
+
+    monkeypatch.setattr(compare, "score_program", counting)
+    pipeline(signed, tmp_path / "programs", strategy="labeled_fewshot", options={"max_labeled_demos": 1}).run()
+    assert asked[0] == 0  # the baseline: the candidate that was promoted on these
+    assert asked[1] > 0
+
+
+def test_what_a_running_stage_says_can_be_read_from_outside(signed: Settings, tmp_path: Path) -> None:
+    log_shelf_calls(signed, count=60)
+    running = pipeline(signed, tmp_path / "programs")
+    snapshot, baseline = running.collect(), running.baseline()
+    running.compile(snapshot, baseline, seed=0)
+    with mlflow_client(signed.tracking_uri) as client:
+        (run,) = list_runs(client)
+    assert (run.state, run.stage) == ("running", "snapshot")
+    assert run.progress.startswith("seed 0, ")
+    assert run.progress.endswith("calls, done")

@@ -82,6 +82,8 @@ class Pipeline:
         self.config = config
         self.settings = settings
         self.window = window
+        self.watch: Callable[[str], None] = lambda _text: None
+        """Told how far a running stage is, a line at a time."""
 
     @classmethod
     def of_file(
@@ -158,11 +160,12 @@ class Pipeline:
 
         def stage(client: Any) -> Candidate:
             progress = ProgressTags(PipelineRun.open(client, self.key), f"seed_{seed}")
+            show = self._shown(progress)
             compiled = self._optimization.compile(
                 read_snapshot(snapshot),
                 seed=seed,
                 champion=baseline.state,
-                on_progress=lambda now: progress.show(now.in_words()),
+                on_progress=lambda now: show(now.in_words()),
             )
             progress.end(
                 f"seed {seed}, {compiled.spend.calls} calls, {compiled.invalid or compiled.cut_short or 'done'}"
@@ -178,12 +181,12 @@ class Pipeline:
 
         def stage(client: Any) -> Selection:
             run = PipelineRun.open(client, self.key)
-            progress = ProgressTags(run, "select")
+            show = self._shown(ProgressTags(run, "select"))
             selection = self._optimization.select(
                 self._program,
                 read_snapshot(snapshot),
                 candidates,
-                on_rung=lambda programs, examples: progress.show(f"{programs} candidates on {examples} examples"),
+                on_rung=lambda programs, examples: show(f"{programs} candidates on {examples} examples"),
             )
             spend = selection.spend
             run.measure(lm_calls=spend.calls, lm_tokens=spend.tokens_in + spend.tokens_out, lm_cost=spend.cost_e6 / 1e6)
@@ -300,22 +303,39 @@ class Pipeline:
             run.end()
         return record
 
-    def run(self) -> Outcome:
-        """All stages, one after the other."""
+    def run(self, *, on_stage: Callable[[str, int], None] = lambda _name, _of: None) -> Outcome:
+        """All stages, one after the other; `on_stage` is told of each that begins, and how many there are at most."""
+        of = len(self.seeds) + (6 if self.config.optimization.enable_deltaone_check else 3)
+        on_stage("collect", of)
         snapshot = self.collect()
+        on_stage("baseline", of)
         baseline = self.baseline()
-        candidates = [self.compile(snapshot, baseline, seed=seed) for seed in self.seeds]
+        candidates = []
+        for seed in self.seeds:
+            on_stage(f"compile seed {seed}", of)
+            candidates.append(self.compile(snapshot, baseline, seed=seed))
+        on_stage("select", of)
         selection = self.select(snapshot, candidates)
         if not self.config.optimization.enable_deltaone_check:
             with self._run() as (_, run):
                 run.end()
             return Outcome(report=None, version=None, attestation=None)
+        on_stage("gate", of)
         report = self.gate(snapshot, selection, baseline)
         if report.decision.verdict is not Verdict.PROMOTE:
             return Outcome(report=report, version=None, attestation=None)
+        on_stage("register", of)
         version = self.register(snapshot, selection, report, baseline)
+        on_stage("attest", of)
         attestation = self.attest(snapshot, selection, report, baseline, version)
         return Outcome(report=report, version=version, attestation=attestation)
+
+    def _shown(self, progress: ProgressTags) -> Callable[[str], None]:
+        def show(text: str) -> None:
+            self.watch(text)
+            progress.show(text)
+
+        return show
 
     @contextmanager
     def _run(self) -> Iterator[tuple[Any, PipelineRun]]:

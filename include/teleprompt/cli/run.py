@@ -19,11 +19,13 @@ def run(program: str, start: Moment, end: Moment, json_: JsonOption = False) -> 
     from rich.console import Console
     from rich.logging import RichHandler
 
+    from include.teleprompt.cli.stage_bar import stage_bar
     from include.teleprompt.config.files import find_program_file
     from include.teleprompt.config.settings import Settings
     from include.teleprompt.pipeline import Pipeline
 
-    handler = RichHandler(console=Console(stderr=True), show_path=False, show_level=False)
+    console = Console(stderr=True)
+    handler = RichHandler(console=console, show_path=False, show_level=False)
     logging.getLogger("include.teleprompt").addHandler(handler)
     logging.getLogger("include.teleprompt").setLevel(logging.INFO)
     window = parse_window(start, end)
@@ -33,7 +35,8 @@ def run(program: str, start: Moment, end: Moment, json_: JsonOption = False) -> 
         )
     settings = Settings()
     pipeline = Pipeline.of_file(find_program_file(settings.programs_dir, program), settings=settings, window=window)
-    outcome = pipeline.run()
+    with stage_bar(pipeline, console) as on_stage:
+        outcome = pipeline.run(on_stage=on_stage)
     if json_:
         print_json(outcome.model_dump(mode="json"))
         return

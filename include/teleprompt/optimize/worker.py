@@ -15,7 +15,7 @@ import struct
 import sys
 import threading
 from types import FrameType
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from include.teleprompt import errors
 from include.teleprompt.environment import quiet_libraries
@@ -43,12 +43,14 @@ def main() -> None:
     (length,) = HEAD.unpack(_read(HEAD.size))
     job: CompileJob = pickle.loads(_read(length))  # noqa: S301 - our parent's
     threading.Thread(target=_end_with_parent, name="lifeline", daemon=True).start()
+    message: dict[str, object]
     try:
-        candidate = compile_job(job, out)
+        message = {"candidate": compile_job(job, out).model_dump(mode="json")}
     except TelepromptError as error:
-        out.send(error=[type(error).__name__, str(error)])
-    else:
-        out.send(candidate=candidate.model_dump(mode="json"))
+        message = {"error": [type(error).__name__, str(error)]}
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    out.send(**message)
+    os._exit(0)  # all is kept and said; a thread that still waits for an answer must not hold this up
 
 
 def compile_job(job: CompileJob, out: "_Out") -> Candidate:
@@ -136,7 +138,7 @@ class _Out(logging.Handler):
         self._pipe = pipe
         self._sending = threading.Lock()
 
-    def send(self, **message: Any) -> None:
+    def send(self, **message: object) -> None:
         """One message."""
         with self._sending:
             self._pipe.write(json.dumps(message).encode() + b"\n")

@@ -15,6 +15,7 @@ import yaml
 from include.teleprompt import cli
 from include.teleprompt.attest.codes import Code
 from include.teleprompt.config.files import load_program_file
+from include.teleprompt.config.optimization import OptimizationStrategy
 from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.config.settings import PROJECT_ROOT, Settings
 from include.teleprompt.pipeline import Pipeline
@@ -113,6 +114,15 @@ def test_the_documented_pieces_of_program_files_are_valid(tmp_path: Path) -> Non
         file.write_text(f"name: Piece\nentry_point: piece_{i}:build\n{text}")
         (tmp_path / f"piece_{i}.py").write_text("def build(): ...\n")
         load_program_file(file)
+
+
+def test_each_strategy_is_documented_with_a_valid_file(tmp_path: Path) -> None:
+    (tmp_path / "piece.py").write_text("def build(): ...\n")
+    shown = set()
+    for text in fenced_blocks("docs/strategies.md", "yaml"):
+        (tmp_path / "piece.yaml").write_text(f"name: Piece\n{text}")
+        shown.add(load_program_file(tmp_path / "piece.yaml").optimization.strategy)
+    assert shown == set(OptimizationStrategy)
 
 
 def test_the_documented_loader_loads(email_store: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

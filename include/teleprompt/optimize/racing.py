@@ -47,11 +47,13 @@ def race(
     first_rung: int,
     keep_above: float,
     seed: int = 0,
+    on_rung: Callable[[int, int], None] = lambda _programs, _examples: None,
 ) -> Race:
     """Race `programs` over `examples`.
 
     `score(program, examples)` gives scores in millionths. The order of the examples and the draws come from `seed`. Of
-    equal means the lower number wins. With `first_rung` >= `examples` all are scored on everything.
+    equal means the lower number wins. With `first_rung` >= `examples` all are scored on everything. `on_rung` is told
+    how many programs go into a rung, and on how many examples.
 
     Raises:
         CallsStopped: a limit was reached before the first rung ended.
@@ -66,6 +68,7 @@ def race(
     cut_short = None
     size = min(first_rung, examples)
     while True:
+        on_rung(len(alive), size)
         try:
             more = {i: score(i, order[len(known[i]) : size]) for i in alive}
         except CallsStopped as stopped:

@@ -176,22 +176,13 @@ def _race(
 ) -> Race:
     ground.known.clear()
     total = len(ground.examples)
-    reached = 0
-
-    def score(number: int, indices: Sequence[int]) -> tuple[int, ...]:
-        nonlocal reached
-        done = len(ground.known.get(racers[number].seed, Scores(answers=())).answers) + len(indices)
-        if done > reached:
-            reached = done
-            on_rung(len(racers), done)
-        return ground.score(racers[number], indices)
-
     return race(
         len(racers),
         total,
-        score,
+        lambda number, indices: ground.score(racers[number], indices),
         first_rung=config.selection.first_rung if config.selection.racing else total,
         keep_above=config.selection.keep_above,
+        on_rung=on_rung,
     )
 
 

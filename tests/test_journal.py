@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import uuid
 from pathlib import Path
 
@@ -79,3 +80,27 @@ def test_every_line_survives_kill_9(tmp_path: Path) -> None:
     found = Journal(str(tmp_path), "log", fingerprint=A).read()
     assert found == list(range(len(found)))
     assert len(found) > said
+
+
+def test_no_character_of_a_text_ends_a_line(storage: str) -> None:
+    text = "a\u2028b\u2029c\x85d\ud800e\n"
+    with Journal(storage, "log", fingerprint=A) as journal:
+        journal.append({"text": text})
+    assert Journal(storage, "log", fingerprint=A).read() == [{"text": text}]
+
+
+def test_where_only_whole_objects_are_kept_a_second_is_the_most_that_waits() -> None:
+    storage = f"memory://{uuid.uuid4().hex}"
+    journal = Journal(storage, "log", fingerprint=A)
+    journal.append({"n": 1})
+    time.sleep(1.5)
+    assert Journal(storage, "log", fingerprint=A).read() == [{"n": 1}]
+
+
+def test_only_ones_own_is_forgotten(storage: str) -> None:
+    with Journal(storage, "log", fingerprint=A) as journal:
+        journal.append({"n": 1})
+    Journal(storage, "log", fingerprint=B).forget_own()
+    assert Journal(storage, "log", fingerprint=A).read() == [{"n": 1}]
+    Journal(storage, "log", fingerprint=A).forget_own()
+    assert Journal(storage, "log", fingerprint=A).read() == []

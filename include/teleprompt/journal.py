@@ -35,17 +35,23 @@ class Journal:
 
     def read(self) -> list[Any]:
         """What was kept under this fingerprint; a line that was torn by a crash is left out."""
-        entries = [entry for entry in map(_parsed, self._lines.read()) if entry is not None]
-        heads = [e["fingerprint"] for e in entries if isinstance(e, dict) and e.keys() == {"fingerprint"}]
-        if any(head != self._fingerprint for head in heads):
+        entries = self._entries()
+        if any(head != self._fingerprint for head in self._heads(entries)):
             log.info("The data, the program, its configuration or its model changed; what was under way starts afresh.")
             self.clear()
             return []
-        return [e for e in entries if not (isinstance(e, dict) and e.keys() == {"fingerprint"})]
+        return [entry for entry in entries if not _is_head(entry)]
+
+    def _entries(self) -> list[Any]:
+        return [entry for entry in map(_parsed, self._lines.read()) if entry is not None]
+
+    @staticmethod
+    def _heads(entries: list[Any]) -> list[str]:
+        return [entry["fingerprint"] for entry in entries if _is_head(entry)]
 
     def append(self, entry: Any) -> None:
         """Keep `entry`."""
-        line = json.dumps(entry, ensure_ascii=False, separators=(",", ":"))
+        line = json.dumps(entry, separators=(",", ":"))  # ASCII: some of Unicode's characters end lines
         with self._lock:
             self._lines.append(line, head=self._head)
 
@@ -53,6 +59,11 @@ class Journal:
         """Forget everything."""
         with self._lock:
             self._lines.clear()
+
+    def forget_own(self) -> None:
+        """Forget everything, unless another fingerprint's work is under way here."""
+        if all(head == self._fingerprint for head in self._heads(self._entries())):
+            self.clear()
 
     def close(self) -> None:
         """Keep what is not kept yet."""
@@ -64,6 +75,10 @@ class Journal:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _is_head(entry: Any) -> bool:
+    return isinstance(entry, dict) and entry.keys() == {"fingerprint"}
 
 
 def _parsed(line: str) -> Any:
@@ -107,7 +122,8 @@ class _Objects:
     def __init__(self, place: Any) -> None:
         self._place = place
         self._waiting: list[str] = []
-        self._since = 0.0
+        self._lock = threading.Lock()
+        self._timer: threading.Timer | None = None
 
     def read(self) -> Iterator[str]:
         if self._place.exists():
@@ -115,21 +131,28 @@ class _Objects:
                 yield from part.read_text(encoding="utf-8").splitlines()
 
     def append(self, line: str, *, head: str) -> None:
-        if not self._waiting:
-            self._waiting.append(head)
-            self._since = time.monotonic()
-        self._waiting.append(line)
-        if time.monotonic() - self._since >= SECONDS_IN_ONE_OBJECT:
-            self.close()
+        with self._lock:
+            if not self._waiting:
+                self._waiting.append(head)
+                self._timer = threading.Timer(SECONDS_IN_ONE_OBJECT, self.close)
+                self._timer.daemon = True
+                self._timer.start()
+            self._waiting.append(line)
 
     def clear(self) -> None:
-        self._waiting.clear()
+        with self._lock:
+            self._waiting.clear()
         if self._place.exists():
             for part in self._place.iterdir():
                 part.unlink(missing_ok=True)
 
     def close(self) -> None:
-        if self._waiting:
+        with self._lock:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+            if not self._waiting:
+                return
             self._place.mkdir(parents=True, exist_ok=True)
             name = f"{time.time_ns():020d}-{secrets.token_hex(4)}.jsonl"
             (self._place / name).write_text("\n".join(self._waiting) + "\n", encoding="utf-8")

@@ -354,7 +354,9 @@ class Pipeline:
             settings=self.settings,
             fields=self._fields,
             key=self.key,
-            code_digest=code_digest(self.config, own=self._code_digest, settings=self.settings),
+            code_digest=code_digest(self.config, own=self._code_digest, settings=self.settings)
+            if self.code.file
+            else None,
         )
 
     @cached_property

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import dspy
 import pytest
 from hypothesis import given
@@ -6,7 +8,8 @@ from hypothesis import strategies as st
 from include.teleprompt.errors import LanguageModelUnavailableError, TelepromptError
 from include.teleprompt.evaluate.examples import good_rows, to_examples
 from include.teleprompt.evaluate.objective import Objective
-from include.teleprompt.evaluate.score import mean_e6, score_program
+from include.teleprompt.evaluate.score import ScoreBook, fails_too_often, mean_e6, score_program
+from include.teleprompt.journal import Journal
 from tests.support import FIELDS, trace_row
 
 EXAMPLES = [dspy.Example(question=str(i), answer=str(i)).with_inputs("question") for i in range(20)]
@@ -75,3 +78,21 @@ def test_only_good_outputs_are_agreed_with_and_nothing_else_of_the_trace_is_show
     examples = to_examples(good_rows(rows, min_quality_score=0.7), FIELDS)
     assert [example.toDict() for example in examples] == [{"question": "why", "answer": "because"}] * 2
     assert list(examples[0].inputs().keys()) == ["question"]
+
+
+def test_what_failed_once_is_tried_again_by_the_next_run(tmp_path: Path) -> None:
+    def book() -> ScoreBook:
+        return ScoreBook(Journal(str(tmp_path), "scores", fingerprint="a" * 64))
+
+    first = score_program(Echo({"3"}), EXAMPLES, Objective(same), lm=None, num_threads=1, book=book())
+    again = score_program(Echo(), EXAMPLES, Objective(same), lm=None, num_threads=1, book=book())
+    assert first.failures == {"TimeoutError": 1}
+    assert (again.failures, again.mean_e6) == ({}, 1_000_000)
+
+
+@pytest.mark.parametrize(
+    ("failed", "answers", "too_often"),
+    [(0, 0, False), (1, 5, False), (5, 5, True), (1, 10, False), (2, 10, True), (10, 100, False), (11, 100, True)],
+)
+def test_a_share_of_failures_is_judged_where_it_can_be_one(failed: int, answers: int, too_often: bool) -> None:
+    assert fails_too_often(failed, answers, 0.1) is too_often

@@ -25,7 +25,7 @@ class ModelServer(ThreadingHTTPServer):
     def __init__(self, fault: Callable[[int], Fault] = lambda _n: None, *, seconds: float = 0.0) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.fault = fault
-        self.seconds = seconds
+        self.delay: Callable[[int], float] = lambda _n: seconds
         self.bodies: list[dict[str, Any]] = []
         self.keys: list[str] = []
         self.faults: Counter[str] = Counter()
@@ -62,7 +62,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         fault = self.server.note(body, self.headers["Authorization"])
-        time.sleep(self.server.seconds)
+        time.sleep(self.server.delay(self.server.requests))
         match fault:
             case "429":
                 self._send(429, {"error": {"message": "slow down", "type": "rate_limit"}}, {"Retry-After": "0.05"})

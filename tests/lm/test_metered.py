@@ -1,6 +1,7 @@
 """A model behind a meter, against a server that misbehaves."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import dspy
@@ -120,3 +121,60 @@ def test_answers_of_an_earlier_try_are_given_again_in_their_order_and_not_paid(t
     kept = (tmp_path / "answers.jsonl").read_text()
     assert KEY not in kept
     assert "[[ ## question ## ]]" not in kept  # the requests themselves
+
+
+def test_a_reasoning_model_can_be_metered_and_keeps_its_abilities() -> None:
+    model = build_lm(LMConfig(model="openai/gpt-5"))
+    assert metered(model, Meter(), retries=0).supports_reasoning
+    schema = build_lm(LMConfig(model="openai/gpt-4o-mini"))
+    assert metered(schema, Meter(), retries=0).supports_response_schema is schema.supports_response_schema is True
+
+
+def test_answers_with_thoughts_are_kept_whole(tmp_path: Path) -> None:
+    from dspy.lm15 import Config, Message, Request, Response, ThinkingPart, Usage
+
+    class Thinking:
+        calls = 0
+
+        def complete(self, request: Request) -> Response:
+            self.calls += 1
+            message = Message.assistant([ThinkingPart("hm"), *Message.assistant("yes").parts])
+            usage = Usage(input_tokens=1, output_tokens=2, total_tokens=3)
+            return Response(id=None, model=request.model, message=message, finish_reason="stop", usage=usage)
+
+    request = Request(model="offline/x", messages=(Message.user("?"),), config=Config())
+    engine, said = Thinking(), []
+    for _ in range(2):
+        with Journal(str(tmp_path), "answers", fingerprint="a" * 64) as journal:
+            meter = Meter()
+            lm = dspy.LM("offline/x", engine=engine, cache=False)
+            said.append(metered(lm, meter, retries=0, answers=AnswerJournal(journal, meter))(request))
+    assert engine.calls == 1
+    assert said[0].message == said[1].message
+
+
+def test_kept_answers_count_for_the_budget_whether_they_are_used_or_not(tmp_path: Path) -> None:
+    with model_server() as server:
+        for question in ("one?", "two?"):
+            with Journal(str(tmp_path), "answers", fingerprint="a" * 64) as journal:
+                meter = Meter(BudgetConfig(max_calls=1))
+                lm = lm_of(server, meter, answers=AnswerJournal(journal, meter))
+                with suppress(CallsStopped):
+                    ask(lm, question)
+        assert server.requests == 1
+
+
+def test_an_answer_that_cannot_be_kept_is_used_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError("No space left on device")
+
+    with model_server() as server, Journal(str(tmp_path), "answers", fingerprint="a" * 64) as journal:
+        meter = Meter()
+        lm = lm_of(server, meter, answers=AnswerJournal(journal, meter))
+        monkeypatch.setattr(journal, "append", full)
+        assert ask(lm, "one?")
+        assert ask(lm, "two?")
+        assert server.requests == meter.spend.calls == 2
+    assert caplog.text.count("cannot be kept for a retry") == 1

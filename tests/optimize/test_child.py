@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from include.teleprompt.config.optimization import BudgetConfig, OptimizationConfig
-from include.teleprompt.errors import CompileInterruptedError, LanguageModelUnavailableError, OptimizationTimeoutError
+from include.teleprompt.errors import CompileInterruptedError
 from include.teleprompt.optimize.child import compile_in_child
 from include.teleprompt.optimize.job import CompileJob
 from include.teleprompt.storage import get_blob
@@ -130,15 +130,19 @@ def test_an_interrupt_ends_the_whole_group(bench: Bench, tmp_path: Path) -> None
         assert server.requests == seen
 
 
-def test_a_request_that_hangs_past_the_time_limit_is_ended_with_its_process(
+@pytest.mark.slow
+def test_a_request_that_hangs_past_the_time_limit_is_ended_with_its_process_and_the_best_is_kept(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("include.teleprompt.optimize.child.START_SECONDS", 8.0)
-    config = COPRO.model_copy(update={"timeout_seconds": 1.0})
-    with model_server(seconds=60) as server:
-        job = bench.job(config, lm=server.config(timeout_seconds=3, num_retries=0), storage_uri=str(tmp_path))
-        with pytest.raises((OptimizationTimeoutError, LanguageModelUnavailableError)):
-            compile_in_child(job)
+    config = COPRO.model_copy(update={"timeout_seconds": 4.0})
+    with model_server() as server:
+        server.delay = lambda n: 60 if n >= 20 else 0
+        job = bench.job(config, lm=server.config(timeout_seconds=600, num_retries=0), storage_uri=str(tmp_path))
+        monkeypatch.setattr("include.teleprompt.optimize.child.request_seconds", lambda _job: 2.0)
+        candidate = compile_in_child(job)
+    assert candidate.cut_short == "Optimization timed out after 4 seconds"
+    assert candidate.state is not None
     assert not workers()
 
 
@@ -155,7 +159,6 @@ def test_limits_and_hostile_answers_end_in_a_program_or_a_clear_error_and_the_le
         assert candidate.spend.calls == server.requests
         refused = ("429", "500", "hang", "not json")
         assert sum(candidate.spend.failures.values()) == sum(server.faults[fault] for fault in refused)
-        assert candidate.failures  # answers that came and could not be read
     good = bench.compile(0, RANDOM)
     assert len(get_blob(candidate.state)) > 0.5 * len(get_blob(good.state))
 

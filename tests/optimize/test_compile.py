@@ -1,5 +1,6 @@
 """Compiling one candidate."""
 
+import json
 import time
 
 import dspy
@@ -120,3 +121,41 @@ def test_a_metric_that_always_fails_makes_the_candidate_invalid(bench: Bench) ->
     assert candidate.state is None
     assert "KeyError" in candidate.invalid
     assert candidate.failures["KeyError"] > 0
+
+
+class JsonEngine:
+    """Always answers in JSON, whatever it is asked for; DSPy's adapter mends that with a second call."""
+
+    def complete(self, request):
+        from dspy.lm15 import Message, Response, Usage
+
+        thing = request.messages[-1].text
+        text = json.dumps({"shelf": "left" if "wooden" in thing else "right"})
+        usage = Usage(input_tokens=1, output_tokens=1, total_tokens=2)
+        message = Message.assistant(text)
+        return Response(id=None, model=request.model, message=message, finish_reason="stop", usage=usage)
+
+
+def test_an_answer_that_the_adapter_mends_is_no_failure(bench: Bench) -> None:
+    lm = dspy.LM("offline/json", engine=JsonEngine(), cache=False)
+    candidate = bench.compile(0, OptimizationConfig(), lm=lm)
+    assert candidate.state is not None
+    assert candidate.failures == {}
+
+
+def test_errors_of_the_program_itself_are_counted(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = bench.program
+
+    class Fails(dspy.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = program.deepcopy()
+
+        def forward(self, thing: str):
+            if int(thing.rpartition(" ")[2]) % 7 == 0:
+                raise LookupError(thing)
+            return self.inner(thing=thing)
+
+    monkeypatch.setattr(bench, "program", Fails())
+    candidate = bench.compile(0, OptimizationConfig(options={"max_bootstrapped_demos": 16}, max_error_rate=0.9))
+    assert candidate.failures["LookupError"] > 0

@@ -95,3 +95,21 @@ def test_the_chances_are_what_they_say() -> None:
 def test_equal_programs_share_their_chance() -> None:
     chances = chances_to_be_best(np.array([[1.0, 0, 1, 1]] * 4), np.random.default_rng(0))
     assert all(abs(chance - 0.25) < 0.05 for chance in chances)
+
+
+def test_alike_so_far_is_no_evidence() -> None:
+    """Thirteen programs that agree on the first rung, one of which is better afterwards."""
+    rows = [[1] * 12 + [0] * 52 for _ in range(13)]
+    rows[7] = [1] * 64
+    order = [int(i) for i in np.random.default_rng(0).permutation(64)]
+    placed = [[0] * 64 for _ in rows]
+    for program, row in enumerate(rows):
+        for place, example in enumerate(order):
+            placed[program][example] = row[place]
+    assert race(13, 64, table(placed)[0], first_rung=12, keep_above=0.03).winner == 7
+
+
+def test_many_alike_are_not_dropped_for_being_many() -> None:
+    score, _ = table([[1, 0] * 32] * 50)
+    result = race(50, 64, score, first_rung=12, keep_above=0.03)
+    assert len(result.rungs[0].kept) > 40

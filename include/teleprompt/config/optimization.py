@@ -112,6 +112,8 @@ class OptimizationConfig(Section):
     def _limits_fit(self) -> Self:
         if self.min_traces > self.max_traces:
             raise ValueError(f"min_traces {self.min_traces} is above max_traces {self.max_traces}")
+        if self.budget.max_calls is not None and self.budget.max_calls < 2 * len(self.seeds):
+            raise ValueError(f"budget.max_calls {self.budget.max_calls} is too little for {len(self.seeds)} candidates")
         return self
 
     @property

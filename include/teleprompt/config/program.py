@@ -130,7 +130,7 @@ class ProgramConfig(Section):
                 "prompt_lm_conn_id": True,
                 "num_threads": True,
                 "traces": {"lookback_days", "access", "incremental", "settled_days"},
-                "optimization": {"timeout_seconds", "batch_size"},
+                "optimization": {"batch_size"},
             },
         )
         models = {"lm": lm.identity} | ({"prompt_lm": prompt_lm.identity} if prompt_lm else {})

@@ -76,9 +76,11 @@ def run_gate(
 
     def scores_of(state: Blob) -> Scores:
         candidate = load_state(program, get_blob(state))
-        scores = score_program(
-            candidate, examples, objective, lm=lm, num_threads=num_threads, book=book_of(state.digest)
-        )
+        book = book_of(state.digest)
+        try:
+            scores = score_program(candidate, examples, objective, lm=lm, num_threads=num_threads, book=book)
+        finally:
+            book.close()
         scores.check(max_error_rate)
         return scores
 

@@ -50,9 +50,15 @@ class Scores(Record):
         Raises:
             TooManyFailuresError: more than that share of the answers failed.
         """
-        failed = sum(self.failures.values())
-        if failed > max_error_rate * len(self.answers):
+        failed, answers = sum(self.failures.values()), len(self.answers)
+        if fails_too_often(failed, answers, max_error_rate):
             raise TooManyFailuresError(failed, len(self.answers), self.failures, max_error_rate)
+
+
+def fails_too_often(failed: int, answers: int, max_error_rate: float) -> bool:
+    """Whether the share of failures is above the limit; of so few answers that one would be, only if all failed."""
+    few = answers * max_error_rate < 1
+    return failed > 0 and (failed == answers or max_error_rate == 0 or (not few and failed > max_error_rate * answers))
 
 
 class TooManyFailuresError(TelepromptError):
@@ -88,8 +94,13 @@ class ScoreBook:
     def put(self, example: Digest, answer: ScoredAnswer) -> None:
         """Keep a score."""
         self._known[example] = answer
-        if self._journal:
+        if self._journal and answer.failure is None:  # what failed once may not fail again
             self._journal.append({"example": example, **answer.model_dump()})
+
+    def close(self) -> None:
+        """Keep what is not kept yet."""
+        if self._journal:
+            self._journal.close()
 
 
 def score_program(
@@ -129,7 +140,7 @@ def score_program(
             return Scores(answers=tuple(pool.map(score, examples)))
         except ModelGone as gone:
             pool.shutdown(wait=False, cancel_futures=True)
-            raise LanguageModelUnavailableError(gone.cause) from gone.cause
+            raise LanguageModelUnavailableError(gone.cause) from None  # the cause quotes the provider
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -154,8 +165,8 @@ def _answer(program: Any, example: Any, objective: Objective, lm: Any) -> Scored
         score = objective.combine(parts)
     except TelepromptError:
         raise
-    except Exception as error:
-        raise TelepromptError(f"The metric raised {type(error).__name__}; correct it.") from error
+    except Exception as error:  # noqa: BLE001 - a user's metric may raise anything
+        raise TelepromptError(f"The metric raised {type(error).__name__}; correct it.") from None  # it may quote a text
     return ScoredAnswer(
         score_e6=_millionths(score), parts_e6={name: _millionths(part) for name, part in sorted(parts.items())}
     )

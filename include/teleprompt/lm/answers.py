@@ -1,12 +1,15 @@
 """Answers of language models, kept while work is under way: whoever takes it up again pays for none twice."""
 
 import hashlib
+import logging
 import threading
 from collections import defaultdict, deque
 from typing import Any
 
 from include.teleprompt.journal import Journal
 from include.teleprompt.lm.meter import Answered, Meter
+
+log = logging.getLogger(__name__)
 
 
 class AnswerJournal:
@@ -19,11 +22,13 @@ class AnswerJournal:
     def __init__(self, journal: Journal, meter: Meter) -> None:
         self._journal = journal
         self._lock = threading.Lock()
+        self._told = False
         self._kept: dict[str, deque[dict[str, Any]]] = defaultdict(deque)
         for entry in journal.read():
             if "failed" in entry:
                 meter.failed(entry["failed"], kept=True)
             else:
+                meter.answered(Answered(entry["in"], entry["out"], entry["cost_e6"]), kept=True)
                 self._kept[entry["request"]].append(entry)
 
     def take(self, request: Any, meter: Meter) -> Any:
@@ -33,19 +38,19 @@ class AnswerJournal:
             entry = waiting.popleft() if waiting else None
         if entry is None:
             return None
-        meter.answered(Answered(entry["in"], entry["out"], entry["cost_e6"]), kept=True)
-        return _response(entry)
+        meter.reused()
+        from dspy._vendor.lm15.serde import response_from_dict
+
+        return response_from_dict(entry["response"])
 
     def keep(self, request: Any, response: Any, answered: Answered) -> None:
-        """Keep an answer, if it is all text: only then can it be given out again as it was."""
-        if any(part.type != "text" for part in response.message.parts):
-            return
-        self._journal.append(
+        """Keep an answer. One that cannot be kept is paid for and used all the same."""
+        from dspy._vendor.lm15.serde import response_to_dict
+
+        self._append(
             {
                 "request": _digest(request),
-                "model": response.model,
-                "text": response.message.text,
-                "finish": response.finish_reason,
+                "response": response_to_dict(response),
                 "in": answered.tokens_in,
                 "out": answered.tokens_out,
                 "cost_e6": answered.cost_e6,
@@ -54,16 +59,16 @@ class AnswerJournal:
 
     def keep_failure(self, kind: str) -> None:
         """Keep that a request was sent in vain."""
-        self._journal.append({"failed": kind})
+        self._append({"failed": kind})
+
+    def _append(self, entry: dict[str, Any]) -> None:
+        try:
+            self._journal.append(entry)
+        except Exception as error:  # noqa: BLE001 - whatever the storage raises
+            if not self._told:
+                log.warning("Answers cannot be kept for a retry (%s); look at the storage.", type(error).__name__)
+            self._told = True
 
 
 def _digest(request: Any) -> str:
     return hashlib.sha256(repr(request).encode()).hexdigest()  # frozen dataclasses all the way down
-
-
-def _response(entry: dict[str, Any]) -> Any:
-    from dspy.lm15 import Message, Response, Usage
-
-    usage = Usage(input_tokens=entry["in"], output_tokens=entry["out"], total_tokens=entry["in"] + entry["out"])
-    message = Message.assistant(entry["text"])
-    return Response(id=None, model=entry["model"], message=message, finish_reason=entry["finish"], usage=usage)

@@ -10,6 +10,9 @@ from pydantic import Field
 from include.teleprompt.config.optimization import BudgetConfig
 from include.teleprompt.records import MILLION, Record
 
+TIMED_OUT = "Optimization timed out after {:g} seconds"
+"""The documents' words."""
+
 NEARLY = 0.9
 """Part of a limit from which on it counts as nearly used up."""
 
@@ -36,7 +39,7 @@ class Spend(Record):
     calls: int = 0
     """Requests that were sent, repeated ones included; those of an earlier try of the same work too."""
     kept: int = 0
-    """Of these, answers that an earlier try had paid for, and that were not asked for again."""
+    """Of these, answers that an earlier try had paid for, and that were taken instead of asking again."""
     tokens_in: int = 0
     tokens_out: int = 0
     cost_e6: int = 0
@@ -71,8 +74,16 @@ class Meter:
     are under way when such a limit is reached still end.
     """
 
-    def __init__(self, budget: BudgetConfig | None = None, *, timeout_seconds: float | None = None) -> None:
+    def __init__(
+        self,
+        budget: BudgetConfig | None = None,
+        *,
+        timeout_seconds: float | None = None,
+        before: Spend | None = None,
+    ) -> None:
+        """`before` was spent of the same budget by work that is over."""
         self._budget = budget or BudgetConfig()
+        self._before = before or Spend()
         self._timeout = timeout_seconds
         self._started = time.monotonic()
         self._lock = threading.Lock()
@@ -80,6 +91,8 @@ class Meter:
         self._spend = Spend()
         self.stopped: str | None = None
         """Why no call may start any more."""
+        self.outage: Exception | None = None
+        """What the model failed with, if that is why."""
 
     @property
     def spend(self) -> Spend:
@@ -97,6 +110,12 @@ class Meter:
         with self._lock:
             self.stopped = self.stopped or reason
 
+    def gone(self, cause: Exception) -> None:
+        """Let no call start from now on: the model does not answer, and threads may still wait to ask."""
+        with self._lock:
+            self.outage = self.outage or cause
+            self.stopped = self.stopped or "The language model does not answer"
+
     def before_call(self) -> None:
         """Count a call that is about to be sent.
 
@@ -109,12 +128,16 @@ class Meter:
                 raise CallsStopped(self.stopped)
             self._add(calls=1)
 
+    def reused(self) -> None:
+        """Count that an answer of an earlier try is taken instead of a call."""
+        with self._lock:
+            self._add(kept=1)
+
     def answered(self, answer: Answered, *, kept: bool = False) -> None:
         """Count an answer; a `kept` one was paid for by an earlier try, call included."""
         with self._lock:
             self._add(
                 calls=int(kept),
-                kept=int(kept),
                 tokens_in=answer.tokens_in,
                 tokens_out=answer.tokens_out,
                 cost_e6=answer.cost_e6 or 0,
@@ -139,7 +162,7 @@ class Meter:
         return next((words for used, limit, words in self._limits() if used >= limit), None)
 
     def _limits(self) -> list[tuple[float, float, str]]:
-        budget, spend = self._budget, self._spend
+        budget, spend = self._budget, self._spend + self._before
         limits = [
             (spend.calls, budget.max_calls, "{:g} calls"),
             (spend.tokens_in + spend.tokens_out, budget.max_tokens, "{:g} tokens"),
@@ -152,5 +175,5 @@ class Meter:
         ]
         if self._timeout is not None:
             elapsed = time.monotonic() - self._started
-            found.append((elapsed, self._timeout, f"Optimization timed out after {self._timeout:g} seconds"))
+            found.append((elapsed, self._timeout, TIMED_OUT.format(self._timeout)))
         return found

@@ -39,6 +39,7 @@ class MeteredEngine:
         except LMInvalidRequestError:
             raise
         except LMError as error:
+            self._meter.gone(error)
             raise ModelGone(error) from error
 
     def _patiently(self, request: Any) -> Any:
@@ -88,8 +89,44 @@ class MeteredEngine:
         while time.monotonic() < until and self._meter.stopped is None and (self._meter.seconds_left or 1) > 0:
             time.sleep(min(0.2, max(until - time.monotonic(), 0)))
 
+    @property
+    def supports_function_calling(self) -> bool:
+        """As the model itself; adapters ask."""
+        return bool(self._model.supports_function_calling)
+
+    @property
+    def supports_reasoning(self) -> bool:
+        """As the model itself."""
+        return bool(self._model.supports_reasoning)
+
+    @property
+    def supports_response_schema(self) -> bool:
+        """As the model itself."""
+        return bool(self._model.supports_response_schema)
+
+    @property
+    def supported_params(self) -> set[str]:
+        """As the model itself."""
+        return set(self._model.supported_params)
+
     def __deepcopy__(self, _memo: dict[int, Any]) -> Self:
         """Itself: optimizers copy programs and models, and every copy's calls count."""
+        return self
+
+
+class AsyncMeteredEngine:
+    """The same for programs that call their model asynchronously."""
+
+    def __init__(self, engine: MeteredEngine) -> None:
+        self._engine = engine
+
+    async def complete(self, request: Any) -> Any:
+        """As the engine, in a thread."""
+        import asyncio
+
+        return await asyncio.to_thread(self._engine.complete, request)
+
+    def __deepcopy__(self, _memo: dict[int, Any]) -> Self:
         return self
 
 
@@ -131,8 +168,16 @@ def metered(model: Any, meter: Meter, *, retries: int, answers: AnswerJournal | 
     import dspy
 
     engine = MeteredEngine(model.copy(num_retries=0), meter, retries=retries, answers=answers)
-    own = {k: v for k, v in model.kwargs.items() if k in {"temperature", "max_tokens", "max_completion_tokens"}}
-    return dspy.LM(model.model, engine=engine, cache=False, num_retries=0, **own)
+    own = model.kwargs
+    return dspy.LM(
+        model.model,
+        engine=engine,
+        async_engine=AsyncMeteredEngine(engine),
+        cache=False,
+        num_retries=0,
+        temperature=own.get("temperature"),
+        max_tokens=own.get("max_tokens") or own.get("max_completion_tokens"),
+    )
 
 
 def _provider(model: Any) -> str | None:

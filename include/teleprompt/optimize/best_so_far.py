@@ -1,4 +1,4 @@
-"""The best program that a running optimizer has tried: what is kept when it is cut short."""
+"""What a running optimizer does: the best program that it has tried, kept when it is cut short, and what failed."""
 
 import threading
 from collections import Counter
@@ -18,8 +18,11 @@ class BestSoFar:
         self._rank = (0, -1.0)
         self.state: bytes | None = None
         """Its state JSON; None before an optimizer has tried one."""
-        self.parse_failures: Counter[str] = Counter()
-        """Answers that an adapter could not read, by kind of error."""
+        self._depth = threading.local()
+        self.runs = 0
+        """How often a program was run."""
+        self.failures: Counter[str] = Counter()
+        """Runs of a program that gave no answer, by kind of error; what an adapter mends on its second try is none."""
 
     def callback(self) -> Any:
         """To be given to `dspy.context(callbacks=…)`."""
@@ -35,9 +38,13 @@ class BestSoFar:
             def on_evaluate_end(self, call_id: str, outputs: Any, exception: Exception | None = None) -> None:
                 best.scored(call_id, outputs if exception is None else None)
 
-            def on_adapter_parse_end(self, call_id: str, outputs: Any, exception: Exception | None = None) -> None:
+            def on_module_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
+                del call_id, instance, inputs
+                best.entered()
+
+            def on_module_end(self, call_id: str, outputs: Any, exception: Exception | None = None) -> None:
                 del call_id, outputs
-                best.parsed(exception)
+                best.left(exception)
 
         return Watcher()
 
@@ -60,8 +67,16 @@ class BestSoFar:
             state = self.state
         self._on_better(state, rank[1] / 100)
 
-    def parsed(self, exception: Exception | None) -> None:
-        """An adapter read an answer, or could not."""
-        if exception is not None:
-            with self._lock:
-                self.parse_failures[type(exception).__name__] += 1
+    def entered(self) -> None:
+        """A module begins; modules call modules, each in its caller's thread."""
+        self._depth.value = getattr(self._depth, "value", 0) + 1
+
+    def left(self, exception: BaseException | None) -> None:
+        """A module ends; the outermost is the program."""
+        self._depth.value = max(0, getattr(self._depth, "value", 1) - 1)
+        if self._depth.value:
+            return
+        with self._lock:
+            self.runs += 1
+            if isinstance(exception, Exception):
+                self.failures[type(exception).__name__] += 1

@@ -12,8 +12,8 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from include.teleprompt.config.settings import PROJECT_ROOT
-from include.teleprompt.errors import CompileInterruptedError, OptimizationTimeoutError
-from include.teleprompt.lm.meter import Spend
+from include.teleprompt.errors import CompileInterruptedError
+from include.teleprompt.lm.meter import TIMED_OUT, Spend
 from include.teleprompt.optimize.candidate import Candidate
 from include.teleprompt.optimize.job import CompileJob
 from include.teleprompt.optimize.progress import Progress
@@ -34,7 +34,6 @@ def compile_in_child(job: CompileJob, *, on_progress: Callable[[Progress], None]
     A request that hangs past the time limit is ended with its process; the best program until then is kept.
 
     Raises:
-        OptimizationTimeoutError: the time limit passed, and there was no program yet.
         CompileInterruptedError: the process was ended by somebody else; worth another try, which goes on from there.
         TelepromptError: what compiling raised.
     """
@@ -42,7 +41,13 @@ def compile_in_child(job: CompileJob, *, on_progress: Callable[[Progress], None]
     last = Progress(seed=job.seed, calls=0, tokens=0, cost_e6=0, best_e6=None, seconds_left=None)
     limit = job.config.timeout_seconds
     with _process(job) as process:
-        timer = threading.Timer(limit + START_SECONDS + job.lm.timeout_seconds, _end, [process])
+        hung = threading.Event()
+
+        def end_hung() -> None:
+            hung.set()
+            _end(process)
+
+        timer = threading.Timer(limit + START_SECONDS + request_seconds(job), end_hung)
         timer.start()
         try:
             for message in _messages(process):
@@ -59,20 +64,23 @@ def compile_in_child(job: CompileJob, *, on_progress: Callable[[Progress], None]
                     case {"candidate": candidate}:
                         return Candidate.model_validate(candidate)
         finally:
-            hung = not timer.is_alive()
             timer.cancel()
-    if not hung:
+    if not hung.is_set():
         raise CompileInterruptedError(job.seed, process.returncode)
-    if better is None:
-        raise OptimizationTimeoutError(limit)
+    kept = None if better is None else put_blob(job.storage_uri, "programs", better[0].encode(), suffix=".json")
     return Candidate(
         seed=job.seed,
-        state=put_blob(job.storage_uri, "programs", better[0].encode(), suffix=".json"),
-        cut_short=f"Optimization timed out after {limit:g} seconds",
+        state=kept,
+        cut_short=TIMED_OUT.format(limit),
         failures={},
         spend=Spend(calls=last.calls, tokens_in=last.tokens, cost_e6=last.cost_e6),
         seconds=limit,
     )
+
+
+def request_seconds(job: CompileJob) -> float:
+    """The longest that a request of the job may take."""
+    return max(model.timeout_seconds for model in (job.lm, job.prompt_lm or job.lm))
 
 
 @contextmanager

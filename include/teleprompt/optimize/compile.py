@@ -13,6 +13,7 @@ from include.teleprompt.config.optimization import OptimizationConfig
 from include.teleprompt.errors import LanguageModelUnavailableError, TelepromptError
 from include.teleprompt.evaluate.examples import good_rows, to_examples
 from include.teleprompt.evaluate.objective import Objective
+from include.teleprompt.evaluate.score import fails_too_often
 from include.teleprompt.lm.meter import CallsStopped, Meter, ModelGone
 from include.teleprompt.optimize.best_so_far import BestSoFar
 from include.teleprompt.optimize.candidate import Candidate
@@ -84,16 +85,16 @@ def compile_candidate(
     )
     started = time.monotonic()
     found = _run(teaching, config, models, on_better)
-    failures = watched.failures + found.parse_failures
-    answers = watched.successes + failures.total()
+    failures = watched.failures + found.failures
+    answers = max(found.runs, watched.successes + watched.failures.total())
     invalid = None
-    if failures.total() > config.max_error_rate * answers:
+    if fails_too_often(failures.total(), answers, config.max_error_rate):
         invalid = _too_many(failures, answers, config.max_error_rate)
     elif found.error is not None:
         raise TelepromptError(
             f"Compiling seed {seed} failed ({type(found.error).__name__}); check the program, the metric and the "
             "strategy."
-        ) from found.error
+        ) from None  # its message may quote a user's text
     state, cut_short = found.state, found.cut_short
     candidate = Candidate(
         seed=seed,
@@ -115,8 +116,10 @@ class _Found:
     """The limit that ended the search early."""
     error: Exception | None
     """What the optimizer gave up with."""
-    parse_failures: Counter[str]
-    """Answers that could not be read."""
+    runs: int
+    """How often a program was run."""
+    failures: Counter[str]
+    """Runs that gave no answer, by kind of error."""
 
 
 def _run(
@@ -131,15 +134,19 @@ def _run(
         with _quiet_dspy(), dspy.context(lm=models.task, callbacks=[best.callback()], disable_history=True):
             state = dump_state(strategy_of(config.strategy).compile(teaching, config.options))
     except CallsStopped:
+        if models.meter.outage is not None:
+            raise LanguageModelUnavailableError(models.meter.outage) from None
         state = best.state
     except ModelGone as gone:
-        raise LanguageModelUnavailableError(gone.cause) from gone.cause
+        raise LanguageModelUnavailableError(gone.cause) from None  # the cause quotes the provider
     except Exception as broken:  # noqa: BLE001 - the caller judges it, with what it knows of failures
+        if models.meter.outage is not None:
+            raise LanguageModelUnavailableError(models.meter.outage) from None
         if models.meter.stopped is None:
             error = broken
         else:  # an optimizer that gave up because no call could start
             state = best.state
-    return _Found(state, models.meter.stopped, error, best.parse_failures)
+    return _Found(state, models.meter.stopped, error, best.runs, best.failures)
 
 
 class _Watched:

@@ -1,6 +1,5 @@
 """What can be known before the first call of a language model: a wrong set-up fails in seconds, with its remedy."""
 
-from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any
 
@@ -37,7 +36,7 @@ def check_examples(config: OptimizationConfig, number: int) -> None:
         )
 
 
-def check_price(config: OptimizationConfig, models: Sequence[Any]) -> None:
+def check_price(config: OptimizationConfig, task: Any, prompt: Any) -> None:
     """Refuse a limit in money for models whose price is not known: it could not be kept.
 
     Raises:
@@ -47,7 +46,7 @@ def check_price(config: OptimizationConfig, models: Sequence[Any]) -> None:
         return
     from include.teleprompt.lm.metered import has_price
 
-    for model in models:
+    for model in (task, prompt) if strategy_of(config.strategy).uses_prompt_model else (task,):
         if not has_price(model):
             raise ConfigurationError(
                 f"The price of {model.model} is not known, so `optimization.budget.max_cost_usd` cannot be kept; use "

@@ -82,7 +82,8 @@ def race(
         if size < examples:
             chances = chances_to_be_best(np.array([known[i] for i in alive]), rng)
             best = max(alive, key=lambda i: (sum(known[i]), -i))
-            alive = [i for i, chance in zip(alive, chances, strict=True) if chance >= keep_above or i == best]
+            least = min(keep_above, 0.5 / len(alive))  # of many alike none has much of a chance
+            alive = [i for i, chance in zip(alive, chances, strict=True) if chance >= least or i == best]
         rungs.append(Rung(examples=size, scored=entered, kept=tuple(alive)))
         if size == examples or len(alive) == 1:
             break
@@ -109,6 +110,6 @@ def chances_to_be_best(scores: Any, rng: Any) -> list[float]:
         return [1.0]
     covariance = np.cov(scores) / examples
     means = rng.multivariate_normal(scores.mean(axis=1), covariance, size=DRAWS, method="eigh", check_valid="ignore")
-    means += rng.uniform(0, 1e-3, means.shape)  # far below a millionth of a score: ties are broken evenly
+    means += rng.uniform(0, 1, means.shape)  # a millionth of a score, above the noise of `eigh`: ties break evenly
     wins = np.bincount(means.argmax(axis=1), minlength=programs)
     return [float(win) / DRAWS for win in wins]

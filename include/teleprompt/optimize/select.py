@@ -81,6 +81,7 @@ def select_candidate(
     ground = _Ground(program, examples, objective, lm, num_threads, book_of, config.max_error_rate)
     racers = [candidate for candidate in candidates if candidate.state is not None]
     invalid = {c.seed: c.invalid or c.cut_short for c in candidates if c.state is None}
+    failures: dict[int, dict[str, int]] = {}
     while True:
         if not racers:
             reasons = "; ".join(sorted({reason for reason in invalid.values() if reason}))
@@ -91,18 +92,30 @@ def select_candidate(
         except _InvalidCandidate as bad:
             log.warning("seed %d is out: %s", bad.candidate.seed, bad.reason)
             invalid[bad.candidate.seed] = bad.reason
+            failures[bad.candidate.seed] = ground.known[bad.candidate.seed].failures
             racers.remove(bad.candidate)
         except CallsStopped as stopped:
             raise TelepromptError(
                 f"{stopped.reason} before the candidates could be compared; raise `optimization.budget`."
             ) from None
+        finally:
+            ground.close()
     winner = racers[result.winner]
     assert winner.state is not None  # noqa: S101 - racers have one
     by_seed = {racer.seed: i for i, racer in enumerate(racers)}
     return Selection(
         winner=winner,
         state=winner.state,
-        scores=tuple(_score(c, by_seed.get(c.seed), result, ground, invalid.get(c.seed)) for c in candidates),
+        scores=tuple(
+            CandidateScore(
+                seed=c.seed,
+                score_e6=result.means_e6[by_seed[c.seed]] if c.seed in by_seed else None,
+                n=result.n[by_seed[c.seed]] if c.seed in by_seed else 0,
+                failures=ground.known[c.seed].failures if c.seed in by_seed else failures.get(c.seed, {}),
+                invalid=invalid.get(c.seed),
+            )
+            for c in candidates
+        ),
         rungs=tuple(_by_seed(rung, racers) for rung in result.rungs),
         n_select=len(examples),
         cut_short=tuple(sorted({c.cut_short for c in candidates if c.cut_short} | {result.cut_short or ""} - {""})),
@@ -140,6 +153,11 @@ class _Ground:
         self._max_error_rate = max_error_rate
         self._books: dict[Digest, ScoreBook] = {}
         self.known: dict[int, Scores] = {}
+
+    def close(self) -> None:
+        """Keep what is not kept yet of the scores."""
+        for book in self._books.values():
+            book.close()
 
     def score(self, candidate: Candidate, indices: Sequence[int]) -> tuple[int, ...]:
         """Scores in millionths.
@@ -183,19 +201,6 @@ def _race(
         first_rung=config.selection.first_rung if config.selection.racing else total,
         keep_above=config.selection.keep_above,
         on_rung=on_rung,
-    )
-
-
-def _score(
-    candidate: Candidate, number: int | None, result: Race, ground: _Ground, invalid: str | None
-) -> CandidateScore:
-    known = ground.known.get(candidate.seed)
-    return CandidateScore(
-        seed=candidate.seed,
-        score_e6=None if number is None else result.means_e6[number],
-        n=0 if number is None else result.n[number],
-        failures=known.failures if known else {},
-        invalid=invalid,
     )
 
 

@@ -7,15 +7,16 @@ from functools import cached_property
 from typing import Any
 
 from include.teleprompt.canonical import digest_of, sha256_hex
-from include.teleprompt.config.optimization import BudgetConfig, StartFrom
+from include.teleprompt.config.optimization import StartFrom
 from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.config.settings import Settings
 from include.teleprompt.errors import OptimizationTimeoutError, TelepromptError
 from include.teleprompt.evaluate.objective import Objective
 from include.teleprompt.evaluate.score import ScoreBook
 from include.teleprompt.journal import Journal
+from include.teleprompt.lm.answers import AnswerJournal
 from include.teleprompt.lm.build import build_lm
-from include.teleprompt.lm.meter import Meter, Spend
+from include.teleprompt.lm.meter import TIMED_OUT, Meter, Spend
 from include.teleprompt.lm.metered import metered
 from include.teleprompt.optimize.candidate import Candidate
 from include.teleprompt.optimize.child import compile_in_child
@@ -42,8 +43,8 @@ class Optimization:
     settings: Settings
     fields: ProgramFields
     key: RunKey
-    code_digest: Digest
-    """Of the program's code and the metric's, as far as it is known."""
+    code_digest: Digest | None
+    """Of the program's code and the metric's; None where the program has no file that would tell a change."""
 
     def preflight(self) -> None:
         """Refuse in seconds what could not work, before anything is collected or paid.
@@ -54,7 +55,7 @@ class Optimization:
         check_package(self.config.optimization)
         _ = self.objective
         if self.config.optimization.budget.max_cost_usd is not None:
-            check_price(self.config.optimization, [build_lm(self.settings.lm), build_lm(self._prompt_lm)])
+            check_price(self.config.optimization, build_lm(self.settings.lm), build_lm(self._prompt_lm))
 
     @cached_property
     def objective(self) -> Objective:
@@ -90,12 +91,12 @@ class Optimization:
             prompt_lm=self.settings.prompt_lm,
             num_threads=self.config.num_threads,
             storage_uri=self.settings.storage_uri,
-            checkpoint=self._checkpoint(seed),
+            checkpoint=self._checkpoint(f"candidate_{seed}"),
             fingerprint=self._fingerprint(snapshot, champion),
         )
         candidate = compile_in_child(job, on_progress=on_progress)
         if candidate.state is None and len(seeds) == 1:
-            if (candidate.cut_short or "").startswith("Optimization timed out"):
+            if candidate.cut_short == TIMED_OUT.format(optimization.timeout_seconds):
                 raise OptimizationTimeoutError(optimization.timeout_seconds)
             raise TelepromptError(f"No candidate came of compiling: {candidate.invalid or candidate.cut_short}")
         return candidate
@@ -103,7 +104,8 @@ class Optimization:
     def forget_checkpoint(self, snapshot: Snapshot, *, seed: int, champion: Blob) -> None:
         """Give up what was kept for a retry; the candidate itself is kept now."""
         fingerprint = self._fingerprint(snapshot, champion)
-        Journal(self.settings.storage_uri, self._checkpoint(seed), fingerprint=fingerprint).clear()
+        checkpoint = self._checkpoint(f"candidate_{seed}")
+        Journal(self.settings.storage_uri, checkpoint, fingerprint=fingerprint).forget_own()
 
     def select(
         self,
@@ -116,20 +118,25 @@ class Optimization:
         """Choose the best candidate on the select part, with what the budget has left."""
         optimization = self.config.optimization
         spent = sum((candidate.spend for candidate in candidates), Spend())
-        meter = Meter(_left(optimization.budget, spent), timeout_seconds=optimization.timeout_seconds)
-        return select_candidate(
-            program,
-            candidates,
-            snapshot.parts[Part.SELECT],
-            config=optimization,
-            fields=self.fields,
-            objective=self.objective,
-            lm=self.scoring_lm(meter),
-            meter=meter,
-            num_threads=self.config.num_threads,
-            book_of=self.score_book,
-            on_rung=on_rung,
-        )
+        meter = Meter(optimization.budget, timeout_seconds=optimization.timeout_seconds, before=spent)
+        fingerprint = digest_of([self._fingerprint(snapshot, None), [c.model_dump(mode="json") for c in candidates]])
+        with Journal(self.settings.storage_uri, self._checkpoint("select"), fingerprint=fingerprint) as journal:
+            answers = AnswerJournal(journal, meter)
+            selection = select_candidate(
+                program,
+                candidates,
+                snapshot.parts[Part.SELECT],
+                config=optimization,
+                fields=self.fields,
+                objective=self.objective,
+                lm=metered(build_lm(self.settings.lm), meter, retries=self.settings.lm.num_retries, answers=answers),
+                meter=meter,
+                num_threads=self.config.num_threads,
+                book_of=self.score_book,
+                on_rung=on_rung,
+            )
+            journal.clear()
+        return selection
 
     def scoring_lm(self, meter: Meter) -> Any:
         """The program's model behind `meter`."""
@@ -147,6 +154,8 @@ class Optimization:
                 "dspy": _dspy_version(),
             }
         )
+        if self.code_digest is None:
+            return ScoreBook()
         return ScoreBook(
             Journal(self.settings.storage_uri, f"scores/{fingerprint[:16]}/{state}", fingerprint=fingerprint)
         )
@@ -160,31 +169,21 @@ class Optimization:
     def _prompt_lm(self) -> Any:
         return self.settings.prompt_lm or self.settings.lm
 
-    def _checkpoint(self, seed: int) -> str:
+    def _checkpoint(self, part: str) -> str:
         window = self.key.window
         run = sha256_hex(f"{self.key.program}/{window.start_ms}/{window.end_ms}".encode())
-        return f"checkpoints/{run[:32]}/candidate_{seed}"
+        return f"checkpoints/{run[:32]}/{part}"
 
-    def _fingerprint(self, snapshot: Snapshot, champion: Blob) -> Digest:
+    def _fingerprint(self, snapshot: Snapshot, champion: Blob | None) -> Digest:
         starts_there = self.config.optimization.start_from is StartFrom.CHAMPION
         return digest_of(
             {
                 "run": self.key.fingerprint,
                 "data": snapshot.digest,
-                "start": champion.digest if starts_there else None,
+                "start": champion.digest if champion is not None and starts_there else None,
                 "dspy": _dspy_version(),
             }
         )
-
-
-def _left(budget: BudgetConfig, spent: Spend) -> BudgetConfig:
-    """What is left of `budget`, at least the least that can be said."""
-    tokens = spent.tokens_in + spent.tokens_out
-    return BudgetConfig(
-        max_calls=None if budget.max_calls is None else max(1, budget.max_calls - spent.calls),
-        max_tokens=None if budget.max_tokens is None else max(1, budget.max_tokens - tokens),
-        max_cost_usd=None if budget.max_cost_usd is None else max(1e-6, budget.max_cost_usd - spent.cost_e6 / 1e6),
-    )
 
 
 def _dspy_version() -> str:

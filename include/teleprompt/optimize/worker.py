@@ -14,8 +14,9 @@ import signal
 import struct
 import sys
 import threading
+from contextlib import suppress
 from types import FrameType
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from include.teleprompt import errors
 from include.teleprompt.environment import quiet_libraries
@@ -25,9 +26,11 @@ from include.teleprompt.lm.meter import Meter
 from include.teleprompt.optimize.candidate import Candidate
 from include.teleprompt.optimize.job import CompileJob
 from include.teleprompt.optimize.progress import Progress
-from include.teleprompt.storage import write_note
 
 TICK_SECONDS = 2.0
+_to_close: list[Journal] = []
+"""What is to be kept if the parent goes away."""
+
 HEAD = struct.Struct("!Q")
 """Length of the pickled job."""
 
@@ -48,6 +51,13 @@ def main() -> None:
         message = {"candidate": compile_job(job, out).model_dump(mode="json")}
     except TelepromptError as error:
         message = {"error": [type(error).__name__, str(error)]}
+    except Exception as error:  # noqa: BLE001 - the parent tells what it was
+        where = error.__traceback__
+        while where is not None and where.tb_next is not None:
+            where = where.tb_next
+        place = where.tb_frame.f_code.co_filename if where is not None else "the process"
+        text = f"Compiling seed {job.seed} failed in {place} ({type(error).__name__}); report it, or correct that file."
+        message = {"error": [TelepromptError.__name__, text]}
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     out.send(**message)
     os._exit(0)  # all is kept and said; a thread that still waits for an answer must not hold this up
@@ -63,7 +73,9 @@ def compile_job(job: CompileJob, out: "_Out") -> Candidate:
     from include.teleprompt.program.state import load_state
 
     program = job.source.build()
+    program.set_lm(None)  # one of its own would pass no meter, and selecting does not use it either
     _stop_autologging()
+    _send_each_request_once()
     teacher = None
     if job.start is not None:
         teacher = load_state(program, job.start)
@@ -72,9 +84,10 @@ def compile_job(job: CompileJob, out: "_Out") -> Candidate:
     objective = job.judging.build(job.fields)
     prompt_config = job.prompt_lm or job.lm
     task, prompt = build_lm(job.lm), build_lm(prompt_config)
-    check_price(job.config, [task, prompt])
+    check_price(job.config, task, prompt)
     meter = Meter(job.budget, timeout_seconds=job.config.timeout_seconds)
     with Journal(job.storage_uri, job.checkpoint, fingerprint=job.fingerprint) as journal:
+        _to_close.append(journal)
         answers = AnswerJournal(journal, meter)
         models = Models(
             task=metered(task, meter, retries=job.lm.num_retries, answers=answers),
@@ -85,8 +98,6 @@ def compile_job(job: CompileJob, out: "_Out") -> Candidate:
 
         def better(state: bytes, score: float) -> None:
             best.append(score)
-            note = {"fingerprint": job.fingerprint, "score": score, "state": json.loads(state)}
-            write_note(job.storage_uri, f"{job.checkpoint}.best.json", json.dumps(note))
             out.send(better=[state.decode(), score])
 
         def tick() -> None:
@@ -120,6 +131,19 @@ def _stop_autologging() -> None:
         import mlflow.dspy
 
         mlflow.dspy.autolog(disable=True)
+
+
+def _send_each_request_once() -> None:
+    """DSPy sends a request again that takes two minutes, as our own waiting for a model may; it would be paid twice."""
+    from dspy.utils.parallelizer import ParallelExecutor
+
+    execute = ParallelExecutor.execute
+
+    def patiently(self: Any, function: Any, data: Any) -> Any:
+        self.timeout = 0
+        return execute(self, function, data)
+
+    ParallelExecutor.execute = patiently
 
 
 def error_of(kind: str, text: str) -> TelepromptError:
@@ -164,6 +188,9 @@ def _read(size: int) -> bytes:
 
 def _end_with_parent() -> None:
     os.read(sys.stdin.fileno(), 1)
+    for journal in _to_close:
+        with suppress(Exception):
+            journal.close()
     os.killpg(os.getpgid(0), signal.SIGKILL)
 
 

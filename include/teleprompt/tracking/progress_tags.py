@@ -25,8 +25,15 @@ class ProgressTags:
             return
         self._last = time.monotonic()
         log.info("%s", text)
-        self._run.tag(**{self._tag: text})
+        self._set(text)
 
     def end(self, text: str) -> None:
         """Set what it came to."""
-        self._run.tag(**{self._tag: text})
+        self._set(text)
+
+    def _set(self, text: str) -> None:
+        """A moment without MLflow costs a look at the progress, and must not cost the work."""
+        try:
+            self._run.tag(**{self._tag: text})
+        except Exception as error:  # noqa: BLE001
+            log.warning("The progress could not be written to MLflow (%s).", type(error).__name__)

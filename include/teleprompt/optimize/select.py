@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from include.teleprompt.config.optimization import OptimizationConfig
@@ -79,49 +80,81 @@ def select_candidate(
         )
     examples = to_examples(rows, fields)
     ground = _Ground(program, examples, objective, lm, num_threads, book_of, config.max_error_rate)
+    try:
+        finish = _race_of_the_valid(candidates, ground, config, on_rung)
+    finally:
+        ground.close()
+    scores = tuple(_score_of(candidate, finish, ground) for candidate in candidates)
+    for score in scores:
+        log.info("%s", _in_words(score))
+    winner = finish.racers[finish.race.winner]
+    assert winner.state is not None  # noqa: S101 - racers have one
+    limits = {c.cut_short for c in candidates} | {finish.race.cut_short}
+    return Selection(
+        winner=winner,
+        state=winner.state,
+        scores=scores,
+        rungs=tuple(_by_seed(rung, finish.racers) for rung in finish.race.rungs),
+        n_select=len(examples),
+        cut_short=tuple(sorted(limit for limit in limits if limit)),
+        spend=sum((c.spend for c in candidates), meter.spend),
+        seconds=round(sum(c.seconds for c in candidates), 3),
+    )
+
+
+@dataclass(frozen=True)
+class _Finish:
+    racers: list[Candidate]
+    race: Race
+    out: dict[int, tuple[str, dict[str, int]]]
+    """By seed, of those that were not in it at its end: why, and their failures."""
+
+
+def _race_of_the_valid(
+    candidates: Sequence[Candidate],
+    ground: "_Ground",
+    config: OptimizationConfig,
+    on_rung: Callable[[int, int], None],
+) -> _Finish:
+    """The race of those that can win; one that fails too often is taken out, and the others race again.
+
+    Nothing is asked for twice: the scores are known by then.
+    """
     racers = [candidate for candidate in candidates if candidate.state is not None]
-    invalid = {c.seed: c.invalid or c.cut_short for c in candidates if c.state is None}
-    failures: dict[int, dict[str, int]] = {}
-    while True:
-        if not racers:
-            reasons = "; ".join(sorted({reason for reason in invalid.values() if reason}))
-            raise TelepromptError(f"No candidate can be chosen: {reasons}")
+    out = {c.seed: (c.invalid or c.cut_short or "", c.failures) for c in candidates if c.state is None}
+    while racers:
         try:
-            result = _race(racers, ground, config, on_rung)
-            break
+            return _Finish(racers, _race(racers, ground, config, on_rung), out)
         except _InvalidCandidate as bad:
-            log.warning("seed %d is out: %s", bad.candidate.seed, bad.reason)
-            invalid[bad.candidate.seed] = bad.reason
-            failures[bad.candidate.seed] = ground.known[bad.candidate.seed].failures
+            seed = bad.candidate.seed
+            log.warning("seed %d is out: %s", seed, bad.reason)
+            out[seed] = (bad.reason, ground.known[seed].failures)
             racers.remove(bad.candidate)
         except CallsStopped as stopped:
             raise TelepromptError(
                 f"{stopped.reason} before the candidates could be compared; raise `optimization.budget`."
             ) from None
-        finally:
-            ground.close()
-    winner = racers[result.winner]
-    assert winner.state is not None  # noqa: S101 - racers have one
-    by_seed = {racer.seed: i for i, racer in enumerate(racers)}
-    return Selection(
-        winner=winner,
-        state=winner.state,
-        scores=tuple(
-            CandidateScore(
-                seed=c.seed,
-                score_e6=result.means_e6[by_seed[c.seed]] if c.seed in by_seed else None,
-                n=result.n[by_seed[c.seed]] if c.seed in by_seed else 0,
-                failures=ground.known[c.seed].failures if c.seed in by_seed else failures.get(c.seed, {}),
-                invalid=invalid.get(c.seed),
-            )
-            for c in candidates
-        ),
-        rungs=tuple(_by_seed(rung, racers) for rung in result.rungs),
-        n_select=len(examples),
-        cut_short=tuple(sorted({c.cut_short for c in candidates if c.cut_short} | {result.cut_short or ""} - {""})),
-        spend=sum((c.spend for c in candidates), meter.spend),
-        seconds=round(sum(c.seconds for c in candidates), 3),
+    raise TelepromptError(f"No candidate can be chosen: {'; '.join(sorted({reason for reason, _ in out.values()}))}")
+
+
+def _score_of(candidate: Candidate, finish: _Finish, ground: "_Ground") -> CandidateScore:
+    if candidate.seed in finish.out:
+        reason, failures = finish.out[candidate.seed]
+        return CandidateScore(seed=candidate.seed, score_e6=None, n=0, failures=failures, invalid=reason)
+    number = finish.racers.index(candidate)
+    return CandidateScore(
+        seed=candidate.seed,
+        score_e6=finish.race.means_e6[number],
+        n=finish.race.n[number],
+        failures=ground.known[candidate.seed].failures,
+        invalid=None,
     )
+
+
+def _in_words(score: CandidateScore) -> str:
+    if score.score_e6 is None:
+        return f"seed {score.seed}: out ({score.invalid})"
+    return f"seed {score.seed}: {score.score_e6 / 1e6:.4f} on {score.n} examples"
 
 
 class _InvalidCandidate(Exception):  # noqa: N818 - control flow of this file

@@ -1,16 +1,17 @@
 """What a run leaves behind: nothing of a key, a prompt or a contributor, and no call among the production traffic."""
 
 import json
-import logging
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.pipeline import Pipeline
+from include.teleprompt.config.settings import PROJECT_ROOT, Settings
 from include.teleprompt.tracking.connection import mlflow_client
 from tests.lm.model_server import KEY, model_server
-from tests.support import ALICE, PROGRAM_CODE, WEEK, log_shelf_calls, write_program
+from tests.support import ALICE, PROGRAM_CODE, log_shelf_calls, write_program
 
 AUTOLOGGED = f"""
 import mlflow
@@ -20,32 +21,57 @@ mlflow.dspy.autolog(log_compiles=True, log_evals=True, log_traces_from_compile=T
 {PROGRAM_CODE}"""
 
 
+RUN = """
+import json, logging, sys
+from pathlib import Path
+
+logging.basicConfig(level=logging.DEBUG)
+from include.teleprompt.config.settings import Settings
+from include.teleprompt.pipeline import Pipeline
+from tests.support import WEEK
+
+given = json.load(sys.stdin)
+changes = {"strategy": "bootstrap_fewshot_random", "num_candidates": 1, "timeout_seconds": 120}
+pipeline = Pipeline.of_file(
+    Path(given["file"]), settings=Settings(**given["settings"]), window=WEEK, overrides={"optimization": changes}
+)
+print(pipeline.run().model_dump_json())
+"""
+"""In a process of its own: the program's file changes MLflow and DSPy for all that follows."""
+
+
 @pytest.mark.slow
-def test_a_whole_run_with_a_real_model_leaks_nothing(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
-    capfd: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", settings.tracking_uri)
+def test_a_whole_run_with_a_real_model_leaks_nothing(settings: Settings, tmp_path: Path) -> None:
     log_shelf_calls(settings, count=60)
     file = write_program(tmp_path / "programs")
     (tmp_path / "programs" / "shelves.py").write_text(AUTOLOGGED)
     with mlflow_client(settings.tracking_uri) as client:
         production = [e.experiment_id for e in client.search_experiments()]
         before = len(client.search_runs(production, max_results=1000))
-    with model_server() as server, caplog.at_level(logging.DEBUG, "include.teleprompt"):
-        with_model = settings.model_copy(
-            update={"lm": server.config(timeout_seconds=20), "programs_dir": tmp_path / "programs"}
+    with model_server() as server:
+        lm = server.config(timeout_seconds=20).model_dump(mode="json") | {"api_key": KEY}
+        given = {**settings.model_dump(mode="json"), "programs_dir": str(tmp_path / "programs"), "lm": lm}
+        ran = subprocess.run(
+            [sys.executable, "-c", RUN],
+            input=json.dumps({"file": str(file), "settings": given}),
+            env={
+                **os.environ,
+                "MLFLOW_TRACKING_URI": settings.tracking_uri,
+                "PYTHONPATH": os.pathsep.join([str(PROJECT_ROOT), *sys.path]),
+            },
+            capture_output=True,
+            text=True,
+            check=False,
         )
-        changes = {"strategy": "bootstrap_fewshot_random", "num_candidates": 1, "timeout_seconds": 120}
-        pipeline = Pipeline.of_file(file, settings=with_model, window=WEEK, overrides={"optimization": changes})
-        outcome = pipeline.run()
+        assert ran.returncode == 0, ran.stderr[-2000:]
         assert server.requests > 30
         assert set(server.keys) == {f"Bearer {KEY}"}
     with mlflow_client(settings.tracking_uri) as client:
         production = [e.experiment_id for e in client.search_experiments() if "teleprompt.internal" not in e.tags]
         assert len(client.search_runs(production, max_results=1000)) == before
         assert not client.search_traces(locations=production, max_results=10)
-    said = caplog.text + "".join(capfd.readouterr()) + outcome.model_dump_json()
+    said = ran.stdout + ran.stderr
+    assert "compiled on" in said
     left = {str(path): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     assert KEY not in said
     assert [name for name, data in left.items() if KEY.encode() in data] == []

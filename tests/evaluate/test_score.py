@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 
 import dspy
@@ -10,6 +11,8 @@ from include.teleprompt.evaluate.examples import good_rows, to_examples
 from include.teleprompt.evaluate.objective import Objective
 from include.teleprompt.evaluate.score import ScoreBook, fails_too_often, mean_e6, score_program
 from include.teleprompt.journal import Journal
+from include.teleprompt.lm.meter import Meter
+from include.teleprompt.lm.metered import metered
 from tests.support import FIELDS, trace_row
 
 EXAMPLES = [dspy.Example(question=str(i), answer=str(i)).with_inputs("question") for i in range(20)]
@@ -96,3 +99,21 @@ def test_what_failed_once_is_tried_again_by_the_next_run(tmp_path: Path) -> None
 )
 def test_a_share_of_failures_is_judged_where_it_can_be_one(failed: int, answers: int, too_often: bool) -> None:
     assert fails_too_often(failed, answers, 0.1) is too_often
+
+
+def test_an_outage_is_one_for_the_threads_that_come_too_late_as_well() -> None:
+    """The first example asks a second time after the second one found the model gone: no limit was reached by that."""
+    from dspy.lm15 import Message, Response, ServerError, Usage
+
+    class GoesAway:
+        def complete(self, request):
+            if "1" in request.messages[-1].text.partition("Respond")[0]:
+                raise ServerError("down")
+            time.sleep(0.3)
+            usage = Usage(input_tokens=1, output_tokens=1, total_tokens=2)
+            message = Message.assistant("unreadable")
+            return Response(id=None, model=request.model, message=message, finish_reason="stop", usage=usage)
+
+    lm = metered(dspy.LM("offline/away", engine=GoesAway(), num_retries=0, cache=False), Meter(), retries=0)
+    with pytest.raises(LanguageModelUnavailableError):
+        score_program(dspy.Predict("question -> answer"), EXAMPLES[:2], Objective(same), lm=lm, num_threads=2)

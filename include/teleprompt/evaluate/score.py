@@ -1,7 +1,7 @@
 """Running a program on examples and scoring each answer."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -111,13 +111,12 @@ def score_program(
     lm: Any,
     num_threads: int,
     book: ScoreBook | None = None,
-    each: Callable[[], None] = lambda: None,
 ) -> Scores:
     """The objective's value for the program's answer to each example; those in `book` are not asked for again.
 
     A failure of the program (an unparsable answer, a refused request, an exception of its own) scores 0 and is counted;
     `dspy.Evaluate` would score it 0 without a word, and log the user's text. A failure of the language model ends the
-    scoring: an outage must not count as a bad answer. `each` is called after every example.
+    scoring: an outage must not count as a bad answer.
 
     Raises:
         LanguageModelUnavailableError: the language model failed, after its own retries.
@@ -132,7 +131,6 @@ def score_program(
         if answer is None:
             answer = _answer(program, example, objective, lm)
             book.put(digest, answer)
-        each()
         return answer
 
     with ThreadPoolExecutor(num_threads) as pool:

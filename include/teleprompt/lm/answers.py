@@ -21,6 +21,7 @@ class AnswerJournal:
 
     def __init__(self, journal: Journal, meter: Meter) -> None:
         self._journal = journal
+        self._meter = meter
         self._lock = threading.Lock()
         self._told = False
         self._kept: dict[str, deque[dict[str, Any]]] = defaultdict(deque)
@@ -31,14 +32,14 @@ class AnswerJournal:
                 meter.answered(Answered(entry["in"], entry["out"], entry["cost_e6"]), kept=True)
                 self._kept[entry["request"]].append(entry)
 
-    def take(self, request: Any, meter: Meter) -> Any:
+    def take(self, request: Any) -> Any:
         """The kept `dspy.lm15.Response` to a request, or None; each is given out once."""
         with self._lock:
             waiting = self._kept.get(_digest(request))
             entry = waiting.popleft() if waiting else None
         if entry is None:
             return None
-        meter.reused()
+        self._meter.reused()
         from dspy._vendor.lm15.serde import response_from_dict
 
         return response_from_dict(entry["response"])

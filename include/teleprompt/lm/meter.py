@@ -91,8 +91,7 @@ class Meter:
         self._spend = Spend()
         self.stopped: str | None = None
         """Why no call may start any more."""
-        self.outage: Exception | None = None
-        """What the model failed with, if that is why."""
+        self._outage: Exception | None = None
 
     @property
     def spend(self) -> Spend:
@@ -105,23 +104,29 @@ class Meter:
         """Until the time limit; None without one."""
         return None if self._timeout is None else self._timeout - (time.monotonic() - self._started)
 
-    def stop(self, reason: str) -> None:
-        """Let no call start from now on."""
-        with self._lock:
-            self.stopped = self.stopped or reason
-
     def gone(self, cause: Exception) -> None:
         """Let no call start from now on: the model does not answer, and threads may still wait to ask."""
         with self._lock:
-            self.outage = self.outage or cause
+            self._outage = self._outage or cause
             self.stopped = self.stopped or "The language model does not answer"
+
+    def check_outage(self) -> None:
+        """Say that the model is gone, to whoever would take that for a limit.
+
+        Raises:
+            ModelGone: it did not answer before.
+        """
+        if self._outage is not None:
+            raise ModelGone(self._outage)
 
     def before_call(self) -> None:
         """Count a call that is about to be sent.
 
         Raises:
             CallsStopped: a limit is reached; it is not to be sent.
+            ModelGone: the model did not answer before; that is no limit, and must decide nothing.
         """
+        self.check_outage()
         with self._lock:
             self.stopped = self.stopped or self._reached()
             if self.stopped is not None:

@@ -31,8 +31,8 @@ class MeteredEngine:
         """
         from dspy.utils.exceptions import LMError, LMInvalidRequestError
 
-        kept = self._answers and self._answers.take(request, self._meter)
-        if kept:
+        kept = self._answers.take(request) if self._answers else None
+        if kept is not None:
             return kept
         try:
             return self._patiently(request)

@@ -15,9 +15,9 @@ from include.teleprompt.evaluate.examples import good_rows, to_examples
 from include.teleprompt.evaluate.objective import Objective
 from include.teleprompt.evaluate.score import fails_too_often
 from include.teleprompt.lm.meter import CallsStopped, Meter, ModelGone
-from include.teleprompt.optimize.best_so_far import BestSoFar
 from include.teleprompt.optimize.candidate import Candidate
 from include.teleprompt.optimize.preflight import check_examples
+from include.teleprompt.optimize.watch import CompileWatch
 from include.teleprompt.program.fields import ProgramFields
 from include.teleprompt.program.state import dump_state
 from include.teleprompt.storage import put_blob
@@ -127,26 +127,24 @@ def _run(
 ) -> _Found:
     import dspy
 
-    best = BestSoFar(on_better)
+    watch = CompileWatch(on_better)
     state: bytes | None = None
     error: Exception | None = None
     try:
-        with _quiet_dspy(), dspy.context(lm=models.task, callbacks=[best.callback()], disable_history=True):
-            state = dump_state(strategy_of(config.strategy).compile(teaching, config.options))
+        try:
+            with _quiet_dspy(), dspy.context(lm=models.task, callbacks=[watch.callback()], disable_history=True):
+                state = dump_state(strategy_of(config.strategy).compile(teaching, config.options))
+        except Exception as broken:  # noqa: BLE001 - the caller judges it, with what it knows of failures
+            if models.meter.stopped is None:
+                error = broken
+            else:  # an optimizer that gave up because no call could start
+                state = watch.state
+        models.meter.check_outage()  # it may have gone on, or given up, without the answers
     except CallsStopped:
-        if models.meter.outage is not None:
-            raise LanguageModelUnavailableError(models.meter.outage) from None
-        state = best.state
+        state = watch.state
     except ModelGone as gone:
         raise LanguageModelUnavailableError(gone.cause) from None  # the cause quotes the provider
-    except Exception as broken:  # noqa: BLE001 - the caller judges it, with what it knows of failures
-        if models.meter.outage is not None:
-            raise LanguageModelUnavailableError(models.meter.outage) from None
-        if models.meter.stopped is None:
-            error = broken
-        else:  # an optimizer that gave up because no call could start
-            state = best.state
-    return _Found(state, models.meter.stopped, error, best.runs, best.failures)
+    return _Found(state, models.meter.stopped, error, watch.runs, watch.failures)
 
 
 class _Watched:

@@ -121,7 +121,6 @@ class Optimization:
         meter = Meter(optimization.budget, timeout_seconds=optimization.timeout_seconds, before=spent)
         fingerprint = digest_of([self._fingerprint(snapshot, None), [c.model_dump(mode="json") for c in candidates]])
         with Journal(self.settings.storage_uri, self._checkpoint("select"), fingerprint=fingerprint) as journal:
-            answers = AnswerJournal(journal, meter)
             selection = select_candidate(
                 program,
                 candidates,
@@ -129,7 +128,7 @@ class Optimization:
                 config=optimization,
                 fields=self.fields,
                 objective=self.objective,
-                lm=metered(build_lm(self.settings.lm), meter, retries=self.settings.lm.num_retries, answers=answers),
+                lm=self.scoring_lm(meter, answers=AnswerJournal(journal, meter)),
                 meter=meter,
                 num_threads=self.config.num_threads,
                 book_of=self.score_book,
@@ -138,12 +137,14 @@ class Optimization:
             journal.clear()
         return selection
 
-    def scoring_lm(self, meter: Meter) -> Any:
-        """The program's model behind `meter`."""
-        return metered(build_lm(self.settings.lm), meter, retries=self.settings.lm.num_retries)
+    def scoring_lm(self, meter: Meter, *, answers: AnswerJournal | None = None) -> Any:
+        """The program's model behind `meter`; with the answers that an earlier try paid for."""
+        return metered(build_lm(self.settings.lm), meter, retries=self.settings.lm.num_retries, answers=answers)
 
     def score_book(self, state: Digest) -> ScoreBook:
         """What is known of the answers of a program state, from this run and those before."""
+        if self.code_digest is None:
+            return ScoreBook()
         fingerprint = digest_of(
             {
                 "code": self.code_digest,
@@ -154,8 +155,6 @@ class Optimization:
                 "dspy": _dspy_version(),
             }
         )
-        if self.code_digest is None:
-            return ScoreBook()
         return ScoreBook(
             Journal(self.settings.storage_uri, f"scores/{fingerprint[:16]}/{state}", fingerprint=fingerprint)
         )

@@ -14,6 +14,7 @@ import signal
 import struct
 import sys
 import threading
+import traceback
 from contextlib import suppress
 from types import FrameType
 from typing import Any, BinaryIO
@@ -52,10 +53,7 @@ def main() -> None:
     except TelepromptError as error:
         message = {"error": [type(error).__name__, str(error)]}
     except Exception as error:  # noqa: BLE001 - the parent tells what it was
-        where = error.__traceback__
-        while where is not None and where.tb_next is not None:
-            where = where.tb_next
-        place = where.tb_frame.f_code.co_filename if where is not None else "the process"
+        place = traceback.extract_tb(error.__traceback__)[-1].filename
         text = f"Compiling seed {job.seed} failed in {place} ({type(error).__name__}); report it, or correct that file."
         message = {"error": [TelepromptError.__name__, text]}
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

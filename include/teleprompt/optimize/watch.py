@@ -8,8 +8,8 @@ from typing import Any
 from include.teleprompt.program.state import dump_state
 
 
-class BestSoFar:
-    """Watches `dspy.Evaluate`; of programs tried on the most examples, the one with the highest mean is kept."""
+class CompileWatch:
+    """Keeps the best program of those tried on the most examples, and counts runs that gave no answer."""
 
     def __init__(self, on_better: Callable[[bytes, float], None]) -> None:
         self._on_better = on_better
@@ -28,23 +28,23 @@ class BestSoFar:
         """To be given to `dspy.context(callbacks=…)`."""
         from dspy.utils.callback import BaseCallback
 
-        best = self
+        watch = self
 
         class Watcher(BaseCallback):  # type: ignore[misc]
             def on_evaluate_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
                 del instance
-                best.tried(call_id, inputs.get("program"))
+                watch.tried(call_id, inputs.get("program"))
 
             def on_evaluate_end(self, call_id: str, outputs: Any, exception: Exception | None = None) -> None:
-                best.scored(call_id, outputs if exception is None else None)
+                watch.scored(call_id, outputs if exception is None else None)
 
             def on_module_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
                 del call_id, instance, inputs
-                best.entered()
+                watch.entered()
 
             def on_module_end(self, call_id: str, outputs: Any, exception: Exception | None = None) -> None:
                 del call_id, outputs
-                best.left(exception)
+                watch.left(exception)
 
         return Watcher()
 

@@ -70,7 +70,7 @@ def _measure(slug: str, strategy: OptimizationStrategy, settings: Settings, wind
         candidates = [pipeline.compile(snapshot, baseline, seed=seed) for seed in pipeline.seeds]
         selection = pipeline.select(snapshot, candidates)
         seconds = time.perf_counter() - started
-        decision = pipeline.gate(snapshot, selection, baseline).decision
+        decision = pipeline.gate(snapshot, selection, baseline).report
     except TelepromptError as error:
         print(f"{label}{error}", flush=True)
         return

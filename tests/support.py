@@ -14,7 +14,7 @@ from include.teleprompt.program.fields import Field, ProgramFields
 from include.teleprompt.records import from_millionths
 from include.teleprompt.traces.curation.decide import decide
 from include.teleprompt.traces.row import TraceRow, arrow_schema
-from include.teleprompt.traces.snapshot import Reading, Snapshot, SnapshotRecord
+from include.teleprompt.traces.snapshot import Reading, Snapshot, SnapshotPart, SnapshotRecord, read_rows
 from include.teleprompt.traces.sources.raw import as_texts, in_order, raw_schema
 from include.teleprompt.traces.staging import stage
 from include.teleprompt.traces.write import write_snapshot
@@ -196,6 +196,11 @@ def log_shelf_calls(settings: Settings, *, count: int, window: Window = WEEK, go
                 contributor=("alice", "bob")[i % 3 == 0],
                 address=(ALICE, BOB)[i % 3 == 0],
             )
+
+
+def rows_of(part: SnapshotPart) -> list[TraceRow]:
+    """The rows of any part, the sealed one too, as only a test may read it."""
+    return read_rows(SnapshotPart.model_validate(part.model_dump()))
 
 
 def write_program(folder: Path, name: str = "shelves", *, yaml: str = "", code: str = PROGRAM_CODE) -> Path:

@@ -9,7 +9,7 @@ import pytest
 from include.teleprompt.attest.verify import verify_attestation
 from include.teleprompt.config.settings import LMConfig, Settings
 from include.teleprompt.deltaone import compare
-from include.teleprompt.deltaone.gate import Verdict
+from include.teleprompt.deltaone.report import Verdict
 from include.teleprompt.errors import InsufficientTracesError, TelepromptError
 from include.teleprompt.evaluate.score import example_digest
 from include.teleprompt.history import list_attestations, list_runs, read_attestation
@@ -17,10 +17,10 @@ from include.teleprompt.lm.build import build_lm
 from include.teleprompt.pipeline import Outcome, Pipeline
 from include.teleprompt.registry.listing import list_versions
 from include.teleprompt.storage import get_blob
-from include.teleprompt.traces.snapshot import read_rows, read_snapshot
+from include.teleprompt.traces.snapshot import read_snapshot
 from include.teleprompt.traces.split import Part
 from include.teleprompt.tracking.connection import mlflow_client
-from tests.support import ALICE, WEEK, local_signer, log_shelf_calls, write_program
+from tests.support import ALICE, WEEK, local_signer, log_shelf_calls, rows_of, write_program
 
 
 def pipeline(settings: Settings, folder: Path, **overrides) -> Pipeline:
@@ -42,7 +42,7 @@ def promoted(signed: Settings, tmp_path: Path) -> Outcome:
 
 
 def test_a_real_gain_is_promoted_registered_and_attested(promoted: Outcome, signed: Settings) -> None:
-    assert promoted.report.decision.verdict is Verdict.PROMOTE
+    assert promoted.comparison.report.verdict is Verdict.PROMOTE
     assert (promoted.version.number, promoted.version.parent) == (2, 1)
     data = get_blob(promoted.attestation.blob)
     result = verify_attestation(data, require_signature=True)
@@ -105,7 +105,7 @@ def test_nothing_of_a_key_or_a_contributor_is_stored_with_the_program(signed: Se
 def test_the_parts_share_no_input_and_lose_no_trace(signed: Settings, tmp_path: Path) -> None:
     log_shelf_calls(signed, count=60)
     snapshot = read_snapshot(pipeline(signed, tmp_path / "programs").collect())
-    inputs = {part: {row.inputs["thing"] for row in read_rows(snapshot.parts[part])} for part in Part}
+    inputs = {part: {row.inputs["thing"] for row in rows_of(snapshot.parts[part])} for part in Part}
     assert sum(map(len, inputs.values())) == len(set.union(*inputs.values())) == 60
 
 
@@ -115,7 +115,7 @@ def test_no_gain_is_not_promoted(settings: Settings, tmp_path: Path) -> None:
     outcome = pipeline(
         settings, tmp_path / "programs", options={"max_labeled_demos": 0, "max_bootstrapped_demos": 0}
     ).run()
-    assert (outcome.report.decision.verdict, outcome.report.decision.delta_e6) == (Verdict.REJECT, 0)
+    assert (outcome.comparison.report.verdict, outcome.comparison.report.delta_e6) == (Verdict.INCONCLUSIVE, 0)
     assert outcome.version is outcome.attestation is None
 
 
@@ -140,7 +140,7 @@ def test_no_good_outcome_is_a_clear_error(settings: Settings, tmp_path: Path) ->
 def test_without_the_deltaone_check_nothing_is_promoted(settings: Settings, tmp_path: Path) -> None:
     log_shelf_calls(settings, count=60)
     outcome = pipeline(settings, tmp_path / "programs", enable_deltaone_check=False).run()
-    assert (outcome.report, outcome.version, outcome.attestation) == (None, None, None)
+    assert (outcome.comparison, outcome.version, outcome.attestation) == (None, None, None)
 
 
 def test_another_configuration_is_another_run(settings: Settings, tmp_path: Path) -> None:

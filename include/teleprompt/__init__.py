@@ -7,24 +7,31 @@ if TYPE_CHECKING:
     from include.teleprompt.attestation_service import OptimizationAttestationService
     from include.teleprompt.config.optimization import OptimizationConfig, OptimizationStrategy
     from include.teleprompt.finetuner import OptimizationResult, TelepromptFinetuner
+    from include.teleprompt.registry.serving import ChosenVersion, choose_version, load_program
     from include.teleprompt.traces.loader import TraceLoader
 
 _HOMES = {
+    "ChosenVersion": "registry.serving",
     "OptimizationAttestationService": "attestation_service",
     "OptimizationConfig": "config.optimization",
     "OptimizationResult": "finetuner",
     "OptimizationStrategy": "config.optimization",
     "TelepromptFinetuner": "finetuner",
     "TraceLoader": "traces.loader",
+    "choose_version": "registry.serving",
+    "load_program": "registry.serving",
 }
 
 __all__ = [
+    "ChosenVersion",
     "OptimizationAttestationService",
     "OptimizationConfig",
     "OptimizationResult",
     "OptimizationStrategy",
     "TelepromptFinetuner",
     "TraceLoader",
+    "choose_version",
+    "load_program",
 ]
 
 

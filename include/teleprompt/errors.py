@@ -25,6 +25,26 @@ class InsufficientTracesError(TelepromptError):
         self.needed = needed
 
 
+class LowPowerError(TelepromptError):
+    """The comparison could not see the threshold, and the program asks to skip such a run."""
+
+    def __init__(self, program: str, estimate: str) -> None:
+        super().__init__(
+            f"{program} is skipped before anything is spent: {estimate.rstrip('.')}; widen the window, raise "
+            "`split.gate` or `deltaone_threshold`, or set `gate.on_low_power: warn`."
+        )
+
+
+class RegistryBusyError(TelepromptError):
+    """Somebody else changed a program's aliases all the time. Worth a retry."""
+
+    def __init__(self, name: str, seconds: float, lock: str) -> None:
+        super().__init__(
+            f"The aliases of {name} were being changed for {seconds:g} seconds; try again, and if it goes on delete "
+            f"the registered model {lock!r}."
+        )
+
+
 class TrackingUnavailableError(TelepromptError):
     """MLflow did not answer. Worth a retry."""
 

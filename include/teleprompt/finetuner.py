@@ -15,18 +15,18 @@ from include.teleprompt.config.optimization import OptimizationConfig
 from include.teleprompt.config.outcome import OutcomeConfig
 from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.config.settings import Settings
-from include.teleprompt.deltaone.compare import GateReport
-from include.teleprompt.deltaone.gate import Verdict
+from include.teleprompt.deltaone.compare import Comparison
+from include.teleprompt.deltaone.report import Verdict
 from include.teleprompt.errors import ConfigurationError, TelepromptError
 from include.teleprompt.optimize.select import Selection
 from include.teleprompt.pipeline import Pipeline
 from include.teleprompt.program.state import load_state
 from include.teleprompt.records import from_millionths
-from include.teleprompt.registry.versions import ProgramCode, ProgramVersion, register_optimized
+from include.teleprompt.registry.changes import CHAMPION, aliases_of, promote
+from include.teleprompt.registry.versions import ProgramCode, ProgramVersion
 from include.teleprompt.storage import get_blob
 from include.teleprompt.traces.snapshot import Snapshot, SnapshotRecord, read_snapshot
 from include.teleprompt.tracking.connection import mlflow_client
-from include.teleprompt.tracking.pipeline_run import PipelineRun
 from include.teleprompt.window import Window
 
 
@@ -97,18 +97,18 @@ class TelepromptFinetuner:
         `verdict`, `reason`, `confidence_interval`, `n`. Achieved means promoted: large enough and shown.
         """
         stages = _stages(result)
-        report = stages.pipeline.gate(stages.snapshot_record, stages.selection, stages.baseline)
-        decision = report.decision
+        comparison = stages.pipeline.gate(stages.snapshot_record, stages.selection, stages.baseline)
+        report = comparison.report
         return {
-            **performance_section(report),
-            "deltaone_achieved": decision.verdict is Verdict.PROMOTE,
-            "verdict": decision.verdict.value,
-            "reason": decision.reason,
+            **performance_section(comparison),
+            "deltaone_achieved": report.verdict is Verdict.PROMOTE,
+            "verdict": report.verdict.value,
+            "reason": report.reason,
             "confidence_interval": (
-                from_millionths(decision.ci_low_e6),
-                from_millionths(decision.ci_high_e6),
+                from_millionths(report.ci_low_e6),
+                from_millionths(report.ci_high_e6),
             ),
-            "n": decision.n,
+            "n": report.n,
         }
 
     def generate_attestation(self, result: OptimizationResult, deltaone: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,8 +120,8 @@ class TelepromptFinetuner:
         stages = _stages(result)
         if not deltaone["deltaone_achieved"]:
             raise ConfigurationError(f"There is nothing to attest: {deltaone['reason']}")
-        attestation = stages.pipeline.attestation(
-            stages.snapshot_record, stages.selection, self._report(stages), stages.baseline
+        attestation = stages.pipeline.promotion.attestation(
+            stages.snapshot_record, stages.selection, self._comparison(stages), stages.baseline
         )
         if self.settings.signer is not None:
             attestation = sign(attestation, self.settings.signer)
@@ -136,28 +136,29 @@ class TelepromptFinetuner:
             ConfigurationError: the gate did not promote it.
         """
         stages = _stages(result)
-        report = self._report(stages)
-        if report.decision.verdict is not Verdict.PROMOTE:
-            raise ConfigurationError(f"Only a promoted program is registered: {report.decision.reason}")
-        pipeline = stages.pipeline
+        comparison = self._comparison(stages)
+        if comparison.report.verdict is not Verdict.PROMOTE:
+            raise ConfigurationError(f"Only a promoted program is registered: {comparison.report.reason}")
+        promotion = stages.pipeline.promotion
         with mlflow_client(self.settings.tracking_uri) as client:
-            version = register_optimized(
+            version = promotion.register(
                 client,
                 name=model_name,
-                run_id=PipelineRun.open(client, pipeline.key).run_id,
-                run_key=pipeline.key.digest,
-                version_id=pipeline.version_id(report),
-                parent=None,
-                code=pipeline.code,
-                fields=stages.snapshot.fields,
-                state=report.optimized_state,
-                tags={
-                    "deltaone": "true",
-                    "delta_e6": str(report.decision.delta_e6),
-                    "parent_version_id": stages.baseline.version_id,
-                    "snapshot_digest": stages.snapshot.digest,
-                },
+                snapshot=stages.snapshot_record,
+                selection=stages.selection,
+                comparison=comparison,
+                baseline=stages.baseline,
             )
+            champion = aliases_of(client, model_name).get(CHAMPION)
+            if champion is None or champion < version.number:
+                promote(
+                    client,
+                    model_name,
+                    version.number,
+                    instead_of=champion,
+                    who=promotion.actor,
+                    why=comparison.report.reason,
+                )
         return {
             "model_name": model_name,
             "version": version.number,
@@ -187,7 +188,7 @@ class TelepromptFinetuner:
             weights=contributor_weights(snapshot.contributors),
         )
 
-    def _report(self, stages: _Stages) -> GateReport:
+    def _comparison(self, stages: _Stages) -> Comparison:
         return stages.pipeline.gate(stages.snapshot_record, stages.selection, stages.baseline)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from include.teleprompt.attest.issue import ATTESTATION_ARTIFACT, AttestationRecord
-from include.teleprompt.deltaone.compare import GateReport
+from include.teleprompt.deltaone.compare import Comparison
 from include.teleprompt.errors import ConfigurationError
 from include.teleprompt.optimize.select import Selection
 from include.teleprompt.records import Digest, Millionths, Record
@@ -65,6 +65,32 @@ def list_runs(client: Any, *, program: str | None = None, limit: int = 100) -> l
     return [_summary(client, run) for run in _search(client, condition, limit)]
 
 
+def find_run(client: Any, run: str) -> str:
+    """The id of the pipeline run with that id, or of the only one whose id begins so.
+
+    Raises:
+        ConfigurationError: there is none, or there are several.
+    """
+    ids = [known.info.run_id for known in _search(client, f"tags.`{KEY_TAG}` != ''", 50_000)]
+    found = [run_id for run_id in ids if run_id.startswith(run)]
+    if len(found) != 1:
+        some = f"{len(found)} runs begin with" if found else "There is no run"
+        raise ConfigurationError(f"{some} {run!r}; `teleprompt status` shows their ids.")
+    return str(found[0])
+
+
+def read_comparison(client: Any, run_id: str) -> Comparison:
+    """What the gate of a run found.
+
+    Raises:
+        ConfigurationError: the run did not get to its gate.
+    """
+    comparison = PipelineRun(client, run_id).read("gate", Comparison)
+    if comparison is None:
+        raise ConfigurationError(f"The run {run_id} has compared nothing yet; wait for it, or name another one.")
+    return comparison
+
+
 def list_attestations(client: Any, *, limit: int = 1000) -> list[StoredAttestation]:
     """All attestations, newest first."""
     return [_stored(run) for run in _search(client, "tags.`teleprompt.attestation_id` != ''", limit)]
@@ -102,17 +128,17 @@ def _summary(client: Any, run: Any) -> RunSummary:
     pipeline_run = PipelineRun(client, run.info.run_id)
     snapshot = _read(pipeline_run, "snapshot", SnapshotRecord)
     selection = _read(pipeline_run, "selection", Selection)
-    report = _read(pipeline_run, "gate", GateReport)
+    comparison = _read(pipeline_run, "gate", Comparison)
     version = _read(pipeline_run, "version", ProgramVersion)
     attestation = _read(pipeline_run, "attestation", AttestationRecord)
     done = {
         "snapshot": snapshot,
         "selection": selection,
-        "gate": report,
+        "gate": comparison,
         "version": version,
         "attestation": attestation,
     }
-    decision = report.decision if report else None
+    report = comparison.report if comparison else None
     tags = run.data.tags
     return RunSummary(
         run_id=run.info.run_id,
@@ -124,11 +150,11 @@ def _summary(client: Any, run: Any) -> RunSummary:
         error=tags.get("teleprompt.error") if run.info.status == "FAILED" else None,
         stage=next((name for name in reversed(done) if done[name] is not None), "none"),
         progress=_progress(tags) if run.info.status == "RUNNING" and selection is None else None,
-        verdict=decision.verdict.value if decision else None,
-        delta_e6=decision.delta_e6 if decision else None,
-        ci_low_e6=decision.ci_low_e6 if decision else None,
-        ci_high_e6=decision.ci_high_e6 if decision else None,
-        n_gate=decision.n if decision else None,
+        verdict=report.verdict.value if report else None,
+        delta_e6=report.delta_e6 if report else None,
+        ci_low_e6=report.ci_low_e6 if report else None,
+        ci_high_e6=report.ci_high_e6 if report else None,
+        n_gate=report.n if report else None,
         model_version=version.number if version else None,
         attestation_id=attestation.attestation_id if attestation else None,
     )

@@ -1,5 +1,6 @@
 """The stages in their order, without Airflow. Each stage runs once per idempotency key and is read back after."""
 
+import getpass
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -7,20 +8,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from include.teleprompt.attest.document import Attestation
-from include.teleprompt.attest.issue import (
-    ATTESTATION_ARTIFACT,
-    AttestationRecord,
-    compose_attestation,
-    issue_attestation,
-)
+from include.teleprompt.attest.issue import AttestationRecord
 from include.teleprompt.canonical import sha256_hex
 from include.teleprompt.config.files import load_program_file
+from include.teleprompt.config.gate import OnLowPower
 from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.config.settings import Settings
-from include.teleprompt.deltaone.compare import GateReport, run_gate
-from include.teleprompt.deltaone.gate import Verdict
-from include.teleprompt.lm.meter import Meter
+from include.teleprompt.deltaone.compare import Comparison
+from include.teleprompt.deltaone.power import PowerEstimate
+from include.teleprompt.deltaone.report import Verdict
+from include.teleprompt.deltaone.stages import Gate
+from include.teleprompt.errors import LowPowerError
 from include.teleprompt.optimize.candidate import Candidate
 from include.teleprompt.optimize.job import ProgramFile, ProgramObject
 from include.teleprompt.optimize.select import Selection
@@ -29,20 +27,15 @@ from include.teleprompt.program.entry_point import build_program, code_file, fil
 from include.teleprompt.program.fields import ProgramFields, program_fields
 from include.teleprompt.program.fingerprint import code_digest, run_key
 from include.teleprompt.program.state import dump_state
+from include.teleprompt.promotion import Promotion, keep_attestation
 from include.teleprompt.records import Digest, Record
-from include.teleprompt.registry.versions import (
-    ProgramCode,
-    ProgramVersion,
-    ensure_baseline,
-    register_optimized,
-)
-from include.teleprompt.storage import get_blob, put_blob
-from include.teleprompt.strategies import strategy_of
+from include.teleprompt.registry.changes import CHAMPION
+from include.teleprompt.registry.versions import ProgramCode, ProgramVersion, ensure_baseline
+from include.teleprompt.storage import put_blob
 from include.teleprompt.traces.collect import collect_snapshot
 from include.teleprompt.traces.profile import profile_of
 from include.teleprompt.traces.profile_page import PROFILE_ARTIFACT, profile_page
 from include.teleprompt.traces.snapshot import SnapshotRecord, read_snapshot
-from include.teleprompt.traces.split import Part
 from include.teleprompt.tracking.connection import mlflow_client
 from include.teleprompt.tracking.pipeline_run import PipelineRun
 from include.teleprompt.tracking.progress_tags import ProgressTags
@@ -57,10 +50,11 @@ R = TypeVar("R", bound=Record)
 class Outcome(Record):
     """What a run of the pipeline came to."""
 
-    report: GateReport | None
+    comparison: Comparison | None
     """None when the program switched the DeltaOne check off."""
     version: ProgramVersion | None
     attestation: AttestationRecord | None
+    """None unless the version became champion."""
 
 
 class Pipeline:
@@ -82,6 +76,8 @@ class Pipeline:
         self.config = config
         self.settings = settings
         self.window = window
+        self.actor = getpass.getuser()
+        """Who runs it, for the log of changes."""
         self.watch: Callable[[str], None] = lambda _text: None
         """Told how far a running stage is, a line at a time."""
 
@@ -141,7 +137,7 @@ class Pipeline:
         """
         with self._run() as (client, run):
             known = run.read("baseline", ProgramVersion)
-            if known is not None and run.read("gate", GateReport) is not None:
+            if known is not None and run.read("gate", Comparison) is not None:
                 return known
             version = ensure_baseline(
                 client,
@@ -151,6 +147,7 @@ class Pipeline:
                 fields=self._fields,
                 state=put_blob(self.settings.storage_uri, "programs", dump_state(self._program), suffix=".json"),
                 storage_uri=self.settings.storage_uri,
+                who=self.actor,
             )
             run.write("baseline", version)
             return version
@@ -196,120 +193,121 @@ class Pipeline:
 
         return self._once("selection", Selection, stage)
 
-    def gate(self, snapshot: SnapshotRecord, selection: Selection, baseline: ProgramVersion) -> GateReport:
+    def power(self, snapshot: SnapshotRecord) -> PowerEstimate:
+        """What the comparison could see, before anything is spent on it.
+
+        Raises:
+            LowPowerError: it could not see the threshold, and the program asks to skip such a run.
+        """
+
+        def stage(client: Any) -> PowerEstimate:
+            return self._gate.power(client, PipelineRun.open(client, self.key), read_snapshot(snapshot))
+
+        estimate = self._once("power", PowerEstimate, stage)
+        if not estimate.is_enough and self.config.gate.on_low_power is OnLowPower.SKIP:
+            with self._run() as (_, run):
+                run.tag(skipped=estimate.in_words)
+                run.end()
+            raise LowPowerError(self.config.name, estimate.in_words)
+        return estimate
+
+    def gate(self, snapshot: SnapshotRecord, selection: Selection, baseline: ProgramVersion) -> Comparison:
         """Compare the selected candidate with the baseline on the sealed part."""
 
-        def stage(_client: Any) -> GateReport:
-            return run_gate(
-                self._program,
+        def stage(client: Any) -> Comparison:
+            return self._gate.compare(
+                client,
+                PipelineRun.open(client, self.key),
+                read_snapshot(snapshot),
+                champion=baseline.number,
                 baseline_state=baseline.state,
                 optimized_state=selection.state,
-                gate=read_snapshot(snapshot).parts[Part.GATE],
-                config=self.config.gate,
-                threshold=self.config.optimization.deltaone_threshold,
-                min_quality_score=self.config.optimization.min_quality_score,
-                fields=self._fields,
-                max_error_rate=self.config.optimization.max_error_rate,
-                objective=self._optimization.objective,
-                lm=self._optimization.scoring_lm(Meter()),
-                num_threads=self.config.num_threads,
-                book_of=self._optimization.score_book,
-                storage_uri=self.settings.storage_uri,
             )
 
-        report = self._once("gate", GateReport, stage)
+        comparison = self._once("gate", Comparison, stage)
         with self._run() as (_, run):
-            decision = report.decision
-            run.measure(delta=decision.delta_e6 / 1e6, n_gate=decision.n)
-            run.tag(verdict=decision.verdict.value)
-            if decision.verdict is not Verdict.PROMOTE:
+            report = comparison.report
+            run.measure(delta=report.delta_e6 / 1e6, n_gate=report.n)
+            run.tag(verdict=report.verdict.value)
+            if report.verdict is not Verdict.PROMOTE:
                 run.end()
-        return report
+        return comparison
 
-    def version_id(self, report: GateReport) -> str:
-        """The id of the version that `report` promotes, in the documents' form."""
-        abbreviation = strategy_of(self.config.optimization.strategy).abbreviation
-        return f"{self.config.baseline_version}-opt-{abbreviation}-{report.decided_at:%Y%m%d%H%M%S}"
-
-    def attestation(
-        self, snapshot: SnapshotRecord, selection: Selection, report: GateReport, baseline: ProgramVersion
-    ) -> Attestation:
-        """The unsigned attestation of a promoting report."""
-        return compose_attestation(
+    @property
+    def promotion(self) -> Promotion:
+        """What follows a comparison that promotes."""
+        return Promotion(
             config=self.config,
-            snapshot=read_snapshot(snapshot),
-            selection=selection,
-            report=report,
-            baseline_version=baseline.version_id,
-            optimized_version=self.version_id(report),
+            settings=self.settings,
+            code=self.code,
             code_digest=self._code_digest,
+            fields=self._fields,
+            key=self.key,
+            actor=self.actor,
         )
 
     def register(
-        self, snapshot: SnapshotRecord, selection: Selection, report: GateReport, baseline: ProgramVersion
+        self, snapshot: SnapshotRecord, selection: Selection, comparison: Comparison, baseline: ProgramVersion
     ) -> ProgramVersion:
-        """Register the candidate of a promoting report and make it champion; not unless it can be attested."""
-        decision = report.decision
-        if decision.verdict is not Verdict.PROMOTE:
-            raise ValueError(f"a report that says {decision.verdict} registers nothing")
+        """Register the candidate of a promoting comparison and let it in; not unless it can be attested."""
+        if comparison.report.verdict is not Verdict.PROMOTE:
+            raise ValueError(f"a comparison that says {comparison.report.verdict} registers nothing")
 
         def stage(client: Any) -> ProgramVersion:
-            self.attestation(snapshot, selection, report, baseline)
-            return register_optimized(
+            version = self.promotion.register(
                 client,
                 name=self.config.name,
-                run_id=PipelineRun.open(client, self.key).run_id,
-                run_key=self.key.digest,
-                version_id=self.version_id(report),
-                parent=baseline,
-                code=self.code,
-                fields=self._fields,
-                state=report.optimized_state,
-                tags={
-                    "deltaone": "true",
-                    "delta_e6": str(decision.delta_e6),
-                    "metric": report.metric,
-                    "strategy": self.config.optimization.strategy.value,
-                    "trace_count": str(snapshot.trace_count),
-                    "snapshot_digest": snapshot.digest,
-                },
+                snapshot=snapshot,
+                selection=selection,
+                comparison=comparison,
+                baseline=baseline,
             )
+            return self.promotion.let_in(client, version, comparison, instead_of=baseline.number)
 
-        return self._once("version", ProgramVersion, stage)
+        version = self._once("version", ProgramVersion, stage)
+        if version.alias != CHAMPION:  # attested when it becomes that, if ever
+            with self._run() as (_, run):
+                run.end()
+        return version
+
+    def refuse(self, *, who: str, why: str) -> None:
+        """A person did not let the promotion happen: an outcome of the run like any other."""
+        with self._run() as (client, run):
+            self.promotion.refuse(client, who=who, why=why)
+            run.tag(refused=f"{why} ({who})")
+            run.end()
 
     def attest(
         self,
         snapshot: SnapshotRecord,
         selection: Selection,
-        report: GateReport,
+        comparison: Comparison,
         baseline: ProgramVersion,
         version: ProgramVersion,
     ) -> AttestationRecord:
-        """Issue the attestation of a registered version and keep its exact bytes with the run."""
+        """Issue the attestation of a version that became champion and keep its exact bytes with the run."""
 
         def stage(client: Any) -> AttestationRecord:
-            record = issue_attestation(
-                self.attestation(snapshot, selection, report, baseline),
-                signer=self.settings.signer,
-                storage_uri=self.settings.storage_uri,
+            attestation = self.promotion.attestation(
+                snapshot, selection, comparison, baseline, version_id=version.version_id
             )
-            client.set_model_version_tag(self.config.name, str(version.number), "attestation_id", record.attestation_id)
-            return record
+            return self.promotion.attest(client, attestation, version)
 
         record = self._once("attestation", AttestationRecord, stage)
         with self._run() as (_, run):
-            run.write_text(ATTESTATION_ARTIFACT, get_blob(record.blob).decode())
-            run.tag(attestation_id=record.attestation_id, attestation_hash=record.attestation_hash)
-            run.end()
+            keep_attestation(run, record)
         return record
 
     def run(self, *, on_stage: Callable[[str, int], None] = lambda _name, _of: None) -> Outcome:
         """All stages, one after the other; `on_stage` is told of each that begins, and how many there are at most."""
-        of = len(self.seeds) + (6 if self.config.optimization.enable_deltaone_check else 3)
+        of = len(self.seeds) + (7 if self.config.optimization.enable_deltaone_check else 3)
         on_stage("collect", of)
         snapshot = self.collect()
         on_stage("baseline", of)
         baseline = self.baseline()
+        if self.config.optimization.enable_deltaone_check:
+            on_stage("power", of)
+            self.power(snapshot)
         candidates = []
         for seed in self.seeds:
             on_stage(f"compile seed {seed}", of)
@@ -319,16 +317,18 @@ class Pipeline:
         if not self.config.optimization.enable_deltaone_check:
             with self._run() as (_, run):
                 run.end()
-            return Outcome(report=None, version=None, attestation=None)
+            return Outcome(comparison=None, version=None, attestation=None)
         on_stage("gate", of)
-        report = self.gate(snapshot, selection, baseline)
-        if report.decision.verdict is not Verdict.PROMOTE:
-            return Outcome(report=report, version=None, attestation=None)
+        comparison = self.gate(snapshot, selection, baseline)
+        if comparison.report.verdict is not Verdict.PROMOTE:
+            return Outcome(comparison=comparison, version=None, attestation=None)
         on_stage("register", of)
-        version = self.register(snapshot, selection, report, baseline)
+        version = self.register(snapshot, selection, comparison, baseline)
+        if version.alias != CHAMPION:
+            return Outcome(comparison=comparison, version=version, attestation=None)
         on_stage("attest", of)
-        attestation = self.attest(snapshot, selection, report, baseline, version)
-        return Outcome(report=report, version=version, attestation=attestation)
+        attestation = self.attest(snapshot, selection, comparison, baseline, version)
+        return Outcome(comparison=comparison, version=version, attestation=attestation)
 
     def _shown(self, progress: ProgressTags) -> Callable[[str], None]:
         def show(text: str) -> None:
@@ -357,6 +357,16 @@ class Pipeline:
             code_digest=code_digest(self.config, own=self._code_digest, settings=self.settings)
             if self.code.file
             else None,
+        )
+
+    @cached_property
+    def _gate(self) -> Gate:
+        return Gate(
+            program=self._program,
+            config=self.config,
+            fields=self._fields,
+            optimization=self._optimization,
+            storage_uri=self.settings.storage_uri,
         )
 
     @cached_property

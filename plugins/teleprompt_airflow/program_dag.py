@@ -12,12 +12,13 @@ from airflow.sdk import (
     Asset,
     AssetOrTimeSchedule,
     AssetWatcher,
+    BaseOperator,
     CronDataIntervalTimetable,
     get_parsing_context,
 )
 
 from include.teleprompt.config.files import ProgramFileError, load_program_file, program_files
-from include.teleprompt.config.program import ProgramConfig
+from include.teleprompt.config.program import CRON_PRESETS, ProgramConfig
 from include.teleprompt.program.entry_point import check_entry_point
 from teleprompt_airflow.operators import (
     AttestOperator,
@@ -25,16 +26,26 @@ from teleprompt_airflow.operators import (
     CollectOperator,
     CompileOperator,
     DeltaOneBranchOperator,
+    GateApprovalOperator,
     GateOperator,
     InvalidProgramOperator,
+    PowerOperator,
     RegisterOperator,
     SelectOperator,
+    WatchOperator,
 )
 from teleprompt_airflow.run_window import run_params
 from teleprompt_airflow.sensors.trace_volume import TraceVolumeSensor
 from teleprompt_airflow.triggers.trace_volume import NewTracesTrigger
 
 DAG_PREFIX = "teleprompt_"
+RETRIES = {
+    "retries": 2,
+    "retry_delay": timedelta(seconds=30),
+    "retry_exponential_backoff": True,
+    "max_retry_delay": timedelta(minutes=15),
+}
+
 POOL = "teleprompt"
 """Bounds the tasks that call the language model, backfills included."""
 
@@ -48,8 +59,8 @@ def program_dags(programs_dir: Path) -> Iterator[DAG]:
         if own_id in seen:
             own_id = dag_id(file.name)  # `draft.yml` beside `draft.yaml`
             yield invalid_program_dag(own_id, f"{file.name}: there is another file of that name; remove one.")
-        elif wanted is None or wanted == own_id:
-            yield _dag_of_file(file, own_id)
+        elif wanted is None or wanted in {own_id, watch_dag_id(file.stem)}:
+            yield from (dag for dag in _dags_of_file(file, own_id) if wanted is None or dag.dag_id == wanted)
         seen.add(own_id)
 
 
@@ -58,15 +69,17 @@ def dag_id(program: str) -> str:
     return DAG_PREFIX + re.sub(r"[^A-Za-z0-9_.-]", "_", program)
 
 
-def _dag_of_file(file: Path, own_id: str) -> DAG:
+def _dags_of_file(file: Path, own_id: str) -> list[DAG]:
+    """The DAG of a program and the one that watches it; one that says what is wrong if the file cannot be used."""
     try:
         config = load_program_file(file)
         check_entry_point(file, config.entry_point)
-        return program_dag(config, source=file.read_text(encoding="utf-8"))
+        watched = [watch_dag(config)] if config.watch.enabled and config.optimization.enable_deltaone_check else []
+        return [program_dag(config, source=file.read_text(encoding="utf-8")), *watched]
     except ProgramFileError as error:
-        return invalid_program_dag(own_id, str(error))
+        return [invalid_program_dag(own_id, str(error))]
     except Exception as error:  # noqa: BLE001 - an exception here would take every other program's DAG away
-        return invalid_program_dag(own_id, f"{file.name}: {type(error).__name__}: {error}; correct the file.")
+        return [invalid_program_dag(own_id, f"{file.name}: {type(error).__name__}: {error}; correct the file.")]
 
 
 def program_dag(config: ProgramConfig, *, source: str) -> DAG:
@@ -81,12 +94,7 @@ def program_dag(config: ProgramConfig, *, source: str) -> DAG:
         max_active_runs=1,
         params=run_params(config),
         tags={"teleprompt", config.optimization.strategy.value},
-        default_args={
-            "retries": 2,
-            "retry_delay": timedelta(seconds=30),
-            "retry_exponential_backoff": True,
-            "max_retry_delay": timedelta(minutes=15),
-        },
+        default_args=RETRIES,
     ) as dag:
         _tasks(config)
     return dag
@@ -126,33 +134,61 @@ def _tasks(config: ProgramConfig) -> None:
         **limited,
     ).expand(seed=list(config.optimization.seeds))
     select = SelectOperator(task_id="select", snapshot=collect.output, candidates=compiled.output, **limited)
-    if not config.optimization.enable_deltaone_check:
-        return
-    gate = GateOperator(
-        task_id="gate", snapshot=collect.output, selection=select.output, baseline=baseline.output, **limited
-    )
+    if config.optimization.enable_deltaone_check:
+        PowerOperator(task_id="power", snapshot=collect.output, **stage) >> compiled
+        records = {"snapshot": collect.output, "selection": select.output, "baseline": baseline.output}
+        gate = GateOperator(task_id="gate", **records, **limited)
+        _promotion(config, stage, {**records, "comparison": gate.output})
+
+
+def _promotion(config: ProgramConfig, stage: dict[str, Any], records: dict[str, Any]) -> None:
+    """What follows the verdict; a version that has to prove itself first is attested by the watch."""
+    comparison = records["comparison"]
+    register = RegisterOperator(task_id="register", **records, **stage)
+    first: BaseOperator = register
+    if config.approval is not None:
+        first = GateApprovalOperator(
+            task_id="approval",
+            comparison=comparison,
+            subject=f"Promote the new version of {config.name}?",
+            response_timeout=timedelta(hours=config.approval.timeout_hours),
+            **stage,
+        )
+        first >> register
     branch = DeltaOneBranchOperator(
-        task_id="deltaone", report=gate.output, on_promote="register", otherwise="keep_champion"
+        task_id="deltaone", comparison=comparison, on_promote=first.task_id, otherwise="keep_champion"
     )
-    register = RegisterOperator(
-        task_id="register",
-        snapshot=collect.output,
-        selection=select.output,
-        report=gate.output,
-        baseline=baseline.output,
-        **stage,
-    )
-    AttestOperator(
-        task_id="attest",
-        snapshot=collect.output,
-        selection=select.output,
-        report=gate.output,
-        baseline=baseline.output,
-        version=register.output,
-        outlets=[Asset(name=f"{config.slug}_version", uri=f"teleprompt://versions/{config.slug}")],
-        **stage,
-    )
-    branch >> [register, EmptyOperator(task_id="keep_champion")]
+    branch >> [first, EmptyOperator(task_id="keep_champion")]
+    if config.rollout.share is None:
+        AttestOperator(task_id="attest", **records, version=register.output, outlets=[_version_asset(config)], **stage)
+
+
+def watch_dag(config: ProgramConfig) -> DAG:
+    """The small DAG that looks at what became of a program's versions in production."""
+    schedule = CRON_PRESETS.get(config.watch.schedule, config.watch.schedule)
+    with DAG(
+        dag_id=watch_dag_id(config.slug),
+        description=f"Watches the versions of {config.name} in production",
+        doc_md="Decides on the challenger by the outcomes of its calls, or compares the champion's outcomes since its "
+        "promotion with those of the version before. A regression fails the run.",
+        schedule=CronDataIntervalTimetable(schedule, timezone="UTC"),
+        start_date=datetime.combine(config.start_date, time(), tzinfo=UTC),
+        catchup=False,
+        max_active_runs=1,
+        tags={"teleprompt", "watch"},
+        default_args=RETRIES,
+    ) as dag:
+        WatchOperator(task_id="watch", program=config.slug, outlets=[_version_asset(config)])
+    return dag
+
+
+def watch_dag_id(program: str) -> str:
+    """The id of the DAG that watches a program; no program's name has a dot."""
+    return f"{dag_id(program)}.watch"
+
+
+def _version_asset(config: ProgramConfig) -> Asset:
+    return Asset(name=f"{config.slug}_version", uri=f"teleprompt://versions/{config.slug}")
 
 
 def _schedule(config: ProgramConfig) -> AssetOrTimeSchedule | Asset:

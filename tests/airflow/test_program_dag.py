@@ -14,7 +14,7 @@ from teleprompt_airflow.program_dag import program_dags
 from tests.support import write_program
 
 TASKS = {
-    "wait_for_traces", "collect", "baseline", "compile", "select", "gate", "deltaone", "register", "attest",
+    "wait_for_traces", "collect", "power", "baseline", "compile", "select", "gate", "deltaone", "register", "attest",
     "keep_champion",
 }  # fmt: skip
 
@@ -25,11 +25,33 @@ def dags(folder: Path) -> dict:
 
 def test_the_example_programs_are_dags_that_airflow_can_store() -> None:
     found = dags(PROJECT_ROOT / "include/programs")
-    assert set(found) == {"teleprompt_email_draft", "teleprompt_lead_priority", "teleprompt_ticket_triage"}
-    for dag in found.values():
-        assert set(dag.task_ids) == TASKS
+    programs = {"teleprompt_email_draft", "teleprompt_lead_priority", "teleprompt_ticket_triage"}
+    assert set(found) == programs | {f"{program}.watch" for program in programs}
+    for dag_id, dag in found.items():
+        tasks = TASKS if dag_id in programs else {"watch"}
+        assert set(dag.task_ids) == tasks
         restored = DagSerialization.from_dict(json.loads(json.dumps(DagSerialization.to_dict(dag))))
-        assert set(restored.task_ids) == TASKS
+        assert set(restored.task_ids) == tasks
+
+
+def test_approval_stands_between_gate_and_promotion(tmp_path: Path) -> None:
+    write_program(tmp_path, yaml="name: S\napproval: {timeout_hours: 5}\n")
+    dag = dags(tmp_path)["teleprompt_shelves"]
+    assert set(dag.task_ids) == TASKS | {"approval"}
+    assert dag.task_dict["deltaone"].downstream_task_ids == {"approval", "keep_champion"}
+    assert "approval" in dag.task_dict["register"].upstream_task_ids
+    restored = DagSerialization.from_dict(json.loads(json.dumps(DagSerialization.to_dict(dag))))
+    assert set(restored.task_ids) == set(dag.task_ids)
+
+
+def test_a_version_that_has_to_prove_itself_is_attested_by_the_watch(tmp_path: Path) -> None:
+    write_program(tmp_path, yaml="name: S\nrollout: {share: 0.1}\n")
+    assert set(dags(tmp_path)["teleprompt_shelves"].task_ids) == TASKS - {"attest"}
+
+
+def test_a_program_need_not_be_watched(tmp_path: Path) -> None:
+    write_program(tmp_path, yaml="name: S\nwatch: {enabled: false}\n")
+    assert set(dags(tmp_path)) == {"teleprompt_shelves"}
 
 
 def test_parsing_again_gives_the_same_dag() -> None:
@@ -108,7 +130,12 @@ def test_a_directory_as_code_and_twins_hide_nothing(tmp_path: Path) -> None:
     (tmp_path / "folder.py").mkdir()
     (tmp_path / "shelves.yml").write_text("name: Twin\n")
     found = dags(tmp_path)
-    assert set(found) == {"teleprompt_shelves", "teleprompt_shelves.yml", "teleprompt_folder"}
+    assert set(found) == {
+        "teleprompt_shelves",
+        "teleprompt_shelves.watch",
+        "teleprompt_shelves.yml",
+        "teleprompt_folder",
+    }
     assert set(found["teleprompt_shelves"].task_ids) == TASKS
 
 
@@ -135,7 +162,7 @@ def test_two_hundred_programs_are_parsed_without_dspy_mlflow_or_web3(tmp_path: P
             "PYTHONPATH": f"{PROJECT_ROOT}:{PROJECT_ROOT}/plugins",
         },
     )
-    assert done.stdout.splitlines()[-1] == "200 []"
+    assert done.stdout.splitlines()[-1] == "400 []"
 
 
 def test_the_plugin_scan_imports_the_registration_file_only() -> None:

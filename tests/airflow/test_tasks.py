@@ -281,7 +281,7 @@ def test_an_outage_is_airflows_to_retry(
 def test_the_branch_follows_the_verdict(verdict: str, task: str) -> None:
     branch = DeltaOneBranchOperator(
         task_id="deltaone",
-        report={"decision": {"verdict": verdict}},
+        comparison={"report": {"verdict": verdict}},
         on_promote="register",
         otherwise="keep_champion",
     )

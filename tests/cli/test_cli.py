@@ -57,7 +57,7 @@ def test_from_traces_to_rewards(call, settings: Settings, tmp_path: Path) -> Non
 
     outcome = call("run", "shelves", *WINDOW, "--json")
     assert outcome.status == 0
-    assert outcome.json["report"]["decision"]["verdict"] == "promote"
+    assert outcome.json["comparison"]["report"]["verdict"] == "promote"
     again = call("run", "Shelves", *WINDOW)
     assert "verdict      promote" in again.out
     assert "teleprompt attest verify" in again.out

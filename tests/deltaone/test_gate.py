@@ -1,4 +1,6 @@
-"""The verdict; its calibration over simulated comparisons is issue 5's."""
+"""The verdict on paired scores; `test_calibration.py` says how often it is wrong."""
+
+import math
 
 import pytest
 from hypothesis import given
@@ -6,7 +8,9 @@ from hypothesis import strategies as st
 from statsmodels.stats.contingency_tables import mcnemar
 
 from include.teleprompt.config.gate import Claim
-from include.teleprompt.deltaone.gate import GatePolicy, Verdict, decide
+from include.teleprompt.config.outcome import Direction
+from include.teleprompt.deltaone.gate import decide
+from include.teleprompt.deltaone.report import GatePolicy, Verdict
 from include.teleprompt.errors import TelepromptError
 from include.teleprompt.records import MILLION
 
@@ -38,8 +42,9 @@ def test_a_loss_is_rejected() -> None:
 
 
 def test_two_equal_programs_are_rejected_when_there_is_enough_to_tell() -> None:
-    decision = decide(*pairs(both=100), policy=POLICY)
-    assert (decision.verdict, decision.p_value_e6, decision.delta_e6) == (Verdict.REJECT, MILLION, 0)
+    few, many = (decide(*pairs(both=n), policy=POLICY) for n in (100, 600))
+    assert (few.verdict, few.p_value_e6, few.delta_e6) == (Verdict.INCONCLUSIVE, MILLION, 0)
+    assert (many.verdict, many.p_value_e6, many.delta_e6) == (Verdict.REJECT, MILLION, 0)
 
 
 def test_a_significant_gain_need_not_be_proven() -> None:
@@ -51,11 +56,38 @@ def test_a_significant_gain_need_not_be_proven() -> None:
 
 def test_one_point_exactly_is_one_point() -> None:
     """0.157 - 0.134 in floats is 0.02299…; integers do not lose the last millionth."""
-    baseline = [134_000] * 200
-    optimized = [144_000] * 200
+    baseline = [134_000] * 400
+    optimized = [144_000] * 400
     decision = decide(baseline, optimized, policy=POLICY)
     assert (decision.delta_e6, decision.verdict) == (10_000, Verdict.PROMOTE)
-    assert decide(baseline, [143_999] * 200, policy=POLICY).verdict is Verdict.REJECT
+    assert decide(baseline, [143_999] * 400, policy=POLICY).verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_small_gain_everywhere_may_hide_a_rare_ruin() -> None:
+    """200 examples miss what ruins one in 55 with a probability of alpha / 2; 400 do not."""
+    decision = decide([500_000] * 200, [510_000] * 200, policy=POLICY)
+    assert (decision.delta_e6, decision.verdict) == (10_000, Verdict.INCONCLUSIVE)
+    assert decision.ci_low_e6 == 10_000 - round(math.log(2 / 0.05) / 200 * MILLION)
+    assert decision.examples_needed == 169
+
+
+def test_lower_can_be_better() -> None:
+    baseline, optimized = pairs(wins=10, losses=40, both=50)
+    policy = POLICY.model_copy(update={"direction": Direction.LOWER})
+    down, up = decide(baseline, optimized, policy=policy), decide(optimized, baseline, policy=POLICY)
+    assert (down.verdict, down.delta_e6, down.wins) == (Verdict.PROMOTE, 300_000, 40)
+    assert (down.baseline_e6, down.optimized_e6) == (up.optimized_e6, up.baseline_e6)
+    assert (down.ci_low_e6, down.ci_high_e6, down.p_value_e6) == (up.ci_low_e6, up.ci_high_e6, up.p_value_e6)
+
+
+@pytest.mark.parametrize(
+    ("wins", "losses", "points"), [(30, 10, 20), (2, 1, 1), (0, 1, -1), (515, 500, 1), (45, 0, 45)]
+)
+def test_every_exact_point_is_an_exact_point(wins: int, losses: int, points: int) -> None:
+    n = 1500 if wins + losses > 100 else 100
+    decision = decide(*pairs(wins=wins, losses=losses, both=n - wins - losses), policy=POLICY)
+    assert decision.delta_e6 == points * 10_000
+    assert decision.discordance_e6 == round((wins + losses) / n * MILLION)
 
 
 @pytest.mark.parametrize(("wins", "losses"), [(1, 0), (5, 5), (9, 2), (30, 12), (0, 7)])
@@ -103,7 +135,10 @@ def test_one_example_proves_nothing() -> None:
     assert decide([0], [MILLION], policy=POLICY).verdict is not Verdict.PROMOTE
 
 
-@pytest.mark.parametrize(("baseline", "optimized"), [([], []), ([1], [1, 2]), ([0], [MILLION + 1]), ([-1], [0])])
+@pytest.mark.parametrize(
+    ("baseline", "optimized"),
+    [([], []), ([1], [1, 2]), ([0], [MILLION + 1]), ([-1], [0]), ([0], [float("nan")]), ([0.5], [0.7]), ([True], [1])],
+)
 def test_what_cannot_be_compared_is_an_error(baseline: list[int], optimized: list[int]) -> None:
     with pytest.raises(TelepromptError):
         decide(baseline, optimized, policy=POLICY)
@@ -145,3 +180,8 @@ def test_grouped_comparisons_without_effect_are_rarely_promoted() -> None:
         groups = [str(i) for i in range(40) for _ in range(5)]
         promoted += decide(baseline, optimized, groups=groups, policy=POLICY).verdict is Verdict.PROMOTE
     assert promoted <= 12  # 5 expected; 12 has a chance of 0.3 %
+
+
+def test_each_example_needs_a_group_of_its_own_or_none() -> None:
+    with pytest.raises(TelepromptError, match="2 examples and 1 groups"):
+        decide([0, 0], [1, 1], groups=["a"], policy=POLICY)

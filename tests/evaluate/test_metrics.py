@@ -3,8 +3,9 @@ from pathlib import Path
 import dspy
 import pytest
 
+from include.teleprompt.config.gate import AGREEMENT, JudgeConfig
 from include.teleprompt.errors import ConfigurationError
-from include.teleprompt.evaluate.metrics import AGREEMENT, build_metric, token_f1
+from include.teleprompt.evaluate.metrics import Metric, build_metric, token_f1
 from include.teleprompt.program.fields import Field, ProgramFields
 
 FIELDS = ProgramFields(
@@ -16,8 +17,12 @@ FIELDS = ProgramFields(
 )
 
 
+def built(name: str, programs_dir: Path) -> Metric:
+    return build_metric(name, fields=FIELDS, programs_dir=programs_dir, judge=JudgeConfig(), judge_lm=None)
+
+
 def test_agreement_is_whole_for_categories_and_by_words_for_texts(tmp_path: Path) -> None:
-    metric = build_metric(AGREEMENT, fields=FIELDS, programs_dir=tmp_path)
+    metric = built(AGREEMENT, tmp_path)
     example = dspy.Example(label="hot", text="call me on Monday")
     assert metric(example, dspy.Prediction(label=" HOT", text="call me on monday")) == 1.0
     assert metric(example, dspy.Prediction(label="cold", text="call me on monday")) == 0.5
@@ -35,6 +40,6 @@ def test_token_f1(wanted: str, given: str, score: float) -> None:
 
 def test_a_users_own_metric_is_named_by_its_path(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("def always(example, prediction, trace=None): return 1.0\n")
-    assert build_metric("mine:always", fields=FIELDS, programs_dir=tmp_path)(None, None) == 1.0
+    assert built("mine:always", tmp_path)(None, None) == 1.0
     with pytest.raises(ConfigurationError, match="names no function"):
-        build_metric("mine:never", fields=FIELDS, programs_dir=tmp_path)
+        built("mine:never", tmp_path)

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from include.teleprompt.config.gate import GateConfig
 from include.teleprompt.config.optimization import OptimizationConfig
 from include.teleprompt.config.settings import LMConfig
-from include.teleprompt.evaluate.metrics import AGREEMENT, agreement_metric
+from include.teleprompt.evaluate.metrics import agreement_metric
 from include.teleprompt.evaluate.objective import Objective
 from include.teleprompt.lm.build import build_lm
 from include.teleprompt.lm.meter import Meter
@@ -102,9 +103,10 @@ class Bench:
             "config": config,
             "budget": config.budget,
             "fields": self.fields,
-            "judging": Judging(AGREEMENT, {}, self.file.parent),
+            "judging": Judging(GateConfig(), self.file.parent),
             "lm": lm or LMConfig(),
             "prompt_lm": None,
+            "judge_lm": None,
             "num_threads": 1,
             "storage_uri": self.storage_uri,
             "checkpoint": "checkpoints/test/candidate_0",

@@ -6,6 +6,7 @@ import dspy
 import pytest
 
 from include.teleprompt.config.settings import Settings
+from include.teleprompt.errors import TelepromptError
 from include.teleprompt.program.fields import program_fields
 from include.teleprompt.program.state import dump_state
 from include.teleprompt.registry.listing import list_versions
@@ -13,8 +14,8 @@ from include.teleprompt.registry.versions import (
     ProgramCode,
     ProgramVersion,
     ensure_baseline,
-    find_champion,
-    register_optimized,
+    find_version,
+    register_version,
 )
 from include.teleprompt.storage import put_blob
 from include.teleprompt.tracking.connection import mlflow_client
@@ -46,17 +47,18 @@ def baseline(client, settings: Settings, version_id: str = "1.0.0") -> ProgramVe
         fields=FIELDS,
         state=state_of(settings),
         storage_uri=settings.storage_uri,
+        who="test",
     )
 
 
 def register(client, settings: Settings, key: str, parent: ProgramVersion) -> ProgramVersion:
     run = client.create_run(internal_experiment(client, "teleprompt/P"))
-    return register_optimized(
+    return register_version(
         client,
         name="P",
         run_id=run.info.run_id,
         run_key=key * 64,
-        version_id=f"1.0.0-opt-bfs-2026010100000{key}",
+        version_id="1.0.0-opt-bfs-20260101000000",
         parent=parent,
         code=CODE,
         fields=FIELDS,
@@ -66,15 +68,15 @@ def register(client, settings: Settings, key: str, parent: ProgramVersion) -> Pr
 
 
 def champion(client, settings: Settings) -> int:
-    return find_champion(client, "P", storage_uri=settings.storage_uri).number
+    return find_version(client, "P", alias="champion", storage_uri=settings.storage_uri).number
 
 
 def test_the_program_as_written_becomes_version_one_and_champion(client, settings: Settings) -> None:
-    assert find_champion(client, "P", storage_uri=settings.storage_uri) is None
+    assert find_version(client, "P", alias="champion", storage_uri=settings.storage_uri) is None
     first = baseline(client, settings)
     assert (first.number, first.version_id) == (1, "1.0.0")
     assert baseline(client, settings) == first
-    assert find_champion(client, "P", storage_uri=settings.storage_uri) == first
+    assert find_version(client, "P", alias="champion", storage_uri=settings.storage_uri) == first
 
 
 def test_a_version_lies_in_its_programs_own_experiment(
@@ -97,34 +99,30 @@ def test_a_baseline_that_lost_its_alias_in_a_crash_is_not_registered_twice(clien
     assert len(list_versions(client, "P")) == 1
 
 
-def test_promotion_moves_the_aliases_and_the_same_key_registers_once(client, settings: Settings) -> None:
+def test_the_same_key_registers_once_and_moves_no_alias(client, settings: Settings) -> None:
     first = baseline(client, settings)
     second = register(client, settings, "1", first)
     assert register(client, settings, "1", first) == second
     assert [(v.number, v.aliases, v.parent) for v in list_versions(client, "P")] == [
-        (2, ("champion",), 1),
-        (1, ("previous",), None),
+        (2, (), 1),
+        (1, ("champion",), None),
     ]
 
 
-def test_a_run_that_compared_with_a_champion_of_the_past_does_not_replace_the_new_one(
-    client, settings: Settings
-) -> None:
+def test_ids_are_unique_though_two_runs_decide_in_one_second(client, settings: Settings) -> None:
     first = baseline(client, settings)
-    second = register(client, settings, "1", first)
-    late = register(client, settings, "2", first)
-    assert (late.number, champion(client, settings)) == (3, second.number)
-
-
-def test_registering_an_old_key_again_does_not_bring_it_back(client, settings: Settings) -> None:
-    first = baseline(client, settings)
-    second = register(client, settings, "1", first)
-    third = register(client, settings, "2", second)
-    register(client, settings, "1", first)
-    assert champion(client, settings) == third.number
+    ids = [register(client, settings, key, first).version_id for key in "123"]
+    assert ids == [f"1.0.0-opt-bfs-2026010100000{second}" for second in range(3)]
 
 
 def test_a_raised_baseline_version_starts_anew(client, settings: Settings) -> None:
     register(client, settings, "1", baseline(client, settings))
     fresh = baseline(client, settings, "2.0.0")
     assert (fresh.number, fresh.version_id, champion(client, settings)) == (3, "2.0.0", 3)
+
+
+def test_a_version_that_was_tampered_with_is_not_used(client, settings: Settings) -> None:
+    first = baseline(client, settings)
+    client.set_model_version_tag("P", str(first.number), "state_digest", "0" * 64)
+    with pytest.raises(TelepromptError, match="does not hold the state"):
+        baseline(client, settings)

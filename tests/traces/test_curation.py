@@ -11,7 +11,7 @@ from include.teleprompt.traces.curation.decide import evenly_spaced
 from include.teleprompt.traces.curation.outliers import distances
 from include.teleprompt.traces.snapshot import Snapshot, read_rows
 from include.teleprompt.traces.split import Part
-from tests.support import WEEK, raw_trace, write_snapshot_of
+from tests.support import WEEK, raw_trace, rows_of, write_snapshot_of
 
 MINUTE_MS = 60_000
 EVERYTHING_TRAINS = {"train": 1000, "select": 1, "gate": 1}
@@ -22,7 +22,7 @@ def snapshot_of(folder: Path, traces: list[dict], *steps: object, **config: obje
 
 
 def ids(snapshot: Snapshot) -> list[str]:
-    return sorted(row.trace_id for part in Part for row in read_rows(snapshot.parts[part]))
+    return sorted(row.trace_id for part in Part for row in rows_of(snapshot.parts[part]))
 
 
 def quarantine(snapshot: Snapshot) -> dict[str, str]:
@@ -122,7 +122,7 @@ def test_personal_data_become_placeholders_and_contributors_stay(tmp_path: Path)
         call(1, inputs={"question": "I am bob@example.com, call +1 415 555 0100"}, contributor_id="bob@example.com")
     ]
     snapshot = snapshot_of(tmp_path, traces, {"step": "redact"}, {"step": "duplicates"})
-    (row,) = [row for part in Part for row in read_rows(snapshot.parts[part])]
+    (row,) = [row for part in Part for row in rows_of(snapshot.parts[part])]
     assert row.inputs["question"] == "I am [EMAIL_1], call [PHONE_1]"
     assert row.contributor_id == "bob@example.com"
 

@@ -10,7 +10,7 @@ from include.teleprompt.config.outcome import Direction, Normalisation, OutcomeC
 from include.teleprompt.traces.outcomes import fit, normalised, resolve, score_e6
 from include.teleprompt.traces.snapshot import read_rows
 from include.teleprompt.traces.split import Part
-from tests.support import WEEK, raw_table, raw_trace, write_snapshot_of
+from tests.support import WEEK, raw_table, raw_trace, rows_of, write_snapshot_of
 
 EVERYTHING = np.ones(5, dtype=bool)
 
@@ -122,7 +122,7 @@ def test_fits_are_made_on_train_only_and_kept_in_the_manifest(tmp_path: Path) ->
     train = [row.outcomes["seconds"] for row in read_rows(snapshot.parts[Part.TRAIN])]
     (fitted,) = snapshot.outcome_fits
     assert fitted.parameters == (min(train), max(train))
-    gate = {row.outcomes["seconds"]: row.score_e6 for row in read_rows(snapshot.parts[Part.GATE])}
+    gate = {row.outcomes["seconds"]: row.score_e6 for row in rows_of(snapshot.parts[Part.GATE])}
     scaled = {x: (x - min(train)) / (max(train) - min(train)) for x in gate}
     assert gate == {x: round(1e6 * (1 - min(max(share, 0), 1))) for x, share in scaled.items()}
 

@@ -8,7 +8,7 @@ from include.teleprompt.errors import TelepromptError
 from include.teleprompt.traces.row import from_arrow
 from include.teleprompt.traces.snapshot import read_rows, read_snapshot
 from include.teleprompt.traces.split import Part
-from tests.support import ALICE, BOB, FIELDS, WEEK, raw_trace, to_arrow, trace_row, write_snapshot_of
+from tests.support import ALICE, BOB, FIELDS, WEEK, raw_trace, rows_of, to_arrow, trace_row, write_snapshot_of
 
 
 def snapshot_in(folder: Path | str, **config):
@@ -39,7 +39,7 @@ def test_a_snapshot_reads_back_with_parts_reasons_and_contributors(tmp_path: Pat
     snapshot = read_snapshot(record)
     assert snapshot == written
     assert (record.trace_count, record.quarantined, snapshot.quarantined) == (19, 1, {"missing_outcome": 1})
-    rows = [row for part in Part for row in read_rows(snapshot.parts[part])]
+    rows = [row for part in Part for row in rows_of(snapshot.parts[part])]
     assert len(rows) == len({row.trace_id for row in rows}) == 19
     assert [(c.contributor_id, c.addresses, c.trace_count) for c in snapshot.contributors] == [
         ("alice", (ALICE,), 10),
@@ -56,7 +56,7 @@ def test_a_damaged_part_is_noticed(tmp_path: Path) -> None:
     part = snapshot.parts[Part.GATE]
     Path(part.blob.uri).write_bytes(b"PAR1")
     with pytest.raises(TelepromptError, match="is damaged"):
-        read_rows(part)
+        rows_of(part)
 
 
 def test_the_digest_is_of_what_was_found_and_not_of_how_it_is_stored(tmp_path: Path) -> None:
@@ -106,4 +106,4 @@ def test_a_bucket_holds_a_snapshot_as_a_folder_does(tmp_path: Path) -> None:
     assert in_bucket[1].digest == in_folder[1].digest
     assert in_bucket[1].manifest.uri.startswith("memory://")
     assert read_snapshot(in_bucket[1]) == in_bucket[0]
-    assert read_rows(in_bucket[0].parts[Part.GATE]) == read_rows(in_folder[0].parts[Part.GATE])
+    assert rows_of(in_bucket[0].parts[Part.GATE]) == rows_of(in_folder[0].parts[Part.GATE])

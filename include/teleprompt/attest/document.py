@@ -105,27 +105,54 @@ class Contributor(_Section):
     trace_count: Count
 
 
-class Evidence(_Section):
-    """What the verdict rests on; `_e6` are millionths."""
+class _Evidence(_Section):
+    """What all evidence says; `_e6` are millionths."""
 
-    kind: Literal["offline"]
-    """Replayed on sealed traces, not measured in production."""
     verdict: Literal["promote"]
     claim: Literal["significant", "proven"]
     metric: Text
-    test: Literal["mcnemar_exact", "sign_flip", "sign"]
-    interval: Literal["bonett_price", "bca", "degenerate"]
-    n: Annotated[Count, Field(ge=1)]
-    n_groups: Annotated[Count, Field(ge=1)]
-    wins: Count
-    losses: Count
-    ties: Count
     delta_e6: Millionths
     ci_low_e6: Millionths
     ci_high_e6: Millionths
     p_value_e6: Annotated[int, Field(ge=0, le=MILLION)]
     confidence_e6: Annotated[int, Field(gt=MILLION // 2, le=MILLION)]
     threshold_e6: Annotated[int, Field(gt=0, lt=MILLION)]
+
+
+class OfflineEvidence(_Evidence):
+    """Both programs' answers to sealed examples were compared."""
+
+    kind: Literal["offline"]
+    """Replayed on sealed traces, not measured in production."""
+    test: Literal["mcnemar_exact", "sign_flip", "sign"]
+    interval: Literal["bonett_price", "bca_unseen", "unseen"]
+    n: Annotated[Count, Field(ge=1)]
+    n_groups: Annotated[Count, Field(ge=1)]
+    wins: Count
+    losses: Count
+    ties: Count
+
+
+class OnlineEvidence(_Evidence):
+    """The outcomes of both versions' calls in production were compared."""
+
+    kind: Literal["online"]
+    """Measured in production, on the keys that each version answered."""
+    test: Literal["fisher_exact", "permutation"]
+    interval: Literal["newcombe", "delta_method_unseen"]
+    n_baseline: Annotated[Count, Field(ge=1)]
+    n_optimized: Annotated[Count, Field(ge=1)]
+    """Calls with an outcome."""
+    keys_baseline: Annotated[Count, Field(ge=1)]
+    keys_optimized: Annotated[Count, Field(ge=1)]
+    missing_baseline: Count
+    missing_optimized: Count
+    """Mature calls without one."""
+    observed: DateRange
+    """When the calls were made."""
+
+
+Evidence = Annotated[OfflineEvidence | OnlineEvidence, Field(discriminator="kind")]
 
 
 class Data(_Section):

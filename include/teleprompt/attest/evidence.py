@@ -1,14 +1,20 @@
 """Whether the figures of `evidence` can be what a gate found."""
 
 from include.teleprompt.attest.codes import Code, InvalidAttestationError
-from include.teleprompt.attest.document import Evidence
-from include.teleprompt.deltaone.paired import mcnemar_p_value, sign_p_value
+from include.teleprompt.attest.document import OfflineEvidence, OnlineEvidence
+from include.teleprompt.deltaone.paired import mcnemar_p_value, sign_p_value, unseen
 from include.teleprompt.records import MILLION, to_millionths
 
-_INTERVAL_OF_TEST = {"mcnemar_exact": "bonett_price", "sign_flip": "bca", "sign": "degenerate"}
+_INTERVAL_OF_TEST = {
+    "mcnemar_exact": "bonett_price",
+    "sign_flip": "bca_unseen",
+    "sign": "unseen",
+    "fisher_exact": "newcombe",
+    "permutation": "delta_method_unseen",
+}
 
 
-def check_evidence(evidence: Evidence, *, delta_e6: int, trace_count: int) -> None:
+def check_evidence(evidence: OfflineEvidence | OnlineEvidence, *, delta_e6: int, trace_count: int) -> None:
     """Check the figures against each other; exact tests are computed anew from the counts.
 
     Raises:
@@ -17,22 +23,45 @@ def check_evidence(evidence: Evidence, *, delta_e6: int, trace_count: int) -> No
     strongest = "proven" if evidence.ci_low_e6 >= evidence.threshold_e6 else "significant"
     rules = {
         "delta_e6 is not performance_delta": evidence.delta_e6 == delta_e6,
-        "wins, losses and ties do not add up to n": evidence.wins + evidence.losses + evidence.ties == evidence.n,
-        "a gain needs a win": evidence.wins > 0,
-        "more examples than traces": evidence.n_groups <= evidence.n <= trace_count,
         "the interval is upside down": evidence.ci_low_e6 <= evidence.ci_high_e6,
         "the interval is not above 0": evidence.ci_low_e6 > 0,
         f"the interval shows {strongest!r}": evidence.claim == strongest,
         "p is above alpha": evidence.p_value_e6 <= MILLION - evidence.confidence_e6,
         "test and interval do not belong together": _INTERVAL_OF_TEST[evidence.test] == evidence.interval,
-        "p does not follow from the counts": evidence.p_value_e6 == _exact_p_value_e6(evidence),
+        "the interval does not allow for what so few leave unseen": _allows_for_the_unseen(evidence),
+        **(_offline_rules(evidence, trace_count) if evidence.kind == "offline" else _online_rules(evidence)),
     }
     for contradiction, holds in rules.items():
         if not holds:
             raise InvalidAttestationError(Code.EVIDENCE_MISMATCH, contradiction)
 
 
-def _exact_p_value_e6(evidence: Evidence) -> int:
+def _offline_rules(evidence: OfflineEvidence, trace_count: int) -> dict[str, bool]:
+    return {
+        "wins, losses and ties do not add up to n": evidence.wins + evidence.losses + evidence.ties == evidence.n,
+        "a gain needs a win": evidence.wins > 0,
+        "more examples than traces": evidence.n_groups <= evidence.n <= trace_count,
+        "p does not follow from the counts": evidence.p_value_e6 == _exact_p_value_e6(evidence),
+    }
+
+
+def _online_rules(evidence: OnlineEvidence) -> dict[str, bool]:
+    return {
+        "more keys than calls": evidence.keys_baseline <= evidence.n_baseline
+        and evidence.keys_optimized <= evidence.n_optimized,
+        "the observed span is empty": evidence.observed.start < evidence.observed.end,
+    }
+
+
+def _allows_for_the_unseen(evidence: OfflineEvidence | OnlineEvidence) -> bool:
+    if not evidence.interval.endswith("unseen"):
+        return True
+    groups = evidence.n_groups if evidence.kind == "offline" else min(evidence.keys_baseline, evidence.keys_optimized)
+    alpha = (MILLION - evidence.confidence_e6) / MILLION
+    return evidence.ci_low_e6 <= evidence.delta_e6 - to_millionths(unseen(groups=groups, alpha=alpha)) + 2
+
+
+def _exact_p_value_e6(evidence: OfflineEvidence) -> int:
     """The p-value that the counts give; for the resampled test, which they do not fix, the stated one."""
     match evidence.test:
         case "mcnemar_exact":

@@ -10,15 +10,15 @@ from include.teleprompt.attest.document import Attestation
 from include.teleprompt.attest.signing import sign
 from include.teleprompt.attest.verify import Level, check_content
 from include.teleprompt.attribution.weights import WEIGHTING_METHOD, ContributorWeight, contributor_weights
-from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.config.settings import SignerConfig
-from include.teleprompt.deltaone.compare import GateReport
+from include.teleprompt.deltaone.compare import Comparison
+from include.teleprompt.deltaone.online import OnlineDecision, OnlineReport
 from include.teleprompt.errors import TelepromptError
 from include.teleprompt.optimize.select import Selection
 from include.teleprompt.records import MILLION, Digest, Record, from_millionths, to_millionths
 from include.teleprompt.storage import Blob, put_blob
 from include.teleprompt.traces.snapshot import Snapshot
-from include.teleprompt.window import format_utc
+from include.teleprompt.window import Window, format_utc
 
 ATTESTATION_ARTIFACT = "attestation.json"
 
@@ -34,32 +34,39 @@ class AttestationRecord(Record):
 
 def compose_attestation(
     *,
-    config: ProgramConfig,
+    program: str,
+    strategy: str,
+    outcome_metric: str,
     snapshot: Snapshot,
     selection: Selection,
-    report: GateReport,
+    comparison: Comparison,
     baseline_version: str,
     optimized_version: str,
     code_digest: Digest,
+    online: OnlineDecision | None = None,
 ) -> Attestation:
-    """The unsigned document of a promoting report; the same run gives the same document.
+    """The unsigned document of a promoting comparison; the same run gives the same document.
+
+    With `online`, what it says of the gain is what production showed, not what the sealed examples did.
 
     Raises:
         TelepromptError: the facts do not fit the format.
     """
     body = {
-        "timestamp": format_utc(report.decided_at),
+        "timestamp": format_utc(comparison.decided_at if online is None else online.decided_at),
         "model_info": {
-            "model_id": config.name,
+            "model_id": program,
             "baseline_version": baseline_version,
             "optimized_version": optimized_version,
-            "optimization_strategy": config.optimization.strategy.value,
+            "optimization_strategy": strategy,
         },
-        "performance": performance_section(report),
+        "performance": performance_section(comparison)
+        if online is None
+        else online_performance_section(online.report, outcome_metric),
         "optimization_metadata": {
             "trace_count": snapshot.trace_count,
             "optimization_time_seconds": from_millionths(to_millionths(selection.seconds)),
-            "outcome_metric": config.outcome.metric,
+            "outcome_metric": outcome_metric,
             "date_range": {
                 "start": format_utc(snapshot.window.start),
                 "end": format_utc(snapshot.window.end),
@@ -67,11 +74,13 @@ def compose_attestation(
         },
         "contributors": contributors_section(contributor_weights(snapshot.contributors)),
         "weighting_method": WEIGHTING_METHOD,
-        "evidence": evidence_section(report),
+        "evidence": evidence_section(comparison)
+        if online is None
+        else online_evidence_section(online.report, outcome_metric, online.observed),
         "data": {"snapshot_digest": snapshot.digest, "split_digest": snapshot.split_digest},
         "program": {
-            "baseline_digest": report.baseline_state.digest,
-            "optimized_digest": report.optimized_state.digest,
+            "baseline_digest": comparison.baseline_state.digest,
+            "optimized_digest": comparison.optimized_state.digest,
             "code_digest": code_digest,
         },
     }
@@ -79,7 +88,7 @@ def compose_attestation(
         attestation = Attestation.compose(body)
         check_content(attestation, attestation.to_dict())
     except (ValidationError, InvalidAttestationError) as error:
-        raise TelepromptError(f"The run of {config.name} cannot be attested ({error}).") from error
+        raise TelepromptError(f"The run of {program} cannot be attested ({error}).") from error
     return attestation
 
 
@@ -101,38 +110,73 @@ def serialize(attestation: Attestation) -> str:
     return json.dumps(attestation.to_dict(), indent=2, ensure_ascii=False) + "\n"
 
 
-def performance_section(report: GateReport) -> dict[str, Any]:
+def performance_section(comparison: Comparison) -> dict[str, Any]:
     """The documents' `performance`."""
-    decision = report.decision
+    report = comparison.report
     return {
-        "deltaone_achieved": decision.delta_e6 >= decision.policy.threshold_e6,
-        "performance_delta": from_millionths(decision.delta_e6),
-        "baseline_metrics": {report.metric: from_millionths(decision.baseline_e6)},
-        "optimized_metrics": {report.metric: from_millionths(decision.optimized_e6)},
+        "deltaone_achieved": report.delta_e6 >= report.policy.threshold_e6,
+        "performance_delta": from_millionths(report.delta_e6),
+        "baseline_metrics": {comparison.metric: from_millionths(report.baseline_e6)},
+        "optimized_metrics": {comparison.metric: from_millionths(report.optimized_e6)},
     }
 
 
-def evidence_section(report: GateReport) -> dict[str, Any]:
+def evidence_section(comparison: Comparison) -> dict[str, Any]:
     """What the verdict rests on."""
-    decision = report.decision
+    report = comparison.report
     return {
         "kind": "offline",
-        "verdict": decision.verdict.value,
-        "claim": decision.evidence.value if decision.evidence else None,
-        "metric": report.metric,
-        "test": decision.test,
-        "interval": decision.interval,
-        "n": decision.n,
-        "n_groups": decision.n_groups,
-        "wins": decision.wins,
-        "losses": decision.losses,
-        "ties": decision.ties,
-        "delta_e6": decision.delta_e6,
-        "ci_low_e6": decision.ci_low_e6,
-        "ci_high_e6": decision.ci_high_e6,
-        "p_value_e6": decision.p_value_e6,
-        "confidence_e6": MILLION - to_millionths(decision.policy.alpha),
-        "threshold_e6": decision.policy.threshold_e6,
+        "verdict": report.verdict.value,
+        "claim": report.evidence.value if report.evidence else None,
+        "metric": comparison.metric,
+        "test": report.test,
+        "interval": report.interval,
+        "n": report.n,
+        "n_groups": report.n_groups,
+        "wins": report.wins,
+        "losses": report.losses,
+        "ties": report.ties,
+        "delta_e6": report.delta_e6,
+        "ci_low_e6": report.ci_low_e6,
+        "ci_high_e6": report.ci_high_e6,
+        "p_value_e6": report.p_value_e6,
+        "confidence_e6": MILLION - to_millionths(report.policy.alpha),
+        "threshold_e6": report.policy.threshold_e6,
+    }
+
+
+def online_performance_section(report: OnlineReport, metric: str) -> dict[str, Any]:
+    """The documents' `performance`, as measured in production."""
+    return {
+        "deltaone_achieved": report.delta_e6 >= report.threshold_e6,
+        "performance_delta": from_millionths(report.delta_e6),
+        "baseline_metrics": {metric: from_millionths(report.baseline.mean_e6 or 0)},
+        "optimized_metrics": {metric: from_millionths(report.optimized.mean_e6 or 0)},
+    }
+
+
+def online_evidence_section(report: OnlineReport, metric: str, observed: Window) -> dict[str, Any]:
+    """What a verdict in production rests on."""
+    return {
+        "kind": "online",
+        "verdict": report.verdict.value,
+        "claim": report.evidence.value if report.evidence else None,
+        "metric": metric,
+        "test": report.test,
+        "interval": report.interval,
+        "n_baseline": report.baseline.calls,
+        "n_optimized": report.optimized.calls,
+        "keys_baseline": report.baseline.keys,
+        "keys_optimized": report.optimized.keys,
+        "missing_baseline": report.baseline.missing,
+        "missing_optimized": report.optimized.missing,
+        "observed": {"start": format_utc(observed.start), "end": format_utc(observed.end)},
+        "delta_e6": report.delta_e6,
+        "ci_low_e6": report.ci_low_e6,
+        "ci_high_e6": report.ci_high_e6,
+        "p_value_e6": report.p_value_e6,
+        "confidence_e6": MILLION - to_millionths(report.alpha),
+        "threshold_e6": report.threshold_e6,
     }
 
 

@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from include.teleprompt.cli import attest, doctor, programs, rewards, run, status, traces, versions
+from include.teleprompt.cli import attest, deltaone, doctor, programs, rewards, run, status, traces, versions
 from include.teleprompt.environment import quiet_libraries
 from include.teleprompt.errors import ConfigurationError, TelepromptError
 
@@ -26,6 +26,7 @@ app.add_typer(traces.app, name="traces")
 app.add_typer(attest.app, name="attest")
 app.command("rewards")(rewards.rewards)
 app.add_typer(versions.app, name="versions")
+app.add_typer(deltaone.app, name="deltaone")
 app.command("doctor")(doctor.doctor)
 
 

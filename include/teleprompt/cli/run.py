@@ -40,13 +40,13 @@ def run(program: str, start: Moment, end: Moment, json_: JsonOption = False) -> 
     if json_:
         print_json(outcome.model_dump(mode="json"))
         return
-    if outcome.report is None:
+    if outcome.comparison is None:
         typer.echo("The DeltaOne check is switched off: a candidate was compiled, nothing was promoted.")
         return
-    decision = outcome.report.decision
-    typer.echo(f"verdict      {decision.verdict}")
-    typer.echo(f"change       {points(decision.delta_e6)} points {interval(decision.ci_low_e6, decision.ci_high_e6)}")
-    typer.echo(f"why          {decision.reason}")
+    report = outcome.comparison.report
+    typer.echo(f"verdict      {report.verdict}")
+    typer.echo(f"change       {points(report.delta_e6)} points {interval(report.ci_low_e6, report.ci_high_e6)}")
+    typer.echo(f"why          {report.reason}")
     if outcome.version is not None:
         typer.echo(f"version      {outcome.version.number} ({outcome.version.version_id})")
     if outcome.attestation is not None:

@@ -27,6 +27,7 @@ def status(
         return
     print_table(
         (
+            "run",
             "program",
             "window",
             "state",
@@ -40,6 +41,7 @@ def status(
         ),
         [
             (
+                run.run_id[:8],
                 run.program,
                 window_text(run.window_start, run.window_end),
                 run.state,

@@ -1,10 +1,12 @@
-"""`teleprompt versions`: the registered versions of a program."""
+"""`teleprompt versions`: the registered versions of a program, and which of them runs."""
+
+from typing import Annotated
 
 import typer
 
 from include.teleprompt.cli.output import JsonOption, points, print_json, print_table
 
-app = typer.Typer(help="Registered versions.", no_args_is_help=True)
+app = typer.Typer(help="Registered versions, and which of them runs.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -36,4 +38,74 @@ def list_versions(program: str, json_: JsonOption = False) -> None:
             for v in found
         ],
         empty=f"No version of {config.name} yet: the first run registers the program as written.",
+    )
+
+
+@app.command()
+def rollback(
+    program: str,
+    to: Annotated[
+        str | None, typer.Option(help="Number or id of a version that was champion; default: the one before.")
+    ] = None,
+    why: Annotated[str, typer.Option(help="For the log of changes.")] = "rolled back by hand",
+    json_: JsonOption = False,
+) -> None:
+    """Make the previous champion champion again, in one step; with --to, any that was champion, later ones too."""
+    import getpass
+
+    from include.teleprompt.config.files import find_program_file, load_program_file
+    from include.teleprompt.config.settings import Settings
+    from include.teleprompt.registry.changes import CHAMPION, aliases_of
+    from include.teleprompt.registry.changes import rollback as roll_back
+    from include.teleprompt.registry.listing import number_of
+    from include.teleprompt.tracking.connection import mlflow_client
+
+    settings = Settings()
+    config = load_program_file(find_program_file(settings.programs_dir, program))
+    with mlflow_client(settings.tracking_uri) as client:
+        target = None if to is None else number_of(client, config.name, to)
+        change = roll_back(client, config.name, to=target, who=getpass.getuser(), why=why)
+        champion = aliases_of(client, config.name)[CHAMPION]
+    if json_:
+        print_json({"champion": champion, "change": change.model_dump(mode="json") if change else None})
+    elif change is None:
+        typer.echo(f"Version {champion} of {config.name} is champion already; nothing was changed.")
+    else:
+        typer.echo(f"Version {champion} of {config.name} is champion again, instead of {change.before[CHAMPION]}.")
+
+
+@app.command()
+def log(
+    program: str,
+    limit: Annotated[int, typer.Option(min=1, help="Most changes to show, newest first.")] = 20,
+    json_: JsonOption = False,
+) -> None:
+    """Show who changed which version runs, when and why, newest first."""
+    from include.teleprompt.config.files import find_program_file, load_program_file
+    from include.teleprompt.config.settings import Settings
+    from include.teleprompt.registry.changes import CHAMPION, list_changes
+    from include.teleprompt.tracking.connection import mlflow_client
+    from include.teleprompt.window import format_utc
+
+    settings = Settings()
+    config = load_program_file(find_program_file(settings.programs_dir, program))
+    with mlflow_client(settings.tracking_uri) as client:
+        changes = list_changes(client, config.name, limit=limit)
+    if json_:
+        print_json([change.model_dump(mode="json") for change in changes])
+        return
+    print_table(
+        ("when", "what", "champion", "state", "who", "why"),
+        [
+            (
+                format_utc(change.at.replace(microsecond=0)),
+                change.action,
+                f"{change.before.get(CHAMPION, '-')} -> {change.after.get(CHAMPION, '-')}",
+                change.state,
+                change.who,
+                change.why,
+            )
+            for change in changes
+        ],
+        empty=f"Nothing was changed yet: the first run registers {config.name} as written.",
     )

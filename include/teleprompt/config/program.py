@@ -8,9 +8,10 @@ from pydantic import Field, field_validator, model_validator
 
 from include.teleprompt.canonical import digest_of, is_plain
 from include.teleprompt.config.curation import ON_TRAIN_ONLY, CurationStep, DuplicatesStep, RedactStep
-from include.teleprompt.config.gate import GateConfig
+from include.teleprompt.config.gate import JUDGE, GateConfig
 from include.teleprompt.config.optimization import OptimizationConfig
 from include.teleprompt.config.outcome import OutcomeConfig
+from include.teleprompt.config.production import ApprovalConfig, RolloutConfig, WatchConfig
 from include.teleprompt.config.section import Section
 from include.teleprompt.config.settings import LMConfig
 from include.teleprompt.config.split import SplitConfig
@@ -59,6 +60,18 @@ class ProgramConfig(Section):
     split: SplitConfig = SplitConfig()
     optimization: OptimizationConfig = OptimizationConfig()
     gate: GateConfig = GateConfig()
+    approval: ApprovalConfig | None = None
+    """Ask a person before a promotion."""
+    rollout: RolloutConfig = RolloutConfig()
+    watch: WatchConfig = WatchConfig()
+
+    @model_validator(mode="after")
+    def _watch_can_be_scheduled(self) -> Self:
+        if self.watch.schedule not in CRON_PRESETS and not _is_cron(self.watch.schedule):
+            raise ValueError(
+                f"watch.schedule {self.watch.schedule!r} is not daily, weekly, monthly or a cron expression"
+            )
+        return self
 
     @field_validator("schedule")
     @classmethod
@@ -112,10 +125,18 @@ class ProgramConfig(Section):
         """Length of the window of a run that names none."""
         return timedelta(days=self.traces.lookback_days)
 
-    def fingerprint(self, *, code_digests: Sequence[str], lm: LMConfig, prompt_lm: LMConfig | None = None) -> str:
-        """SHA-256 over all that can change a result: this file, the code of program and metric, the language model.
+    def fingerprint(
+        self,
+        *,
+        code_digests: Sequence[str],
+        lm: LMConfig,
+        prompt_lm: LMConfig | None = None,
+        judge_lm: LMConfig | None = None,
+    ) -> str:
+        """SHA-256 over all that can change a result: this file, the code of program and metric, the language models.
 
-        When the pipeline runs (schedule, waiting, threads) does not change what it finds.
+        When the pipeline runs (schedule, waiting, threads), and what is done with what it found (approval, rollout,
+        watch), does not change what it finds.
         """
         decisive = self.model_dump(
             mode="json",
@@ -131,9 +152,14 @@ class ProgramConfig(Section):
                 "num_threads": True,
                 "traces": {"lookback_days", "access", "incremental", "settled_days"},
                 "optimization": {"batch_size"},
+                "gate": {"on_low_power": True, "judge": {"lm_conn_id"}},
+                "approval": True,
+                "rollout": True,
+                "watch": True,
             },
         )
-        models = {"lm": lm.identity} | ({"prompt_lm": prompt_lm.identity} if prompt_lm else {})
+        others = {"prompt_lm": prompt_lm, "judge_lm": judge_lm if self.gate.metric == JUDGE else None}
+        models = {name: model.identity for name, model in {"lm": lm, **others}.items() if model is not None}
         return digest_of({"config": decisive, "code": list(code_digests), **models})
 
 

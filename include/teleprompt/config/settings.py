@@ -62,6 +62,8 @@ class Settings(BaseSettings):
     lm: LMConfig = LMConfig()
     prompt_lm: LMConfig | None = None
     """Writes and criticises instructions; None: `lm` does it."""
+    judge_lm: LMConfig | None = None
+    """Grades answers where the metric is `judge`; None: `lm` does it."""
     signer: SignerConfig | None = None
 
     @field_validator("tracking_uri")

@@ -1,118 +1,180 @@
 """The gate stage: run both programs on the sealed examples and decide."""
 
+import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import AwareDatetime
 
-from include.teleprompt.canonical import canonical_json
-from include.teleprompt.config.gate import GateConfig
-from include.teleprompt.deltaone.gate import Decision, GatePolicy, decide
-from include.teleprompt.errors import TelepromptError
-from include.teleprompt.evaluate.examples import good_rows, to_examples
+from include.teleprompt.canonical import canonical_json, sha256_hex
+from include.teleprompt.config.gate import JUDGE, GateConfig, Guardrail
+from include.teleprompt.deltaone.gate import decide
+from include.teleprompt.deltaone.guardrails import check_guardrails
+from include.teleprompt.deltaone.ledger import Look, OpenedGate
+from include.teleprompt.deltaone.report import GatePolicy, GateReport
+from include.teleprompt.evaluate.examples import to_examples
+from include.teleprompt.evaluate.judge import JudgeAgreement, judge_agreement
 from include.teleprompt.evaluate.objective import Objective
-from include.teleprompt.evaluate.score import ScoreBook, Scores, score_program
+from include.teleprompt.evaluate.score import ScoreBook, ScoredAnswer, Scores, score_program
 from include.teleprompt.program.fields import ProgramFields
 from include.teleprompt.program.state import load_state
 from include.teleprompt.records import Digest, Record, to_millionths
 from include.teleprompt.storage import Blob, get_blob, put_blob
-from include.teleprompt.traces.row import TraceRow
-from include.teleprompt.traces.snapshot import SnapshotPart, read_rows
 from include.teleprompt.traces.split import row_units
 
 log = logging.getLogger(__name__)
 
 
-class GateReport(Record):
-    """The decision, what it was made from, and when; frozen, so that a retry attests the same."""
+class Comparison(Record):
+    """The report, what it was made from, and when; frozen, so that a retry attests the same."""
 
-    decision: Decision
+    report: GateReport
+    look: Look
     metric: str
     sealed_rows: int
-    """Rows of the gate split; `decision.n` of them had an output good enough to agree with."""
+    """Rows of the gate split; `report.n` of them had an output good enough to agree with."""
     baseline_state: Blob
     optimized_state: Blob
+    guardrails: tuple[Guardrail, ...]
     scores: Blob
-    """Per example: trace id, both scores, and the named scores they are made of; regressed examples first."""
+    """All answers' scores (`ComparedAnswers`); regressed examples first."""
     failures: dict[str, dict[str, int]]
     """Failed calls by program (`baseline`, `optimized`) and error type; each scored 0."""
+    judge: JudgeAgreement | None
+    """Where a language model is the metric."""
     decided_at: AwareDatetime
 
 
-def run_gate(
-    program: Any,
+class ComparedAnswer(Record):
+    """The scores of both answers to one example."""
+
+    trace_id: str
+    unit: str
+    """Name of the group of dependent examples that it belongs to."""
+    baseline: ScoredAnswer
+    optimized: ScoredAnswer
+
+    @property
+    def change_e6(self) -> int:
+        """What the optimized program gained, in millionths."""
+        return self.optimized.score_e6 - self.baseline.score_e6
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """How programs are run and scored."""
+
+    program: Any
+    fields: ProgramFields
+    objective: Objective
+    lm: Any
+    num_threads: int
+    max_error_rate: float
+    book_of: Callable[[Digest], ScoreBook]
+    """What is known of a program's scores: a baseline that did not change is asked about new traces only."""
+
+    def scores_of(self, state: Blob, examples: Sequence[Any]) -> Scores:
+        """The scores of a program state.
+
+        Raises:
+            TooManyFailuresError: too many of its calls failed.
+        """
+        book = self.book_of(state.digest)
+        try:
+            found = score_program(
+                load_state(self.program, get_blob(state)),
+                examples,
+                self.objective,
+                lm=self.lm,
+                num_threads=self.num_threads,
+                book=book,
+            )
+        finally:
+            book.close()
+        found.check(self.max_error_rate)
+        return found
+
+
+def compare(
+    scorer: Scorer,
+    opened: OpenedGate,
     *,
     baseline_state: Blob,
     optimized_state: Blob,
-    gate: SnapshotPart,
     config: GateConfig,
     threshold: float,
-    min_quality_score: float,
-    fields: ProgramFields,
-    max_error_rate: float,
-    objective: Objective,
-    lm: Any,
-    num_threads: int,
     storage_uri: str,
-    book_of: Callable[[Digest], ScoreBook] = lambda _state: ScoreBook(),
-) -> GateReport:
-    """Score both states of `program` on the sealed examples and decide.
-
-    `book_of` gives what is known of a program's scores: a baseline that did not change is asked about new traces only.
+) -> Comparison:
+    """Score both states of the program on the opened examples and decide.
 
     Raises:
-        TelepromptError: no sealed example has an output to agree with, or too many calls failed.
+        TelepromptError: too many calls failed.
     """
-    sealed = read_rows(gate)
-    rows = good_rows(sealed, min_quality_score=min_quality_score)
-    if not rows:
-        raise TelepromptError(
-            f"None of the {len(sealed)} sealed traces reaches the quality score {min_quality_score:g}; "
-            "collect more traces or lower `optimization.min_quality_score`."
+    baseline = scorer.scores_of(baseline_state, opened.examples)
+    optimized = scorer.scores_of(optimized_state, opened.examples)
+    answers = [
+        ComparedAnswer(trace_id=row.trace_id, unit=sha256_hex(unit.encode())[:16], baseline=before, optimized=after)
+        for row, unit, before, after in zip(
+            opened.rows, row_units(opened.rows), baseline.answers, optimized.answers, strict=True
         )
-    examples = to_examples(rows, fields)
-
-    def scores_of(state: Blob) -> Scores:
-        candidate = load_state(program, get_blob(state))
-        book = book_of(state.digest)
-        try:
-            scores = score_program(candidate, examples, objective, lm=lm, num_threads=num_threads, book=book)
-        finally:
-            book.close()
-        scores.check(max_error_rate)
-        return scores
-
-    baseline, optimized = scores_of(baseline_state), scores_of(optimized_state)
-    policy = GatePolicy(threshold_e6=to_millionths(threshold), claim=config.claim, alpha=config.alpha)
-    decision = decide(baseline.values_e6, optimized.values_e6, groups=row_units(rows), policy=policy)
-    log.info("%s: %s", decision.verdict, decision.reason)
-    return GateReport(
-        decision=decision,
-        metric=config.metric,
-        sealed_rows=len(sealed),
+    ]
+    answers.sort(key=lambda answer: (answer.change_e6, answer.trace_id))
+    policy = GatePolicy(threshold_e6=to_millionths(threshold), claim=config.claim, alpha=opened.look.alpha)
+    report = verdict_on(answers, policy, config.guardrails)
+    log.info("%s: %s", report.verdict, report.reason)
+    content = [answer.model_dump(mode="json") for answer in answers]
+    return Comparison(
+        report=report,
+        look=opened.look,
+        metric=config.headline,
+        sealed_rows=opened.sealed_rows,
         baseline_state=baseline_state,
         optimized_state=optimized_state,
-        scores=_store_scores(rows, baseline, optimized, storage_uri),
+        guardrails=config.guardrails,
+        scores=put_blob(storage_uri, "scores", canonical_json(content), suffix=".json"),
         failures={"baseline": baseline.failures, "optimized": optimized.failures},
+        judge=_agreement(scorer, opened, config) if config.metric == JUDGE else None,
         decided_at=datetime.now(UTC).replace(microsecond=0),
     )
 
 
-def _store_scores(rows: list[TraceRow], baseline: Scores, optimized: Scores, storage_uri: str) -> Blob:
-    examples = sorted(
-        zip((row.trace_id for row in rows), baseline.answers, optimized.answers, strict=True),
-        key=lambda example: (example[2].score_e6 - example[1].score_e6, example[0]),
+def verdict_on(answers: Sequence[ComparedAnswer], policy: GatePolicy, guardrails: Sequence[Guardrail]) -> GateReport:
+    """The report that these answers give; a pure function of them."""
+    baseline, optimized = [a.baseline for a in answers], [a.optimized for a in answers]
+    report = decide(
+        [answer.score_e6 for answer in baseline],
+        [answer.score_e6 for answer in optimized],
+        groups=[answer.unit for answer in answers],
+        policy=policy,
     )
-    content = [
-        {
-            "trace_id": trace_id,
-            "baseline_e6": before.score_e6,
-            "optimized_e6": after.score_e6,
-            "baseline_parts_e6": before.parts_e6,
-            "optimized_parts_e6": after.parts_e6,
-        }
-        for trace_id, before, after in examples
-    ]
-    return put_blob(storage_uri, "scores", canonical_json(content), suffix=".json")
+    return report.guarded_by(check_guardrails(guardrails, baseline, optimized))
+
+
+def compared_answers(comparison: Comparison) -> list[ComparedAnswer]:
+    """The stored answers of a comparison, regressed examples first.
+
+    Raises:
+        TelepromptError: they are missing, or are not those that were stored.
+    """
+    return [ComparedAnswer.model_validate(answer) for answer in json.loads(get_blob(comparison.scores))]
+
+
+def recompute(comparison: Comparison) -> GateReport:
+    """The report made anew from the stored answers; equal to the stored one, unless one of them was changed.
+
+    Raises:
+        TelepromptError: the stored answers are missing or damaged.
+    """
+    return verdict_on(compared_answers(comparison), comparison.report.policy, comparison.guardrails)
+
+
+def _agreement(scorer: Scorer, opened: OpenedGate, config: GateConfig) -> JudgeAgreement:
+    """Over logged answers good and bad, evenly spread in time."""
+    step = max(1, len(opened.all_rows) // config.judge.sample)
+    rows = opened.all_rows[::step][: config.judge.sample]
+    agreement = judge_agreement(rows, to_examples(rows, scorer.fields), scorer.objective)
+    log.info("the judge agrees with %d outcomes by a rank correlation of %s", agreement.n, agreement.in_words)
+    return agreement

@@ -1,12 +1,9 @@
 """The verdict on a candidate: a pure function of paired scores."""
 
 from collections.abc import Sequence
-from enum import StrEnum
-from typing import Annotated
-
-from pydantic import Field
 
 from include.teleprompt.config.gate import Claim
+from include.teleprompt.config.outcome import Direction
 from include.teleprompt.deltaone.paired import (
     PairedComparison,
     compare_pairs,
@@ -14,74 +11,15 @@ from include.teleprompt.deltaone.paired import (
     examples_needed,
     minimum_detectable_effect,
 )
+from include.teleprompt.deltaone.report import GatePolicy, GateReport, Verdict
 from include.teleprompt.errors import TelepromptError
 from include.teleprompt.evaluate.score import mean_e6
-from include.teleprompt.records import MILLION, Millionths, Record, from_millionths, to_millionths
-
-
-class Verdict(StrEnum):
-    """What the gate says."""
-
-    PROMOTE = "promote"
-    REJECT = "reject"
-    INCONCLUSIVE = "inconclusive"
-
-
-class GatePolicy(Record):
-    """What has to be shown."""
-
-    threshold_e6: Annotated[int, Field(gt=0, lt=MILLION)]
-    claim: Claim
-    alpha: Annotated[float, Field(gt=0, lt=0.5)]
-
-
-class Decision(Record):
-    """The verdict with everything that it rests on. Scores and differences are millionths."""
-
-    verdict: Verdict
-    evidence: Claim | None
-    """The strongest claim that was shown."""
-    policy: GatePolicy
-    n: int
-    n_groups: int
-    """Independent groups that the examples belong to."""
-    baseline_e6: Millionths
-    optimized_e6: Millionths
-    delta_e6: Millionths
-    """`optimized_e6 - baseline_e6`; the number that is compared with the threshold and attested."""
-    ci_low_e6: Millionths
-    ci_high_e6: Millionths
-    p_value_e6: Millionths
-    test: str
-    interval: str
-    wins: int
-    losses: int
-    ties: int
-    mde_e6: int
-    """Difference that so many pairs would show with 80 % power."""
-    examples_needed: int
-    """Further pairs for 80 % power to see the larger of the threshold and the measured gain."""
-
-    @property
-    def reason(self) -> str:
-        """The verdict in one sentence."""
-        figures = (
-            f"{self.delta_e6 / 1e4:+.2f} points [{self.ci_low_e6 / 1e4:+.2f}, {self.ci_high_e6 / 1e4:+.2f}] "
-            f"on {self.n} sealed examples"
-        )
-        threshold = f"{self.policy.threshold_e6 / 1e4:g} points"
-        match self.verdict:
-            case Verdict.PROMOTE:
-                return f"{figures}: at least {threshold}, {self.evidence}."
-            case Verdict.REJECT:
-                return f"{figures}: the whole interval lies below {threshold}."
-            case Verdict.INCONCLUSIVE:
-                return f"{figures}: not decided; about {self.examples_needed} more examples would be needed."
+from include.teleprompt.records import MILLION, from_millionths, to_millionths
 
 
 def decide(
     baseline: Sequence[int], optimized: Sequence[int], *, groups: Sequence[str] | None = None, policy: GatePolicy
-) -> Decision:
+) -> GateReport:
     """Compare the scores, in millionths, of two programs on the same examples in the same order.
 
     Examples of one of the `groups` are not independent of each other; by default all are.
@@ -91,27 +29,20 @@ def decide(
     interval lies below the threshold. Otherwise inconclusive. Deterministic.
 
     Raises:
-        TelepromptError: no example, unequal lengths, or a score outside [0, 1].
+        TelepromptError: no example, unequal lengths, or a score that is no whole number in [0, 1,000,000].
     """
-    if not baseline or len(baseline) != len(optimized):
-        raise TelepromptError(
-            f"The gate needs the same examples for both programs, at least one "
-            f"(got {len(baseline)} and {len(optimized)}); collect more traces or raise `split.gate`."
-        )
-    if groups is None:
-        groups = [str(i) for i in range(len(baseline))]
-    if any(not 0 <= score <= MILLION for score in (*baseline, *optimized)):
-        raise TelepromptError("A score is outside [0, 1]; correct the program's metric.")
-    differences = [b - a for a, b in zip(baseline, optimized, strict=True)]
+    groups = _checked(baseline, optimized, groups)
+    sign = 1 if policy.direction is Direction.HIGHER else -1
+    gains = [sign * (after - before) for before, after in zip(baseline, optimized, strict=True)]
     binary = {*baseline, *optimized} <= {0, MILLION}
-    comparison = compare_pairs(differences, groups, binary=binary, alpha=policy.alpha)
+    comparison = compare_pairs(gains, groups, binary=binary, alpha=policy.alpha)
     baseline_e6, optimized_e6 = mean_e6(baseline), mean_e6(optimized)
-    delta_e6 = optimized_e6 - baseline_e6
+    delta_e6 = sign * (optimized_e6 - baseline_e6)
     evidence = _evidence(comparison, delta_e6, policy)
-    sd = effective_sd(differences, groups)
+    sd = effective_sd(gains, groups)
     goal = from_millionths(max(policy.threshold_e6, delta_e6))
     needed = examples_needed(sd=sd, difference=goal, alpha=policy.alpha)
-    return Decision(
+    return GateReport(
         verdict=_verdict(evidence, comparison, policy),
         evidence=evidence,
         policy=policy,
@@ -125,12 +56,35 @@ def decide(
         p_value_e6=to_millionths(comparison.p_value),
         test=comparison.test,
         interval=comparison.interval,
-        wins=sum(d > 0 for d in differences),
-        losses=sum(d < 0 for d in differences),
-        ties=sum(d == 0 for d in differences),
+        wins=sum(gain > 0 for gain in gains),
+        losses=sum(gain < 0 for gain in gains),
+        ties=sum(gain == 0 for gain in gains),
+        sd_e6=to_millionths(sd),
         mde_e6=to_millionths(minimum_detectable_effect(sd=sd, n=len(baseline), alpha=policy.alpha)),
         examples_needed=max(0, needed - len(baseline)),
     )
+
+
+def _checked(baseline: Sequence[int], optimized: Sequence[int], groups: Sequence[str] | None) -> Sequence[str]:
+    if not baseline or len(baseline) != len(optimized):
+        raise TelepromptError(
+            f"The gate needs the same examples for both programs, at least one "
+            f"(got {len(baseline)} and {len(optimized)}); collect more traces or raise `split.gate`."
+        )
+    if groups is None:
+        groups = [str(i) for i in range(len(baseline))]
+    if len(groups) != len(baseline):
+        raise TelepromptError(
+            f"There are {len(baseline)} examples and {len(groups)} groups; give each example its own."
+        )
+    for score in (*baseline, *optimized):
+        if not isinstance(score, int) or isinstance(score, bool):  # NaN is a float
+            raise TelepromptError(
+                f"The score {score!r} is no whole number of millionths; correct the program's metric."
+            )
+        if not 0 <= score <= MILLION:
+            raise TelepromptError("A score is outside [0, 1]; correct the program's metric.")
+    return groups
 
 
 def _evidence(comparison: PairedComparison, delta_e6: int, policy: GatePolicy) -> Claim | None:

@@ -11,7 +11,10 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-RESAMPLES = 9_999
+LEAST_RESAMPLES = 9_999
+MOST_RESAMPLES = 99_999
+RESAMPLES_IN_A_TAIL = 25
+"""So many resamples are to lie beyond each end of the interval, or the ends would be a few lucky draws."""
 SEED = 20_240_115
 POWER = 0.8
 BATCH_CELLS = 10_000_000
@@ -35,13 +38,27 @@ def compare_pairs(
 
     Pairs of one group are not independent, so signs are flipped and samples drawn group by group. Independent pairs of
     0/1 scores: exact McNemar test (McNemar 1947; binomial form) and the adjusted Wald interval of Bonett and Price
-    (2012). Otherwise: sign-flip permutation test and BCa bootstrap (Efron 1987) of groups, both seeded.
+    (2012). Otherwise: sign-flip permutation test and BCa bootstrap (Efron 1987) of groups, both seeded, the interval
+    widened by what may be `unseen`.
     """
-    if len(set(differences_e6)) == 1:
-        return _all_alike(differences_e6[0], groups=len(set(groups)))
     if binary and len(set(groups)) == len(groups):
         return _binary(differences_e6, alpha=alpha)
+    if len(set(differences_e6)) == 1:
+        return _all_alike(differences_e6[0], groups=len(set(groups)), alpha=alpha)
     return _by_groups(differences_e6, groups, alpha=alpha)
+
+
+def unseen(*, groups: int, alpha: float) -> float:
+    """How far outcomes that so many groups happen not to show can move the mean, at an error of alpha / 2.
+
+    A kind of outcome that makes up the share q of all is missed by k groups with probability (1 - q)^k <= exp(-qk), and
+    moves the mean by q at most, for differences lie in [-1, 1]. So q = ln(2 / alpha) / k: the rule of three (Hanley and
+    Lippman-Hand 1983). Resampling cannot know of it: small gains everywhere and a rare ruin look like certainty until
+    the first ruin.
+    """
+    import math
+
+    return math.log(2 / alpha) / groups
 
 
 def effective_sd(differences_e6: Sequence[int], groups: Sequence[str]) -> float:
@@ -65,19 +82,25 @@ def examples_needed(*, sd: float, difference: float, alpha: float) -> int:
     """Pairs to see a true `difference` with 80 % power in the two-sided test (normal approximation)."""
     import math
 
-    return math.ceil((_quantiles(alpha) * sd / difference) ** 2)
+    by_variance = (_quantiles(alpha) * sd / difference) ** 2
+    return math.ceil(max(by_variance, math.log(2 / alpha) / difference))
 
 
 def minimum_detectable_effect(*, sd: float, n: int, alpha: float) -> float:
     """The true difference that `n` pairs would show with 80 % power."""
-    return float(_quantiles(alpha) * sd / n**0.5)
+    return min(1.0, max(float(_quantiles(alpha) * sd / n**0.5), unseen(groups=n, alpha=alpha)))
+
+
+def sd_of_discordance(share: float) -> float:
+    """Standard deviation of differences of 0/1 scores of which that share is not 0, without a true difference."""
+    return float(share**0.5)
 
 
 def mcnemar_p_value(wins: int, losses: int) -> float:
     """Two-sided exact McNemar test: were the discordant pairs a fair coin's."""
     from scipy.stats import binomtest
 
-    return float(binomtest(wins, wins + losses).pvalue)
+    return float(binomtest(wins, wins + losses).pvalue) if wins + losses else 1.0
 
 
 def sign_p_value(groups: int) -> float:
@@ -91,11 +114,19 @@ def _quantiles(alpha: float) -> float:
     return float(norm.ppf(1 - alpha / 2) + norm.ppf(POWER))
 
 
-def _all_alike(difference_e6: int, *, groups: int) -> PairedComparison:
+def _all_alike(difference_e6: int, *, groups: int, alpha: float) -> PairedComparison:
     """Without variation there is nothing to resample: that many equal signs have the sign test's p-value."""
+    p_value = 1.0 if difference_e6 == 0 else sign_p_value(groups)
     value = difference_e6 / MILLION
-    p_value = 1.0 if value == 0 else sign_p_value(groups)
-    return PairedComparison(p_value, value, value, test="sign", interval="degenerate")
+    return _widened(p_value, value, value, value, "sign", "unseen", groups=groups, alpha=alpha)
+
+
+def _widened(
+    p_value: float, mean: float, low: float, high: float, test: str, interval: str, *, groups: int, alpha: float
+) -> PairedComparison:
+    hidden = unseen(groups=groups, alpha=alpha)
+    low, high = max(-1.0, min(low, mean - hidden)), min(1.0, max(high, mean + hidden))
+    return PairedComparison(p_value, low, high, test, interval)
 
 
 def _binary(differences_e6: Sequence[int], *, alpha: float) -> PairedComparison:
@@ -125,32 +156,41 @@ def _by_groups(differences_e6: Sequence[int], groups: Sequence[str], *, alpha: f
     def mean(sums: "npt.NDArray[np.float64]", sizes: "npt.NDArray[np.float64]", axis: int) -> "npt.NDArray[np.float64]":
         return np.asarray(sums.sum(axis=axis) / sizes.sum(axis=axis))
 
+    resamples = _resamples(alpha)
     interval = bootstrap(
         (sums, sizes),
         mean,
         paired=True,
         vectorized=True,
-        n_resamples=RESAMPLES,
+        n_resamples=resamples,
         batch=max(1, BATCH_CELLS // len(sums)),
         confidence_level=1 - alpha,
         rng=np.random.default_rng(SEED),
     ).confidence_interval
     low, high = float(interval.low), float(interval.high)
+    p_value = _sign_flip_p_value(sums, resamples)
     if np.isnan(low) or np.isnan(high):  # BCa is undefined for the jackknife of some tiny samples
-        return PairedComparison(_sign_flip_p_value(sums), -1.0, 1.0, "sign_flip", "none")
-    return PairedComparison(_sign_flip_p_value(sums), low, high, "sign_flip", "bca")
+        return PairedComparison(p_value, -1.0, 1.0, "sign_flip", "none")
+    centre = float(sums.sum() / sizes.sum())
+    return _widened(p_value, centre, low, high, "sign_flip", "bca_unseen", groups=len(sums), alpha=alpha)
 
 
-def _sign_flip_p_value(sums: "npt.NDArray[np.float64]") -> float:
+def _resamples(alpha: float) -> int:
+    """How many are drawn: more for a smaller error."""
+    wanted = round(2 * RESAMPLES_IN_A_TAIL / alpha) - 1
+    return min(max(wanted, LEAST_RESAMPLES), MOST_RESAMPLES)
+
+
+def _sign_flip_p_value(sums: "npt.NDArray[np.float64]", resamples: int) -> float:
     """Share of random sign assignments whose sum is at least as far from 0, the observed one counted in."""
     import numpy as np
 
     rng = np.random.default_rng(SEED)
     observed = abs(sums.sum()) - 1e-12
     extreme, done, batch = 1, 1, max(1, BATCH_CELLS // len(sums))
-    while done <= RESAMPLES:
-        size = min(batch, RESAMPLES + 1 - done)
+    while done <= resamples:
+        size = min(batch, resamples + 1 - done)
         signs = rng.choice((-1.0, 1.0), size=(size, len(sums)))
         extreme += int(np.count_nonzero(np.abs(signs @ sums) >= observed))
         done += size
-    return extreme / (RESAMPLES + 1)
+    return extreme / (resamples + 1)

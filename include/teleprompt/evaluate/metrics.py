@@ -6,24 +6,60 @@ from pathlib import Path
 from typing import Any
 
 from include.teleprompt.canonical import normalised_text
+from include.teleprompt.config.gate import JudgeConfig
+from include.teleprompt.evaluate.judge import judge_metric
 from include.teleprompt.program.entry_point import load_function
 from include.teleprompt.program.fields import ProgramFields
 
 Metric = Callable[..., float]
 """`metric(example, prediction, trace=None)`, DSPy's convention; a higher value is better."""
 
-AGREEMENT = "agreement_with_high_outcome"
 
-
-def build_metric(name: str, *, fields: ProgramFields, programs_dir: Path) -> Metric:
-    """The metric that a program file names.
+def build_metric(name: str, *, fields: ProgramFields, programs_dir: Path, judge: JudgeConfig, judge_lm: Any) -> Metric:
+    """The metric that a program file names; `judge_lm` (a `dspy.LM`) is asked only by `judge`.
 
     Raises:
         ConfigurationError: a user's `module:function` that does not exist.
     """
-    if name == AGREEMENT:
-        return agreement_metric(fields)
-    return load_function(programs_dir, name)
+    match name:
+        case "agreement_with_high_outcome":
+            return agreement_metric(fields)
+        case "exact":
+            return exact_metric(fields)
+        case "f1":
+            return f1_metric(fields)
+        case "judge":
+            return judge_metric(fields, judge_lm, instructions=judge.instructions)
+        case _:
+            return load_function(programs_dir, name)
+
+
+def exact_metric(fields: ProgramFields) -> Metric:
+    """1 where every output field is that of the example, but for case and white space; else 0."""
+
+    def exact(example: Any, prediction: Any, trace: object = None) -> float:
+        del trace
+        return float(
+            all(
+                normalised_text(str(example[field.name])) == normalised_text(str(getattr(prediction, field.name, "")))
+                for field in fields.outputs
+            )
+        )
+
+    return exact
+
+
+def f1_metric(fields: ProgramFields) -> Metric:
+    """Token F1, averaged over the output fields."""
+
+    def f1(example: Any, prediction: Any, trace: object = None) -> float:
+        del trace
+        scores = [
+            token_f1(str(example[field.name]), str(getattr(prediction, field.name, ""))) for field in fields.outputs
+        ]
+        return sum(scores) / len(scores)
+
+    return f1
 
 
 def agreement_metric(fields: ProgramFields) -> Metric:

@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from include.teleprompt.config.outcome import Direction
 from include.teleprompt.errors import ConfigurationError
 from include.teleprompt.evaluate.metrics import Metric
 
@@ -18,11 +19,15 @@ class Objective:
     """A metric with the weights of its named scores; called as DSPy calls metrics, it gives their weighted mean.
 
     The metric gives a number, a mapping of named scores, or a prediction with a `score` and maybe a `feedback`. Scores
-    without a weight are kept and do not count.
+    without a weight are kept and do not count. A higher value of the objective is always better: of a metric whose
+    lower values are better, it is 1 - mean.
     """
 
-    def __init__(self, metric: Metric, weights: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self, metric: Metric, weights: Mapping[str, float] | None = None, *, direction: Direction = Direction.HIGHER
+    ) -> None:
         self._metric = metric
+        self._direction = direction
         self._weights = dict(weights or {})
         self._arity = arity(metric)
 
@@ -35,7 +40,7 @@ class Objective:
         return _named(self._metric(*(example, prediction, trace, None, None)[: self._arity]))
 
     def combine(self, scores: Mapping[str, float]) -> float:
-        """The weighted mean of named scores.
+        """The weighted mean of named scores, turned round where lower ones are better.
 
         Raises:
             ConfigurationError: a name that has a weight is missing, or there are several scores and no weights.
@@ -44,11 +49,15 @@ class Objective:
             if len(scores) != 1:
                 names = ", ".join(sorted(scores))
                 raise ConfigurationError(f"The metric gives several scores ({names}); weight them in `gate.objective`.")
-            return next(iter(scores.values()))
+            return self._turned(next(iter(scores.values())))
         missing = sorted(self._weights.keys() - scores.keys())
         if missing:
             raise ConfigurationError(f"The metric gives no score {missing[0]!r}, which `gate.objective` weights.")
-        return sum(weight * scores[name] for name, weight in self._weights.items()) / sum(self._weights.values())
+        weighted = sum(weight * scores[name] for name, weight in self._weights.items())
+        return self._turned(weighted / sum(self._weights.values()))
+
+    def _turned(self, mean: float) -> float:
+        return mean if self._direction is Direction.HIGHER else 1 - mean
 
     def with_feedback(self, example: Any, prediction: Any, trace: Any = None, *_where: Any) -> Any:
         """`dspy.Prediction(score=…, feedback=…)` as GEPA wants it.

@@ -1,5 +1,7 @@
 """Running a program on examples and scoring each answer."""
 
+import math
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +12,19 @@ from include.teleprompt.errors import LanguageModelUnavailableError, TelepromptE
 from include.teleprompt.evaluate.objective import Objective
 from include.teleprompt.journal import Journal
 from include.teleprompt.lm.meter import ModelGone
+from include.teleprompt.lm.tally import Tally, tallied
 from include.teleprompt.records import Digest, Record, to_millionths
+
+
+class Usage(Record):
+    """What one answer took."""
+
+    latency_us: int
+    """From the question to the answer, in microseconds, waiting for a busy model included."""
+    tokens: int
+    """In and out, of all its calls."""
+    cost_e6: int | None
+    """Estimated price in millionths of a dollar; None where one of its calls has no known price."""
 
 
 class ScoredAnswer(Record):
@@ -21,6 +35,7 @@ class ScoredAnswer(Record):
     """The metric's named scores that make it up."""
     failure: str | None = None
     """Kind of error where the program gave no answer; then the scores are 0."""
+    usage: Usage | None = None
 
 
 class Scores(Record):
@@ -148,8 +163,10 @@ def _answer(program: Any, example: Any, objective: Objective, lm: Any) -> Scored
     import dspy
     from dspy.utils.exceptions import LMError, LMInvalidRequestError
 
+    tally = Tally()
+    began = time.perf_counter()
     # No callbacks: where a team logs every call (MLflow's autolog), ours must not come back as production traffic.
-    with dspy.context(lm=lm, callbacks=[], disable_history=True):
+    with dspy.context(lm=tallied(lm, tally), callbacks=[], disable_history=True):
         try:
             prediction = program(**example.inputs())
         except LMError as error:
@@ -158,6 +175,7 @@ def _answer(program: Any, example: Any, objective: Objective, lm: Any) -> Scored
             return ScoredAnswer(score_e6=0, parts_e6={}, failure=type(error).__name__)
         except Exception as error:  # noqa: BLE001 - whatever the program raises is counted as that
             return ScoredAnswer(score_e6=0, parts_e6={}, failure=type(error).__name__)
+    seconds = time.perf_counter() - began
     try:
         parts = objective.scores(example, prediction)
         score = objective.combine(parts)
@@ -166,7 +184,9 @@ def _answer(program: Any, example: Any, objective: Objective, lm: Any) -> Scored
     except Exception as error:  # noqa: BLE001 - a user's metric may raise anything
         raise TelepromptError(f"The metric raised {type(error).__name__}; correct it.") from None  # it may quote a text
     return ScoredAnswer(
-        score_e6=_millionths(score), parts_e6={name: _millionths(part) for name, part in sorted(parts.items())}
+        score_e6=_millionths(score),
+        parts_e6={name: to_millionths(part) for name, part in sorted(parts.items()) if math.isfinite(part)},
+        usage=Usage(latency_us=round(seconds * 1e6), tokens=tally.tokens, cost_e6=tally.cost_e6),
     )
 
 

@@ -1,7 +1,7 @@
 """A model behind a meter: `dspy.LM` whose engine counts, repeats what failed for a moment, and keeps answers."""
 
 import time
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from include.teleprompt.lm.answers import AnswerJournal
 from include.teleprompt.lm.meter import Answered, Meter, ModelGone
@@ -16,7 +16,8 @@ class MeteredEngine:
     """
 
     def __init__(self, model: Any, meter: Meter, *, retries: int, answers: AnswerJournal | None) -> None:
-        self._model = model
+        self.model = model
+        """The `dspy.LM` that is asked."""
         self._meter = meter
         self._retries = retries
         self._answers = answers
@@ -66,7 +67,7 @@ class MeteredEngine:
         self._meter.before_call()
         try:
             with dspy.context(callbacks=[], usage_tracker=None, disable_history=True):
-                response = self._model(request)
+                response = self.model(request)
         except Exception as error:
             kind = type(error).__name__
             self._meter.failed(kind)
@@ -76,7 +77,7 @@ class MeteredEngine:
         answered = Answered(
             tokens_in=response.usage.input_tokens or 0,
             tokens_out=response.usage.output_tokens or 0,
-            cost_e6=price_e6(self._model, request, response),
+            cost_e6=price_e6(self.model, request, response),
         )
         self._meter.answered(answered)
         if self._answers:
@@ -92,32 +93,40 @@ class MeteredEngine:
     @property
     def supports_function_calling(self) -> bool:
         """As the model itself; adapters ask."""
-        return bool(self._model.supports_function_calling)
+        return bool(self.model.supports_function_calling)
 
     @property
     def supports_reasoning(self) -> bool:
         """As the model itself."""
-        return bool(self._model.supports_reasoning)
+        return bool(self.model.supports_reasoning)
 
     @property
     def supports_response_schema(self) -> bool:
         """As the model itself."""
-        return bool(self._model.supports_response_schema)
+        return bool(self.model.supports_response_schema)
 
     @property
     def supported_params(self) -> set[str]:
         """As the model itself."""
-        return set(self._model.supported_params)
+        return set(self.model.supported_params)
 
     def __deepcopy__(self, _memo: dict[int, Any]) -> Self:
         """Itself: optimizers copy programs and models, and every copy's calls count."""
         return self
 
 
+class Engine(Protocol):
+    """What answers requests for a `dspy.LM`."""
+
+    def complete(self, request: Any) -> Any:
+        """The response to a request."""
+        ...
+
+
 class AsyncMeteredEngine:
     """The same for programs that call their model asynchronously."""
 
-    def __init__(self, engine: MeteredEngine) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     async def complete(self, request: Any) -> Any:

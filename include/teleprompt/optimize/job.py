@@ -1,10 +1,10 @@
 """What a compile in a process of its own needs to know; it travels through a pipe and is never stored."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from include.teleprompt.config.gate import GateConfig
 from include.teleprompt.config.optimization import BudgetConfig, OptimizationConfig
 from include.teleprompt.config.settings import LMConfig
 from include.teleprompt.evaluate.metrics import build_metric
@@ -42,18 +42,20 @@ class ProgramObject:
 class Judging:
     """How an answer is scored."""
 
-    metric: str
-    objective: Mapping[str, float]
+    gate: GateConfig
     programs_dir: Path
 
-    def build(self, fields: ProgramFields) -> Objective:
-        """The objective.
+    def build(self, fields: ProgramFields, *, judge_lm: Any) -> Objective:
+        """The objective; `judge_lm`, a metered `dspy.LM`, is asked if the metric is a judge.
 
         Raises:
             ConfigurationError: the metric does not exist or takes the wrong arguments.
         """
-        metric = build_metric(self.metric, fields=fields, programs_dir=self.programs_dir)
-        return Objective(metric, self.objective)
+        gate = self.gate
+        metric = build_metric(
+            gate.metric, fields=fields, programs_dir=self.programs_dir, judge=gate.judge, judge_lm=judge_lm
+        )
+        return Objective(metric, gate.objective, direction=gate.direction)
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ class CompileJob:
     judging: Judging
     lm: LMConfig
     prompt_lm: LMConfig | None
+    judge_lm: LMConfig | None
     num_threads: int
     storage_uri: str
     checkpoint: str

@@ -3,10 +3,10 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from include.teleprompt.canonical import digest_of, sha256_hex
+from include.teleprompt.config.gate import JUDGE
 from include.teleprompt.config.optimization import StartFrom
 from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.config.settings import Settings
@@ -33,6 +33,9 @@ from include.teleprompt.tracking.run_key import RunKey
 
 log = logging.getLogger(__name__)
 
+SCORE_FORM = 2
+"""Form of the kept scores; those of another one are not read."""
+
 
 @dataclass(frozen=True)
 class Optimization:
@@ -53,14 +56,15 @@ class Optimization:
             ConfigurationError: with the remedy.
         """
         check_package(self.config.optimization)
-        _ = self.objective
+        self.objective(Meter())
         if self.config.optimization.budget.max_cost_usd is not None:
             check_price(self.config.optimization, build_lm(self.settings.lm), build_lm(self._prompt_lm))
 
-    @cached_property
-    def objective(self) -> Objective:
-        """How an answer is scored."""
-        return self._judging.build(self.fields)
+    def objective(self, meter: Meter, *, answers: AnswerJournal | None = None) -> Objective:
+        """How an answer is scored; the calls of a judge pass `meter`."""
+        judge = self.settings.judge_lm or self.settings.lm
+        lm = metered(build_lm(judge), meter, retries=judge.num_retries, answers=answers)
+        return self._judging.build(self.fields, judge_lm=lm)
 
     def compile(
         self,
@@ -89,6 +93,7 @@ class Optimization:
             judging=self._judging,
             lm=self.settings.lm,
             prompt_lm=self.settings.prompt_lm,
+            judge_lm=self.settings.judge_lm,
             num_threads=self.config.num_threads,
             storage_uri=self.settings.storage_uri,
             checkpoint=self._checkpoint(f"candidate_{seed}"),
@@ -121,14 +126,15 @@ class Optimization:
         meter = Meter(optimization.budget, timeout_seconds=optimization.timeout_seconds, before=spent)
         fingerprint = digest_of([self._fingerprint(snapshot, None), [c.model_dump(mode="json") for c in candidates]])
         with Journal(self.settings.storage_uri, self._checkpoint("select"), fingerprint=fingerprint) as journal:
+            answers = AnswerJournal(journal, meter)
             selection = select_candidate(
                 program,
                 candidates,
                 snapshot.parts[Part.SELECT],
                 config=optimization,
                 fields=self.fields,
-                objective=self.objective,
-                lm=self.scoring_lm(meter, answers=AnswerJournal(journal, meter)),
+                objective=self.objective(meter, answers=answers),
+                lm=self.scoring_lm(meter, answers=answers),
                 meter=meter,
                 num_threads=self.config.num_threads,
                 book_of=self.score_book,
@@ -148,8 +154,11 @@ class Optimization:
         fingerprint = digest_of(
             {
                 "code": self.code_digest,
+                "form": SCORE_FORM,
                 "metric": self.config.gate.metric,
+                "direction": self.config.gate.direction,
                 "objective": self.config.gate.objective,
+                "judge": self._judge_identity,
                 "lm": self.settings.lm.identity,
                 "fields": [field.name for field in (*self.fields.inputs, *self.fields.outputs)],
                 "dspy": _dspy_version(),
@@ -161,8 +170,14 @@ class Optimization:
 
     @property
     def _judging(self) -> Judging:
+        return Judging(self.config.gate, self.settings.programs_dir)
+
+    @property
+    def _judge_identity(self) -> Any:
         gate = self.config.gate
-        return Judging(gate.metric, gate.objective, self.settings.programs_dir)
+        if gate.metric != JUDGE:
+            return None
+        return {"lm": (self.settings.judge_lm or self.settings.lm).identity, "instructions": gate.judge.instructions}
 
     @property
     def _prompt_lm(self) -> Any:

@@ -79,8 +79,7 @@ def compile_job(job: CompileJob, out: "_Out") -> Candidate:
         teacher = load_state(program, job.start)
         teacher._compiled = True  # noqa: SLF001 - else DSPy takes its demonstrations away before it teaches
         program = load_state(program, job.start)
-    objective = job.judging.build(job.fields)
-    prompt_config = job.prompt_lm or job.lm
+    prompt_config, judge_config = job.prompt_lm or job.lm, job.judge_lm or job.lm
     task, prompt = build_lm(job.lm), build_lm(prompt_config)
     check_price(job.config, task, prompt)
     meter = Meter(job.budget, timeout_seconds=job.config.timeout_seconds)
@@ -92,6 +91,7 @@ def compile_job(job: CompileJob, out: "_Out") -> Candidate:
             prompt=metered(prompt, meter, retries=prompt_config.num_retries, answers=answers),
             meter=meter,
         )
+        judge = metered(build_lm(judge_config), meter, retries=judge_config.num_retries, answers=answers)
         best: list[float] = []
 
         def better(state: bytes, score: float) -> None:
@@ -112,7 +112,7 @@ def compile_job(job: CompileJob, out: "_Out") -> Candidate:
                 seed=job.seed,
                 config=job.config,
                 fields=job.fields,
-                objective=objective,
+                objective=job.judging.build(job.fields, judge_lm=judge),
                 models=models,
                 num_threads=job.num_threads,
                 storage_uri=job.storage_uri,

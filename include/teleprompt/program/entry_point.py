@@ -110,18 +110,25 @@ def import_file(file: Path) -> ModuleType:
         ProgramFileError: importing it raises.
     """
     source = file.read_bytes()
-    name = f"teleprompt_user_{file.stem}_{sha256_hex(source)[:12]}"
+    try:
+        return import_source(source, name=f"teleprompt_user_{file.stem}_{sha256_hex(source)[:12]}", file=str(file))
+    except Exception as error:
+        raise ProgramFileError(file, f"cannot be imported ({type(error).__name__}: {error}); correct it.") from error
+
+
+def import_source(source: bytes, *, name: str, file: str) -> ModuleType:
+    """The module `name` that a user's source defines; of a name that is known, the module that is there."""
     if name in sys.modules:
         return sys.modules[name]
     module = ModuleType(name)
-    module.__file__ = str(file)
+    module.__file__ = file
     sys.modules[name] = module
     try:
         # Not through a loader: its cached byte code is told apart by time and size only, and can be a second stale.
-        exec(compile(source, str(file), "exec"), module.__dict__)  # noqa: S102 - the user's own program
-    except Exception as error:
+        exec(compile(source, file, "exec"), module.__dict__)  # noqa: S102 - the user's own program
+    except BaseException:
         del sys.modules[name]
-        raise ProgramFileError(file, f"cannot be imported ({type(error).__name__}: {error}); correct it.") from error
+        raise
     return module
 
 

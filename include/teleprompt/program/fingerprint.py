@@ -17,7 +17,9 @@ def code_digest(config: ProgramConfig, *, own: Digest, settings: Settings) -> Di
 def run_key(config: ProgramConfig, *, code_digest: Digest, settings: Settings, window: Window) -> RunKey:
     """The idempotency key of a run of the program `config` over `window`; costs no import of DSPy or MLflow."""
     digests = _code_digests(config, code_digest, settings)
-    fingerprint = config.fingerprint(code_digests=digests, lm=settings.lm, prompt_lm=settings.prompt_lm)
+    fingerprint = config.fingerprint(
+        code_digests=digests, lm=settings.lm, prompt_lm=settings.prompt_lm, judge_lm=settings.judge_lm
+    )
     return RunKey(program=config.name, window=window, fingerprint=fingerprint)
 
 

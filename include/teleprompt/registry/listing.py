@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from include.teleprompt.errors import ConfigurationError
 from include.teleprompt.records import Record
 from include.teleprompt.tracking.connection import quoted
 
@@ -35,3 +36,15 @@ def list_versions(client: Any, name: str) -> list[VersionLine]:
         for v in found
     ]
     return sorted(lines, key=lambda line: -line.number)
+
+
+def number_of(client: Any, name: str, version: str) -> int:
+    """The number of a version that is given by its number or its id.
+
+    Raises:
+        ConfigurationError: there is no such version.
+    """
+    for line in list_versions(client, name):
+        if version in (str(line.number), line.version_id):
+            return line.number
+    raise ConfigurationError(f"{name} has no version {version!r}; `teleprompt versions list` shows those there are.")

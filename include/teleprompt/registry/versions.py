@@ -1,27 +1,28 @@
 """Registering program versions and reading them back.
 
-A version is a registered MLflow model version. Alias `champion` names the one that runs; `previous` the one before.
-Lineage stands in tags.
+A version is a registered MLflow model version; lineage stands in its tags. None is ever deleted.
 """
 
 import json
-import logging
+import re
+from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from include.teleprompt.canonical import sha256_hex
 from include.teleprompt.errors import TelepromptError
 from include.teleprompt.program.fields import ProgramFields
 from include.teleprompt.records import Digest, Record
+from include.teleprompt.registry.changes import CHAMPION, set_baseline
+from include.teleprompt.registry.lock import registry_lock
 from include.teleprompt.registry.log_model import create_version
 from include.teleprompt.storage import Blob, get_blob, put_blob
 from include.teleprompt.tracking.connection import quoted
 from include.teleprompt.tracking.pipeline_run import experiment_name, internal_experiment
 
-CHAMPION = "champion"
-PREVIOUS = "previous"
-
-log = logging.getLogger(__name__)
+RUN_KEY = "run_key"
+VERSION_ID = "version_id"
 
 
 class ProgramCode(Record):
@@ -43,6 +44,8 @@ class ProgramVersion(Record):
     state: Blob
     parent: int | None
     """Number of the version that it was compared with."""
+    alias: str | None = None
+    """The alias that its registration gave it: `champion`, `challenger`, or none."""
 
 
 def ensure_baseline(
@@ -54,27 +57,31 @@ def ensure_baseline(
     fields: ProgramFields,
     state: Blob,
     storage_uri: str,
+    who: str,
 ) -> ProgramVersion:
     """The champion of the program `name`.
 
     On first sight, and when `version_id` is no longer the champion's own or its ancestor's, the program as written
     (`state`) is registered and becomes champion.
     """
-    champion = find_champion(client, name, storage_uri=storage_uri)
+    champion = find_version(client, name, alias=CHAMPION, storage_uri=storage_uri)
     if champion is not None and champion.version_id.partition("-opt-")[0] == version_id:
         return champion
     _ensure_registered(client, name)
-    tags = {"version_id": version_id, "state_digest": state.digest, "deltaone": "false"}
-    number = _registered(client, name, "version_id", version_id)
-    if number is None:
-        experiment = internal_experiment(client, experiment_name(name))
-        run = client.create_run(experiment, run_name=f"{name} {version_id}")
-        number = _create(client, name=name, run_id=run.info.run_id, code=code, fields=fields, state=state, tags=tags)
-    _make_champion(client, name, number)
+    with registry_lock(client, name):
+        number = _registered(client, name, VERSION_ID, version_id)
+        if number is None:
+            experiment = internal_experiment(client, experiment_name(name))
+            run = client.create_run(experiment, run_name=f"{name} {version_id}")
+            tags = {VERSION_ID: version_id, "state_digest": state.digest, "deltaone": "false"}
+            number = _create(
+                client, name=name, run_id=run.info.run_id, code=code, fields=fields, state=state, tags=tags
+            )
+    set_baseline(client, name, number, who=who, why=f"the program as written is version {version_id}")
     return ProgramVersion(program=name, number=number, version_id=version_id, state=state, parent=None)
 
 
-def register_optimized(
+def register_version(
     client: Any,
     *,
     name: str,
@@ -87,67 +94,81 @@ def register_optimized(
     state: Blob,
     tags: dict[str, str],
 ) -> ProgramVersion:
-    """Register an optimised program, once per `run_key`, and make it champion.
+    """Register an optimised program, once per `run_key`; which alias it gets is another matter.
 
-    Registering the same key again returns the version that exists. Where another version became champion since the
-    comparison with `parent`, the alias stays: nothing is known of the two of them.
+    Registering the same key again returns the version that exists. `version_id` moves on by a second where another
+    run's version has it.
     """
     _ensure_registered(client, name)
-    number = _registered(client, name, "run_key", run_key)
-    if number is None:
-        lineage = {"parent": str(parent.number), "parent_version_id": parent.version_id} if parent else {}
-        own = {"run_key": run_key, "version_id": version_id, "state_digest": state.digest}
-        number = _create(
-            client, name=name, run_id=run_id, code=code, fields=fields, state=state, tags={**tags, **lineage, **own}
-        )
-    champion = client.get_registered_model(name).aliases.get(CHAMPION)
-    if parent is None or champion is None or int(champion) in {parent.number, number}:
-        _make_champion(client, name, number)
-    else:
-        log.warning(
-            "Version %d of %s stays without alias: version %s became champion since it was compared with version %d; "
-            "a run over a newer window will compare with that.",
-            number, name, champion, parent.number,
-        )  # fmt: skip
+    with registry_lock(client, name):
+        found = _versions(client, name, RUN_KEY, run_key)
+        if found:
+            number, version_id = int(found[0].version), found[0].tags[VERSION_ID]
+        else:
+            version_id = _free_id(client, name, version_id)
+            lineage = {"parent": str(parent.number), "parent_version_id": parent.version_id} if parent else {}
+            own = {RUN_KEY: run_key, VERSION_ID: version_id, "state_digest": state.digest}
+            number = _create(
+                client, name=name, run_id=run_id, code=code, fields=fields, state=state, tags={**tags, **lineage, **own}
+            )
     return ProgramVersion(
         program=name, number=number, version_id=version_id, state=state, parent=parent.number if parent else None
     )
 
 
-def find_champion(client: Any, name: str, *, storage_uri: str) -> ProgramVersion | None:
-    """The version that alias `champion` names, its state copied to the storage; None if there is none.
+def find_version(client: Any, name: str, *, alias: str, storage_uri: str) -> ProgramVersion | None:
+    """The version that `alias` names, its state copied to the storage; None if there is none.
 
     Raises:
         TelepromptError: the version no longer holds the state that it was registered with.
     """
-    import mlflow
-
-    try:
-        found = client.get_model_version_by_alias(name, CHAMPION)
-    except mlflow.MlflowException as error:
-        if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
-            return None
-        raise
-    with TemporaryDirectory() as folder:
-        path = mlflow.artifacts.download_artifacts(
-            artifact_uri=f"{client.get_model_version_download_uri(name, found.version)}/artifacts/state.json",
-            dst_path=folder,
-            tracking_uri=client.tracking_uri,
-        )
-        state = put_blob(storage_uri, "programs", Path(path).read_bytes(), suffix=".json")
-    if state.digest != found.tags.get("state_digest"):
-        raise TelepromptError(
-            f"Version {found.version} of {name} does not hold the state that it was registered with; "
-            f"give the alias `{CHAMPION}` to another version."
-        )
+    found = version_of_alias(client, name, alias)
+    if found is None:
+        return None
+    state = put_blob(storage_uri, "programs", read_artifacts(client, found)["state.json"], suffix=".json")
     parent = found.tags.get("parent")
     return ProgramVersion(
         program=name,
         number=int(found.version),
-        version_id=found.tags["version_id"],
+        version_id=found.tags[VERSION_ID],
         state=state,
         parent=int(parent) if parent else None,
     )
+
+
+def version_of_alias(client: Any, name: str, alias: str) -> Any:
+    """MLflow's entity of the version that `alias` names, or None."""
+    import mlflow
+
+    try:
+        return client.get_model_version_by_alias(name, alias)
+    except mlflow.MlflowException as error:
+        if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+            return None
+        raise
+
+
+def read_artifacts(client: Any, version: Any) -> dict[str, bytes]:
+    """The files of a version: `state.json`, `spec.json`, and `code.py` where it has one.
+
+    Raises:
+        TelepromptError: the state is not the one that it was registered with.
+    """
+    import mlflow
+
+    with TemporaryDirectory() as folder:
+        path = mlflow.artifacts.download_artifacts(
+            artifact_uri=f"{client.get_model_version_download_uri(version.name, version.version)}/artifacts",
+            dst_path=folder,
+            tracking_uri=client.tracking_uri,
+        )
+        files = {file.name: file.read_bytes() for file in Path(path).iterdir() if file.is_file()}
+    if sha256_hex(files["state.json"]) != version.tags.get("state_digest"):
+        raise TelepromptError(
+            f"Version {version.version} of {version.name} does not hold the state that it was registered with; "
+            "roll back to another version."
+        )
+    return files
 
 
 def _ensure_registered(client: Any, name: str) -> None:
@@ -162,17 +183,23 @@ def _ensure_registered(client: Any, name: str) -> None:
 
 def _registered(client: Any, name: str, tag: str, value: str) -> int | None:
     """Number of the oldest version whose `tag` has that value."""
+    found = _versions(client, name, tag, value)
+    return int(found[0].version) if found else None
+
+
+def _versions(client: Any, name: str, tag: str, value: str) -> list[Any]:
+    """The versions whose `tag` has that value, oldest first."""
     found = client.search_model_versions(f"name = {quoted(name)} AND tags.`{tag}` = {quoted(value)}")
-    return min((int(version.version) for version in found), default=None)
+    return sorted(found, key=lambda version: int(version.version))
 
 
-def _make_champion(client: Any, name: str, number: int) -> None:
-    champion = client.get_registered_model(name).aliases.get(CHAMPION)
-    if champion is not None and int(champion) == number:
-        return
-    if champion is not None:
-        client.set_registered_model_alias(name, PREVIOUS, champion)
-    client.set_registered_model_alias(name, CHAMPION, str(number))
+def _free_id(client: Any, name: str, version_id: str) -> str:
+    """`version_id`, or the next one in seconds that no version has."""
+    while _versions(client, name, VERSION_ID, version_id):
+        stem, moment = re.fullmatch(r"(.*-)(\d{14})", version_id).groups()  # type: ignore[union-attr]
+        later = datetime.strptime(moment, "%Y%m%d%H%M%S") + timedelta(seconds=1)  # noqa: DTZ007 - digits of an id
+        version_id = f"{stem}{later:%Y%m%d%H%M%S}"
+    return version_id
 
 
 def _create(

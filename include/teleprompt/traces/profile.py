@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from include.teleprompt.records import Record
 from include.teleprompt.storage import get_blob
 from include.teleprompt.traces.funnel import FunnelStep
-from include.teleprompt.traces.snapshot import Snapshot, read_table
+from include.teleprompt.traces.snapshot import Snapshot, read_outcomes
 from include.teleprompt.traces.split import Leakage, Part
 from include.teleprompt.window import Window
 
@@ -56,7 +56,7 @@ def profile_of(snapshot: Snapshot, *, good_from: float) -> Profile:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    rows = pa.concat_tables([read_table(part).select(["score", "started_at"]) for part in snapshot.parts.values()])
+    rows = pa.concat_tables([read_outcomes(part) for part in snapshot.parts.values()])
     scores = rows["score"].to_numpy()
     days = Counter(pc.strftime(rows["started_at"], format="%Y-%m-%d").to_pylist())
     counts, _ = np.histogram(scores, bins=BINS, range=(0, 1))

@@ -7,7 +7,10 @@ leads to `gate`.
 import io
 from typing import TYPE_CHECKING
 
+from pydantic import field_validator
+
 from include.teleprompt.canonical import digest_of
+from include.teleprompt.errors import TelepromptError
 from include.teleprompt.program.fields import ProgramFields
 from include.teleprompt.records import Digest, Record
 from include.teleprompt.storage import Blob, get_blob
@@ -38,6 +41,10 @@ class SnapshotPart(Record):
     rows: int
     content: Digest
     """Of the rows, however they are stored (`ContentDigest`)."""
+
+
+class SealedPart(SnapshotPart):
+    """The gate part: nobody reads it but the gate, whose looks are recorded (`deltaone/ledger.py`)."""
 
 
 class SourceReading(Record):
@@ -83,6 +90,21 @@ class Snapshot(Record):
     contributors: tuple[ContributorShare, ...]
     reading: Reading
 
+    @field_validator("parts")
+    @classmethod
+    def _gate_is_sealed(cls, parts: dict[Part, SnapshotPart]) -> dict[Part, SnapshotPart]:
+        return {
+            name: SealedPart.model_validate(part.model_dump()) if name is Part.GATE else part
+            for name, part in parts.items()
+        }
+
+    @property
+    def gate(self) -> SealedPart:
+        """The sealed part."""
+        part = self.parts[Part.GATE]
+        assert isinstance(part, SealedPart)  # noqa: S101 - the validator made it
+        return part
+
     @property
     def trace_count(self) -> int:
         """Rows in all parts."""
@@ -119,8 +141,19 @@ def read_table(part: SnapshotPart) -> "pa.Table":
     """The rows of one part as Arrow.
 
     Raises:
-        TelepromptError: the file is missing or damaged.
+        TelepromptError: the file is missing or damaged, or the part is sealed.
     """
+    if isinstance(part, SealedPart):
+        raise TelepromptError("The gate part is sealed; only a recorded look of the gate opens it.")
+    return _parquet(part)
+
+
+def read_outcomes(part: SnapshotPart) -> "pa.Table":
+    """`score` and `started_at` of the rows; of the sealed part too, for they tell no example."""
+    return _parquet(part).select(["score", "started_at"])
+
+
+def _parquet(part: SnapshotPart) -> "pa.Table":
     import pyarrow.parquet as pq
 
     return pq.read_table(io.BytesIO(get_blob(part.blob)))

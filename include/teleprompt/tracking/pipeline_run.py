@@ -64,7 +64,7 @@ class PipelineRun:
     def open(cls, client: Any, key: RunKey) -> Self:
         """The run of `key`; made when there is none yet."""
         experiment_id = internal_experiment(client, experiment_name(key.program))
-        existing = cls._find(client, experiment_id, key)
+        existing = cls._find(client, experiment_id, key.digest)
         if existing is None:
             own = client.create_run(
                 experiment_id,
@@ -78,20 +78,27 @@ class PipelineRun:
                 },
             )
             # Another process may have made one at the same moment: all of them take the oldest.
-            existing = cls._find(client, experiment_id, key)
+            existing = cls._find(client, experiment_id, key.digest)
             if existing != own.info.run_id:
                 client.delete_run(own.info.run_id)
         return cls(client, str(existing))
 
     @staticmethod
-    def _find(client: Any, experiment_id: str, key: RunKey) -> str | None:
+    def _find(client: Any, experiment_id: str, key_digest: str) -> str | None:
         found = client.search_runs(
             [experiment_id],
-            f"tags.`{KEY_TAG}` = {quoted(key.digest)}",
+            f"tags.`{KEY_TAG}` = {quoted(key_digest)}",
             max_results=1,
             order_by=["attributes.start_time ASC", "attributes.run_id ASC"],
         )
         return str(found[0].info.run_id) if found else None
+
+    @classmethod
+    def find(cls, client: Any, *, program: str, key_digest: str) -> Self | None:
+        """The run of a key that is known by its digest only; None if there is none."""
+        experiment_id = internal_experiment(client, experiment_name(program))
+        found = cls._find(client, experiment_id, key_digest)
+        return None if found is None else cls(client, found)
 
     def read(self, name: str, model: type[R]) -> R | None:
         """The record that the stage `name` wrote, or None.

@@ -2,8 +2,9 @@
 
 `mlflow_default`: extra `{"tracking_uri": …}`, or host, port and schema of a server; login and password for its basic
 auth. `teleprompt_storage`: extra `{"uri": …}`. The program's `lm_conn_id`: extra `{"model": …}` and any other field of
-`LMConfig`, host as API base, password as key. `teleprompt_signer`: extra `{"keystore": …}`, a path or the JSON itself,
-and the password, or in extra `{"password_file": …}`. What has no connection comes from the environment.
+`LMConfig`, host as API base, password as key; `teleprompt_judge` the same, for the metric `judge`. `teleprompt_signer`:
+extra `{"keystore": …}`, a path or the JSON itself, and the password, or in extra `{"password_file": …}`. What has no
+connection comes from the environment.
 """
 
 import json
@@ -14,6 +15,7 @@ from typing import Any
 from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 
+from include.teleprompt.config.gate import JUDGE
 from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.config.settings import PROJECT_ROOT, LMConfig, Settings, SignerConfig
 from include.teleprompt.errors import ConfigurationError
@@ -25,11 +27,13 @@ SIGNER = "teleprompt_signer"
 
 def settings_from_connections(config: ProgramConfig, *, signer: bool = False) -> Settings:
     """The settings for one program, in a task; the signing key only if `signer` asks for it."""
-    names = [MLFLOW, STORAGE, config.lm_conn_id, *filter(None, [config.prompt_lm_conn_id]), *[SIGNER] * signer]
+    judge = config.gate.judge.lm_conn_id if config.gate.metric == JUDGE else None
+    others = [config.prompt_lm_conn_id, judge, SIGNER if signer else None]
     return build_settings(
-        {name: _connection(name) for name in names},
+        {name: _connection(name) for name in (MLFLOW, STORAGE, config.lm_conn_id, *filter(None, others))},
         lm_conn_id=config.lm_conn_id,
         prompt_lm_conn_id=config.prompt_lm_conn_id,
+        judge_lm_conn_id=judge,
     )
 
 
@@ -43,7 +47,11 @@ async def tracking_settings_from_connections() -> Settings:
 
 
 def build_settings(
-    connections: Mapping[str, Connection | None], *, lm_conn_id: str, prompt_lm_conn_id: str | None = None
+    connections: Mapping[str, Connection | None],
+    *,
+    lm_conn_id: str,
+    prompt_lm_conn_id: str | None = None,
+    judge_lm_conn_id: str | None = None,
 ) -> Settings:
     """The settings that these connections make.
 
@@ -65,6 +73,8 @@ def build_settings(
                 "key out to let the program's own model write instructions."
             )
         given["prompt_lm"] = _lm(prompt_lm)
+    if judge_lm_conn_id is not None and (judge := connections.get(judge_lm_conn_id)):
+        given["judge_lm"] = _lm(judge)
     if signer := connections.get(SIGNER):
         given["signer"] = _signer(signer)
     return Settings(**given)

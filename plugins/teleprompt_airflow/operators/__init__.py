@@ -1,5 +1,6 @@
 """One operator per stage: resolve the run's window and settings, call the stage, return its record."""
 
+from teleprompt_airflow.operators.approval import GateApprovalOperator
 from teleprompt_airflow.operators.attest import AttestOperator
 from teleprompt_airflow.operators.baseline import BaselineOperator
 from teleprompt_airflow.operators.collect import CollectOperator
@@ -7,8 +8,10 @@ from teleprompt_airflow.operators.compile import CompileOperator
 from teleprompt_airflow.operators.deltaone_branch import DeltaOneBranchOperator
 from teleprompt_airflow.operators.gate import GateOperator
 from teleprompt_airflow.operators.invalid_program import InvalidProgramOperator
+from teleprompt_airflow.operators.power import PowerOperator
 from teleprompt_airflow.operators.register import RegisterOperator
 from teleprompt_airflow.operators.select import SelectOperator
+from teleprompt_airflow.operators.watch import WatchOperator
 
 __all__ = [
     "AttestOperator",
@@ -16,8 +19,11 @@ __all__ = [
     "CollectOperator",
     "CompileOperator",
     "DeltaOneBranchOperator",
+    "GateApprovalOperator",
     "GateOperator",
     "InvalidProgramOperator",
+    "PowerOperator",
     "RegisterOperator",
     "SelectOperator",
+    "WatchOperator",
 ]

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from airflow.sdk.exceptions import AirflowSkipException
+
 from teleprompt_airflow.operators.base import StageOperator
 
 if TYPE_CHECKING:
@@ -17,38 +19,44 @@ class AttestOperator(StageOperator):
 
     :param snapshot: record of the `CollectOperator`.
     :param selection: record of the `SelectOperator`.
-    :param report: record of the `GateOperator`.
+    :param comparison: record of the `GateOperator`.
     :param baseline: record of the `BaselineOperator`.
     :param version: record of the `RegisterOperator`.
     """
 
     template_fields: Sequence[str] = (
-        *StageOperator.template_fields, "snapshot", "selection", "report", "baseline", "version",
+        *StageOperator.template_fields, "snapshot", "selection", "comparison", "baseline", "version",
     )  # fmt: skip
 
     signs = True
 
     def __init__(
-        self, *, snapshot: Any, selection: Any, report: Any, baseline: Any, version: Any, **kwargs: Any
+        self, *, snapshot: Any, selection: Any, comparison: Any, baseline: Any, version: Any, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.snapshot = snapshot
         self.selection = selection
-        self.report = report
+        self.comparison = comparison
         self.baseline = baseline
         self.version = version
 
     def run_stage(self, pipeline: "Pipeline") -> "AttestationRecord":
         """Issue once per idempotency key."""
-        from include.teleprompt.deltaone.compare import GateReport
+        from include.teleprompt.deltaone.compare import Comparison
         from include.teleprompt.optimize.select import Selection
+        from include.teleprompt.registry.changes import CHAMPION
         from include.teleprompt.registry.versions import ProgramVersion
         from include.teleprompt.traces.snapshot import SnapshotRecord
 
+        version = ProgramVersion.model_validate(self.version)
+        if version.alias != CHAMPION:
+            raise AirflowSkipException(
+                f"Version {version.version_id} did not become champion, so there is nothing to attest."
+            )
         return pipeline.attest(
             SnapshotRecord.model_validate(self.snapshot),
             Selection.model_validate(self.selection),
-            GateReport.model_validate(self.report),
+            Comparison.model_validate(self.comparison),
             ProgramVersion.model_validate(self.baseline),
-            ProgramVersion.model_validate(self.version),
+            version,
         )

@@ -15,6 +15,8 @@ from include.teleprompt.errors import (
     ConfigurationError,
     InsufficientTracesError,
     LanguageModelUnavailableError,
+    LowPowerError,
+    RegistryBusyError,
     TelepromptError,
     TrackingUnavailableError,
 )
@@ -45,33 +47,47 @@ class StageOperator(BaseOperator):
     def execute(self, context: Any) -> dict[str, Any]:
         """Run the stage and return its record."""
         with domain_errors(skip_without_traces=not was_asked_for(context)):
-            return self.run_stage(self._pipeline(context)).model_dump(mode="json")  # type: ignore[no-any-return]
+            pipeline = pipeline_of(self.program, self.waited, context, signs=self.signs)
+            return self.run_stage(pipeline).model_dump(mode="json")  # type: ignore[no-any-return]
 
     @abstractmethod
     def run_stage(self, pipeline: "Pipeline") -> Any:
         """Call one stage of `pipeline`; returns its record."""
 
-    def _pipeline(self, context: Mapping[str, Any]) -> "Pipeline":
-        from include.teleprompt.environment import quiet_libraries
 
-        quiet_libraries()
-        from include.teleprompt.pipeline import Pipeline
+def pipeline_of(program: str, waited: Any, context: Mapping[str, Any], *, signs: bool = False) -> "Pipeline":
+    """The pipeline of the run that a task belongs to; `waited` is what the run's sensor returned.
 
-        file = find_program_file(Settings().programs_dir, self.program)
-        overrides = overrides_of(context["params"])
-        config = load_program_file(file, overrides=overrides)
-        pipeline = Pipeline.of_file(
-            file,
-            settings=settings_from_connections(config, signer=self.signs),
-            window=Window.model_validate(self.waited["window"]),
-            overrides=overrides,
+    Raises:
+        ConfigurationError: the program changed since the run began.
+    """
+    from include.teleprompt.environment import quiet_libraries
+
+    quiet_libraries()
+    from include.teleprompt.pipeline import Pipeline
+
+    file = find_program_file(Settings().programs_dir, program)
+    overrides = overrides_of(context["params"])
+    config = load_program_file(file, overrides=overrides)
+    pipeline = Pipeline.of_file(
+        file,
+        settings=settings_from_connections(config, signer=signs),
+        window=Window.model_validate(waited["window"]),
+        overrides=overrides,
+    )
+    pipeline.actor = actor_of(context)
+    if pipeline.key.digest != waited["key"]:
+        raise ConfigurationError(
+            f"The file, the code or the language model of {program} changed during this run; "
+            "clear the run from its first task."
         )
-        if pipeline.key.digest != self.waited["key"]:
-            raise ConfigurationError(
-                f"The file, the code or the language model of {self.program} changed during this run; "
-                "clear the run from its first task."
-            )
-        return pipeline
+    return pipeline
+
+
+def actor_of(context: Mapping[str, Any]) -> str:
+    """The run that does something, for the log of changes."""
+    run = context["dag_run"]
+    return f"airflow {getattr(run, 'dag_id', '')} {getattr(run, 'run_id', '')}".strip()
 
 
 @contextmanager
@@ -79,8 +95,10 @@ def domain_errors(*, skip_without_traces: bool) -> Iterator[None]:
     """Airflow tries again what an outage broke; what is wrong with the work itself fails at once."""
     try:
         yield
-    except (TrackingUnavailableError, LanguageModelUnavailableError, CompileInterruptedError):
+    except (TrackingUnavailableError, LanguageModelUnavailableError, CompileInterruptedError, RegistryBusyError):
         raise
+    except LowPowerError as error:
+        raise AirflowSkipException(str(error)) from error
     except InsufficientTracesError as error:
         raise (AirflowSkipException if skip_without_traces else AirflowFailException)(str(error)) from error
     except TelepromptError as error:

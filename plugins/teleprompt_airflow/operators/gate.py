@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from teleprompt_airflow.operators.base import StageOperator
 
 if TYPE_CHECKING:
-    from include.teleprompt.deltaone.compare import GateReport
+    from include.teleprompt.deltaone.compare import Comparison
     from include.teleprompt.pipeline import Pipeline
 
 
@@ -28,7 +28,7 @@ class GateOperator(StageOperator):
         self.selection = selection
         self.baseline = baseline
 
-    def run_stage(self, pipeline: "Pipeline") -> "GateReport":
+    def run_stage(self, pipeline: "Pipeline") -> "Comparison":
         """Decide on the gate part."""
         from include.teleprompt.optimize.select import Selection
         from include.teleprompt.registry.versions import ProgramVersion

@@ -15,24 +15,24 @@ class RegisterOperator(StageOperator):
 
     :param snapshot: record of the `CollectOperator`.
     :param selection: record of the `SelectOperator`.
-    :param report: record of the `GateOperator`.
+    :param comparison: record of the `GateOperator`.
     :param baseline: record of the `BaselineOperator`.
     """
 
     template_fields: Sequence[str] = (
-        *StageOperator.template_fields, "snapshot", "selection", "report", "baseline",
+        *StageOperator.template_fields, "snapshot", "selection", "comparison", "baseline",
     )  # fmt: skip
 
-    def __init__(self, *, snapshot: Any, selection: Any, report: Any, baseline: Any, **kwargs: Any) -> None:
+    def __init__(self, *, snapshot: Any, selection: Any, comparison: Any, baseline: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.snapshot = snapshot
         self.selection = selection
-        self.report = report
+        self.comparison = comparison
         self.baseline = baseline
 
     def run_stage(self, pipeline: "Pipeline") -> "ProgramVersion":
         """Register once per idempotency key."""
-        from include.teleprompt.deltaone.compare import GateReport
+        from include.teleprompt.deltaone.compare import Comparison
         from include.teleprompt.optimize.select import Selection
         from include.teleprompt.registry.versions import ProgramVersion
         from include.teleprompt.traces.snapshot import SnapshotRecord
@@ -40,6 +40,6 @@ class RegisterOperator(StageOperator):
         return pipeline.register(
             SnapshotRecord.model_validate(self.snapshot),
             Selection.model_validate(self.selection),
-            GateReport.model_validate(self.report),
+            Comparison.model_validate(self.comparison),
             ProgramVersion.model_validate(self.baseline),
         )

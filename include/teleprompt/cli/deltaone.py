@@ -1,0 +1,136 @@
+"""`teleprompt deltaone`: the gate's ledger and its verdicts, for auditors."""
+
+from typing import Annotated
+
+import typer
+
+from include.teleprompt.cli.output import JsonOption, interval, points, print_json, print_table, window_text
+
+app = typer.Typer(help="The gate: its looks at sealed examples, and its verdicts made anew.", no_args_is_help=True)
+
+Run = Annotated[str, typer.Argument(help="Id of a pipeline run, or how it begins; `teleprompt status` shows them.")]
+
+
+@app.command()
+def recompute(run: Run, json_: JsonOption = False) -> None:
+    """Make the verdict of a run anew from its stored scores; exit status 1 if it is not the stored one."""
+    from include.teleprompt.config.settings import Settings
+    from include.teleprompt.deltaone.compare import recompute as made_anew
+    from include.teleprompt.history import find_run, read_comparison
+    from include.teleprompt.tracking.connection import mlflow_client
+
+    with mlflow_client(Settings().tracking_uri) as client:
+        comparison = read_comparison(client, find_run(client, run))
+    anew = made_anew(comparison)
+    equal = anew == comparison.report
+    if json_:
+        print_json({"equal": equal, "stored": comparison.report.model_dump(mode="json"), "anew": _dumped(anew)})
+    else:
+        typer.echo(f"stored  {comparison.report.verdict}: {comparison.report.reason}")
+        typer.echo(f"anew    {anew.verdict}: {anew.reason}")
+        typer.echo("equal, in every figure" if equal else "NOT EQUAL: the record and its scores contradict each other")
+    if not equal:
+        raise typer.Exit(1)
+
+
+@app.command()
+def examples(
+    run: Run,
+    limit: Annotated[int, typer.Option(min=1, help="Most examples to show.")] = 20,
+    json_: JsonOption = False,
+) -> None:
+    """Show the sealed examples of a run by what changed, regressed ones first; their texts stay in the traces."""
+    from include.teleprompt.config.settings import Settings
+    from include.teleprompt.deltaone.compare import compared_answers
+    from include.teleprompt.history import find_run, read_comparison
+    from include.teleprompt.tracking.connection import mlflow_client
+
+    with mlflow_client(Settings().tracking_uri) as client:
+        answers = compared_answers(read_comparison(client, find_run(client, run)))[:limit]
+    if json_:
+        print_json([answer.model_dump(mode="json") for answer in answers])
+        return
+    print_table(
+        ("trace", "baseline", "optimized", "change", "failed"),
+        [
+            (
+                answer.trace_id,
+                f"{answer.baseline.score_e6 / 1e4:.2f}",
+                f"{answer.optimized.score_e6 / 1e4:.2f}",
+                points(answer.change_e6),
+                answer.optimized.failure or answer.baseline.failure,
+            )
+            for answer in answers
+        ],
+        empty="No example was compared.",
+    )
+
+
+@app.command()
+def looks(program: str, json_: JsonOption = False) -> None:
+    """Show who looked at a program's sealed examples when, and what error each look was allowed."""
+    from dataclasses import asdict
+
+    from include.teleprompt.config.files import find_program_file, load_program_file
+    from include.teleprompt.config.settings import Settings
+    from include.teleprompt.deltaone.ledger import list_looks
+    from include.teleprompt.tracking.connection import mlflow_client
+
+    settings = Settings()
+    config = load_program_file(find_program_file(settings.programs_dir, program))
+    with mlflow_client(settings.tracking_uri) as client:
+        found = list(list_looks(client, config.name))
+    if json_:
+        print_json([{**asdict(entry), "look": _dumped(entry.look)} for entry in found])
+        return
+    print_table(
+        ("looked at", "run", "window", "look", "alpha", "examples", "seen before", "retired", "verdict"),
+        [
+            (
+                entry.looked_at,
+                entry.run_id[:8],
+                window_text(entry.window_start, entry.window_end),
+                entry.look.number if entry.look else None,
+                f"{entry.look.alpha:.6f}" if entry.look else None,
+                entry.look.used if entry.look else None,
+                entry.look.seen_before if entry.look else None,
+                entry.look.retired if entry.look else None,
+                entry.verdict,
+            )
+            for entry in found
+        ],
+        empty=f"Nobody has looked at sealed examples of {config.name} yet.",
+    )
+
+
+@app.command()
+def watch(program: str, json_: JsonOption = False) -> None:
+    """Look at production once: decide on the challenger, or compare the champion with the version before.
+
+    Exit status 1 on a regression.
+    """
+    import getpass
+
+    from include.teleprompt.config.files import find_program_file, load_program_file
+    from include.teleprompt.config.settings import Settings
+    from include.teleprompt.production import Production, WatchOutcome
+
+    settings = Settings()
+    config = load_program_file(find_program_file(settings.programs_dir, program))
+    report = Production(config, settings, getpass.getuser()).look()
+    if json_:
+        print_json(report.model_dump(mode="json"))
+    else:
+        typer.echo(f"{report.outcome}: {report.version or config.name}")
+        typer.echo(f"why      {report.why}")
+        if report.decision is not None:
+            said = report.decision.report
+            typer.echo(f"change   {points(said.delta_e6)} points {interval(said.ci_low_e6, said.ci_high_e6)}")
+        if report.attestation is not None:
+            typer.echo(f"attested {report.attestation.blob.uri}")
+    if report.outcome in {WatchOutcome.REGRESSED, WatchOutcome.ROLLED_BACK}:
+        raise typer.Exit(1)
+
+
+def _dumped(record: object) -> object:
+    return record.model_dump(mode="json") if record is not None else None  # type: ignore[attr-defined]

@@ -1,0 +1,46 @@
+"""The sections `rollout`, `watch` and `approval`: what happens around a promotion."""
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from include.teleprompt.config.section import Section, Share
+
+
+class RolloutConfig(Section):
+    """How a version that passed the gate comes into production."""
+
+    share: Share | None = None
+    """Share of the keys that a new version answers first, as challenger; None: it becomes champion at once."""
+    claim_days: int = Field(28, ge=1, le=366)
+    """After so long without a decision, the challenger is taken back."""
+
+
+class OnRegression(StrEnum):
+    """What follows a champion that does worse than the version before."""
+
+    ALERT = "alert"
+    ROLLBACK = "rollback"
+
+
+class WatchConfig(Section):
+    """The small DAG that looks at what became of a promotion."""
+
+    enabled: bool = True
+    schedule: str = "daily"
+    """`daily` | `weekly` | `monthly` | a cron expression (UTC)."""
+    days: int = Field(28, ge=1, le=366)
+    """A champion is watched for so long after its promotion, against as long a time before it."""
+    alpha: float = Field(0.05, gt=0, lt=0.5)
+    """Two-sided error of all looks at one promotion together."""
+    tolerance: float = Field(0.0, ge=0, lt=1)
+    """Loss in score that is accepted; a regression is a significant one beyond it."""
+    on_regression: OnRegression = OnRegression.ALERT
+    """`alert` fails the DAG's run; `rollback` restores the version before, and fails it too."""
+
+
+class ApprovalConfig(Section):
+    """A person between the gate and the promotion."""
+
+    timeout_hours: float = Field(72, gt=0, le=24 * 366)
+    """Without an answer for so long, the version is not promoted."""

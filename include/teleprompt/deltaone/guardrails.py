@@ -1,0 +1,74 @@
+"""Further metrics that a gain must not be paid with."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from include.teleprompt.config.gate import Guardrail
+from include.teleprompt.config.outcome import Direction
+from include.teleprompt.deltaone.report import GuardrailCheck
+from include.teleprompt.evaluate.score import ScoredAnswer, mean_e6
+from include.teleprompt.records import MILLION
+
+FAILURE_RATE = "failure_rate"
+
+
+def check_guardrails(
+    guardrails: Sequence[Guardrail], baseline: Sequence[ScoredAnswer], optimized: Sequence[ScoredAnswer]
+) -> tuple[GuardrailCheck, ...]:
+    """Each guardrail on the answers of two programs to the same examples, in order."""
+    return tuple(_check(guardrail, baseline, optimized) for guardrail in guardrails)
+
+
+def _check(guardrail: Guardrail, baseline: Sequence[ScoredAnswer], optimized: Sequence[ScoredAnswer]) -> GuardrailCheck:
+    """Means are compared as they are: a guardrail need not be shown to be broken.
+
+    What failed has no latency and no score, so the mean is taken over examples that both answered; how often a program
+    fails is a metric of its own.
+    """
+    pairs = list(zip(baseline, optimized, strict=True))
+    if guardrail.metric != FAILURE_RATE:
+        pairs = [pair for pair in pairs if pair[0].failure is None and pair[1].failure is None]
+    before = [value_e6(answer, guardrail.metric) for answer, _ in pairs]
+    after = [value_e6(answer, guardrail.metric) for _, answer in pairs]
+    missing = before.count(None) + after.count(None)
+    there = not missing and bool(pairs)
+    baseline_e6 = mean_e6([value for value in before if value is not None]) if there else None
+    optimized_e6 = mean_e6([value for value in after if value is not None]) if there else None
+    limit_e6 = None if baseline_e6 is None else _limit_e6(guardrail, baseline_e6)
+    return GuardrailCheck(
+        metric=guardrail.metric,
+        direction=guardrail.direction,
+        baseline_e6=baseline_e6,
+        optimized_e6=optimized_e6,
+        limit_e6=limit_e6,
+        missing=missing,
+        holds=optimized_e6 is not None
+        and limit_e6 is not None
+        and (optimized_e6 <= limit_e6 if guardrail.direction is Direction.LOWER else optimized_e6 >= limit_e6),
+    )
+
+
+def _limit_e6(guardrail: Guardrail, baseline_e6: int) -> int:
+    """The worst tolerated value, rounded towards the baseline."""
+    tolerance = guardrail.tolerance
+    if isinstance(tolerance, str):
+        room = int(abs(baseline_e6) * Fraction(tolerance.removesuffix("%")) / 100)
+    else:
+        room = int(Fraction(str(tolerance)) * MILLION)
+    return baseline_e6 + (room if guardrail.direction is Direction.LOWER else -room)
+
+
+def value_e6(answer: ScoredAnswer, metric: str) -> int | None:
+    """The answer's value of a guardrail's metric in millionths; None where it has none."""
+    used = answer.usage
+    match metric:
+        case "failure_rate":
+            return MILLION * int(answer.failure is not None)
+        case "latency_seconds":
+            return used.latency_us if used else None
+        case "tokens":
+            return used.tokens * MILLION if used else None
+        case "cost_usd":
+            return used.cost_e6 if used else None
+        case _:
+            return answer.parts_e6.get(metric)

@@ -1,0 +1,266 @@
+"""Two versions compared by what came of their calls in production: a pure function of outcomes.
+
+Other than on sealed examples, nothing is paired: each key (customer, conversation) was answered by one version. Keys
+are the independent units, for the share is given out by key; calls of one key are not independent of each other.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pydantic import AwareDatetime
+
+from include.teleprompt.config.gate import Claim
+from include.teleprompt.deltaone.paired import LEAST_RESAMPLES, SEED, unseen
+from include.teleprompt.deltaone.report import Verdict
+from include.teleprompt.errors import TelepromptError
+from include.teleprompt.evaluate.score import mean_e6
+from include.teleprompt.records import MILLION, Millionths, Record, to_millionths
+from include.teleprompt.window import Window
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+MISSING_ALPHA = 0.01
+"""From here on, outcomes are missing unequally."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedCall:
+    """A mature call in production."""
+
+    key: str
+    """Whose call it was."""
+    score_e6: int | None
+    """Its outcome as a score in millionths; None where none came. That is not 0."""
+
+
+class Arm(Record):
+    """What one version's calls came to."""
+
+    version: str
+    calls: int
+    """With an outcome."""
+    keys: int
+    """Distinct keys of these calls."""
+    missing: int
+    """Mature calls without an outcome; they count for nothing."""
+    mean_e6: Millionths | None
+
+
+class OnlineReport(Record):
+    """The comparison of a version (`optimized`) with the one before or beside it (`baseline`)."""
+
+    verdict: Verdict
+    evidence: Claim | None
+    baseline: Arm
+    optimized: Arm
+    delta_e6: Millionths
+    """`optimized - baseline`; 0 where one of them has no outcome yet."""
+    ci_low_e6: Millionths
+    ci_high_e6: Millionths
+    p_value_e6: Millionths
+    test: str
+    interval: str
+    threshold_e6: int
+    alpha: float
+    missing_unequally: bool
+    """One version's calls lack outcomes more often: what is there cannot be compared."""
+
+    @property
+    def reason(self) -> str:
+        """The verdict in one sentence."""
+        figures = (
+            f"{self.delta_e6 / 1e4:+.2f} points [{self.ci_low_e6 / 1e4:+.2f}, {self.ci_high_e6 / 1e4:+.2f}] between "
+            f"{self.optimized.calls} calls of {self.optimized.version} and {self.baseline.calls} of "
+            f"{self.baseline.version}"
+        )
+        if self.missing_unequally:
+            return (
+                f"{figures}: not decided, outcomes are missing unequally ({self.optimized.missing} and "
+                f"{self.baseline.missing} calls without one)."
+            )
+        return f"{figures}: {self.verdict}."
+
+
+class OnlineDecision(Record):
+    """A report, the time that it is about, and when it was made; frozen, so that a retry attests the same."""
+
+    report: OnlineReport
+    observed: Window
+    decided_at: AwareDatetime
+
+
+def compare_online(
+    baseline: Sequence[ObservedCall],
+    optimized: Sequence[ObservedCall],
+    *,
+    versions: tuple[str, str],
+    threshold_e6: int,
+    claim: Claim,
+    alpha: float,
+) -> OnlineReport:
+    """Compare the outcomes of the calls of two versions, named by `versions`.
+
+    One call a key and outcomes of 0 or 1: Fisher's exact test and the hybrid score interval of Newcombe (1998, method
+    10). Otherwise: permutation of keys between the versions, and the interval of the delta method for a ratio of sums
+    (Deng et al. 2018), widened by what so few keys may leave unseen. Promote, reject and inconclusive as on sealed
+    examples.
+
+    Raises:
+        TelepromptError: a score is outside [0, 1].
+    """
+    scored = [_with_outcome(calls) for calls in (baseline, optimized)]
+    arms = [
+        _arm(version, calls, with_one)
+        for version, calls, with_one in zip(versions, (baseline, optimized), scored, strict=True)
+    ]
+    before, after = arms
+    missing_unequally = _differs((before.missing, before.calls), (after.missing, after.calls))
+    found = _compare(*scored, alpha=alpha)
+    delta_e6 = (after.mean_e6 or 0) - (before.mean_e6 or 0) if before.calls and after.calls else 0
+    low_e6, high_e6 = to_millionths(found.low), to_millionths(found.high)
+    evidence = None
+    if delta_e6 >= threshold_e6 and found.p_value <= alpha and low_e6 > 0 and not missing_unequally:
+        evidence = Claim.PROVEN if low_e6 >= threshold_e6 else Claim.SIGNIFICANT
+    verdict = Verdict.INCONCLUSIVE
+    if evidence is Claim.PROVEN or (evidence is not None and claim is Claim.SIGNIFICANT):
+        verdict = Verdict.PROMOTE
+    elif high_e6 < threshold_e6 and not missing_unequally:
+        verdict = Verdict.REJECT
+    return OnlineReport(
+        verdict=verdict,
+        evidence=evidence,
+        baseline=before,
+        optimized=after,
+        delta_e6=delta_e6,
+        ci_low_e6=low_e6,
+        ci_high_e6=high_e6,
+        p_value_e6=to_millionths(found.p_value),
+        test=found.test,
+        interval=found.interval,
+        threshold_e6=threshold_e6,
+        alpha=alpha,
+        missing_unequally=missing_unequally,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    p_value: float
+    low: float
+    high: float
+    test: str
+    interval: str
+
+
+def _with_outcome(calls: Sequence[ObservedCall]) -> list[tuple[str, int]]:
+    scored = [(call.key, call.score_e6) for call in calls if call.score_e6 is not None]
+    if any(not 0 <= score <= MILLION for _, score in scored):
+        raise TelepromptError("An outcome's score is outside [0, 1]; correct the section `outcome`.")
+    return scored
+
+
+def _arm(version: str, calls: Sequence[ObservedCall], scored: Sequence[tuple[str, int]]) -> Arm:
+    return Arm(
+        version=version,
+        calls=len(scored),
+        keys=len({key for key, _ in scored}),
+        missing=len(calls) - len(scored),
+        mean_e6=mean_e6([score for _, score in scored]) if scored else None,
+    )
+
+
+def _compare(before: Sequence[tuple[str, int]], after: Sequence[tuple[str, int]], *, alpha: float) -> _Found:
+    if not before or not after:
+        return _Found(1.0, -1.0, 1.0, "none", "none")
+    single = all(len({key for key, _ in arm}) == len(arm) for arm in (before, after))
+    if single and {score for _, score in (*before, *after)} <= {0, MILLION}:
+        return _binary(before, after, alpha=alpha)
+    return _by_keys(before, after, alpha=alpha)
+
+
+def _binary(before: Sequence[tuple[str, int]], after: Sequence[tuple[str, int]], *, alpha: float) -> _Found:
+    (good0, n0), (good1, n1) = [(sum(score > 0 for _, score in arm), len(arm)) for arm in (before, after)]
+    (low0, high0), (low1, high1) = wilson(good0, n0, alpha=alpha), wilson(good1, n1, alpha=alpha)
+    p0, p1 = good0 / n0, good1 / n1
+    low = (p1 - p0) - ((p1 - low1) ** 2 + (high0 - p0) ** 2) ** 0.5
+    high = (p1 - p0) + ((high1 - p1) ** 2 + (p0 - low0) ** 2) ** 0.5
+    p_value = fisher_p_value((good0, n0 - good0), (good1, n1 - good1))
+    return _Found(p_value, max(-1.0, low), min(1.0, high), "fisher_exact", "newcombe")
+
+
+def fisher_p_value(one: tuple[int, int], other: tuple[int, int]) -> float:
+    """Two-sided exact test of Fisher that two groups of (good, bad) have the same rate."""
+    from scipy.stats import fisher_exact
+
+    return float(fisher_exact([one, other]).pvalue)
+
+
+def wilson(good: int, n: int, *, alpha: float) -> tuple[float, float]:
+    """The score interval of a rate (Wilson 1927)."""
+    from scipy.stats import norm
+
+    z = float(norm.ppf(1 - alpha / 2))
+    centre = (good + z**2 / 2) / (n + z**2)
+    half = z / (n + z**2) * (good * (n - good) / n + z**2 / 4) ** 0.5
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def _by_keys(before: Sequence[tuple[str, int]], after: Sequence[tuple[str, int]], *, alpha: float) -> _Found:
+    import numpy as np
+    from scipy.stats import t
+
+    (sums0, sizes0), (sums1, sizes1) = _per_key(before), _per_key(after)
+    delta = sums1.sum() / sizes1.sum() - sums0.sum() / sizes0.sum()
+    fewest = min(len(sums0), len(sums1))
+    if fewest == 1:  # one key is one observation
+        return _Found(1.0, -1.0, 1.0, "permutation", "none")
+    variance = _variance_of_mean(sums0, sizes0) + _variance_of_mean(sums1, sizes1)
+    half = float(t.ppf(1 - alpha / 2, fewest - 1)) * variance**0.5
+    half = max(half, unseen(groups=fewest, alpha=alpha))
+    p_value = _permutation_p_value(np.r_[sums0, sums1], np.r_[sizes0, sizes1], len(sums1), delta)
+    return _Found(
+        p_value, max(-1.0, float(delta - half)), min(1.0, float(delta + half)), "permutation", "delta_method_unseen"
+    )
+
+
+def _per_key(calls: Sequence[tuple[str, int]]) -> tuple["npt.NDArray[np.float64]", "npt.NDArray[np.float64]"]:
+    import numpy as np
+
+    sums: dict[str, int] = defaultdict(int)
+    sizes: dict[str, int] = defaultdict(int)
+    for key, score in calls:
+        sums[key] += score
+        sizes[key] += 1
+    return np.array([sums[key] for key in sums], float) / MILLION, np.array([sizes[key] for key in sums], float)
+
+
+def _variance_of_mean(sums: "npt.NDArray[np.float64]", sizes: "npt.NDArray[np.float64]") -> float:
+    """Variance of a ratio of sums over independent keys (delta method)."""
+    k = len(sums)
+    residuals = sums - sizes * (sums.sum() / sizes.sum())
+    return float(k / (k - 1) * (residuals**2).sum() / sizes.sum() ** 2)
+
+
+def _permutation_p_value(
+    sums: "npt.NDArray[np.float64]", sizes: "npt.NDArray[np.float64]", treated: int, observed: float
+) -> float:
+    """Share of random assignments of the keys with a difference at least as large, the observed one counted in."""
+    import numpy as np
+
+    rng = np.random.default_rng(SEED)
+    total, weight = sums.sum(), sizes.sum()
+    extreme = 1
+    for _ in range(LEAST_RESAMPLES):
+        chosen = rng.permutation(len(sums))[:treated]
+        part, size = sums[chosen].sum(), sizes[chosen].sum()
+        extreme += abs(part / size - (total - part) / (weight - size)) >= abs(observed) - 1e-12
+    return float(extreme / (LEAST_RESAMPLES + 1))
+
+
+def _differs(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether two rates of (missing, there) differ beyond chance."""
+    return fisher_p_value(one, other) < MISSING_ALPHA if sum(one) and sum(other) else False

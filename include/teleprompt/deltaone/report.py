@@ -1,0 +1,119 @@
+"""What the gate found, as one record that explains itself."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from include.teleprompt.config.gate import Claim
+from include.teleprompt.config.outcome import Direction
+from include.teleprompt.records import MILLION, Millionths, Record
+
+
+class Verdict(StrEnum):
+    """What the gate says."""
+
+    PROMOTE = "promote"
+    REJECT = "reject"
+    INCONCLUSIVE = "inconclusive"
+
+
+class GatePolicy(Record):
+    """What has to be shown."""
+
+    threshold_e6: Annotated[int, Field(gt=0, lt=MILLION)]
+    claim: Claim
+    alpha: Annotated[float, Field(gt=0, lt=0.5)]
+    """Two-sided error of this one look; the interval covers 1 - alpha."""
+    direction: Direction = Direction.HIGHER
+    """Which scores are better."""
+
+
+class GuardrailCheck(Record):
+    """One guardrail: what must not get worse by more than was tolerated. Values are millionths of the unit."""
+
+    metric: str
+    direction: Direction
+    baseline_e6: int | None
+    """Mean over the examples that both programs answered; None where a value is missing."""
+    optimized_e6: int | None
+    limit_e6: int | None
+    """The worst value of the optimized program that is tolerated."""
+    missing: int
+    """Answers without a value."""
+    holds: bool
+
+    @property
+    def reason(self) -> str:
+        """What was found, in a few words."""
+        if self.missing or self.baseline_e6 is None or self.optimized_e6 is None or self.limit_e6 is None:
+            return (
+                f"{self.metric} is missing on {self.missing} answers" if self.missing else f"{self.metric} is missing"
+            )
+        figures = f"{self.metric} {self.baseline_e6 / MILLION:g} -> {self.optimized_e6 / MILLION:g}"
+        relation = {Direction.LOWER: "at most", Direction.HIGHER: "at least"}[self.direction]
+        return f"{figures}, {relation} {self.limit_e6 / MILLION:g} is tolerated"
+
+
+class GateReport(Record):
+    """The verdict with everything that it rests on. Scores and differences are millionths."""
+
+    verdict: Verdict
+    evidence: Claim | None
+    """The strongest claim that was shown."""
+    policy: GatePolicy
+    n: int
+    n_groups: int
+    """Independent groups that the examples belong to."""
+    baseline_e6: Millionths
+    optimized_e6: Millionths
+    delta_e6: Millionths
+    """By how much the optimized program is better; the number that is compared with the threshold and attested."""
+    ci_low_e6: Millionths
+    ci_high_e6: Millionths
+    p_value_e6: Millionths
+    test: str
+    interval: str
+    wins: int
+    losses: int
+    ties: int
+    sd_e6: int
+    """Standard deviation of independent differences that would be as uncertain."""
+    mde_e6: int
+    """Difference that so many pairs would show with 80 % power."""
+    examples_needed: int
+    """Further pairs for 80 % power to see the larger of the threshold and the measured gain."""
+    guardrails: tuple[GuardrailCheck, ...] = ()
+
+    @property
+    def discordance_e6(self) -> int:
+        """Share of the pairs whose scores differ, in millionths."""
+        return round((self.wins + self.losses) * MILLION / self.n)
+
+    @property
+    def breaches(self) -> tuple[GuardrailCheck, ...]:
+        """The guardrails that do not hold."""
+        return tuple(check for check in self.guardrails if not check.holds)
+
+    @property
+    def reason(self) -> str:
+        """The verdict in one sentence."""
+        figures = (
+            f"{self.delta_e6 / 1e4:+.2f} points [{self.ci_low_e6 / 1e4:+.2f}, {self.ci_high_e6 / 1e4:+.2f}] "
+            f"on {self.n} sealed examples"
+        )
+        if self.breaches:
+            return f"{figures}: a guardrail does not hold ({'; '.join(check.reason for check in self.breaches)})."
+        threshold = f"{self.policy.threshold_e6 / 1e4:g} points"
+        match self.verdict:
+            case Verdict.PROMOTE:
+                return f"{figures}: at least {threshold}, {self.evidence}."
+            case Verdict.REJECT:
+                return f"{figures}: the whole interval lies below {threshold}."
+            case Verdict.INCONCLUSIVE:
+                return f"{figures}: not decided; about {self.examples_needed} more examples would be needed."
+
+    def guarded_by(self, checks: tuple[GuardrailCheck, ...]) -> "GateReport":
+        """The report under guardrails: one that does not hold rejects, whatever was gained."""
+        verdict = self.verdict if all(check.holds for check in checks) else Verdict.REJECT
+        return self.model_copy(update={"guardrails": checks, "verdict": verdict})

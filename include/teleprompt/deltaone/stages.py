@@ -1,0 +1,116 @@
+"""The gate of one run: what it could see, and what it says."""
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from include.teleprompt.config.program import ProgramConfig
+from include.teleprompt.deltaone.compare import Comparison, Scorer, compare
+from include.teleprompt.deltaone.ledger import open_gate, upcoming_look
+from include.teleprompt.deltaone.power import PowerEstimate, estimate_power
+from include.teleprompt.deltaone.spending import alpha_of_look
+from include.teleprompt.lm.meter import Meter
+from include.teleprompt.optimize.stages import Optimization
+from include.teleprompt.program.fields import ProgramFields
+from include.teleprompt.records import to_millionths
+from include.teleprompt.storage import Blob
+from include.teleprompt.traces.snapshot import Snapshot, read_outcomes
+from include.teleprompt.traces.split import Part
+from include.teleprompt.tracking.connection import quoted
+from include.teleprompt.tracking.pipeline_run import PipelineRun, experiment_name, internal_experiment
+
+log = logging.getLogger(__name__)
+
+SD = "sd_e6"
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One program, one run, one environment."""
+
+    program: Any
+    config: ProgramConfig
+    fields: ProgramFields
+    optimization: Optimization
+    storage_uri: str
+
+    def power(self, client: Any, run: PipelineRun, snapshot: Snapshot) -> PowerEstimate:
+        """What a comparison on this snapshot's sealed examples could see; no model is asked, and no example opened.
+
+        How many sealed traces are good enough is taken from the select part's share of good ones.
+        """
+        config = self.config
+        number = upcoming_look(client, config.name, own_run=run.run_id)
+        gate = config.gate
+        estimate = estimate_power(
+            n=round(snapshot.gate.rows * _good_share(snapshot, config.optimization.min_quality_score)),
+            threshold_e6=to_millionths(config.optimization.deltaone_threshold),
+            alpha=alpha_of_look(number, alpha=gate.alpha, looks_a_year=gate.looks_a_year),
+            known_sd_e6=_last_sd_e6(client, config.name),
+        )
+        log.log(logging.INFO if estimate.is_enough else logging.WARNING, "%s", estimate.in_words)
+        return estimate
+
+    def compare(
+        self,
+        client: Any,
+        run: PipelineRun,
+        snapshot: Snapshot,
+        *,
+        champion: int,
+        baseline_state: Blob,
+        optimized_state: Blob,
+    ) -> Comparison:
+        """Open the sealed examples, and compare the candidate with the champion on them."""
+        config, optimization = self.config, self.config.optimization
+        opened = open_gate(
+            client,
+            run,
+            program=config.name,
+            champion=champion,
+            sealed=snapshot.gate,
+            config=config.gate,
+            min_quality_score=optimization.min_quality_score,
+            fields=self.fields,
+            storage_uri=self.storage_uri,
+        )
+        meter = Meter()
+        scorer = Scorer(
+            program=self.program,
+            fields=self.fields,
+            objective=self.optimization.objective(meter),
+            lm=self.optimization.scoring_lm(meter),
+            num_threads=config.num_threads,
+            max_error_rate=optimization.max_error_rate,
+            book_of=self.optimization.score_book,
+        )
+        comparison = compare(
+            scorer,
+            opened,
+            baseline_state=baseline_state,
+            optimized_state=optimized_state,
+            config=config.gate,
+            threshold=optimization.deltaone_threshold,
+            storage_uri=self.storage_uri,
+        )
+        run.tag(**{SD: str(comparison.report.sd_e6)})
+        return comparison
+
+
+def _good_share(snapshot: Snapshot, min_quality_score: float) -> float:
+    import pyarrow.compute as pc
+
+    scores = read_outcomes(snapshot.parts[Part.SELECT])["score"]
+    return float(pc.mean(pc.greater_equal(scores, min_quality_score).cast("float64")).as_py() or 0.0)
+
+
+def _last_sd_e6(client: Any, program: str) -> int | None:
+    """Deviation of the differences in the program's last comparison; None before the first, or if all were alike."""
+    experiment = internal_experiment(client, experiment_name(program))
+    found = client.search_runs(
+        [experiment],
+        f"tags.`teleprompt.{SD}` != '' AND tags.`teleprompt.program` = {quoted(program)}",
+        max_results=1,
+        order_by=["attributes.start_time DESC"],
+    )
+    return int(found[0].data.tags[f"teleprompt.{SD}"]) or None if found else None

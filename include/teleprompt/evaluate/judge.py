@@ -1,0 +1,63 @@
+"""A language model that grades answers."""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from include.teleprompt.errors import TelepromptError
+from include.teleprompt.program.fields import ProgramFields
+from include.teleprompt.records import Record, from_millionths
+from include.teleprompt.traces.row import TraceRow
+
+
+class JudgeAgreement(Record):
+    """How far the judge's grades of logged answers agree with what came of those answers."""
+
+    n: int
+    spearman_e6: int | None
+    """Rank correlation in millionths of 1; None where all grades or all outcomes are alike."""
+
+    @property
+    def in_words(self) -> str:
+        """The correlation as people read it."""
+        return "unknown (all alike)" if self.spearman_e6 is None else f"{self.spearman_e6 / 1e6:+.2f}"
+
+
+def judge_metric(fields: ProgramFields, lm: Any, *, instructions: str) -> Callable[..., float]:
+    """A metric that asks `lm` for a grade from 0 to 1.
+
+    The judge sees the question and the answer, never the logged one: it is to grade, not to compare.
+    """
+    import dspy
+
+    judge = dspy.Predict(dspy.Signature("question: str, answer: str -> grade: float", instructions))
+
+    def grade(example: Any, prediction: Any, trace: object = None) -> float:
+        del trace
+        question = {field.name: str(example[field.name]) for field in fields.inputs}
+        answer = {field.name: str(getattr(prediction, field.name, "")) for field in fields.outputs}
+        with dspy.context(lm=lm, callbacks=[], disable_history=True):
+            given = judge(question=_text(question), answer=_text(answer)).grade
+        if not isinstance(given, (int, float)) or not 0 <= given <= 1:
+            raise TelepromptError("The judge gave no number from 0 to 1; correct `gate.judge.instructions`.")
+        return float(given)
+
+    return grade
+
+
+def judge_agreement(rows: Sequence[TraceRow], examples: Sequence[Any], judge: Callable[..., float]) -> JudgeAgreement:
+    """Spearman's rank correlation between the judge's grades of logged answers and their outcome scores.
+
+    `examples` are those of `rows`, whose labels are the logged answers.
+    """
+    from scipy.stats import spearmanr
+
+    grades = [judge(example, example.labels()) for example in examples]
+    outcomes = [from_millionths(row.score_e6) for row in rows]
+    if len(set(grades)) < 2 or len(set(outcomes)) < 2:
+        return JudgeAgreement(n=len(rows), spearman_e6=None)
+    return JudgeAgreement(n=len(rows), spearman_e6=round(float(spearmanr(grades, outcomes).statistic) * 1e6))
+
+
+def _text(values: dict[str, str]) -> str:
+    return next(iter(values.values())) if len(values) == 1 else json.dumps(values, ensure_ascii=False)

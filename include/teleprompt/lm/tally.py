@@ -1,0 +1,53 @@
+"""What the calls of one answer came to, whichever threads the program makes them from."""
+
+import threading
+from typing import Any, Self
+
+from include.teleprompt.lm.metered import AsyncMeteredEngine, MeteredEngine, price_e6
+
+
+class Tally:
+    """Adds up tokens and prices."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.tokens = 0
+        self.cost_e6: int | None = 0
+        """None once the price of a call is not known."""
+
+    def add(self, tokens: int, cost_e6: int | None) -> None:
+        """Count one call."""
+        with self._lock:
+            self.tokens += tokens
+            self.cost_e6 = None if self.cost_e6 is None or cost_e6 is None else self.cost_e6 + cost_e6
+
+
+class TallyingEngine:
+    """A metered engine that also counts into a tally; all else is that engine's own."""
+
+    def __init__(self, engine: MeteredEngine, tally: Tally) -> None:
+        self._engine = engine
+        self._tally = tally
+
+    def complete(self, request: Any) -> Any:
+        """As the engine."""
+        response = self._engine.complete(request)
+        usage = response.usage
+        self._tally.add(
+            (usage.input_tokens or 0) + (usage.output_tokens or 0), price_e6(self._engine.model, request, response)
+        )
+        return response
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def __deepcopy__(self, _memo: dict[int, Any]) -> Self:
+        return self
+
+
+def tallied(lm: Any, tally: Tally) -> Any:
+    """`lm`, a `dspy.LM` behind a meter, with its calls counted into `tally` as well; a program may need none."""
+    if lm is None:
+        return None
+    engine = TallyingEngine(lm.engine, tally)
+    return lm.copy(engine=engine, async_engine=AsyncMeteredEngine(engine))

@@ -1,0 +1,150 @@
+"""From a comparison that promotes to a version that runs and a document that says so."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from include.teleprompt.attest.document import Attestation
+from include.teleprompt.attest.issue import (
+    ATTESTATION_ARTIFACT,
+    AttestationRecord,
+    compose_attestation,
+    issue_attestation,
+)
+from include.teleprompt.config.program import ProgramConfig
+from include.teleprompt.config.settings import Settings
+from include.teleprompt.deltaone.compare import Comparison
+from include.teleprompt.optimize.select import Selection
+from include.teleprompt.program.fields import ProgramFields
+from include.teleprompt.records import Digest
+from include.teleprompt.registry.changes import (
+    CHALLENGER,
+    CHAMPION,
+    ChangeState,
+    aliases_of,
+    challenge,
+    promote,
+    refuse,
+)
+from include.teleprompt.registry.serving import SHARE
+from include.teleprompt.registry.versions import ProgramCode, ProgramVersion, register_version
+from include.teleprompt.storage import get_blob
+from include.teleprompt.strategies import strategy_of
+from include.teleprompt.traces.snapshot import SnapshotRecord, read_snapshot
+from include.teleprompt.tracking.pipeline_run import PipelineRun
+from include.teleprompt.tracking.run_key import RunKey
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """One run whose comparison promotes."""
+
+    config: ProgramConfig
+    settings: Settings
+    code: ProgramCode
+    code_digest: Digest
+    fields: ProgramFields
+    key: RunKey
+    actor: str
+    """Who promotes, for the log of changes."""
+
+    def version_id(self, comparison: Comparison) -> str:
+        """The id of the version that `comparison` promotes, in the documents' form."""
+        abbreviation = strategy_of(self.config.optimization.strategy).abbreviation
+        return f"{self.config.baseline_version}-opt-{abbreviation}-{comparison.decided_at:%Y%m%d%H%M%S}"
+
+    def attestation(
+        self,
+        snapshot: SnapshotRecord,
+        selection: Selection,
+        comparison: Comparison,
+        baseline: ProgramVersion,
+        *,
+        version_id: str | None = None,
+    ) -> Attestation:
+        """The unsigned attestation; of the version that `comparison` would get unless another id is named."""
+        return compose_attestation(
+            program=self.config.name,
+            strategy=self.config.optimization.strategy.value,
+            outcome_metric=self.config.outcome.metric,
+            snapshot=read_snapshot(snapshot),
+            selection=selection,
+            comparison=comparison,
+            baseline_version=baseline.version_id,
+            optimized_version=version_id or self.version_id(comparison),
+            code_digest=self.code_digest,
+        )
+
+    def register(
+        self,
+        client: Any,
+        *,
+        name: str,
+        snapshot: SnapshotRecord,
+        selection: Selection,
+        comparison: Comparison,
+        baseline: ProgramVersion,
+    ) -> ProgramVersion:
+        """Register the candidate as a version of the model `name`; not unless it can be attested."""
+        self.attestation(snapshot, selection, comparison, baseline)
+        report = comparison.report
+        return register_version(
+            client,
+            name=name,
+            run_id=PipelineRun.open(client, self.key).run_id,
+            run_key=self.key.digest,
+            version_id=self.version_id(comparison),
+            parent=baseline if name == baseline.program else None,
+            code=self.code,
+            fields=self.fields,
+            state=comparison.optimized_state,
+            tags={
+                "deltaone": "true",
+                "delta_e6": str(report.delta_e6),
+                "metric": comparison.metric,
+                "strategy": self.config.optimization.strategy.value,
+                "trace_count": str(snapshot.trace_count),
+                "snapshot_digest": snapshot.digest,
+                "parent_version_id": baseline.version_id,
+            },
+        )
+
+    def let_in(
+        self, client: Any, version: ProgramVersion, comparison: Comparison, *, instead_of: int | None
+    ) -> ProgramVersion:
+        """Make a registered version champion, or with a rollout challenger; the version with the alias that it got.
+
+        It gets none where another version became champion since it was compared.
+        """
+        share = self.config.rollout.share
+        move = promote if share is None else challenge
+        if share is not None:
+            client.set_model_version_tag(version.program, str(version.number), SHARE, str(share))
+        change = move(
+            client,
+            version.program,
+            version.number,
+            instead_of=instead_of,
+            who=self.actor,
+            why=comparison.report.reason,
+        )
+        aliases = aliases_of(client, version.program) if change is None else change.after
+        held = [alias for alias in (CHAMPION, CHALLENGER) if aliases.get(alias) == version.number]
+        assert change is None or change.state is ChangeState.DONE  # noqa: S101 - `changes` raises otherwise
+        return version.model_copy(update={"alias": held[0] if held else None})
+
+    def refuse(self, client: Any, *, who: str, why: str) -> None:
+        """Write down that a person did not let the version in."""
+        refuse(client, self.config.name, key=self.key.digest, who=who, why=why)
+
+    def attest(self, client: Any, attestation: Attestation, version: ProgramVersion) -> AttestationRecord:
+        """Sign and store the attestation of a version, and name it on the version."""
+        record = issue_attestation(attestation, signer=self.settings.signer, storage_uri=self.settings.storage_uri)
+        client.set_model_version_tag(version.program, str(version.number), "attestation_id", record.attestation_id)
+        return record
+
+
+def keep_attestation(run: PipelineRun, record: AttestationRecord) -> None:
+    """Keep the exact bytes of an attestation with the pipeline run, which is over with that."""
+    run.write_text(ATTESTATION_ARTIFACT, get_blob(record.blob).decode())
+    run.tag(attestation_id=record.attestation_id, attestation_hash=record.attestation_hash)
+    run.end()

@@ -1,0 +1,138 @@
+"""The serving side: which version answers, and that version as a DSPy module."""
+
+import hashlib
+import json
+import logging
+import time
+from typing import Any
+
+from include.teleprompt.canonical import sha256_hex
+from include.teleprompt.config.settings import Settings
+from include.teleprompt.errors import ConfigurationError, TrackingUnavailableError
+from include.teleprompt.program.entry_point import call_builder, import_source
+from include.teleprompt.program.state import load_state
+from include.teleprompt.records import Record
+from include.teleprompt.registry.changes import CHALLENGER, CHAMPION, aliases_of
+from include.teleprompt.registry.versions import VERSION_ID, read_artifacts, version_of_alias
+from include.teleprompt.tracking.connection import mlflow_client, quoted
+
+log = logging.getLogger(__name__)
+
+SHARE = "challenger_share"
+"""Tag of a version: the share of the keys that it answers while it is challenger."""
+
+FRESH_SECONDS = 30
+"""The registry is asked again after so long."""
+
+_kept: dict[tuple[str, str], tuple[float, tuple["ChosenVersion", ...]]] = {}
+
+
+class ChosenVersion(Record):
+    """A version that answers a call; log `version_id` with it as the tag `dspy_program_version`."""
+
+    program: str
+    number: int
+    version_id: str
+    alias: str
+    share: float
+    """Of the keys, that it answers."""
+
+
+def load_program(name: str, alias: str = CHAMPION, *, version: int | None = None) -> Any:
+    """The registered program `name` as a ready `dspy.Module`: the version that `alias` names, or `version`.
+
+    The module is built by the code that was registered and given its state from JSON; nothing is unpickled. The
+    language model is the caller's: `dspy.configure(lm=…)`.
+
+    Raises:
+        ConfigurationError: there is no such version, or it was registered without its code.
+        TelepromptError: the version does not hold the state that it was registered with.
+    """
+    with mlflow_client(Settings().tracking_uri) as client:
+        if version is None:
+            found = version_of_alias(client, name, alias)
+        else:
+            found = next(
+                (v for v in client.search_model_versions(f"name = {quoted(name)}") if int(v.version) == version), None
+            )
+        if found is None:
+            wanted = f"version with the alias {alias!r}" if version is None else f"version {version}"
+            raise ConfigurationError(f"{name} has no {wanted}; `teleprompt versions list` shows those there are.")
+        files = read_artifacts(client, found)
+    if "code.py" not in files:
+        raise ConfigurationError(
+            f"Version {found.version} of {name} was registered from a notebook, without its code; give its program a "
+            "file in include/programs."
+        )
+    module = import_source(files["code.py"], name=f"served_{sha256_hex(files['code.py'])[:12]}", file="code.py")
+    builder = json.loads(files["spec.json"])["callable"]
+    program = call_builder(getattr(module, builder), where=f"{name} {found.tags[VERSION_ID]}: {builder}")
+    return load_state(program, files["state.json"])
+
+
+def choose_version(program: str, key: str) -> ChosenVersion:
+    """The version that answers the calls of `key`: a customer, a conversation, whatever must not change between calls.
+
+    The challenger gets its share of the keys, the same ones every time; the champion the others. The registry is asked
+    every 30 seconds at most; while it does not answer, what it said last holds.
+
+    Raises:
+        ConfigurationError: the program has no champion.
+        TrackingUnavailableError: the registry does not answer, and never did.
+    """
+    candidates = _candidates(program)
+    if not candidates:
+        raise ConfigurationError(f"{program} has no champion yet; its first run registers one.")
+    champion, *challengers = candidates
+    for challenger in challengers:
+        if _position(program, challenger.version_id, key) < challenger.share:
+            return challenger
+    return champion
+
+
+def forget_versions() -> None:
+    """Ask the registry anew at the next call."""
+    _kept.clear()
+
+
+def _candidates(program: str) -> tuple[ChosenVersion, ...]:
+    """The champion, and the challenger if there is one."""
+    uri = Settings().tracking_uri
+    kept = _kept.get((uri, program))
+    if kept is not None and time.monotonic() - kept[0] < FRESH_SECONDS:
+        return kept[1]
+    try:
+        found = _asked(uri, program)
+    except TrackingUnavailableError as outage:
+        if kept is None:
+            raise
+        log.warning("%s Calls of %s go on as before.", outage, program)
+        found = kept[1]
+    _kept[uri, program] = (time.monotonic(), found)
+    return found
+
+
+def _asked(uri: str, program: str) -> tuple[ChosenVersion, ...]:
+    with mlflow_client(uri) as client:
+        aliases = aliases_of(client, program)
+        return tuple(
+            _chosen(client.get_model_version(program, str(aliases[alias])), alias)
+            for alias in (CHAMPION, CHALLENGER)
+            if alias in aliases and CHAMPION in aliases
+        )
+
+
+def _chosen(version: Any, alias: str) -> ChosenVersion:
+    return ChosenVersion(
+        program=version.name,
+        number=int(version.version),
+        version_id=version.tags[VERSION_ID],
+        alias=alias,
+        share=float(version.tags.get(SHARE, 0)) if alias == CHALLENGER else 1.0,
+    )
+
+
+def _position(program: str, version_id: str, key: str) -> float:
+    """Where the key lies in [0, 1); another challenger shuffles the keys anew."""
+    hashed = hashlib.sha256(f"{program}|{version_id}|{key}".encode()).digest()
+    return int.from_bytes(hashed[:8]) / 2**64

@@ -1,0 +1,90 @@
+"""What became of the calls that named versions answered, with or without an outcome."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from include.teleprompt.config.outcome import Normalisation, OutcomeConfig, Partial
+from include.teleprompt.config.program import ProgramConfig
+from include.teleprompt.traces.outcomes import OutcomeFit, resolve, score_e6
+from include.teleprompt.traces.sources.choose import open_store
+from include.teleprompt.traces.sources.of_program import program_sources
+from include.teleprompt.window import Window
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredCall:
+    """One call, and the version that answered it by its tag `dspy_program_version`."""
+
+    trace_id: str
+    version: str
+    key: str
+    """Its group, or itself."""
+    started_at_ms: int
+    score_e6: int | None
+    """None without a usable outcome."""
+
+
+def calls_of_versions(
+    client: Any, *, config: ProgramConfig, window: Window, tags: Mapping[str, str], fits: Sequence[OutcomeFit]
+) -> list[AnsweredCall]:
+    """The calls that started in `window` and whose version tag is one of `tags`, which maps it to the version's id.
+
+    Outcomes join by the call they belong to, however late they came; they are normalised as `fits` says, as those were
+    that the version was made from. An outcome that is missing, no number or outside its range is no outcome: it is not
+    imputed and not 0.
+    """
+    found = []
+    with open_store(client) as store:
+        for source in program_sources(store, config):
+            for raw in source.read(config.name, window):
+                found += _of_batch(raw.combine_chunks(), config.outcome, tags, fits)
+    return found
+
+
+def _of_batch(
+    raw: "pa.Table", config: OutcomeConfig, tags: Mapping[str, str], fits: Sequence[OutcomeFit]
+) -> list[AnsweredCall]:
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    raw = raw.filter(pc.is_in(raw["program_version"], value_set=pa.array(list(tags), pa.string()))).combine_chunks()
+    if not len(raw):
+        return []
+    values = _usable(raw, config)
+    there = np.array([~np.isnan(column) for column in values.values()])
+    scored: np.ndarray[Any, np.dtype[np.bool_]] = (np.all if config.partial is Partial.DROP else np.any)(there, axis=0)
+    scores = score_e6({name: column[scored] for name, column in values.items()}, fits, imputed_score=None).tolist()
+    result = []
+    for row, has_score in zip(
+        raw.select(["trace_id", "program_version", "group", "started_at_ms"]).to_pylist(), scored.tolist(), strict=True
+    ):
+        result.append(
+            AnsweredCall(
+                trace_id=row["trace_id"],
+                version=tags[row["program_version"]],
+                key=row["group"] or row["trace_id"],
+                started_at_ms=row["started_at_ms"],
+                score_e6=scores.pop(0) if has_score else None,
+            )
+        )
+    return result
+
+
+def _usable(raw: "pa.Table", config: OutcomeConfig) -> dict[str, "np.ndarray[Any, np.dtype[np.float64]]"]:
+    """Each metric's values, NaN where a call has none that can be used."""
+    import numpy as np
+
+    resolved = resolve(raw["outcomes"], config)
+    found = {}
+    for metric in config.metrics:
+        column = resolved.values[metric.metric].to_numpy(zero_copy_only=False).astype(float)
+        if metric.normalisation is Normalisation.IDENTITY:
+            column = np.where((column < metric.minimum) | (column > metric.maximum), np.nan, column)
+        found[metric.metric] = column
+    return found

@@ -1,0 +1,49 @@
+"""Ask a person before a promotion."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+
+from teleprompt_airflow.operators.base import domain_errors, pipeline_of
+
+
+class GateApprovalOperator(ApprovalOperator):
+    """Airflow's approval step, showing the gate's report; a refusal, or no answer in time, ends the run in peace.
+
+    What follows is skipped, and MLflow's log of changes says who refused and why nothing was promoted.
+
+    :param program: the program's name on the command line.
+    :param waited: what the `TraceVolumeSensor` of the run returned: its window and its key.
+    :param comparison: record of the `GateOperator`.
+    """
+
+    template_fields: Collection[str] = (*ApprovalOperator.template_fields, "waited", "comparison")
+
+    def __init__(self, *, program: str, waited: Any, comparison: Any, **kwargs: Any) -> None:
+        super().__init__(defaults=[ApprovalOperator.REJECT], **kwargs)
+        self.program = program
+        self.waited = waited
+        self.comparison = comparison
+
+    def execute(self, context: Any) -> Any:
+        """Show the report and wait, without a worker slot."""
+        from include.teleprompt.deltaone.compare import Comparison
+        from include.teleprompt.deltaone.markdown import comparison_in_markdown
+
+        self.body = comparison_in_markdown(Comparison.model_validate(self.comparison))
+        return super().execute(context)
+
+    def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
+        """Go on, or write the refusal down."""
+        if "error" not in event and event["chosen_options"] != [self.APPROVE]:
+            with domain_errors(skip_without_traces=True):
+                pipeline_of(self.program, self.waited, context).refuse(**_refusal(event))
+        return super().execute_complete(context, event)
+
+
+def _refusal(event: Mapping[str, Any]) -> dict[str, str]:
+    user = event.get("responded_by_user")
+    if not user:
+        return {"who": "nobody", "why": "nobody answered the request for approval in time"}
+    return {"who": str(user.get("name") or user.get("id")), "why": "the promotion was refused"}

@@ -1,0 +1,41 @@
+"""Look at what became of a version in production."""
+
+from typing import Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowFailException
+
+from include.teleprompt.config.files import find_program_file, load_program_file
+from include.teleprompt.config.settings import Settings
+from teleprompt_airflow.hooks.settings import settings_from_connections
+from teleprompt_airflow.operators.base import actor_of, domain_errors
+
+
+class WatchOperator(BaseOperator):
+    """Decides on the challenger, or watches the champion; returns the report, and fails on a regression.
+
+    :param program: the program's name on the command line.
+    """
+
+    def __init__(self, *, program: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.program = program
+
+    def execute(self, context: Any) -> dict[str, Any]:
+        """Look once; a regression fails the task, so that whoever is told of failures is told of it."""
+        from include.teleprompt.environment import quiet_libraries
+
+        quiet_libraries()
+        from include.teleprompt.production import Production, WatchOutcome
+
+        config = load_program_file(find_program_file(Settings().programs_dir, self.program))
+        with domain_errors(skip_without_traces=True):
+            settings = settings_from_connections(config, signer=True)
+            report = Production(config, settings, actor_of(context)).look()
+        if report.outcome in {WatchOutcome.REGRESSED, WatchOutcome.ROLLED_BACK}:
+            done = {
+                WatchOutcome.REGRESSED: f"`teleprompt versions rollback {self.program}` restores the version before",
+                WatchOutcome.ROLLED_BACK: "it was rolled back",
+            }[report.outcome]
+            raise AirflowFailException(f"Version {report.version} of {config.name} does worse: {report.why} {done}.")
+        return report.model_dump(mode="json")

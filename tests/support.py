@@ -171,7 +171,9 @@ def log_run(client: Any, experiment_id: str, *, program: str = "P", at: datetime
     return str(run.info.run_id)
 
 
-def log_shelf_calls(settings: Settings, *, count: int, window: Window = WEEK, good: float = 1.0) -> None:
+def log_shelf_calls(
+    settings: Settings, *, count: int, window: Window = WEEK, good: float = 1.0, first: int = 0
+) -> None:
     """Calls of the program `Shelves`: nothing in its prompt tells which shelf, the good traces do.
 
     The outputs are right for every second call; those have the outcome `good`, the others 0.
@@ -190,7 +192,7 @@ def log_shelf_calls(settings: Settings, *, count: int, window: Window = WEEK, go
                 experiment,
                 program="Shelves",
                 at=window.start + i * span,
-                inputs={"thing": f"{kind} thing number {i}"},
+                inputs={"thing": f"{kind} thing number {first + i}"},
                 outputs={"shelf": right if i % 2 == 0 else wrong},
                 metrics={"outcome_score": good if i % 2 == 0 else 0.0},
                 contributor=("alice", "bob")[i % 3 == 0],

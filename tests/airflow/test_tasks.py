@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import (
     AirflowFailException,
@@ -19,9 +20,20 @@ from airflow.utils.types import DagRunType
 from include.teleprompt.config.settings import Settings
 from include.teleprompt.errors import TelepromptError, TrackingUnavailableError
 from include.teleprompt.history import list_runs
+from include.teleprompt.registry.changes import Action, list_changes
 from include.teleprompt.tracking.connection import mlflow_client
 from include.teleprompt.window import Window, format_utc
-from teleprompt_airflow.operators import BaselineOperator, CollectOperator, CompileOperator, DeltaOneBranchOperator
+from teleprompt_airflow.operators import (
+    BaselineOperator,
+    CollectOperator,
+    CompileOperator,
+    DeltaOneBranchOperator,
+    GateApprovalOperator,
+    GateOperator,
+    PowerOperator,
+    SelectOperator,
+    WatchOperator,
+)
 from teleprompt_airflow.sensors.trace_volume import TraceVolumeSensor
 from teleprompt_airflow.triggers import shared_look
 from teleprompt_airflow.triggers.trace_volume import NewTracesTrigger, TraceVolumeTrigger
@@ -286,3 +298,75 @@ def test_the_branch_follows_the_verdict(verdict: str, task: str) -> None:
         otherwise="keep_champion",
     )
     assert branch.choose_branch({}) == task
+
+
+def stages_up_to_the_gate(**params: Any) -> dict[str, Any]:
+    """The records of a run, made by its operators."""
+    ready, asked = waited(), context(**params)
+    stage = {"program": "shelves", "waited": ready}
+    snapshot = CollectOperator(task_id="collect", **stage).execute(asked)
+    baseline = BaselineOperator(task_id="baseline", **stage).execute(asked)
+    candidate = CompileOperator(task_id="c", snapshot=snapshot, baseline=baseline, seed=0, **stage).execute(asked)
+    selection = SelectOperator(task_id="s", snapshot=snapshot, candidates=[candidate], **stage).execute(asked)
+    records = {"snapshot": snapshot, "selection": selection, "baseline": baseline}
+    return {**records, "comparison": GateOperator(task_id="gate", **records, **stage).execute(asked)}
+
+
+@pytest.mark.usefixtures("airflow")
+def test_a_run_that_could_see_nothing_is_skipped_if_asked(settings: Settings, tmp_path: Path) -> None:
+    yaml = "name: Shelves\noptimization: {min_traces: 20}\ngate: {on_low_power: skip}\n"
+    write_program(tmp_path / "programs", yaml=yaml)
+    log_shelf_calls(settings, count=160)
+    stage = {"program": "shelves", "waited": waited()}
+    snapshot = CollectOperator(task_id="collect", **stage).execute(context())
+    with pytest.raises(AirflowSkipException, match="skipped before anything is spent"):
+        PowerOperator(task_id="power", snapshot=snapshot, **stage).execute(context())
+
+
+@pytest.mark.usefixtures("airflow")
+def test_approval_shows_the_report_and_a_refusal_is_written_down(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log_shelf_calls(settings, count=160)
+    comparison = stages_up_to_the_gate()["comparison"]
+    approval = GateApprovalOperator(
+        task_id="approval", subject="Promote?", program="shelves", waited=waited(), comparison=comparison
+    )
+    shown: list[str] = []
+    monkeypatch.setattr(ApprovalOperator, "execute", lambda self, _context: shown.append(self.body))
+    approval.execute(context())
+    assert "**promote**" in shown[0]
+    assert "| sealed | look 1 of the year, 0 seen before, 0 retired |" in shown[0]
+
+    def answered(option: str, user: str | None) -> None:
+        event = {
+            "chosen_options": [option],
+            "params_input": {},
+            "responded_at": datetime.now(UTC),
+            "responded_by_user": user and {"id": user, "name": user},
+        }
+        approval.execute_complete(context(), event)
+
+    with mlflow_client(settings.tracking_uri) as client:
+        answered("Approve", "anna")
+        assert Action.REFUSE not in [change.action for change in list_changes(client, "Shelves")]
+        answered("Reject", "anna")
+        answered("Reject", None)  # nobody answered in time
+        refusals = [change for change in list_changes(client, "Shelves") if change.action is Action.REFUSE]
+        (run,) = list_runs(client)
+    assert [change.who for change in refusals] == ["nobody", "anna"]
+    assert (run.state, run.model_version) == ("finished", None)
+
+
+@pytest.mark.usefixtures("airflow")
+def test_the_watch_fails_on_a_regression_and_says_what_was_done(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from include.teleprompt.production import Production, ProductionReport, WatchOutcome
+
+    watch = WatchOperator(task_id="watch", program="shelves")
+    assert watch.execute(context())["outcome"] == "nothing"
+    report = ProductionReport(outcome=WatchOutcome.ROLLED_BACK, version="1.0.0-opt-x", why="-9 points.")
+    monkeypatch.setattr(Production, "look", lambda _self: report)
+    with pytest.raises(AirflowFailException, match=r"1.0.0-opt-x of Shelves does worse: -9 points. it was rolled back"):
+        watch.execute(context())

@@ -77,7 +77,7 @@ class GateConfig(Section):
     """Two-sided error of all looks of a year together."""
     looks_a_year: int = Field(52, ge=1)
     """Comparisons that are planned for a year; alpha is shared out among them."""
-    retire_after: int = Field(4, ge=1)
+    retire_after: int = Field(12, ge=1)
     """An example that so many comparisons have looked at is sealed no more: it is left out from then on."""
     on_low_power: OnLowPower = OnLowPower.WARN
     """What a run does whose sealed examples are too few to see the threshold: `warn`, or `skip` before it costs."""

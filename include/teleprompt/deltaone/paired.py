@@ -79,16 +79,21 @@ def effective_sd(differences_e6: Sequence[int], groups: Sequence[str]) -> float:
 
 
 def examples_needed(*, sd: float, difference: float, alpha: float) -> int:
-    """Pairs to see a true `difference` with 80 % power in the two-sided test (normal approximation)."""
+    """Pairs to see a true `difference` with 80 % power in the two-sided test.
+
+    By the normal approximation with the correction for continuity, which an exact test needs (Fleiss, Tytun and Ury
+    1980), and no fewer than would leave such a difference `unseen`.
+    """
     import math
 
-    by_variance = (_quantiles(alpha) * sd / difference) ** 2
-    return math.ceil(max(by_variance, math.log(2 / alpha) / difference))
+    spread = _quantiles(alpha) * sd
+    root = (spread + (spread**2 + 4 * difference) ** 0.5) / (2 * difference)
+    return math.ceil(max(root**2, math.log(2 / alpha) / difference))
 
 
 def minimum_detectable_effect(*, sd: float, n: int, alpha: float) -> float:
-    """The true difference that `n` pairs would show with 80 % power."""
-    return min(1.0, max(float(_quantiles(alpha) * sd / n**0.5), unseen(groups=n, alpha=alpha)))
+    """The true difference that `n` pairs would show with 80 % power; the inverse of `examples_needed`."""
+    return min(1.0, max(_quantiles(alpha) * sd / n**0.5 + 1 / n, unseen(groups=n, alpha=alpha)))
 
 
 def sd_of_discordance(share: float) -> float:

@@ -1,0 +1,71 @@
+"""What auditors and people on call type: looks, recompute, rollback, log, watch."""
+
+import json
+from pathlib import Path
+
+from include.teleprompt.config.settings import Settings
+from include.teleprompt.history import list_runs
+from include.teleprompt.tracking.connection import mlflow_client
+from tests.cli.test_cli import WINDOW, call  # noqa: F401 - a fixture
+from tests.support import log_shelf_calls
+
+
+def promoted(call, settings: Settings) -> str:  # noqa: F811
+    """The id of a run that promoted version 2."""
+    log_shelf_calls(settings, count=160)
+    assert call("run", "shelves", *WINDOW).status == 0
+    (run,) = call("status", "shelves", "--json").json
+    return run["run_id"]
+
+
+def test_a_verdict_is_recomputed_and_a_changed_one_is_noticed(call, settings: Settings) -> None:  # noqa: F811
+    run = promoted(call, settings)
+    equal = call("deltaone", "recompute", run[:8])
+    assert (equal.status, equal.out.splitlines()[-1]) == (0, "equal, in every figure")
+    assert call("deltaone", "recompute", run, "--json").json["equal"] is True
+    shown = call("deltaone", "examples", run, "--limit", "3", "--json").json
+    assert [set(example) for example in shown] == [{"trace_id", "unit", "baseline", "optimized"}] * 3
+    assert "change" in call("deltaone", "examples", run).out
+
+    with mlflow_client(settings.tracking_uri) as client:
+        (summary,) = list_runs(client)
+        folder = Path(client.get_run(summary.run_id).info.artifact_uri.removeprefix("file://"))
+    record = folder / "records/gate.json"
+    forged = json.loads(record.read_text())
+    forged["report"]["delta_e6"] += 1
+    record.write_text(json.dumps(forged))
+    noticed = call("deltaone", "recompute", run)
+    assert (noticed.status, noticed.out.splitlines()[-1][:9]) == (1, "NOT EQUAL")
+    assert call("deltaone", "recompute", "nothing").status == 2
+
+
+def test_the_ledger_shows_each_look(call, settings: Settings) -> None:  # noqa: F811
+    assert "Nobody has looked" in call("deltaone", "looks", "shelves").out
+    run = promoted(call, settings)
+    (entry,) = call("deltaone", "looks", "shelves", "--json").json
+    assert (entry["run_id"], entry["look"]["number"], entry["verdict"]) == (run, 1, "promote")
+    assert "0.012980" in call("deltaone", "looks", "shelves").out
+
+
+def test_back_and_forward_again(call, settings: Settings) -> None:  # noqa: F811
+    promoted(call, settings)
+    back = call("versions", "rollback", "shelves", "--why", "customers complain")
+    assert (back.status, back.out) == (0, "Version 1 of Shelves is champion again, instead of 2.\n")
+    again = call("versions", "rollback", "shelves")
+    assert again.status == 2
+    assert "already; name the version to go to with --to" in again.err
+    assert call("versions", "rollback", "shelves", "--to", "1").out.endswith("nothing was changed.\n")
+    forward = call("versions", "rollback", "shelves", "--to", "2", "--json").json
+    assert (forward["champion"], forward["change"]["action"]) == (2, "rollback")
+    assert call("versions", "rollback", "shelves", "--to", "9").status == 2
+    changes = call("versions", "log", "shelves", "--json").json
+    assert [change["action"] for change in changes] == ["rollback", "rollback", "promote", "baseline"]
+    assert changes[1]["why"] == "customers complain"
+    assert "customers complain" in call("versions", "log", "shelves").out
+
+
+def test_production_is_looked_at_by_hand(call, settings: Settings) -> None:  # noqa: F811
+    promoted(call, settings)
+    report = call("deltaone", "watch", "shelves", "--json")
+    assert (report.status, report.json["outcome"]) == (0, "steady")
+    assert call("deltaone", "watch", "shelves").out.startswith("steady: 1.0.0-opt-bfs-")

@@ -1,0 +1,188 @@
+"""Sealed examples: who may see them, how often, and what is written down; against real runs of the pipeline."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from include.teleprompt.config.settings import Settings
+from include.teleprompt.deltaone.compare import compared_answers, recompute
+from include.teleprompt.deltaone.ledger import list_looks
+from include.teleprompt.deltaone.power import Basis
+from include.teleprompt.deltaone.report import Verdict
+from include.teleprompt.deltaone.spending import alpha_of_look
+from include.teleprompt.errors import LowPowerError, TelepromptError
+from include.teleprompt.history import list_runs, read_comparison
+from include.teleprompt.pipeline import Pipeline
+from include.teleprompt.traces.snapshot import SealedPart, Snapshot, read_rows, read_snapshot, read_table
+from include.teleprompt.traces.split import Part
+from include.teleprompt.tracking.connection import mlflow_client
+from include.teleprompt.window import Window
+from tests.support import WEEK, log_shelf_calls, rows_of, write_program
+
+NOTHING_LEARNT = {"max_labeled_demos": 0, "max_bootstrapped_demos": 0}
+
+
+def pipeline(settings: Settings, folder: Path, *, window: Window = WEEK, **overrides) -> Pipeline:
+    return Pipeline.of_file(write_program(folder), settings=settings, window=window, overrides=overrides)
+
+
+@pytest.fixture
+def programs(settings: Settings, tmp_path: Path) -> Path:
+    log_shelf_calls(settings, count=160)
+    return tmp_path / "programs"
+
+
+def looks(settings: Settings):
+    with mlflow_client(settings.tracking_uri) as client:
+        return list(list_looks(client, "Shelves"))
+
+
+def test_the_gate_part_is_sealed_to_everybody(settings: Settings, programs: Path) -> None:
+    snapshot = read_snapshot(pipeline(settings, programs).collect())
+    again = Snapshot.model_validate_json(snapshot.model_dump_json())
+    for manifest in (snapshot, again, snapshot.model_copy()):
+        assert isinstance(manifest.parts[Part.GATE], SealedPart)
+        for read in (read_rows, read_table):
+            with pytest.raises(TelepromptError, match="sealed; only a recorded look"):
+                read(manifest.parts[Part.GATE])
+    assert again.digest == snapshot.digest
+
+
+def test_all_before_the_gate_works_without_the_sealed_file(settings: Settings, programs: Path) -> None:
+    """Compiling, selecting and estimating the power never open it: it is not even there."""
+    run = pipeline(settings, programs)
+    record = run.collect()
+    sealed = Path(read_snapshot(record).gate.blob.uri)
+    hidden = sealed.rename(sealed.with_suffix(".hidden"))
+    baseline = run.baseline()
+    run.power(record)
+    candidate = run.compile(record, baseline, seed=0)
+    selection = run.select(record, [candidate])
+    with pytest.raises(TelepromptError, match="missing"):
+        run.gate(record, selection, baseline)
+    hidden.rename(sealed)
+    assert run.gate(record, selection, baseline).report.n > 0
+
+
+def test_what_learns_and_chooses_is_shown_no_sealed_text(settings: Settings, programs: Path) -> None:
+    run = pipeline(settings, programs)
+    record = run.collect()
+    sealed = {row.inputs["thing"] for row in rows_of(read_snapshot(record).gate)}
+    candidate = run.compile(record, run.baseline(), seed=0)
+    run.select(record, [candidate])
+    for file in Path(settings.storage_uri).rglob("*"):
+        if file.is_file() and file.suffix != ".parquet":
+            text = file.read_text(errors="replace")
+            assert not any(f'"{thing}"' in text for thing in sealed), file
+
+
+def test_a_look_is_written_down_with_what_it_may_err(settings: Settings, programs: Path) -> None:
+    comparison = pipeline(settings, programs).run().comparison
+    (entry,) = looks(settings)
+    assert entry.look == comparison.look
+    assert (entry.look.number, entry.look.alpha) == (1, alpha_of_look(1, alpha=0.05, looks_a_year=52))
+    assert comparison.report.policy.alpha == entry.look.alpha
+    assert (entry.look.used, entry.look.seen_before, entry.look.retired) == (comparison.report.n, 0, 0)
+    assert entry.verdict == comparison.report.verdict
+
+
+def test_the_same_key_looks_once_and_another_one_again(settings: Settings, programs: Path) -> None:
+    for _ in range(2):
+        pipeline(settings, programs).run()
+    assert len(looks(settings)) == 1
+    again = pipeline(settings, programs, optimization={"options": NOTHING_LEARNT}).run().comparison
+    assert (again.look.number, again.look.seen_before) == (2, again.look.used)
+
+
+def test_an_interrupted_look_counts_though_it_decided_nothing(
+    settings: Settings, programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_args: object, **_more: object) -> None:
+        raise ConnectionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr("include.teleprompt.deltaone.stages.compare", fails)
+        with pytest.raises(ConnectionError):
+            pipeline(settings, programs).run()
+    assert [(entry.look.number, entry.verdict) for entry in looks(settings)] == [(1, None)]
+    other = pipeline(settings, programs, optimization={"options": NOTHING_LEARNT}).run().comparison
+    assert other.look.number == 2
+    assert pipeline(settings, programs).run().comparison.look.number == 2  # the first, tried again after that
+
+
+def test_the_looks_of_deleted_runs_count(settings: Settings, programs: Path) -> None:
+    pipeline(settings, programs).run()
+    with mlflow_client(settings.tracking_uri) as client:
+        (run,) = list_runs(client)
+        client.delete_run(run.run_id)
+    assert pipeline(settings, programs).run().comparison.look.number == 2
+
+
+def test_examples_that_were_looked_at_too_often_are_retired(settings: Settings, programs: Path) -> None:
+    """Windows that overlap: the third look leaves out what two have seen, and says so."""
+    options = {"optimization": {"options": NOTHING_LEARNT}, "gate": {"retire_after": 2}}
+    windows = [Window(start=WEEK.start + timedelta(days=i), end=WEEK.end + timedelta(days=i)) for i in range(3)]
+    log_shelf_calls(settings, count=160, window=Window(start=WEEK.end, end=WEEK.end + timedelta(days=7)), first=160)
+    first, second, third = (
+        pipeline(settings, programs, window=window, **options).run().comparison.look for window in windows
+    )
+    assert (first.seen_before, first.retired) == (0, 0)
+    assert 0 < second.seen_before <= second.used
+    assert second.retired == 0
+    assert third.retired > 0
+    assert (first.number, second.number, third.number) == (1, 2, 3)
+
+
+def test_a_burnt_gate_is_an_error_that_says_so(settings: Settings, programs: Path) -> None:
+    pipeline(settings, programs, gate={"retire_after": 1}).run()
+    with pytest.raises(TelepromptError, match=r"All \d+ sealed examples were looked at 1 times and are retired"):
+        pipeline(settings, programs, gate={"retire_after": 1}, optimization={"options": NOTHING_LEARNT}).run()
+
+
+def test_power_is_known_before_it_costs_and_learns_from_the_last_comparison(
+    settings: Settings, programs: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = pipeline(settings, programs)
+    record = run.collect()
+    estimate = run.power(record)
+    assert (estimate.basis, estimate.is_enough) == (Basis.ASSUMED, False)
+    assert estimate.in_words in caplog.text
+    run.run()
+    second = pipeline(settings, programs, optimization={"options": NOTHING_LEARNT})
+    assert second.power(second.collect()).basis is Basis.LAST_COMPARISON
+
+
+def test_a_run_that_could_see_nothing_can_be_skipped_before_any_call(settings: Settings, programs: Path) -> None:
+    run = pipeline(settings, programs, gate={"on_low_power": "skip"})
+    with pytest.raises(LowPowerError, match=r"Shelves is skipped before anything is spent: .* too few"):
+        run.run()
+    assert looks(settings) == []
+    with mlflow_client(settings.tracking_uri) as client:
+        (summary,) = list_runs(client)
+    assert (summary.state, summary.stage) == ("finished", "snapshot")
+
+
+def test_the_verdict_is_made_anew_from_the_stored_scores(settings: Settings, programs: Path) -> None:
+    stored = pipeline(settings, programs).run().comparison
+    assert stored.report.verdict is Verdict.PROMOTE
+    assert recompute(stored) == stored.report
+    changes = [answer.change_e6 for answer in compared_answers(stored)]
+    assert changes == sorted(changes)
+    with mlflow_client(settings.tracking_uri) as client:
+        (run,) = list_runs(client)
+        assert read_comparison(client, run.run_id) == stored
+    Path(stored.scores.uri).write_text("[]")
+    with pytest.raises(TelepromptError, match="damaged"):
+        recompute(stored)
+
+
+def test_a_guardrail_stops_a_promotion_end_to_end(settings: Settings, programs: Path) -> None:
+    """The demonstrations that make the answers right make the prompts longer."""
+    guardrail = {"metric": "tokens", "tolerance": "10%"}
+    outcome = pipeline(settings, programs, gate={"guardrails": [guardrail]}).run()
+    report = outcome.comparison.report
+    assert (report.verdict, outcome.version) == (Verdict.REJECT, None)
+    assert report.delta_e6 > 300_000
+    assert [check.metric for check in report.breaches] == ["tokens"]
+    assert "a guardrail does not hold (tokens " in report.reason

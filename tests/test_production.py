@@ -1,0 +1,209 @@
+"""Challengers, watches and rollbacks on real traces and a real registry."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dspy
+import pytest
+
+from include.teleprompt import choose_version, load_program
+from include.teleprompt.attest.verify import verify_attestation
+from include.teleprompt.config.files import load_program_file
+from include.teleprompt.config.settings import Settings
+from include.teleprompt.history import list_attestations
+from include.teleprompt.lm.build import build_lm
+from include.teleprompt.pipeline import Outcome, Pipeline
+from include.teleprompt.production import Production, ProductionReport, WatchOutcome
+from include.teleprompt.registry.changes import Action, aliases_of, list_changes, rollback
+from include.teleprompt.registry.serving import forget_versions
+from include.teleprompt.storage import get_blob
+from include.teleprompt.tracking.connection import mlflow_client
+from tests.support import WEEK, local_signer, log_run, log_shelf_calls, write_program
+
+ROLLOUT = "name: Shelves\noptimization: {min_traces: 20}\nrollout: {share: 0.3}\noutcome: {maturity_days: 1}\n"
+DIRECT = "name: Shelves\noptimization: {min_traces: 20}\nwatch: {on_regression: rollback}\n"
+
+
+class World:
+    """A store with a promoted version, and its serving side."""
+
+    def __init__(self, settings: Settings, folder: Path, yaml: str) -> None:
+        self.settings = settings.model_copy(update={"signer": local_signer()})
+        self.file = write_program(folder, yaml=yaml)
+        log_shelf_calls(self.settings, count=160)
+        self.outcome: Outcome = Pipeline.of_file(self.file, settings=self.settings, window=WEEK).run()
+        self.promoted = self.outcome.version.version_id
+        self.now = datetime.now(UTC)
+
+    def look(self, *, days: float = 0) -> ProductionReport:
+        config = load_program_file(self.file)
+        return Production(config, self.settings, "test").look(now=self.now + timedelta(days=days))
+
+    def serve(self, version: str, *, good: int, bad: int, missing: int = 0, days: float = 0, start: float = 0) -> None:
+        """Calls of `version`, each of a key of its own, within `days` from now (or the other way)."""
+        with mlflow_client(self.settings.tracking_uri) as client:
+            experiment = client.get_experiment_by_name("shop").experiment_id
+            for i, score in enumerate([1.0] * good + [0.0] * bad + [None] * missing):
+                at = self.now + timedelta(days=start) + timedelta(days=days) * (i + 1) / (good + bad + missing + 1)
+                run = log_run(
+                    client,
+                    experiment,
+                    program="Shelves",
+                    at=at,
+                    inputs={"thing": f"late {version} {i}"},
+                    outputs={"shelf": "left"},
+                    metrics={} if score is None else {"outcome_score": score},
+                )
+                client.set_tag(run, "dspy_program_version", version)
+
+    def aliases(self) -> dict[str, int]:
+        with mlflow_client(self.settings.tracking_uri) as client:
+            return aliases_of(client, "Shelves")
+
+
+@pytest.fixture
+def rollout(settings: Settings, tmp_path: Path) -> World:
+    return World(settings, tmp_path / "programs", ROLLOUT)
+
+
+@pytest.fixture
+def direct(settings: Settings, tmp_path: Path) -> World:
+    return World(settings, tmp_path / "programs", DIRECT)
+
+
+@pytest.fixture
+def serving(settings: Settings, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("TELEPROMPT_TRACKING_URI", settings.tracking_uri)
+    forget_versions()
+    yield
+    forget_versions()
+
+
+@pytest.mark.usefixtures("serving")
+def test_a_challenger_answers_its_share_and_the_same_keys_each_time(rollout: World) -> None:
+    assert rollout.aliases() == {"champion": 1, "challenger": 2}
+    assert rollout.outcome.attestation is None
+    chosen = {str(key): choose_version("Shelves", str(key)) for key in range(1000)}
+    share = sum(version.alias == "challenger" for version in chosen.values()) / 1000
+    assert 0.25 < share < 0.35
+    forget_versions()
+    assert all(choose_version("Shelves", key) == version for key, version in chosen.items())
+    assert {version.version_id for version in chosen.values()} == {"1.0.0", rollout.promoted}
+
+
+@pytest.mark.usefixtures("serving")
+def test_serving_goes_on_while_the_registry_is_away(direct: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = choose_version("Shelves", "anna")
+    monkeypatch.setattr("include.teleprompt.registry.serving.FRESH_SECONDS", 0)
+    database = Path(direct.settings.tracking_uri.removeprefix("sqlite:///"))
+    database.rename(database.with_suffix(".away"))
+    database.mkdir()
+    assert choose_version("Shelves", "anna") == now
+    database.rmdir()
+    database.with_suffix(".away").rename(database)
+
+
+def test_a_challenger_that_proves_itself_is_promoted_and_attested_with_online_evidence(rollout: World) -> None:
+    rollout.serve("1.0.0", good=60, bad=140, days=5)
+    rollout.serve(rollout.promoted, good=70, bad=10, days=5)
+    assert rollout.look().outcome is WatchOutcome.UNDECIDED  # nothing is mature yet
+    report = rollout.look(days=10)
+    assert (report.outcome, report.decision.report.test) == (WatchOutcome.PROMOTED, "fisher_exact")
+    assert rollout.aliases() == {"champion": 2, "previous": 1}
+    data = get_blob(report.attestation.blob)
+    assert verify_attestation(data, require_signature=True).valid
+    assert b'"kind": "online"' in data
+    assert b'"n_optimized": 80' in data
+    with mlflow_client(rollout.settings.tracking_uri) as client:
+        assert [a.attestation_id for a in list_attestations(client)] == [report.attestation.attestation_id]
+        assert [c.action for c in list_changes(client, "Shelves")] == [
+            Action.PROMOTE,
+            Action.CHALLENGE,
+            Action.BASELINE,
+        ]
+    assert rollout.look(days=11).outcome in {WatchOutcome.STEADY, WatchOutcome.NOTHING}
+
+
+def test_a_challenger_that_does_worse_is_withdrawn(rollout: World) -> None:
+    rollout.serve("1.0.0", good=140, bad=60, days=5)
+    rollout.serve(rollout.promoted, good=20, bad=60, days=5)
+    assert rollout.look(days=10).outcome is WatchOutcome.WITHDRAWN
+    assert rollout.aliases() == {"champion": 1}
+    assert rollout.look(days=11).outcome is WatchOutcome.NOTHING
+
+
+def test_a_challenger_nobody_calls_is_withdrawn_in_the_end(rollout: World) -> None:
+    assert rollout.look(days=27).outcome is WatchOutcome.UNDECIDED
+    late = rollout.look(days=29)
+    assert (late.outcome, late.decision.report.optimized.calls) == (WatchOutcome.WITHDRAWN, 0)
+
+
+def test_a_promotion_without_its_attestation_is_finished_by_the_next_look(
+    rollout: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rollout.serve("1.0.0", good=60, bad=140, days=5)
+    rollout.serve(rollout.promoted, good=70, bad=10, days=5)
+    with monkeypatch.context() as patched:
+        patched.setattr("include.teleprompt.production.issue_attestation", lambda *_a, **_k: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            rollout.look(days=10)
+    assert rollout.aliases()["champion"] == 2
+    rollout.look(days=11)
+    with mlflow_client(rollout.settings.tracking_uri) as client:
+        assert len(list_attestations(client)) == 1
+
+
+def test_late_outcomes_join_their_calls(rollout: World) -> None:
+    rollout.serve("1.0.0", good=60, bad=140, days=5)
+    rollout.serve(rollout.promoted, good=0, bad=0, missing=80, days=5)
+    early = rollout.look(days=8)
+    assert (early.outcome, early.decision.report.optimized.missing) == (WatchOutcome.UNDECIDED, 80)
+    with mlflow_client(rollout.settings.tracking_uri) as client:
+        experiment = client.get_experiment_by_name("shop").experiment_id
+        condition = f"tags.dspy_program_version = '{rollout.promoted}'"
+        for i, run in enumerate(client.search_runs([experiment], condition, max_results=1000)):
+            client.log_metric(run.info.run_id, "outcome_score", float(i % 8 > 0))
+    late = rollout.look(days=10)
+    assert (late.outcome, late.decision.report.optimized.missing) == (WatchOutcome.PROMOTED, 0)
+
+
+def test_a_regression_rolls_back_once_and_leaves_an_entry(direct: World) -> None:
+    assert direct.aliases() == {"champion": 2, "previous": 1}
+    direct.serve("1.0.0", good=150, bad=50, start=-6, days=5)
+    direct.serve(direct.promoted, good=30, bad=70, days=3)
+    report = direct.look(days=5)
+    assert report.outcome is WatchOutcome.ROLLED_BACK
+    assert direct.aliases() == {"champion": 1, "previous": 2}
+    assert direct.look(days=6).outcome is WatchOutcome.NOTHING
+    with mlflow_client(direct.settings.tracking_uri) as client:
+        newest = list_changes(client, "Shelves")[0]
+    assert (newest.action, newest.who) == (Action.ROLLBACK, "test")
+    assert newest.why.startswith("regression in production: -45.00 points")
+
+
+def test_a_champion_that_does_well_stays(direct: World) -> None:
+    direct.serve("1.0.0", good=100, bad=100, start=-6, days=5)
+    direct.serve(direct.promoted, good=50, bad=45, days=3)
+    assert direct.look(days=5).outcome is WatchOutcome.STEADY
+    assert direct.look(days=40).outcome is WatchOutcome.NOTHING  # not watched any more
+
+
+@pytest.mark.usefixtures("serving")
+def test_back_and_forward_again_serve_the_right_version_each_time(direct: World) -> None:
+    dspy_lm = build_lm(direct.settings.lm)
+
+    def answer() -> str:
+        with dspy.context(lm=dspy_lm):
+            return load_program("Shelves")(thing="metal thing number 999").shelf
+
+    with mlflow_client(direct.settings.tracking_uri) as client:
+        learnt = answer()
+        assert learnt == "right"  # what the demonstrations say
+        by = {"who": "test", "why": "try"}
+        rollback(client, "Shelves", **by)
+        assert len(load_program("Shelves").demos) == 0
+        rollback(client, "Shelves", to=2, **by)
+    assert answer() == learnt
+    assert len(load_program("Shelves").demos) > 0
+    assert len(load_program("Shelves", version=1).demos) == 0
+    assert len(load_program("Shelves", alias="previous").demos) == 0

@@ -13,7 +13,7 @@ export UV_SYSTEM_CERTS := true
 export UV_NATIVE_TLS := true
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test lint schema bench clean lock install
+.PHONY: help run up test lint schema pictures bench clean lock install
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ lint: $(STAMP) ## format, rules, types, direction of imports, files that are gen
 
 schema: $(STAMP) ## write the JSON Schema of program files anew
 	$(BIN)/teleprompt programs schema > docs/schemas/program.schema.json
+
+pictures: $(STAMP) ## draw the pictures of docs/deltaone.md anew
+	@$(BIN)/python -m dev.pictures
 
 bench: $(STAMP) ## measurements, each against what one would use instead
 	@$(BIN)/python -m bench

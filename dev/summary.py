@@ -75,7 +75,7 @@ def print_summary(summaries: list[ProgramSummary], file: Path) -> None:
     from rich.table import Table
 
     table = Table(
-        "program", "verdict", "change (points)", "95% interval", "gate", "version", "attestation",
+        "program", "verdict", "change (points)", "interval", "gate", "version", "attestation",
         box=box.SIMPLE_HEAD, pad_edge=False,
     )  # fmt: skip
     for s in summaries:

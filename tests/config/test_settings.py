@@ -3,7 +3,8 @@ import pytest
 from include.teleprompt.config.settings import PROJECT_ROOT, Settings
 
 
-def test_relative_places_start_at_the_project() -> None:
+def test_relative_places_start_at_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)  # MLflow's own API sets it
     settings = Settings()
     assert settings.tracking_uri == f"sqlite:///{PROJECT_ROOT}/.local/mlflow/mlflow.db"
     assert settings.storage_uri == str(PROJECT_ROOT / ".local/storage")

@@ -18,8 +18,12 @@ from include.teleprompt.config.files import load_program_file
 from include.teleprompt.config.optimization import OptimizationStrategy
 from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.config.settings import PROJECT_ROOT, Settings
+from include.teleprompt.deltaone.paired import examples_needed
+from include.teleprompt.history import list_runs
 from include.teleprompt.pipeline import Pipeline
+from include.teleprompt.registry.serving import forget_versions
 from include.teleprompt.traces.validate import Reason
+from include.teleprompt.tracking.connection import mlflow_client
 from include.teleprompt.window import Window
 from tests.support import fenced_blocks, local_signer
 
@@ -36,8 +40,8 @@ def shell_lines() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def attested(email_store: Settings) -> tuple[Settings, Path, str]:
-    """The e-mail program was run, and its attestation lies in a file."""
+def attested(email_store: Settings) -> tuple[Settings, Path, str, str]:
+    """The e-mail program was run, and its attestation lies in a file; also the ids of attestation and run."""
     end = datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=1)
     settings = email_store.model_copy(update={"signer": local_signer()})
     pipeline = Pipeline.of_file(
@@ -47,13 +51,15 @@ def attested(email_store: Settings) -> tuple[Settings, Path, str]:
     )
     record = pipeline.run().attestation
     assert record is not None
-    return settings, Path(record.blob.uri), record.attestation_id
+    with mlflow_client(settings.tracking_uri) as client:
+        (run,) = list_runs(client, program="EmailDraft")
+    return settings, Path(record.blob.uri), record.attestation_id, run.run_id
 
 
 @pytest.fixture
-def documented(attested, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, str]:
+def documented(attested, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, str, str]:
     """An environment in which the documented commands work; with the README's own program added."""
-    settings, attestation, attestation_id = attested
+    settings, attestation, attestation_id, run_id = attested
     programs = tmp_path / "programs"
     shutil.copytree(PROJECT_ROOT / "include/programs", programs, ignore=shutil.ignore_patterns("__pycache__"))
     (programs / "support_reply.py").write_text(fenced_blocks("README.md", "python")[0])
@@ -61,7 +67,7 @@ def documented(attested, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tup
     monkeypatch.setenv("TELEPROMPT_TRACKING_URI", settings.tracking_uri)
     monkeypatch.setenv("TELEPROMPT_STORAGE_URI", settings.storage_uri)
     monkeypatch.setenv("TELEPROMPT_PROGRAMS_DIR", str(programs))
-    return attestation, attestation_id
+    return attestation, attestation_id, run_id
 
 
 @pytest.mark.slow
@@ -69,9 +75,9 @@ def documented(attested, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tup
 def test_every_documented_command_works(
     line: str, documented, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    attestation, attestation_id = documented
+    attestation, attestation_id, run_id = documented
     line = line.replace(".local/run/email_draft.attestation.json", str(attestation))
-    line = line.replace("ATTESTATION_ID", attestation_id)
+    line = line.replace("ATTESTATION_ID", attestation_id).replace("RUN_ID", run_id)
     if line.startswith("make "):
         subprocess.run(["make", "--dry-run", *shlex.split(line)[1:]], cwd=PROJECT_ROOT, check=True, capture_output=True)
         return
@@ -103,13 +109,13 @@ def test_the_documented_keys_and_defaults_are_those_of_the_schema(tmp_path: Path
     schema = ProgramConfig.model_json_schema()
     assert set(documented) == set(schema["properties"]) - {"slug"}
     assert documented["curation"] == [{"step": "duplicates"}]
-    for section in ("traces", "outcome", "split", "optimization", "gate"):
+    for section in ("traces", "outcome", "split", "optimization", "gate", "rollout", "watch"):
         definition = schema["properties"][section]["$ref"].rpartition("/")[2]
         assert set(documented[section]) == set(schema["$defs"][definition]["properties"]), section
 
 
 def test_the_documented_pieces_of_program_files_are_valid(tmp_path: Path) -> None:
-    for i, text in enumerate(fenced_blocks("docs/traces.md", "yaml")):
+    for i, text in enumerate([*fenced_blocks("docs/traces.md", "yaml"), *fenced_blocks("docs/deltaone.md", "yaml")]):
         file = tmp_path / f"piece_{i}.yaml"
         file.write_text(f"name: Piece\nentry_point: piece_{i}:build\n{text}")
         (tmp_path / f"piece_{i}.py").write_text("def build(): ...\n")
@@ -137,6 +143,22 @@ def test_the_documented_loader_loads(email_store: Settings, monkeypatch: pytest.
     )
     assert names["table"].num_rows > 500
     assert names["loader"].truncated is None
+
+
+def test_the_documented_serving_side_serves(documented, attested) -> None:
+    (block,) = fenced_blocks("docs/deltaone.md", "python")
+    names: dict[str, object] = {}
+    forget_versions()
+    exec(block, names)
+    assert names["tags"]["dspy_program_version"].startswith("1.0.0")
+    assert names["program"].predictors()
+
+
+def test_the_documented_sample_sizes_are_those_of_the_gate() -> None:
+    text = (PROJECT_ROOT / "docs/deltaone.md").read_text()
+    for gain, *numbers in re.findall(r"^\| (\d+) points? \| ([\d,]+) \| ([\d,]+) \| ([\d,]+) \|", text, re.MULTILINE):
+        needed = [examples_needed(sd=share**0.5, difference=int(gain) / 100, alpha=0.05) for share in (0.1, 0.2, 0.4)]
+        assert [int(number.replace(",", "")) for number in numbers] == needed, gain
 
 
 def test_all_reasons_and_codes_are_documented() -> None:

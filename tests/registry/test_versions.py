@@ -1,5 +1,6 @@
 """Registering and promoting, against a real MLflow registry."""
 
+import os
 from pathlib import Path
 
 import dspy
@@ -126,3 +127,12 @@ def test_a_version_that_was_tampered_with_is_not_used(client, settings: Settings
     client.set_model_version_tag("P", str(first.number), "state_digest", "0" * 64)
     with pytest.raises(TelepromptError, match="does not hold the state"):
         baseline(client, settings)
+
+
+def test_registering_leaves_the_processs_mlflow_where_it_was(
+    client, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MLflow sets the variable for its children; settings that are read later would follow it."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    baseline(client, settings)
+    assert "MLFLOW_TRACKING_URI" not in os.environ

@@ -87,13 +87,15 @@ def examples_needed(*, sd: float, difference: float, alpha: float) -> int:
     import math
 
     spread = _quantiles(alpha) * sd
-    root = (spread + (spread**2 + 4 * difference) ** 0.5) / (2 * difference)
+    root = (spread + math.sqrt(spread**2 + 4 * difference)) / (2 * difference)
     return math.ceil(max(root**2, math.log(2 / alpha) / difference))
 
 
 def minimum_detectable_effect(*, sd: float, n: int, alpha: float) -> float:
     """The true difference that `n` pairs would show with 80 % power; the inverse of `examples_needed`."""
-    return min(1.0, max(_quantiles(alpha) * sd / n**0.5 + 1 / n, unseen(groups=n, alpha=alpha)))
+    import math
+
+    return min(1.0, max(_quantiles(alpha) * sd / math.sqrt(n) + 1 / n, unseen(groups=n, alpha=alpha)))
 
 
 def sd_of_discordance(share: float) -> float:

@@ -1,5 +1,6 @@
 """Logging a program as an MLflow model without pickling anything."""
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version as installed
@@ -45,9 +46,13 @@ def _fluent_tracking(tracking_uri: str) -> Iterator[None]:
     """Point MLflow's process-wide API at `tracking_uri` for a moment; logging a model knows no other way."""
     import mlflow
 
-    before = mlflow.get_tracking_uri()
+    before, inherited = mlflow.get_tracking_uri(), os.environ.get("MLFLOW_TRACKING_URI")
     mlflow.set_tracking_uri(tracking_uri)
     try:
         yield
     finally:
         mlflow.set_tracking_uri(before)
+        # MLflow also sets the variable, which settings that are read later would follow.
+        os.environ.pop("MLFLOW_TRACKING_URI", None)
+        if inherited is not None:
+            os.environ["MLFLOW_TRACKING_URI"] = inherited

@@ -77,6 +77,11 @@ class AirflowApi:
         answer.raise_for_status()
         return list(answer.json()["task_instances"])
 
+    def answer(self, dag_id: str, run_id: str, task_id: str, option: str) -> None:
+        """Give a task that waits for a person its answer."""
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
+        self._http.patch(path, json={"chosen_options": [option], "params_input": {}}).raise_for_status()
+
 
 def admin_password() -> str:
     """The password that Airflow made for `admin`."""

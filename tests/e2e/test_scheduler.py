@@ -3,33 +3,34 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from include.teleprompt.config.settings import PROJECT_ROOT
 
 
-@pytest.mark.slow
-@pytest.mark.xdist_group("e2e")
-def test_a_backfill_through_a_real_scheduler(tmp_path: Path) -> None:
+def report_of(script: str, folder: Path) -> dict[str, Any]:
+    """What the script prints last, run in an environment of its own."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "PYTHONDONTWRITE"))}
     env = {
         **kept,
-        "TELEPROMPT_LOCAL_DIR": str(tmp_path),
-        "TELEPROMPT_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow/mlflow.db",
-        "TELEPROMPT_STORAGE_URI": str(tmp_path / "storage"),
-        "TELEPROMPT_PROGRAMS_DIR": str(tmp_path / "programs"),
+        "TELEPROMPT_LOCAL_DIR": str(folder),
+        "TELEPROMPT_TRACKING_URI": f"sqlite:///{folder}/mlflow/mlflow.db",
+        "TELEPROMPT_STORAGE_URI": str(folder / "storage"),
+        "TELEPROMPT_PROGRAMS_DIR": str(folder / "programs"),
     }
     done = subprocess.run(
-        [sys.executable, "-m", "tests.e2e.backfill"],
-        env=env,
-        cwd=PROJECT_ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
+        [sys.executable, "-m", script], env=env, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    report = json.loads(done.stdout.splitlines()[-1])
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("e2e")
+def test_a_backfill_through_a_real_scheduler(tmp_path: Path) -> None:
+    report = report_of("tests.e2e.backfill", tmp_path)
     weeks = report["weeks"]
 
     # Each interval its own window; all runs succeed, the one of the empty week by skipping.
@@ -44,3 +45,18 @@ def test_a_backfill_through_a_real_scheduler(tmp_path: Path) -> None:
     # The same window again, by hand: nothing is registered or attested twice.
     assert report["after"] == report["before"]
     assert report["processes_left"] == []
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("e2e")
+def test_a_person_decides_on_promotions_in_a_real_airflow(tmp_path: Path) -> None:
+    report = report_of("tests.e2e.approval", tmp_path)
+    for case in ("refused", "unanswered"):
+        assert report[case]["state"] == "success"
+        assert (report[case]["tasks"]["register"], report[case]["tasks"]["attest"]) == ("skipped", "skipped")
+    assert (report["approved"]["tasks"]["register"], report["approved"]["tasks"]["attest"]) == ("success", "success")
+    assert report["aliases"] == {"champion": 2, "previous": 1}
+    assert [action for action, _ in report["changes"]] == ["promote", "refuse", "refuse", "baseline"]
+    assert [who for action, who in report["changes"] if action == "refuse"] == ["nobody", "admin"]
+    assert sorted(report["runs"], key=str) == [["finished", "promote", 2], *[["finished", "promote", None]] * 2]
+    assert report["watched"] == {"state": "success", "tasks": {"watch": "success"}}

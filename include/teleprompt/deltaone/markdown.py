@@ -10,7 +10,7 @@ _TEMPLATE = """\
 | {{ comparison.metric }} | {{ points(report.baseline_e6) }} -> {{ points(report.optimized_e6) }} points |
 | evidence | {{ report.evidence or "none" }}, asked for: {{ report.policy.claim }} |
 | interval | {{ points(report.ci_low_e6) }} to {{ points(report.ci_high_e6) }} points \
-at {{ "%g" | format(100 * (1 - report.policy.alpha)) }} % |
+at {{ "%.2f" | format(100 * (1 - report.policy.alpha)) }} % |
 | p | {{ report.p_value_e6 / 1e6 }} ({{ report.test }}) |
 | examples | {{ report.n }}, better {{ report.wins }}, worse {{ report.losses }}, alike {{ report.ties }} |
 | sealed | look {{ comparison.look.number }} of the year, {{ comparison.look.seen_before }} seen before, \

@@ -104,7 +104,7 @@ class GateReport(Record):
         )
         if self.breaches:
             return f"{figures}: a guardrail does not hold ({'; '.join(check.reason for check in self.breaches)})."
-        threshold = f"{self.policy.threshold_e6 / 1e4:g} points"
+        threshold = f"{self.policy.threshold_e6 / 1e4:g} point{'' if self.policy.threshold_e6 == 10_000 else 's'}"
         match self.verdict:
             case Verdict.PROMOTE:
                 return f"{figures}: at least {threshold}, {self.evidence}."

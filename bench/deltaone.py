@@ -107,6 +107,10 @@ def _exponential_losses(rng: np.random.Generator, n: int) -> np.ndarray:
     return np.clip(0.1 * (1 - rng.exponential(1, n)), -0.5, 0.5)
 
 
+def _better(rng: np.random.Generator, n: int) -> np.ndarray:
+    return np.clip(rng.normal(0.05, 0.2, n), -0.5, 0.5)
+
+
 def _rare_ruin(rng: np.random.Generator, n: int) -> np.ndarray:
     return np.where(rng.random(n) < 0.02, -0.49, 0.01)
 
@@ -117,6 +121,7 @@ def scenarios() -> list[Scenario]:
         (points, discordance, examples_needed(sd=discordance**0.5, difference=points / 100, alpha=ALPHA))
         for points, discordance in ((5, 0.2), (5, 0.1), (10, 0.2))
     ]
+    graded_n = examples_needed(sd=0.2, difference=0.05, alpha=ALPHA)
     return [
         Scenario("no effect, 100 pairs of 0/1", 0, binary(100, 0.2, 0)),
         Scenario("no effect, 1,000 pairs of 0/1", 0, binary(1000, 0.2, 0)),
@@ -137,6 +142,7 @@ def scenarios() -> list[Scenario]:
             )
             for points, discordance, n in at_power
         ),
+        Scenario(f"+5 points at {graded_n} graded pairs, sd 20", 0.05, graded(graded_n, _better)),
     ]
 
 

@@ -2,11 +2,10 @@
 
 import getpass
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 from include.teleprompt.attest.issue import AttestationRecord
 from include.teleprompt.canonical import sha256_hex
@@ -36,15 +35,13 @@ from include.teleprompt.traces.collect import collect_snapshot
 from include.teleprompt.traces.profile import profile_of
 from include.teleprompt.traces.profile_page import PROFILE_ARTIFACT, profile_page
 from include.teleprompt.traces.snapshot import SnapshotRecord, read_snapshot
-from include.teleprompt.tracking.connection import mlflow_client
 from include.teleprompt.tracking.pipeline_run import PipelineRun
 from include.teleprompt.tracking.progress_tags import ProgressTags
 from include.teleprompt.tracking.run_key import RunKey
+from include.teleprompt.tracking.stage_records import StageRecords
 from include.teleprompt.window import Window
 
 log = logging.getLogger(__name__)
-
-R = TypeVar("R", bound=Record)
 
 
 class Outcome(Record):
@@ -113,10 +110,10 @@ class Pipeline:
             InsufficientTracesError: fewer usable traces than the program asks for.
         """
 
-        def stage(client: Any) -> SnapshotRecord:
+        def stage(run: PipelineRun) -> SnapshotRecord:
             self._optimization.preflight()
             record = collect_snapshot(
-                client,
+                run.client,
                 config=self.config,
                 fields=self._fields,
                 window=self.window,
@@ -124,10 +121,10 @@ class Pipeline:
                 fingerprint=self.key.fingerprint,
             )
             page = profile_page(profile_of(read_snapshot(record), good_from=self.config.optimization.min_quality_score))
-            PipelineRun.open(client, self.key).write_text(PROFILE_ARTIFACT, page)
+            run.write_text(PROFILE_ARTIFACT, page)
             return record
 
-        return self._once("snapshot", SnapshotRecord, stage)
+        return self._records.once("snapshot", SnapshotRecord, stage)
 
     def baseline(self) -> ProgramVersion:
         """The champion that this run compares with; registers the program as written when there is none.
@@ -135,12 +132,12 @@ class Pipeline:
         It is looked up anew until the comparison was made: a run that is tried again weeks later must not compare with
         a champion of the past.
         """
-        with self._run() as (client, run):
+        with self._records.open() as run:
             known = run.read("baseline", ProgramVersion)
             if known is not None and run.read("gate", Comparison) is not None:
                 return known
             version = ensure_baseline(
-                client,
+                run.client,
                 name=self.config.name,
                 version_id=self.config.baseline_version,
                 code=self.code,
@@ -155,8 +152,8 @@ class Pipeline:
     def compile(self, snapshot: SnapshotRecord, baseline: ProgramVersion, *, seed: int) -> Candidate:
         """Compile one candidate from the train part."""
 
-        def stage(client: Any) -> Candidate:
-            progress = ProgressTags(PipelineRun.open(client, self.key), f"seed_{seed}")
+        def stage(run: PipelineRun) -> Candidate:
+            progress = ProgressTags(run, f"seed_{seed}")
             show = self._shown(progress)
             compiled = self._optimization.compile(
                 read_snapshot(snapshot),
@@ -169,15 +166,14 @@ class Pipeline:
             )
             return compiled
 
-        candidate = self._once(f"candidate_{seed}", Candidate, stage)
+        candidate = self._records.once(f"candidate_{seed}", Candidate, stage)
         self._optimization.forget_checkpoint(read_snapshot(snapshot), seed=seed, champion=baseline.state)
         return candidate
 
     def select(self, snapshot: SnapshotRecord, candidates: Sequence[Candidate]) -> Selection:
         """Choose the best candidate on the select part."""
 
-        def stage(client: Any) -> Selection:
-            run = PipelineRun.open(client, self.key)
+        def stage(run: PipelineRun) -> Selection:
             show = self._shown(ProgressTags(run, "select"))
             selection = self._optimization.select(
                 self._program,
@@ -191,7 +187,7 @@ class Pipeline:
                 run.tag(cut_short="; ".join(selection.cut_short))
             return selection
 
-        return self._once("selection", Selection, stage)
+        return self._records.once("selection", Selection, stage)
 
     def power(self, snapshot: SnapshotRecord) -> PowerEstimate:
         """What the comparison could see, before anything is spent on it.
@@ -200,12 +196,12 @@ class Pipeline:
             LowPowerError: it could not see the threshold, and the program asks to skip such a run.
         """
 
-        def stage(client: Any) -> PowerEstimate:
-            return self._gate.power(client, PipelineRun.open(client, self.key), read_snapshot(snapshot))
+        def stage(run: PipelineRun) -> PowerEstimate:
+            return self._gate.power(run, read_snapshot(snapshot))
 
-        estimate = self._once("power", PowerEstimate, stage)
+        estimate = self._records.once("power", PowerEstimate, stage)
         if not estimate.is_enough and self.config.gate.on_low_power is OnLowPower.SKIP:
-            with self._run() as (_, run):
+            with self._records.open() as run:
                 run.tag(skipped=estimate.in_words)
                 run.end()
             raise LowPowerError(self.config.name, estimate.in_words)
@@ -214,18 +210,17 @@ class Pipeline:
     def gate(self, snapshot: SnapshotRecord, selection: Selection, baseline: ProgramVersion) -> Comparison:
         """Compare the selected candidate with the baseline on the sealed part."""
 
-        def stage(client: Any) -> Comparison:
+        def stage(run: PipelineRun) -> Comparison:
             return self._gate.compare(
-                client,
-                PipelineRun.open(client, self.key),
+                run,
                 read_snapshot(snapshot),
                 champion=baseline.number,
                 baseline_state=baseline.state,
                 optimized_state=selection.state,
             )
 
-        comparison = self._once("gate", Comparison, stage)
-        with self._run() as (_, run):
+        comparison = self._records.once("gate", Comparison, stage)
+        with self._records.open() as run:
             report = comparison.report
             run.measure(delta=report.delta_e6 / 1e6, n_gate=report.n)
             run.tag(verdict=report.verdict.value)
@@ -253,27 +248,27 @@ class Pipeline:
         if comparison.report.verdict is not Verdict.PROMOTE:
             raise ValueError(f"a comparison that says {comparison.report.verdict} registers nothing")
 
-        def stage(client: Any) -> ProgramVersion:
+        def stage(run: PipelineRun) -> ProgramVersion:
             version = self.promotion.register(
-                client,
+                run.client,
                 name=self.config.name,
                 snapshot=snapshot,
                 selection=selection,
                 comparison=comparison,
                 baseline=baseline,
             )
-            return self.promotion.let_in(client, version, comparison, instead_of=baseline.number)
+            return self.promotion.let_in(run.client, version, comparison, instead_of=baseline.number)
 
-        version = self._once("version", ProgramVersion, stage)
+        version = self._records.once("version", ProgramVersion, stage)
         if version.alias != CHAMPION:  # attested when it becomes that, if ever
-            with self._run() as (_, run):
+            with self._records.open() as run:
                 run.end()
         return version
 
     def refuse(self, *, who: str, why: str) -> None:
         """A person did not let the promotion happen: an outcome of the run like any other."""
-        with self._run() as (client, run):
-            self.promotion.refuse(client, who=who, why=why)
+        with self._records.open() as run:
+            self.promotion.refuse(run.client, who=who, why=why)
             run.tag(refused=f"{why} ({who})")
             run.end()
 
@@ -287,14 +282,14 @@ class Pipeline:
     ) -> AttestationRecord:
         """Issue the attestation of a version that became champion and keep its exact bytes with the run."""
 
-        def stage(client: Any) -> AttestationRecord:
+        def stage(run: PipelineRun) -> AttestationRecord:
             attestation = self.promotion.attestation(
                 snapshot, selection, comparison, baseline, version_id=version.version_id
             )
-            return self.promotion.attest(client, attestation, version)
+            return self.promotion.attest(run.client, attestation, version)
 
-        record = self._once("attestation", AttestationRecord, stage)
-        with self._run() as (_, run):
+        record = self._records.once("attestation", AttestationRecord, stage)
+        with self._records.open() as run:
             keep_attestation(run, record)
         return record
 
@@ -315,7 +310,7 @@ class Pipeline:
         on_stage("select", of)
         selection = self.select(snapshot, candidates)
         if not self.config.optimization.enable_deltaone_check:
-            with self._run() as (_, run):
+            with self._records.open() as run:
                 run.end()
             return Outcome(comparison=None, version=None, attestation=None)
         on_stage("gate", of)
@@ -337,10 +332,9 @@ class Pipeline:
 
         return show
 
-    @contextmanager
-    def _run(self) -> Iterator[tuple[Any, PipelineRun]]:
-        with mlflow_client(self.settings.tracking_uri) as client:
-            yield client, PipelineRun.open(client, self.key)
+    @cached_property
+    def _records(self) -> StageRecords:
+        return StageRecords(self.settings.tracking_uri, self.key)
 
     @cached_property
     def _fields(self) -> ProgramFields:
@@ -372,15 +366,3 @@ class Pipeline:
     @cached_property
     def _code_digest(self) -> Digest:
         return file_digest(self.code.file) if self.code.file else sha256_hex(dump_state(self._program))
-
-    def _once(self, name: str, model: type[R], stage: Callable[[Any], R]) -> R:
-        """The record of the stage `name` of this key: read back, or made by `stage` and kept."""
-        with self._run() as (client, run):
-            record = run.read(name, model)
-            if record is not None:
-                log.info("%s: done before for %s, read back", name, self.window)
-                return record
-            with run.under_way():
-                record = stage(client)
-            run.write(name, record)
-            return record

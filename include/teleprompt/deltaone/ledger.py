@@ -87,7 +87,6 @@ def upcoming_look(client: Any, program: str, *, own_run: str | None = None) -> i
 
 
 def open_gate(
-    client: Any,
     run: PipelineRun,
     *,
     program: str,
@@ -105,7 +104,7 @@ def open_gate(
     """
     now = datetime.now(UTC).replace(microsecond=0)
     run.tag(**{LOOKED_AT: format_utc(now)})
-    others = [entry for entry in _of_last_year(client, program) if entry.run_id != run.run_id]
+    others = [entry for entry in _of_last_year(run.client, program) if entry.run_id != run.run_id]
     everything = read_rows(SnapshotPart.model_validate(sealed.model_dump()))
     good = good_rows(everything, min_quality_score=min_quality_score)
     if not good:

@@ -34,26 +34,25 @@ class Gate:
     optimization: Optimization
     storage_uri: str
 
-    def power(self, client: Any, run: PipelineRun, snapshot: Snapshot) -> PowerEstimate:
+    def power(self, run: PipelineRun, snapshot: Snapshot) -> PowerEstimate:
         """What a comparison on this snapshot's sealed examples could see; no model is asked, and no example opened.
 
         How many sealed traces are good enough is taken from the select part's share of good ones.
         """
         config = self.config
-        number = upcoming_look(client, config.name, own_run=run.run_id)
+        number = upcoming_look(run.client, config.name, own_run=run.run_id)
         gate = config.gate
         estimate = estimate_power(
             n=round(snapshot.gate.rows * _good_share(snapshot, config.optimization.min_quality_score)),
             threshold_e6=to_millionths(config.optimization.deltaone_threshold),
             alpha=alpha_of_look(number, alpha=gate.alpha, looks_a_year=gate.looks_a_year),
-            known_sd_e6=_last_sd_e6(client, config.name),
+            known_sd_e6=_last_sd_e6(run.client, config.name),
         )
         log.log(logging.INFO if estimate.is_enough else logging.WARNING, "%s", estimate.in_words)
         return estimate
 
     def compare(
         self,
-        client: Any,
         run: PipelineRun,
         snapshot: Snapshot,
         *,
@@ -64,7 +63,6 @@ class Gate:
         """Open the sealed examples, and compare the candidate with the champion on them."""
         config, optimization = self.config, self.config.optimization
         opened = open_gate(
-            client,
             run,
             program=config.name,
             champion=champion,

@@ -36,8 +36,10 @@ def check_examples(config: OptimizationConfig, number: int) -> None:
         )
 
 
-def check_price(config: OptimizationConfig, task: Any, prompt: Any) -> None:
+def check_price(config: OptimizationConfig, *, task: Any, prompt: Any, judge: Any) -> None:
     """Refuse a limit in money for models whose price is not known: it could not be kept.
+
+    `prompt` counts if the strategy asks it; `judge` is None where no model judges.
 
     Raises:
         ConfigurationError: naming the model.
@@ -46,8 +48,9 @@ def check_price(config: OptimizationConfig, task: Any, prompt: Any) -> None:
         return
     from include.teleprompt.lm.metered import has_price
 
-    for model in (task, prompt) if strategy_of(config.strategy).uses_prompt_model else (task,):
-        if not has_price(model):
+    asked = [task, prompt if strategy_of(config.strategy).uses_prompt_model else None, judge]
+    for model in asked:
+        if model is not None and not has_price(model):
             raise ConfigurationError(
                 f"The price of {model.model} is not known, so `optimization.budget.max_cost_usd` cannot be kept; use "
                 "max_calls or max_tokens."

@@ -58,7 +58,13 @@ class Optimization:
         check_package(self.config.optimization)
         self.objective(Meter())
         if self.config.optimization.budget.max_cost_usd is not None:
-            check_price(self.config.optimization, build_lm(self.settings.lm), build_lm(self._prompt_lm))
+            judge = self.settings.judge_lm or self.settings.lm
+            check_price(
+                self.config.optimization,
+                task=build_lm(self.settings.lm),
+                prompt=build_lm(self.settings.prompt_lm or self.settings.lm),
+                judge=build_lm(judge) if self.config.gate.metric == JUDGE else None,
+            )
 
     def objective(self, meter: Meter, *, answers: AnswerJournal | None = None) -> Objective:
         """How an answer is scored; the calls of a judge pass `meter`."""
@@ -178,10 +184,6 @@ class Optimization:
         if gate.metric != JUDGE:
             return None
         return {"lm": (self.settings.judge_lm or self.settings.lm).identity, "instructions": gate.judge.instructions}
-
-    @property
-    def _prompt_lm(self) -> Any:
-        return self.settings.prompt_lm or self.settings.lm
 
     def _checkpoint(self, part: str) -> str:
         window = self.key.window

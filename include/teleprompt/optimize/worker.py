@@ -63,6 +63,7 @@ def main() -> None:
 
 def compile_job(job: CompileJob, out: "_Out") -> Candidate:
     """Compile, keeping every answer and every better program on the way."""
+    from include.teleprompt.config.gate import JUDGE
     from include.teleprompt.lm.answers import AnswerJournal
     from include.teleprompt.lm.build import build_lm
     from include.teleprompt.lm.metered import metered
@@ -81,7 +82,8 @@ def compile_job(job: CompileJob, out: "_Out") -> Candidate:
         program = load_state(program, job.start)
     prompt_config, judge_config = job.prompt_lm or job.lm, job.judge_lm or job.lm
     task, prompt = build_lm(job.lm), build_lm(prompt_config)
-    check_price(job.config, task, prompt)
+    judge_model = build_lm(judge_config) if job.judging.gate.metric == JUDGE else None
+    check_price(job.config, task=task, prompt=prompt, judge=judge_model)
     meter = Meter(job.budget, timeout_seconds=job.config.timeout_seconds)
     with Journal(job.storage_uri, job.checkpoint, fingerprint=job.fingerprint) as journal:
         _to_close.append(journal)

@@ -57,7 +57,7 @@ class PipelineRun:
     """One MLflow run per idempotency key. A stage writes its record once; later calls read it back."""
 
     def __init__(self, client: Any, run_id: str) -> None:
-        self._client = client
+        self.client = client
         self.run_id = run_id
 
     @classmethod
@@ -121,39 +121,39 @@ class PipelineRun:
         import mlflow
 
         folder = path.rpartition("/")[0]
-        if all(item.path != path for item in self._client.list_artifacts(self.run_id, folder or None)):
+        if all(item.path != path for item in self.client.list_artifacts(self.run_id, folder or None)):
             return None
         uri = f"runs:/{self.run_id}/{path}"
-        local = mlflow.artifacts.download_artifacts(artifact_uri=uri, tracking_uri=self._client.tracking_uri)
+        local = mlflow.artifacts.download_artifacts(artifact_uri=uri, tracking_uri=self.client.tracking_uri)
         with open(local, encoding="utf-8", newline="") as file:  # noqa: PTH123 - keeps newlines as they are
             return file.read()
 
     def write_text(self, path: str, text: str) -> None:
         """Keep `text` at `path`, byte for byte."""
-        self._client.log_text(self.run_id, text, path)
+        self.client.log_text(self.run_id, text, path)
 
     def tag(self, **tags: str) -> None:
         """Set tags `teleprompt.<name>` that lists and searches read."""
         for name, value in tags.items():
-            self._client.set_tag(self.run_id, f"teleprompt.{name}", value)
+            self.client.set_tag(self.run_id, f"teleprompt.{name}", value)
 
     def measure(self, **metrics: float) -> None:
         """Log metrics."""
         for name, value in metrics.items():
-            self._client.log_metric(self.run_id, name, value)
+            self.client.log_metric(self.run_id, name, value)
 
     @contextmanager
     def under_way(self) -> Iterator[None]:
         """Shows the run as running, and as failed if the block raises; another try starts it again."""
-        if self._client.get_run(self.run_id).info.status != "RUNNING":
-            self._client.update_run(self.run_id, status="RUNNING")
+        if self.client.get_run(self.run_id).info.status != "RUNNING":
+            self.client.update_run(self.run_id, status="RUNNING")
         try:
             yield
         except BaseException as error:
-            self._client.update_run(self.run_id, status="FAILED")
+            self.client.update_run(self.run_id, status="FAILED")
             self.tag(error=str(error)[:MAX_ERROR] if isinstance(error, TelepromptError) else type(error).__name__)
             raise
 
     def end(self) -> None:
         """Mark the run as finished."""
-        self._client.set_terminated(self.run_id, "FINISHED")
+        self.client.set_terminated(self.run_id, "FINISHED")

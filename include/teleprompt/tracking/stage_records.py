@@ -1,0 +1,50 @@
+"""Each stage of a run once: made, kept in MLflow, and read back by whoever asks again."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from include.teleprompt.records import Record
+from include.teleprompt.tracking.connection import mlflow_client
+from include.teleprompt.tracking.pipeline_run import PipelineRun
+from include.teleprompt.tracking.run_key import RunKey
+
+log = logging.getLogger(__name__)
+
+R = TypeVar("R", bound=Record)
+
+
+class StageRecords:
+    """The records of one key in one MLflow."""
+
+    def __init__(self, tracking_uri: str, key: RunKey) -> None:
+        self._tracking_uri = tracking_uri
+        self._key = key
+
+    def once(self, name: str, model: type[R], stage: Callable[[PipelineRun], R]) -> R:
+        """The record of the stage `name`: read back, or made by `stage` and kept.
+
+        Raises:
+            RecordUnreadableError: another version of the package wrote it.
+            TrackingUnavailableError: MLflow does not answer.
+        """
+        with self.open() as run:
+            record = run.read(name, model)
+            if record is not None:
+                log.info("%s: done before for %s, read back", name, self._key.window)
+                return record
+            with run.under_way():
+                record = stage(run)
+            run.write(name, record)
+            return record
+
+    @contextmanager
+    def open(self) -> Iterator[PipelineRun]:
+        """The run of the key, with its client.
+
+        Raises:
+            TrackingUnavailableError: from inside the block, when MLflow does not answer.
+        """
+        with mlflow_client(self._tracking_uri) as client:
+            yield PipelineRun.open(client, self._key)

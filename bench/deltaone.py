@@ -178,13 +178,15 @@ def a_year(seed: int, *, fresh: bool) -> tuple[bool, bool]:
     per_week, weeks_in_window = 100, 1 if fresh else 4
     data = [binary(per_week, 0.2, 0)(rng) for _ in range(WEEKS + weeks_in_window)]
     gate = naive = False
+    spent: list[float] = []
     for look in range(1, WEEKS + 1):
         window = data[look - 1 : look - 1 + weeks_in_window]
         baseline, optimized = (
             (np.concatenate([getattr(week, side) for week in window]) * MILLION).astype(int).tolist()
             for side in ("baseline", "optimized")
         )
-        alpha = alpha_of_look(look, alpha=ALPHA, looks_a_year=WEEKS)
+        alpha = alpha_of_look(spent, alpha=ALPHA, looks_a_year=WEEKS)
+        spent.append(alpha)
         gate |= (
             decide(baseline, optimized, policy=POLICY.model_copy(update={"alpha": alpha})).verdict is Verdict.PROMOTE
         )

@@ -90,7 +90,9 @@ def sample_size() -> mpl.figure.Figure:
 def looks() -> mpl.figure.Figure:
     """The chance of at least one false promotion, week by week, and what the gate allows all looks together."""
     weeks = list(range(1, 53))
-    spent = [alpha_of_look(week, alpha=0.05, looks_a_year=52) for week in weeks]
+    spent: list[float] = []
+    for _ in weeks:
+        spent.append(alpha_of_look(spent, alpha=0.05, looks_a_year=52))
     figure, axes = plt.subplots(figsize=(8, 3.2))
     axes.plot(weeks, [100 * (1 - (1 - 0.025) ** week) for week in weeks], color=COLOURS[Verdict.REJECT])
     axes.plot(weeks, [100 * sum(spent[:week]) / 2 for week in weeks], color=COLOURS[Verdict.PROMOTE])

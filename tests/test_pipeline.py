@@ -15,6 +15,7 @@ from include.teleprompt.evaluate.score import example_digest
 from include.teleprompt.history import list_attestations, list_runs, read_attestation
 from include.teleprompt.lm.build import build_lm
 from include.teleprompt.pipeline import Outcome, Pipeline
+from include.teleprompt.registry.changes import Action, list_changes
 from include.teleprompt.registry.listing import list_versions
 from include.teleprompt.storage import get_blob
 from include.teleprompt.traces.snapshot import read_snapshot
@@ -117,6 +118,9 @@ def test_no_gain_is_not_promoted(settings: Settings, tmp_path: Path) -> None:
     ).run()
     assert (outcome.comparison.report.verdict, outcome.comparison.report.delta_e6) == (Verdict.INCONCLUSIVE, 0)
     assert outcome.version is outcome.attestation is None
+    with mlflow_client(settings.tracking_uri) as client:
+        (entry, _) = list_changes(client, "Shelves")
+    assert (entry.action, entry.before == entry.after) == (Action.REJECT, True)
 
 
 def test_too_few_traces_in_the_documents_words(settings: Settings, tmp_path: Path) -> None:

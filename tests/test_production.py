@@ -1,5 +1,6 @@
 """Challengers, watches and rollbacks on real traces and a real registry."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from include.teleprompt import choose_version, load_program
 from include.teleprompt.attest.verify import verify_attestation
 from include.teleprompt.config.files import load_program_file
 from include.teleprompt.config.settings import Settings
-from include.teleprompt.history import list_attestations
+from include.teleprompt.errors import TelepromptError
+from include.teleprompt.history import list_attestations, list_runs
 from include.teleprompt.lm.build import build_lm
 from include.teleprompt.pipeline import Outcome, Pipeline
 from include.teleprompt.production import Production, ProductionReport, WatchOutcome
@@ -121,7 +123,7 @@ def test_a_challenger_that_proves_itself_is_promoted_and_attested_with_online_ev
             Action.CHALLENGE,
             Action.BASELINE,
         ]
-    assert rollout.look(days=11).outcome in {WatchOutcome.STEADY, WatchOutcome.NOTHING}
+    assert rollout.look(days=11).outcome is WatchOutcome.UNDECIDED  # as champion it has no calls yet
 
 
 def test_a_challenger_that_does_worse_is_withdrawn(rollout: World) -> None:
@@ -133,8 +135,8 @@ def test_a_challenger_that_does_worse_is_withdrawn(rollout: World) -> None:
 
 
 def test_a_challenger_nobody_calls_is_withdrawn_in_the_end(rollout: World) -> None:
-    assert rollout.look(days=27).outcome is WatchOutcome.UNDECIDED
-    late = rollout.look(days=29)
+    assert rollout.look(days=28.5).outcome is WatchOutcome.UNDECIDED  # its last outcomes are a day late
+    late = rollout.look(days=30)
     assert (late.outcome, late.decision.report.optimized.calls) == (WatchOutcome.WITHDRAWN, 0)
 
 
@@ -144,13 +146,66 @@ def test_a_promotion_without_its_attestation_is_finished_by_the_next_look(
     rollout.serve("1.0.0", good=60, bad=140, days=5)
     rollout.serve(rollout.promoted, good=70, bad=10, days=5)
     with monkeypatch.context() as patched:
-        patched.setattr("include.teleprompt.production.issue_attestation", lambda *_a, **_k: 1 / 0)
+        patched.setattr("include.teleprompt.promotion.issue_attestation", lambda *_a, **_k: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             rollout.look(days=10)
     assert rollout.aliases()["champion"] == 2
     rollout.look(days=11)
     with mlflow_client(rollout.settings.tracking_uri) as client:
         assert len(list_attestations(client)) == 1
+
+
+def test_the_record_without_its_document_is_finished_too(rollout: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    rollout.serve("1.0.0", good=60, bad=140, days=5)
+    rollout.serve(rollout.promoted, good=70, bad=10, days=5)
+    with monkeypatch.context() as patched:
+        patched.setattr("include.teleprompt.promotion.keep_attestation", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            rollout.look(days=10)
+    rollout.look(days=11)
+    with mlflow_client(rollout.settings.tracking_uri) as client:
+        assert len(list_attestations(client)) == 1
+
+
+def test_only_new_outcomes_make_a_new_look(rollout: World) -> None:
+    def alphas() -> list[float]:
+        with mlflow_client(rollout.settings.tracking_uri) as client:
+            tags = client.get_model_version("Shelves", "2").tags
+        (looks,) = [json.loads(value) for tag, value in tags.items() if tag.startswith("online_looks.")] or [{}]
+        return looks.get("spent", [])
+
+    rollout.look()
+    assert alphas() == []  # nothing was there to see
+    rollout.serve("1.0.0", good=10, bad=10, days=2)
+    rollout.serve(rollout.promoted, good=10, bad=10, days=2)
+    for _ in range(3):
+        rollout.look(days=4)
+    assert len(alphas()) == 1
+    rollout.serve(rollout.promoted, good=5, bad=5, days=1, start=3)
+    rollout.look(days=6)
+    assert len(alphas()) == 2
+
+
+def test_an_outcome_that_was_redefined_cannot_be_compared_and_is_said(rollout: World) -> None:
+    rollout.file.write_text(ROLLOUT.replace("outcome: {", "outcome: {metric: thumbs_up, "))
+    with pytest.raises(TelepromptError, match="was outcome_score when its version was made and is thumbs_up now"):
+        rollout.look(days=4)
+
+
+def test_the_watch_survives_a_deleted_pipeline_run_once_it_needs_none(direct: World) -> None:
+    with mlflow_client(direct.settings.tracking_uri) as client:
+        (run,) = list_runs(client)
+        client.delete_run(run.run_id)
+    assert direct.look(days=100).outcome is WatchOutcome.NOTHING
+    with pytest.raises(TelepromptError, match="is not in MLflow any more"):
+        direct.look(days=3)
+
+
+def test_a_challenger_that_nobody_wrote_down_is_withdrawn(rollout: World) -> None:
+    with mlflow_client(rollout.settings.tracking_uri) as client:
+        client.delete_registered_model_alias("Shelves", "challenger")
+        client.set_registered_model_alias("Shelves", "challenger", "1")
+    assert rollout.look(days=3).outcome is WatchOutcome.WITHDRAWN
 
 
 def test_late_outcomes_join_their_calls(rollout: World) -> None:
@@ -183,6 +238,7 @@ def test_a_regression_rolls_back_once_and_leaves_an_entry(direct: World) -> None
 
 def test_a_champion_that_does_well_stays(direct: World) -> None:
     direct.serve("1.0.0", good=100, bad=100, start=-6, days=5)
+    assert direct.look(days=1).outcome is WatchOutcome.UNDECIDED
     direct.serve(direct.promoted, good=50, bad=45, days=3)
     assert direct.look(days=5).outcome is WatchOutcome.STEADY
     assert direct.look(days=40).outcome is WatchOutcome.NOTHING  # not watched any more

@@ -1,5 +1,6 @@
 """What a process of ours asks of the libraries it loads; to be called before they are imported."""
 
+import getpass
 import os
 
 _DEFAULTS = {
@@ -15,3 +16,11 @@ def quiet_libraries() -> None:
     """Switch off progress bars, banners and telemetry, unless the environment says otherwise."""
     for variable, value in _DEFAULTS.items():
         os.environ.setdefault(variable, value)
+
+
+def current_user() -> str:
+    """Who runs this process, for the log of changes; by number where the system knows no name (many containers)."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"

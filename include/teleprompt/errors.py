@@ -25,6 +25,13 @@ class InsufficientTracesError(TelepromptError):
         self.needed = needed
 
 
+class UnreadableGradeError(TelepromptError):
+    """A language model that judges gave no grade; counted as a failed answer."""
+
+    def __init__(self) -> None:
+        super().__init__("The judge gave no number from 0 to 1; correct `gate.judge.instructions`.")
+
+
 class LowPowerError(TelepromptError):
     """The comparison could not see the threshold, and the program asks to skip such a run."""
 

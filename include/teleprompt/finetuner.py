@@ -149,16 +149,15 @@ class TelepromptFinetuner:
                 comparison=comparison,
                 baseline=stages.baseline,
             )
-            champion = aliases_of(client, model_name).get(CHAMPION)
-            if champion is None or champion < version.number:
-                promote(
-                    client,
-                    model_name,
-                    version.number,
-                    instead_of=champion,
-                    who=promotion.actor,
-                    why=comparison.report.reason,
-                )
+            own = model_name == stages.baseline.program
+            promote(
+                client,
+                model_name,
+                version.number,
+                instead_of=stages.baseline.number if own else aliases_of(client, model_name).get(CHAMPION),
+                who=promotion.actor,
+                why=comparison.report.reason,
+            )
         return {
             "model_name": model_name,
             "version": version.number,

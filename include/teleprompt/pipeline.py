@@ -1,6 +1,5 @@
 """The stages in their order, without Airflow. Each stage runs once per idempotency key and is read back after."""
 
-import getpass
 import logging
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -17,6 +16,7 @@ from include.teleprompt.deltaone.compare import Comparison
 from include.teleprompt.deltaone.power import PowerEstimate
 from include.teleprompt.deltaone.report import Verdict
 from include.teleprompt.deltaone.stages import Gate
+from include.teleprompt.environment import current_user
 from include.teleprompt.errors import LowPowerError
 from include.teleprompt.optimize.candidate import Candidate
 from include.teleprompt.optimize.job import ProgramFile, ProgramObject
@@ -28,7 +28,7 @@ from include.teleprompt.program.fingerprint import code_digest, run_key
 from include.teleprompt.program.state import dump_state
 from include.teleprompt.promotion import Promotion, keep_attestation
 from include.teleprompt.records import Digest, Record
-from include.teleprompt.registry.changes import CHAMPION
+from include.teleprompt.registry.changes import CHAMPION, Action, note
 from include.teleprompt.registry.versions import ProgramCode, ProgramVersion, ensure_baseline
 from include.teleprompt.storage import put_blob
 from include.teleprompt.traces.collect import collect_snapshot
@@ -73,7 +73,7 @@ class Pipeline:
         self.config = config
         self.settings = settings
         self.window = window
-        self.actor = getpass.getuser()
+        self.actor = current_user()
         """Who runs it, for the log of changes."""
         self.watch: Callable[[str], None] = lambda _text: None
         """Told how far a running stage is, a line at a time."""
@@ -225,6 +225,9 @@ class Pipeline:
             run.measure(delta=report.delta_e6 / 1e6, n_gate=report.n)
             run.tag(verdict=report.verdict.value)
             if report.verdict is not Verdict.PROMOTE:
+                note(
+                    run.client, self.config.name, Action.REJECT, key=self.key.digest, who=self.actor, why=report.reason
+                )
                 run.end()
         return comparison
 
@@ -265,13 +268,6 @@ class Pipeline:
                 run.end()
         return version
 
-    def refuse(self, *, who: str, why: str) -> None:
-        """A person did not let the promotion happen: an outcome of the run like any other."""
-        with self._records.open() as run:
-            self.promotion.refuse(run.client, who=who, why=why)
-            run.tag(refused=f"{why} ({who})")
-            run.end()
-
     def attest(
         self,
         snapshot: SnapshotRecord,
@@ -293,8 +289,16 @@ class Pipeline:
             keep_attestation(run, record)
         return record
 
-    def run(self, *, on_stage: Callable[[str, int], None] = lambda _name, _of: None) -> Outcome:
-        """All stages, one after the other; `on_stage` is told of each that begins, and how many there are at most."""
+    def run(
+        self,
+        *,
+        on_stage: Callable[[str, int], None] = lambda _name, _of: None,
+        approve: Callable[[Comparison], bool] = lambda _comparison: False,
+    ) -> Outcome:
+        """All stages, one after the other; `on_stage` is told of each that begins, and how many there are at most.
+
+        `approve` is asked before a promotion if the program wants that; without it nothing is promoted then.
+        """
         of = len(self.seeds) + (7 if self.config.optimization.enable_deltaone_check else 3)
         on_stage("collect", of)
         snapshot = self.collect()
@@ -316,6 +320,8 @@ class Pipeline:
         on_stage("gate", of)
         comparison = self.gate(snapshot, selection, baseline)
         if comparison.report.verdict is not Verdict.PROMOTE:
+            return Outcome(comparison=comparison, version=None, attestation=None)
+        if self.config.approval is not None and not approve(comparison):
             return Outcome(comparison=comparison, version=None, attestation=None)
         on_stage("register", of)
         version = self.register(snapshot, selection, comparison, baseline)

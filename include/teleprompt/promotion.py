@@ -10,23 +10,24 @@ from include.teleprompt.attest.issue import (
     compose_attestation,
     issue_attestation,
 )
+from include.teleprompt.canonical import sha256_hex
 from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.config.settings import Settings
 from include.teleprompt.deltaone.compare import Comparison
+from include.teleprompt.deltaone.online import OnlineDecision
+from include.teleprompt.errors import TelepromptError
 from include.teleprompt.optimize.select import Selection
 from include.teleprompt.program.fields import ProgramFields
 from include.teleprompt.records import Digest
-from include.teleprompt.registry.changes import (
-    CHALLENGER,
-    CHAMPION,
-    ChangeState,
-    aliases_of,
-    challenge,
-    promote,
-    refuse,
-)
+from include.teleprompt.registry.changes import CHALLENGER, CHAMPION, ChangeState, aliases_of, challenge, promote
 from include.teleprompt.registry.serving import SHARE
-from include.teleprompt.registry.versions import ProgramCode, ProgramVersion, register_version
+from include.teleprompt.registry.versions import (
+    VERSION_ID,
+    ProgramCode,
+    ProgramVersion,
+    read_artifacts,
+    register_version,
+)
 from include.teleprompt.storage import get_blob
 from include.teleprompt.strategies import strategy_of
 from include.teleprompt.traces.snapshot import SnapshotRecord, read_snapshot
@@ -132,15 +133,57 @@ class Promotion:
         assert change is None or change.state is ChangeState.DONE  # noqa: S101 - `changes` raises otherwise
         return version.model_copy(update={"alias": held[0] if held else None})
 
-    def refuse(self, client: Any, *, who: str, why: str) -> None:
-        """Write down that a person did not let the version in."""
-        refuse(client, self.config.name, key=self.key.digest, who=who, why=why)
-
     def attest(self, client: Any, attestation: Attestation, version: ProgramVersion) -> AttestationRecord:
         """Sign and store the attestation of a version, and name it on the version."""
         record = issue_attestation(attestation, signer=self.settings.signer, storage_uri=self.settings.storage_uri)
         client.set_model_version_tag(version.program, str(version.number), "attestation_id", record.attestation_id)
         return record
+
+
+def attest_online(
+    run: PipelineRun, *, config: ProgramConfig, settings: Settings, number: int, decision: OnlineDecision
+) -> AttestationRecord:
+    """The attestation of version `number`, which `run` made and production proved; issued once.
+
+    Raises:
+        TelepromptError: the run's records are not there any more.
+    """
+    record = run.read("attestation", AttestationRecord)
+    if record is None:
+        record = issue_attestation(
+            _proven_in_production(run, config, number, decision),
+            signer=settings.signer,
+            storage_uri=settings.storage_uri,
+        )
+        run.write("attestation", record)
+    run.client.set_model_version_tag(config.name, str(number), "attestation_id", record.attestation_id)
+    keep_attestation(run, record)
+    return record
+
+
+def _proven_in_production(
+    run: PipelineRun, config: ProgramConfig, number: int, decision: OnlineDecision
+) -> Attestation:
+    comparison, baseline = run.read("gate", Comparison), run.read("baseline", ProgramVersion)
+    selection, snapshot = run.read("selection", Selection), run.read("snapshot", SnapshotRecord)
+    if comparison is None or baseline is None or selection is None or snapshot is None:
+        raise TelepromptError(
+            f"The MLflow run {run.run_id} lacks records of version {number} of {config.name}; restore its artifacts."
+        )
+    entity = run.client.get_model_version(config.name, str(number))
+    return compose_attestation(
+        program=config.name,
+        strategy=entity.tags["strategy"],
+        outcome_metric=config.outcome.metric,
+        snapshot=read_snapshot(snapshot),
+        selection=selection,
+        comparison=comparison,
+        baseline_version=baseline.version_id,
+        optimized_version=entity.tags[VERSION_ID],
+        code_digest=sha256_hex(read_artifacts(run.client, entity)["code.py"]),
+        online=decision,
+        online_metric=config.outcome.score_name,
+    )
 
 
 def keep_attestation(run: PipelineRun, record: AttestationRecord) -> None:

@@ -178,7 +178,7 @@ def watch_dag(config: ProgramConfig) -> DAG:
         tags={"teleprompt", "watch"},
         default_args=RETRIES,
     ) as dag:
-        WatchOperator(task_id="watch", program=config.slug, outlets=[_version_asset(config)])
+        WatchOperator(task_id="watch", program=config.slug)
     return dag
 
 

@@ -7,7 +7,7 @@ from include.teleprompt.config.settings import Settings
 from include.teleprompt.history import list_runs
 from include.teleprompt.tracking.connection import mlflow_client
 from tests.cli.test_cli import WINDOW, call  # noqa: F401 - a fixture
-from tests.support import log_shelf_calls
+from tests.support import log_shelf_calls, write_program
 
 
 def promoted(call, settings: Settings) -> str:  # noqa: F811
@@ -67,5 +67,15 @@ def test_back_and_forward_again(call, settings: Settings) -> None:  # noqa: F811
 def test_production_is_looked_at_by_hand(call, settings: Settings) -> None:  # noqa: F811
     promoted(call, settings)
     report = call("deltaone", "watch", "shelves", "--json")
-    assert (report.status, report.json["outcome"]) == (0, "steady")
-    assert call("deltaone", "watch", "shelves").out.startswith("steady: 1.0.0-opt-bfs-")
+    assert (report.status, report.json["outcome"]) == (0, "undecided")
+    assert call("deltaone", "watch", "shelves").out.startswith("undecided: 1.0.0-opt-bfs-")
+
+
+def test_a_person_is_asked_without_airflow_too(call, settings: Settings, tmp_path: Path) -> None:  # noqa: F811
+    log_shelf_calls(settings, count=160)
+    write_program(tmp_path / "programs", yaml="name: Shelves\noptimization: {min_traces: 20}\napproval: {}\n")
+    asked = call("run", "shelves", *WINDOW)
+    assert "run it again with --approve" in asked.out
+    assert [v["number"] for v in call("versions", "list", "shelves", "--json").json] == [1]
+    approved = call("run", "shelves", *WINDOW, "--approve", "--json").json
+    assert approved["version"]["alias"] == "champion"

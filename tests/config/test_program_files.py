@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -132,3 +133,27 @@ def test_a_program_is_found_by_file_or_by_name(tmp_path: Path) -> None:
     assert find_program_file(tmp_path, "draft") == find_program_file(tmp_path, "Draft Writer") == file
     with pytest.raises(ConfigurationError, match="known: broken, draft"):
         find_program_file(tmp_path, "other")
+
+
+@pytest.mark.parametrize(
+    ("yaml", "problem"),
+    [
+        ("rollout: {share: 0.1}\nwatch: {enabled: false}\n", "a rollout is decided by the watch"),
+        ("approval: {}\noptimization: {enable_deltaone_check: false}\n", "follow the DeltaOne check"),
+        ("gate: {guardrails: [{metric: tokens, direction: higher}]}\n", "tokens is better when it is lower"),
+        ("gate: {guardrails: [{metric: a}, {metric: a}]}\n", "each guardrail may be named once"),
+        ("gate: {guardrails: [{metric: a, tolerance: much}]}\n", "tolerance"),
+        ("watch: {schedule: sometimes}\n", "watch.schedule 'sometimes' is not daily"),
+    ],
+)
+def test_what_could_never_work_is_refused(tmp_path: Path, yaml: str, problem: str) -> None:
+    with pytest.raises(ProgramFileError, match=re.escape(problem)):
+        load_program_file(write(tmp_path, f"name: P\n{yaml}"))
+
+
+@pytest.mark.parametrize(
+    ("schedule", "looks"), [("daily", 365), ("weekly", 52), ("monthly", 12), ("none", 52), ("0 0 1 1 *", 1)]
+)
+def test_alpha_is_shared_out_among_the_runs_of_a_year(tmp_path: Path, schedule: str, looks: int) -> None:
+    config = load_program_file(write(tmp_path, f'name: P\nschedule: "{schedule}"\n'))
+    assert config.looks_a_year == looks

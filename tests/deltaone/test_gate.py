@@ -67,8 +67,25 @@ def test_a_small_gain_everywhere_may_hide_a_rare_ruin() -> None:
     """200 examples miss what ruins one in 55 with a probability of alpha / 2; 400 do not."""
     decision = decide([500_000] * 200, [510_000] * 200, policy=POLICY)
     assert (decision.delta_e6, decision.verdict) == (10_000, Verdict.INCONCLUSIVE)
-    assert decision.ci_low_e6 == 10_000 - round(math.log(2 / 0.05) / 200 * MILLION)
-    assert decision.examples_needed == 369 - 200
+    missed = 1 - 0.025 ** (1 / 200)
+    assert decision.ci_low_e6 == round(((1 - missed) * 0.01 - missed) * MILLION)
+    assert decision.examples_needed == math.ceil(math.log(40) / math.log(1.01)) - 200
+
+
+def test_one_large_group_may_hide_more_than_many_small_ones() -> None:
+    """What was missed may be as large as the largest group that was seen."""
+    small = [str(i) for i in range(400)]
+    mixed = [*small[:370], *["large"] * 30]
+    baseline, optimized = [500_000] * 400, [515_000] * 400
+    even, uneven = (decide(baseline, optimized, groups=groups, policy=POLICY) for groups in (small, mixed))
+    assert even.verdict is Verdict.PROMOTE
+    assert uneven.verdict is Verdict.INCONCLUSIVE
+    assert uneven.ci_low_e6 < -200_000
+
+
+def test_a_claim_of_proof_needs_examples_beyond_the_threshold() -> None:
+    decision = decide(*pairs(wins=300, losses=220, both=4480), policy=PROVEN)
+    assert decision.examples_needed == 17_956  # to tell +1.6 from +1, not from 0
 
 
 def test_lower_can_be_better() -> None:

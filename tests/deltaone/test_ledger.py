@@ -1,5 +1,6 @@
 """Sealed examples: who may see them, how often, and what is written down; against real runs of the pipeline."""
 
+import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -7,16 +8,18 @@ import pytest
 
 from include.teleprompt.config.settings import Settings
 from include.teleprompt.deltaone.compare import compared_answers, recompute
-from include.teleprompt.deltaone.ledger import list_looks
+from include.teleprompt.deltaone.ledger import inputs_learnt, list_looks, open_gate
 from include.teleprompt.deltaone.power import Basis
 from include.teleprompt.deltaone.report import Verdict
 from include.teleprompt.deltaone.spending import alpha_of_look
-from include.teleprompt.errors import LowPowerError, TelepromptError
+from include.teleprompt.errors import ConfigurationError, LowPowerError, TelepromptError
 from include.teleprompt.history import list_runs, read_comparison
 from include.teleprompt.pipeline import Pipeline
+from include.teleprompt.storage import get_blob
 from include.teleprompt.traces.snapshot import SealedPart, Snapshot, read_rows, read_snapshot, read_table
 from include.teleprompt.traces.split import Part
 from include.teleprompt.tracking.connection import mlflow_client
+from include.teleprompt.tracking.pipeline_run import PipelineRun
 from include.teleprompt.window import Window
 from tests.support import WEEK, log_shelf_calls, rows_of, write_program
 
@@ -81,7 +84,7 @@ def test_a_look_is_written_down_with_what_it_may_err(settings: Settings, program
     comparison = pipeline(settings, programs).run().comparison
     (entry,) = looks(settings)
     assert entry.look == comparison.look
-    assert (entry.look.number, entry.look.alpha) == (1, alpha_of_look(1, alpha=0.05, looks_a_year=52))
+    assert (entry.look.number, entry.look.alpha) == (1, alpha_of_look([], alpha=0.05, looks_a_year=52))
     assert comparison.report.policy.alpha == entry.look.alpha
     assert (entry.look.used, entry.look.seen_before, entry.look.retired) == (comparison.report.n, 0, 0)
     assert entry.verdict == comparison.report.verdict
@@ -186,3 +189,49 @@ def test_a_guardrail_stops_a_promotion_end_to_end(settings: Settings, programs: 
     assert report.delta_e6 > 300_000
     assert [check.metric for check in report.breaches] == ["tokens"]
     assert "a guardrail does not hold (tokens " in report.reason
+
+
+def test_what_a_program_has_learnt_by_heart_is_not_sealed(settings: Settings, programs: Path) -> None:
+    """A split by numbers moves with the window: what was a demonstration may be in the gate part of the next one."""
+    split = {"train": 40, "select": 30, "gate": 40}
+    run = pipeline(settings, programs, split=split)
+    record = run.collect()
+    baseline = run.baseline()
+    selection = run.select(record, [run.compile(record, baseline, seed=0)])
+    demos = {demo["thing"] for demo in json.loads(get_blob(selection.state))["demos"]}
+    assert demos
+    later = pipeline(settings, programs, window=Window(start=WEEK.start + timedelta(days=2), end=WEEK.end), split=split)
+    sealed = {row.inputs["thing"] for row in rows_of(read_snapshot(later.collect()).gate)}
+    known = inputs_learnt([selection.state], read_snapshot(record).fields)
+    assert known == {(thing,) for thing in demos}
+    with mlflow_client(settings.tracking_uri) as client:
+        opened = open_gate(
+            PipelineRun.open(client, later.key),
+            config=later.config,
+            champion=1,
+            sealed=read_snapshot(later.collect()).gate,
+            learnt=[selection.state],
+            fields=read_snapshot(record).fields,
+            storage_uri=settings.storage_uri,
+        )
+    assert {row.inputs["thing"] for row in opened.rows} <= sealed - demos
+
+
+def test_a_year_that_is_used_up_says_until_when(settings: Settings, programs: Path) -> None:
+    for look in range(3):
+        learnt = {"max_labeled_demos": look, "max_bootstrapped_demos": 0}
+        pipeline(settings, programs, optimization={"options": learnt}).run()
+    with pytest.raises(TelepromptError, match=r"The 3 looks of the last 365 days .* wait until 2027-11-2"):
+        pipeline(settings, programs, gate={"alpha": 0.01}).run()
+
+
+def test_a_guardrail_that_the_metric_does_not_give_is_refused_before_a_look(settings: Settings, programs: Path) -> None:
+    run = pipeline(settings, programs, gate={"guardrails": [{"metric": "politeness"}]})
+    with pytest.raises(ConfigurationError, match=r"'politeness' is none of .* and no score of the metric \(score\)"):
+        run.run()
+    assert looks(settings) == []
+
+
+def test_a_guardrail_on_an_unknown_price_is_refused_at_once(settings: Settings, programs: Path) -> None:
+    with pytest.raises(ConfigurationError, match="could never hold; guard tokens instead"):
+        pipeline(settings, programs, gate={"guardrails": [{"metric": "cost_usd"}]}).collect()

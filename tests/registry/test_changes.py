@@ -18,8 +18,8 @@ from include.teleprompt.registry.changes import (
     aliases_of,
     challenge,
     list_changes,
+    note,
     promote,
-    refuse,
     rollback,
     set_baseline,
     withdraw,
@@ -97,10 +97,12 @@ def test_nothing_to_roll_back_to(client) -> None:
 def test_a_challenger_comes_and_goes(client) -> None:
     challenge(client, "P", 2, instead_of=1, **BY)
     assert challenge(client, "P", 2, instead_of=1, **BY) is None
+    assert challenge(client, "P", 3, instead_of=1, **BY).action is Action.OVERTAKEN  # the first is not decided yet
     assert aliases_of(client, "P") == {"champion": 1, "challenger": 2}
     withdraw(client, "P", 2, **BY)
     assert withdraw(client, "P", 2, **BY) is None
     assert aliases_of(client, "P") == {"champion": 1}
+    assert challenge(client, "P", 2, instead_of=1, **BY) is None  # it had its time
     challenge(client, "P", 3, instead_of=1, **BY)
     promote(client, "P", 3, instead_of=1, **BY)
     assert aliases_of(client, "P") == {"champion": 3, "previous": 1}
@@ -108,7 +110,7 @@ def test_a_challenger_comes_and_goes(client) -> None:
 
 def test_a_refusal_is_written_down_once_and_moves_nothing(client) -> None:
     for _ in range(2):
-        assert refuse(client, "P", key="a" * 64, **BY).action is Action.REFUSE
+        assert note(client, "P", Action.REFUSE, key="a" * 64, **BY).action is Action.REFUSE
     assert [c.action for c in list_changes(client, "P")] == [Action.REFUSE, Action.BASELINE]
     assert aliases_of(client, "P") == {"champion": 1}
 
@@ -130,30 +132,65 @@ def test_a_promotion_that_fails_in_the_middle_puts_all_back(client, monkeypatch:
     assert promote(client, "P", 2, instead_of=1, **BY).after["champion"] == 2
 
 
-def die_in_the_middle(tracking_uri: str) -> None:
+def die_in_the_middle(tracking_uri: str, moved: bool) -> None:
+    """Killed just before the champion is moved, or just after."""
     quiet_libraries()
     with mlflow_client(tracking_uri) as client:
         set_alias = client.set_registered_model_alias
 
         def dies(name: str, alias: str, version: str) -> None:
-            if alias == "champion":
+            if alias == "champion" and not moved:
                 os.kill(os.getpid(), signal.SIGKILL)
             set_alias(name, alias, version)
+            if alias == "champion":
+                os.kill(os.getpid(), signal.SIGKILL)
 
         client.set_registered_model_alias = dies
         promote(client, "P", 3, instead_of=2, **BY)
 
 
-def test_what_a_killed_process_left_half_done_is_undone_by_the_next(
-    client, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    promote(client, "P", 2, instead_of=1, **BY)
-    process = multiprocessing.get_context("spawn").Process(target=die_in_the_middle, args=(settings.tracking_uri,))
+def killed(client, settings: Settings, *, moved: bool) -> None:
+    process = multiprocessing.get_context("spawn").Process(
+        target=die_in_the_middle, args=(settings.tracking_uri, moved)
+    )
     process.start()
     process.join(60)
     assert process.exitcode == -signal.SIGKILL
-    assert aliases_of(client, "P") == {"champion": 2, "previous": 2}  # whoever serves is served
     client.set_registered_model_tag(lock_name("P"), lock.UNTIL, "2026-01-01T00:00:00+00:00")  # two minutes later
+
+
+def test_a_change_that_was_made_and_not_marked_holds(client, settings: Settings) -> None:
+    """An operator's rollback must not be undone by the next run because the network went away at its end."""
+    promote(client, "P", 2, instead_of=1, **BY)
+    killed(client, settings, moved=True)
+    assert aliases_of(client, "P") == {"champion": 3, "previous": 2}
+    assert rollback(client, "P", **BY).after == {"champion": 2, "previous": 3}
+
+
+def test_who_lost_the_lock_moves_nothing_more(client, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_alias = client.set_registered_model_alias
+
+    def slow(name: str, alias: str, version: str) -> None:
+        set_alias(name, alias, version)
+        client.set_registered_model_tag(lock_name("P"), lock.HOLDER, "somebody else")
+
+    monkeypatch.setattr(client, "set_registered_model_alias", slow)
+    with pytest.raises(RegistryBusyError):
+        promote(client, "P", 2, instead_of=1, **BY)
+    assert aliases_of(client, "P")["champion"] == 1
+
+
+def test_what_was_rolled_back_is_not_promoted_by_a_task_that_is_tried_again(client) -> None:
+    promote(client, "P", 2, instead_of=1, **BY)
+    rollback(client, "P", **BY)
+    assert promote(client, "P", 2, instead_of=1, **BY) is None
+    assert aliases_of(client, "P")["champion"] == 1
+
+
+def test_what_a_killed_process_left_half_done_is_undone_by_the_next(client, settings: Settings) -> None:
+    promote(client, "P", 2, instead_of=1, **BY)
+    killed(client, settings, moved=False)
+    assert aliases_of(client, "P") == {"champion": 2, "previous": 2}  # whoever serves is served
     assert promote(client, "P", 4, instead_of=2, **BY).after == {"champion": 4, "previous": 2}
     assert [(c.state, c.after["champion"]) for c in list_changes(client, "P")][:2] == [
         (ChangeState.DONE, 4),

@@ -111,9 +111,9 @@ def test_the_gate_counts_rows_of_one_unit_as_one() -> None:
         trace_row(inputs={"question": "B "}),
         trace_row(inputs={"question": "c"}),
     ]
-    units = row_units(rows)
+    units = row_units(rows, SplitConfig())
     assert units[0] == units[1] == units[2] != units[3]
-    assert row_units([]) == []
+    assert row_units([], SplitConfig()) == []
 
 
 @pytest.mark.parametrize(
@@ -122,3 +122,16 @@ def test_the_gate_counts_rows_of_one_unit_as_one() -> None:
 def test_sizes_that_contradict_each_other_are_refused(sizes: dict) -> None:
     with pytest.raises(ValueError, match="train, select and gate"):
         SplitConfig.model_validate(sizes)
+
+
+def test_what_the_split_groups_by_is_one_unit_in_the_statistics_too() -> None:
+    rows = [
+        trace_row(inputs={"question": "how long is the river of my town in the north"}, contributor_id="alice"),
+        trace_row(inputs={"question": "where"}, contributor_id="alice"),
+        trace_row(inputs={"question": "how long is the river of my town in the north?"}, contributor_id="bob"),
+    ]
+    assert len(set(row_units(rows, SplitConfig()))) == 3
+    assert len(set(row_units(rows, SplitConfig(group_by=("contributor",))))) == 2
+    assert len(set(row_units(rows, SplitConfig(group_by=("near_duplicates",), near_threshold=0.5)))) == 2
+    assert len(set(row_units(rows, SplitConfig(group_by=("contributor", "near_duplicates"), near_threshold=0.5)))) == 1
+    assert len(set(row_units(rows, SplitConfig(group_by=("input.question",))))) == 3

@@ -125,7 +125,8 @@ class OfflineEvidence(_Evidence):
     kind: Literal["offline"]
     """Replayed on sealed traces, not measured in production."""
     test: Literal["mcnemar_exact", "sign_flip", "sign"]
-    interval: Literal["bonett_price", "bca_unseen", "unseen"]
+    interval: Literal["bonett_price", "bca_unseen", "unseen", "bca", "degenerate"]
+    """The last two stand in documents from before intervals allowed for the unseen."""
     n: Annotated[Count, Field(ge=1)]
     n_groups: Annotated[Count, Field(ge=1)]
     wins: Count

@@ -2,15 +2,15 @@
 
 from include.teleprompt.attest.codes import Code, InvalidAttestationError
 from include.teleprompt.attest.document import OfflineEvidence, OnlineEvidence
-from include.teleprompt.deltaone.paired import mcnemar_p_value, sign_p_value, unseen
+from include.teleprompt.deltaone.paired import allowing_for_the_unseen, mcnemar_p_value, sign_p_value
 from include.teleprompt.records import MILLION, to_millionths
 
-_INTERVAL_OF_TEST = {
-    "mcnemar_exact": "bonett_price",
-    "sign_flip": "bca_unseen",
-    "sign": "unseen",
-    "fisher_exact": "newcombe",
-    "permutation": "delta_method_unseen",
+_INTERVALS_OF_TEST = {
+    "mcnemar_exact": {"bonett_price"},
+    "sign_flip": {"bca_unseen", "bca"},
+    "sign": {"unseen", "degenerate"},
+    "fisher_exact": {"newcombe"},
+    "permutation": {"delta_method_unseen"},
 }
 
 
@@ -27,8 +27,7 @@ def check_evidence(evidence: OfflineEvidence | OnlineEvidence, *, delta_e6: int,
         "the interval is not above 0": evidence.ci_low_e6 > 0,
         f"the interval shows {strongest!r}": evidence.claim == strongest,
         "p is above alpha": evidence.p_value_e6 <= MILLION - evidence.confidence_e6,
-        "test and interval do not belong together": _INTERVAL_OF_TEST[evidence.test] == evidence.interval,
-        "the interval does not allow for what so few leave unseen": _allows_for_the_unseen(evidence),
+        "test and interval do not belong together": evidence.interval in _INTERVALS_OF_TEST[evidence.test],
         **(_offline_rules(evidence, trace_count) if evidence.kind == "offline" else _online_rules(evidence)),
     }
     for contradiction, holds in rules.items():
@@ -41,6 +40,7 @@ def _offline_rules(evidence: OfflineEvidence, trace_count: int) -> dict[str, boo
         "wins, losses and ties do not add up to n": evidence.wins + evidence.losses + evidence.ties == evidence.n,
         "a gain needs a win": evidence.wins > 0,
         "more examples than traces": evidence.n_groups <= evidence.n <= trace_count,
+        "the interval does not allow for what so few leave unseen": _allows_for_the_unseen(evidence),
         "p does not follow from the counts": evidence.p_value_e6 == _exact_p_value_e6(evidence),
     }
 
@@ -53,12 +53,14 @@ def _online_rules(evidence: OnlineEvidence) -> dict[str, bool]:
     }
 
 
-def _allows_for_the_unseen(evidence: OfflineEvidence | OnlineEvidence) -> bool:
+def _allows_for_the_unseen(evidence: OfflineEvidence) -> bool:
+    """Groups of one size are assumed; larger ones would only widen the interval."""
     if not evidence.interval.endswith("unseen"):
         return True
-    groups = evidence.n_groups if evidence.kind == "offline" else min(evidence.keys_baseline, evidence.keys_optimized)
     alpha = (MILLION - evidence.confidence_e6) / MILLION
-    return evidence.ci_low_e6 <= evidence.delta_e6 - to_millionths(unseen(groups=groups, alpha=alpha)) + 2
+    delta = evidence.delta_e6 / MILLION
+    lowest, _ = allowing_for_the_unseen(delta, groups=evidence.n_groups, largest=1.0, alpha=alpha)
+    return evidence.ci_low_e6 <= to_millionths(lowest) + 2
 
 
 def _exact_p_value_e6(evidence: OfflineEvidence) -> int:

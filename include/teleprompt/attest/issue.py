@@ -44,10 +44,12 @@ def compose_attestation(
     optimized_version: str,
     code_digest: Digest,
     online: OnlineDecision | None = None,
+    online_metric: str | None = None,
 ) -> Attestation:
     """The unsigned document of a promoting comparison; the same run gives the same document.
 
-    With `online`, what it says of the gain is what production showed, not what the sealed examples did.
+    With `online`, what it says of the gain is what production showed, not what the sealed examples did; `online_metric`
+    names the scores that were compared there.
 
     Raises:
         TelepromptError: the facts do not fit the format.
@@ -62,7 +64,7 @@ def compose_attestation(
         },
         "performance": performance_section(comparison)
         if online is None
-        else online_performance_section(online.report, outcome_metric),
+        else online_performance_section(online.report, online_metric or outcome_metric),
         "optimization_metadata": {
             "trace_count": snapshot.trace_count,
             "optimization_time_seconds": from_millionths(to_millionths(selection.seconds)),
@@ -76,7 +78,7 @@ def compose_attestation(
         "weighting_method": WEIGHTING_METHOD,
         "evidence": evidence_section(comparison)
         if online is None
-        else online_evidence_section(online.report, outcome_metric, online.observed),
+        else online_evidence_section(online.report, online_metric or outcome_metric, online.observed),
         "data": {"snapshot_digest": snapshot.digest, "split_digest": snapshot.split_digest},
         "program": {
             "baseline_digest": comparison.baseline_state.digest,

@@ -109,15 +109,14 @@ def watch(program: str, json_: JsonOption = False) -> None:
 
     Exit status 1 on a regression.
     """
-    import getpass
-
     from include.teleprompt.config.files import find_program_file, load_program_file
     from include.teleprompt.config.settings import Settings
+    from include.teleprompt.environment import current_user
     from include.teleprompt.production import Production, WatchOutcome
 
     settings = Settings()
     config = load_program_file(find_program_file(settings.programs_dir, program))
-    report = Production(config, settings, getpass.getuser()).look()
+    report = Production(config, settings, current_user()).look()
     if json_:
         print_json(report.model_dump(mode="json"))
     else:

@@ -12,7 +12,15 @@ from include.teleprompt.errors import ConfigurationError
 Moment = Annotated[str, typer.Option(help="ISO 8601; without a zone it means UTC.")]
 
 
-def run(program: str, start: Moment, end: Moment, json_: JsonOption = False) -> None:
+def run(
+    program: str,
+    start: Moment,
+    end: Moment,
+    approve: Annotated[
+        bool, typer.Option("--approve", help="Promote though the program's file asks for a person: you are that one.")
+    ] = False,
+    json_: JsonOption = False,
+) -> None:
     """Collect, compile, compare, and on DeltaOne register and attest, for the traces of [start, end)."""
     import logging
 
@@ -36,7 +44,7 @@ def run(program: str, start: Moment, end: Moment, json_: JsonOption = False) -> 
     settings = Settings()
     pipeline = Pipeline.of_file(find_program_file(settings.programs_dir, program), settings=settings, window=window)
     with stage_bar(pipeline, console) as on_stage:
-        outcome = pipeline.run(on_stage=on_stage)
+        outcome = pipeline.run(on_stage=on_stage, approve=lambda _comparison: approve)
     if json_:
         print_json(outcome.model_dump(mode="json"))
         return
@@ -47,6 +55,8 @@ def run(program: str, start: Moment, end: Moment, json_: JsonOption = False) -> 
     typer.echo(f"verdict      {report.verdict}")
     typer.echo(f"change       {points(report.delta_e6)} points {interval(report.ci_low_e6, report.ci_high_e6)}")
     typer.echo(f"why          {report.reason}")
+    if report.verdict == "promote" and outcome.version is None:
+        typer.echo("approval     is asked for by the program's file: run it again with --approve, or in Airflow")
     if outcome.version is not None:
         typer.echo(f"version      {outcome.version.number} ({outcome.version.version_id})")
     if outcome.attestation is not None:

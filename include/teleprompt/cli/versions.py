@@ -51,10 +51,9 @@ def rollback(
     json_: JsonOption = False,
 ) -> None:
     """Make the previous champion champion again, in one step; with --to, any that was champion, later ones too."""
-    import getpass
-
     from include.teleprompt.config.files import find_program_file, load_program_file
     from include.teleprompt.config.settings import Settings
+    from include.teleprompt.environment import current_user
     from include.teleprompt.registry.changes import CHAMPION, aliases_of
     from include.teleprompt.registry.changes import rollback as roll_back
     from include.teleprompt.registry.listing import number_of
@@ -64,7 +63,7 @@ def rollback(
     config = load_program_file(find_program_file(settings.programs_dir, program))
     with mlflow_client(settings.tracking_uri) as client:
         target = None if to is None else number_of(client, config.name, to)
-        change = roll_back(client, config.name, to=target, who=getpass.getuser(), why=why)
+        change = roll_back(client, config.name, to=target, who=current_user(), why=why)
         champion = aliases_of(client, config.name)[CHAMPION]
     if json_:
         print_json({"champion": champion, "change": change.model_dump(mode="json") if change else None})

@@ -12,7 +12,8 @@ from include.teleprompt.config.section import Section
 EXACT, F1, AGREEMENT, JUDGE = "exact", "f1", "agreement_with_high_outcome", "judge"
 BUILT_IN_METRICS = (AGREEMENT, EXACT, F1, JUDGE)
 
-MEASURED = ("failure_rate", "latency_seconds", "tokens", "cost_usd")
+LATENCY, COST = "latency_seconds", "cost_usd"
+MEASURED = ("failure_rate", LATENCY, "tokens", COST)
 """What is measured of every answer, whatever the metric gives."""
 
 
@@ -75,8 +76,8 @@ class GateConfig(Section):
     """`significant`: estimate >= threshold and interval above 0; `proven`: whole interval >= threshold."""
     alpha: float = Field(0.05, gt=0, lt=0.5)
     """Two-sided error of all looks of a year together."""
-    looks_a_year: int = Field(52, ge=1)
-    """Comparisons that are planned for a year; alpha is shared out among them."""
+    looks_a_year: int | None = Field(None, ge=1)
+    """Comparisons that are planned for a year; alpha is shared out among them. None: those of the schedule, or 52."""
     retire_after: int = Field(12, ge=1)
     """An example that so many comparisons have looked at is sealed no more: it is left out from then on."""
     on_low_power: OnLowPower = OnLowPower.WARN

@@ -97,6 +97,17 @@ class OutcomeConfig(OutcomeMetric):
         return (OutcomeMetric(**own), *self.others)
 
     @property
+    def score_name(self) -> str:
+        """What a score is called: the metric itself where it is a score as it is logged, else what it was made from."""
+        as_logged = (
+            not self.others
+            and self.normalisation is Normalisation.IDENTITY
+            and self.direction is Direction.HIGHER
+            and (self.minimum, self.maximum) == (0.0, 1.0)
+        )
+        return self.metric if as_logged else f"score({', '.join(metric.metric for metric in self.metrics)})"
+
+    @property
     def maturity(self) -> timedelta:
         """How long after its start a call is complete."""
         return timedelta(days=max(metric.maturity_days for metric in self.metrics))

@@ -1,7 +1,8 @@
 """The schema of a program file, `include/programs/<name>.yaml`."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+from itertools import takewhile
 from typing import Self
 
 from pydantic import Field, field_validator, model_validator
@@ -18,6 +19,7 @@ from include.teleprompt.config.split import SplitConfig
 from include.teleprompt.config.traces import TracesConfig
 from include.teleprompt.records import MAX_IDENTIFIER
 
+LOOKS_WITHOUT_SCHEDULE = 52
 CRON_PRESETS = {"daily": "0 0 * * *", "weekly": "0 0 * * 1", "monthly": "0 0 1 * *"}
 
 FORBIDDEN_IN_NAMES = """/ : . % " ' ` \\"""
@@ -73,6 +75,16 @@ class ProgramConfig(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _what_follows_the_gate_has_one(self) -> Self:
+        if not self.optimization.enable_deltaone_check and (
+            self.approval is not None or self.rollout.share is not None
+        ):
+            raise ValueError("approval and rollout follow the DeltaOne check, which is switched off")
+        if self.rollout.share is not None and not self.watch.enabled:
+            raise ValueError("a rollout is decided by the watch, which is switched off")
+        return self
+
     @field_validator("schedule")
     @classmethod
     def _schedule_is_known(cls, value: str) -> str:
@@ -121,6 +133,13 @@ class ProgramConfig(Section):
         return None if self.schedule == "none" else CRON_PRESETS.get(self.schedule, self.schedule)
 
     @property
+    def looks_a_year(self) -> int:
+        """Comparisons that are planned for a year: as the file says, or as many as the schedule has runs."""
+        if self.gate.looks_a_year is not None:
+            return self.gate.looks_a_year
+        return LOOKS_WITHOUT_SCHEDULE if self.cron is None else runs_within(self.cron, days=365)
+
+    @property
     def lookback(self) -> timedelta:
         """Length of the window of a run that names none."""
         return timedelta(days=self.traces.lookback_days)
@@ -161,6 +180,15 @@ class ProgramConfig(Section):
         others = {"prompt_lm": prompt_lm, "judge_lm": judge_lm if self.gate.metric == JUDGE else None}
         models = {name: model.identity for name, model in {"lm": lm, **others}.items() if model is not None}
         return digest_of({"config": decisive, "code": list(code_digests), **models})
+
+
+def runs_within(cron: str, *, days: int) -> int:
+    """How often a schedule comes due in so many days, at least once."""
+    from croniter import croniter
+
+    start = datetime(2025, 1, 1, tzinfo=UTC)
+    fires = croniter(cron, start).all_next(datetime)
+    return max(1, sum(1 for _ in takewhile(lambda moment: moment <= start + timedelta(days=days), fires)))
 
 
 def _is_cron(text: str) -> bool:

@@ -11,6 +11,7 @@ from pydantic import AwareDatetime
 
 from include.teleprompt.canonical import canonical_json, sha256_hex
 from include.teleprompt.config.gate import JUDGE, GateConfig, Guardrail
+from include.teleprompt.config.split import SplitConfig
 from include.teleprompt.deltaone.gate import decide
 from include.teleprompt.deltaone.guardrails import check_guardrails
 from include.teleprompt.deltaone.ledger import Look, OpenedGate
@@ -106,9 +107,12 @@ def compare(
     optimized_state: Blob,
     config: GateConfig,
     threshold: float,
+    split: SplitConfig,
     storage_uri: str,
 ) -> Comparison:
     """Score both states of the program on the opened examples and decide.
+
+    Examples that share something that the `split` groups by are not independent of each other.
 
     Raises:
         TelepromptError: too many calls failed.
@@ -118,7 +122,7 @@ def compare(
     answers = [
         ComparedAnswer(trace_id=row.trace_id, unit=sha256_hex(unit.encode())[:16], baseline=before, optimized=after)
         for row, unit, before, after in zip(
-            opened.rows, row_units(opened.rows), baseline.answers, optimized.answers, strict=True
+            opened.rows, row_units(opened.rows, split), baseline.answers, optimized.answers, strict=True
         )
     ]
     answers.sort(key=lambda answer: (answer.change_e6, answer.trace_id))

@@ -40,8 +40,9 @@ def decide(
     delta_e6 = sign * (optimized_e6 - baseline_e6)
     evidence = _evidence(comparison, delta_e6, policy)
     sd = effective_sd(gains, groups)
-    goal = from_millionths(max(policy.threshold_e6, delta_e6))
-    needed = examples_needed(sd=sd, difference=goal, alpha=policy.alpha)
+    per_group = len(baseline) / len(set(groups))
+    goal = from_millionths(_goal_e6(delta_e6, policy))
+    needed = examples_needed(sd=sd, difference=goal, alpha=policy.alpha, per_group=per_group)
     return GateReport(
         verdict=_verdict(evidence, comparison, policy),
         evidence=evidence,
@@ -60,7 +61,9 @@ def decide(
         losses=sum(gain < 0 for gain in gains),
         ties=sum(gain == 0 for gain in gains),
         sd_e6=to_millionths(sd),
-        mde_e6=to_millionths(minimum_detectable_effect(sd=sd, n=len(baseline), alpha=policy.alpha)),
+        mde_e6=to_millionths(
+            minimum_detectable_effect(sd=sd, n=len(baseline), alpha=policy.alpha, per_group=per_group)
+        ),
         examples_needed=max(0, needed - len(baseline)),
     )
 
@@ -85,6 +88,14 @@ def _checked(baseline: Sequence[int], optimized: Sequence[int], groups: Sequence
         if not 0 <= score <= MILLION:
             raise TelepromptError("A score is outside [0, 1]; correct the program's metric.")
     return groups
+
+
+def _goal_e6(delta_e6: int, policy: GatePolicy) -> int:
+    """The difference that more examples would have to show: from 0, or to prove the threshold from there."""
+    beyond = delta_e6 - policy.threshold_e6
+    if policy.claim is Claim.PROVEN and beyond > 0:
+        return beyond
+    return max(policy.threshold_e6, delta_e6)
 
 
 def _evidence(comparison: PairedComparison, delta_e6: int, policy: GatePolicy) -> Claim | None:

@@ -67,7 +67,7 @@ def value_e6(answer: ScoredAnswer, metric: str) -> int | None:
         case "latency_seconds":
             return used.latency_us if used else None
         case "tokens":
-            return used.tokens * MILLION if used else None
+            return used.tokens * MILLION if used and used.tokens is not None else None
         case "cost_usd":
             return used.cost_e6 if used else None
         case _:

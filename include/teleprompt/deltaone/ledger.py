@@ -7,15 +7,15 @@ one after the other. The looks of deleted runs count as well.
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic import AwareDatetime
 
-from include.teleprompt.canonical import canonical_json
-from include.teleprompt.config.gate import GateConfig
+from include.teleprompt.canonical import canonical_json, normalised_text
+from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.deltaone.spending import alpha_of_look
 from include.teleprompt.errors import TelepromptError
 from include.teleprompt.evaluate.examples import good_rows, to_examples
@@ -81,56 +81,75 @@ class OpenedGate:
     """All of them, for what is measured beside the comparison."""
 
 
-def upcoming_look(client: Any, program: str, *, own_run: str | None = None) -> int:
-    """The number that a look would have now."""
-    return 1 + sum(entry.run_id != own_run for entry in _of_last_year(client, program))
+def alpha_of_next_look(run: PipelineRun, config: ProgramConfig) -> float:
+    """The error that a look of `run` may make now.
+
+    Raises:
+        TelepromptError: the looks of the last 365 days have used up what they may.
+    """
+    others = _others_of_last_year(run, config)
+    gate = config.gate
+    assumed = gate.alpha / (2 * config.looks_a_year)  # of a look that is just being opened elsewhere
+    spent = [entry.look.alpha if entry.look else assumed for entry in others]
+    alpha = alpha_of_look(spent, alpha=gate.alpha, looks_a_year=config.looks_a_year)
+    if alpha <= 0:
+        oldest = min(datetime.fromisoformat(entry.looked_at) for entry in others)
+        raise TelepromptError(
+            f"The {len(others)} looks of the last 365 days at sealed examples of {config.name} have used up the error "
+            f"that they may make (`gate.alpha`); wait until {format_utc(oldest + A_YEAR)}, when the oldest is that old."
+        )
+    return alpha
 
 
 def open_gate(
     run: PipelineRun,
     *,
-    program: str,
+    config: ProgramConfig,
     champion: int,
     sealed: SealedPart,
-    config: GateConfig,
-    min_quality_score: float,
+    learnt: Sequence[Blob],
     fields: ProgramFields,
     storage_uri: str,
 ) -> OpenedGate:
     """Write a look down, then open the gate part.
 
+    Left out are examples that too many looks have seen, and those that a program of the states `learnt` has learnt by
+    heart: another window's split may have put them among the training examples.
+
     Raises:
-        TelepromptError: no sealed example is good enough to agree with, or all of them are retired.
+        TelepromptError: no sealed example is good enough to agree with, all of them are retired, or the year's error is
+            used up.
     """
     now = datetime.now(UTC).replace(microsecond=0)
     run.tag(**{LOOKED_AT: format_utc(now)})
-    others = [entry for entry in _of_last_year(run.client, program) if entry.run_id != run.run_id]
+    others, alpha = _others_of_last_year(run, config), alpha_of_next_look(run, config)
     everything = read_rows(SnapshotPart.model_validate(sealed.model_dump()))
-    good = good_rows(everything, min_quality_score=min_quality_score)
+    good = good_rows(everything, min_quality_score=config.optimization.min_quality_score)
     if not good:
         raise TelepromptError(
-            f"None of the {len(everything)} sealed traces reaches the quality score {min_quality_score:g}; "
-            "collect more traces or lower `optimization.min_quality_score`."
+            f"None of the {len(everything)} sealed traces reaches the quality score "
+            f"{config.optimization.min_quality_score:g}; collect more traces or lower `optimization.min_quality_score`."
         )
     examples = to_examples(good, fields)
     ids = [example_digest(example)[:EXAMPLE_ID_DIGITS] for example in examples]
-    looks = _looks_at_each(others)
-    used = [i for i, id_ in enumerate(ids) if looks[id_] < config.retire_after]
+    looks, known = _looks_at_each(others), inputs_learnt(learnt, fields)
+    used = [
+        i for i, id_ in enumerate(ids) if looks[id_] < config.gate.retire_after and _asked(examples[i]) not in known
+    ]
     if not used:
         raise TelepromptError(
-            f"All {len(good)} sealed examples were looked at {config.retire_after} times and are retired; "
-            "collect newer traces."
+            f"All {len(good)} sealed examples were looked at {config.gate.retire_after} times and are retired, or are "
+            "among the programs' own demonstrations; collect newer traces."
         )
-    number = 1 + len(others)
     look = Look(
-        number=number,
-        alpha=alpha_of_look(number, alpha=config.alpha, looks_a_year=config.looks_a_year),
+        number=1 + len(others),
+        alpha=alpha,
         champion=champion,
         opened_at=now,
         examples=put_blob(storage_uri, "looks", canonical_json(sorted(ids[i] for i in used)), suffix=".json"),
         used=len(used),
         seen_before=sum(looks[ids[i]] > 0 for i in used),
-        retired=len(ids) - len(used),
+        retired=sum(looks[id_] >= config.gate.retire_after for id_ in ids),
     )
     run.tag(**{LOOK: look.model_dump_json()})
     return OpenedGate(
@@ -140,6 +159,27 @@ def open_gate(
         sealed_rows=len(everything),
         all_rows=everything,
     )
+
+
+def inputs_learnt(states: Sequence[Blob], fields: ProgramFields) -> set[tuple[str, ...]]:
+    """The inputs of all demonstrations in these program states."""
+    names = [field.name for field in fields.inputs]
+    found = set()
+    for state in states:
+        for demo in _demos(json.loads(get_blob(state))):
+            if all(name in demo for name in names):
+                found.add(tuple(normalised_text(str(demo[name])) for name in names))
+    return found
+
+
+def _demos(node: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield from value if key == "demos" and isinstance(value, list) else _demos(value)
+
+
+def _asked(example: Any) -> tuple[str, ...]:
+    return tuple(normalised_text(str(value)) for value in example.inputs().values())
 
 
 def list_looks(client: Any, program: str) -> Iterator[LedgerEntry]:
@@ -178,9 +218,13 @@ def _entry(run: Any) -> LedgerEntry:
     )
 
 
-def _of_last_year(client: Any, program: str) -> list[LedgerEntry]:
+def _others_of_last_year(run: PipelineRun, config: ProgramConfig) -> list[LedgerEntry]:
     since = datetime.now(UTC) - A_YEAR
-    return [entry for entry in list_looks(client, program) if datetime.fromisoformat(entry.looked_at) > since]
+    return [
+        entry
+        for entry in list_looks(run.client, config.name)
+        if entry.run_id != run.run_id and datetime.fromisoformat(entry.looked_at) > since
+    ]
 
 
 def _looks_at_each(entries: list[LedgerEntry]) -> Counter[str]:

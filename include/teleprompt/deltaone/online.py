@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pydantic import AwareDatetime
 
 from include.teleprompt.config.gate import Claim
-from include.teleprompt.deltaone.paired import LEAST_RESAMPLES, SEED, unseen
+from include.teleprompt.deltaone.paired import SEED, allowing_for_the_unseen, resamples_for
 from include.teleprompt.deltaone.report import Verdict
 from include.teleprompt.errors import TelepromptError
 from include.teleprompt.evaluate.score import mean_e6
@@ -220,11 +220,20 @@ def _by_keys(before: Sequence[tuple[str, int]], after: Sequence[tuple[str, int]]
         return _Found(1.0, -1.0, 1.0, "permutation", "none")
     variance = _variance_of_mean(sums0, sizes0) + _variance_of_mean(sums1, sizes1)
     half = float(t.ppf(1 - alpha / 2, fewest - 1)) * variance**0.5
-    half = max(half, unseen(groups=fewest, alpha=alpha))
-    p_value = _permutation_p_value(np.r_[sums0, sums1], np.r_[sizes0, sizes1], len(sums1), delta)
+    half = max(half, *(_hidden(sums, sizes, alpha=alpha) for sums, sizes in ((sums0, sizes0), (sums1, sizes1))))
+    p_value = _permutation_p_value(np.r_[sums0, sums1], np.r_[sizes0, sizes1], len(sums1), delta, alpha=alpha)
     return _Found(
         p_value, max(-1.0, float(delta - half)), min(1.0, float(delta + half)), "permutation", "delta_method_unseen"
     )
+
+
+def _hidden(sums: "npt.NDArray[np.float64]", sizes: "npt.NDArray[np.float64]", *, alpha: float) -> float:
+    """How far what the keys of one version left unseen can move its mean, a score in [0, 1]."""
+    mean = float(sums.sum() / sizes.sum())
+    low, high = allowing_for_the_unseen(
+        2 * mean - 1, groups=len(sums), largest=float(sizes.max() / sizes.mean()), alpha=alpha
+    )  # as a number in [-1, 1]
+    return max(mean - (low + 1) / 2, (high + 1) / 2 - mean)
 
 
 def _per_key(calls: Sequence[tuple[str, int]]) -> tuple["npt.NDArray[np.float64]", "npt.NDArray[np.float64]"]:
@@ -246,19 +255,25 @@ def _variance_of_mean(sums: "npt.NDArray[np.float64]", sizes: "npt.NDArray[np.fl
 
 
 def _permutation_p_value(
-    sums: "npt.NDArray[np.float64]", sizes: "npt.NDArray[np.float64]", treated: int, observed: float
+    sums: "npt.NDArray[np.float64]",
+    sizes: "npt.NDArray[np.float64]",
+    treated: int,
+    observed: float,
+    *,
+    alpha: float,
 ) -> float:
     """Share of random assignments of the keys with a difference at least as large, the observed one counted in."""
     import numpy as np
 
     rng = np.random.default_rng(SEED)
     total, weight = sums.sum(), sizes.sum()
+    both = np.column_stack([sums, sizes])
+    resamples = resamples_for(alpha, cells=len(sums))
     extreme = 1
-    for _ in range(LEAST_RESAMPLES):
-        chosen = rng.permutation(len(sums))[:treated]
-        part, size = sums[chosen].sum(), sizes[chosen].sum()
+    for _ in range(resamples):
+        part, size = both[rng.permutation(len(both))[:treated]].sum(axis=0)
         extreme += abs(part / size - (total - part) / (weight - size)) >= abs(observed) - 1e-12
-    return float(extreme / (LEAST_RESAMPLES + 1))
+    return float(extreme / (resamples + 1))
 
 
 def _differs(one: tuple[int, int], other: tuple[int, int]) -> bool:

@@ -1,6 +1,6 @@
 """Paired statistics on integer scores: a test, an interval, and what they could have seen."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ RESAMPLES_IN_A_TAIL = 25
 SEED = 20_240_115
 POWER = 0.8
 BATCH_CELLS = 10_000_000
+MOST_CELLS = 200_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +45,29 @@ def compare_pairs(
     if binary and len(set(groups)) == len(groups):
         return _binary(differences_e6, alpha=alpha)
     if len(set(differences_e6)) == 1:
-        return _all_alike(differences_e6[0], groups=len(set(groups)), alpha=alpha)
+        return _all_alike(differences_e6[0], groups, alpha=alpha)
     return _by_groups(differences_e6, groups, alpha=alpha)
 
 
 def unseen(*, groups: int, alpha: float) -> float:
-    """How far outcomes that so many groups happen not to show can move the mean, at an error of alpha / 2.
+    """The largest share of all groups that so many drawn ones may have missed, at an error of alpha / 2.
 
-    A kind of outcome that makes up the share q of all is missed by k groups with probability (1 - q)^k <= exp(-qk), and
-    moves the mean by q at most, for differences lie in [-1, 1]. So q = ln(2 / alpha) / k: the rule of three (Hanley and
-    Lippman-Hand 1983). Resampling cannot know of it: small gains everywhere and a rare ruin look like certainty until
-    the first ruin.
+    A kind of group that makes up the share q is missed by k draws with probability (1 - q)^k: the rule of three (Hanley
+    and Lippman-Hand 1983) in its exact form. Resampling cannot know of it: small gains everywhere and a rare ruin look
+    like certainty until the first ruin.
     """
-    import math
+    return float(1 - (alpha / 2) ** (1 / groups))
 
-    return math.log(2 / alpha) / groups
+
+def allowing_for_the_unseen(mean: float, *, groups: int, largest: float, alpha: float) -> tuple[float, float]:
+    """Where the mean may lie if what was missed is as bad, or as good, as can be: -1 or 1.
+
+    `largest` is the size of the largest group in mean sizes; what was missed may be as large. With the share q of such
+    groups the mean is ((1 - q) mean -+ q largest) / ((1 - q) + q largest).
+    """
+    q = unseen(groups=groups, alpha=alpha)
+    weight = (1 - q) + q * largest
+    return ((1 - q) * mean - q * largest) / weight, ((1 - q) * mean + q * largest) / weight
 
 
 def effective_sd(differences_e6: Sequence[int], groups: Sequence[str]) -> float:
@@ -78,24 +87,25 @@ def effective_sd(differences_e6: Sequence[int], groups: Sequence[str]) -> float:
     return float((variance_of_sum / n) ** 0.5) / MILLION
 
 
-def examples_needed(*, sd: float, difference: float, alpha: float) -> int:
-    """Pairs to see a true `difference` with 80 % power in the two-sided test.
+def examples_needed(*, sd: float, difference: float, alpha: float, per_group: float = 1.0) -> int:
+    """Pairs to see a true `difference` with 80 % power in the two-sided test, `per_group` of them in a group.
 
     By the normal approximation with the correction for continuity, which an exact test needs (Fleiss, Tytun and Ury
-    1980), and no fewer than would leave such a difference `unseen`.
+    1980), and in no fewer groups than would leave such a difference `unseen`.
     """
     import math
 
     spread = _quantiles(alpha) * sd
     root = (spread + math.sqrt(spread**2 + 4 * difference)) / (2 * difference)
-    return math.ceil(max(root**2, math.log(2 / alpha) / difference))
+    return math.ceil(max(root**2, per_group * math.log(2 / alpha) / math.log1p(difference)))
 
 
-def minimum_detectable_effect(*, sd: float, n: int, alpha: float) -> float:
+def minimum_detectable_effect(*, sd: float, n: int, alpha: float, per_group: float = 1.0) -> float:
     """The true difference that `n` pairs would show with 80 % power; the inverse of `examples_needed`."""
     import math
 
-    return min(1.0, max(_quantiles(alpha) * sd / math.sqrt(n) + 1 / n, unseen(groups=n, alpha=alpha)))
+    by_variance = _quantiles(alpha) * sd / math.sqrt(n) + 1 / n
+    return min(1.0, max(by_variance, math.expm1(per_group * math.log(2 / alpha) / n)))
 
 
 def sd_of_discordance(share: float) -> float:
@@ -121,19 +131,28 @@ def _quantiles(alpha: float) -> float:
     return float(norm.ppf(1 - alpha / 2) + norm.ppf(POWER))
 
 
-def _all_alike(difference_e6: int, *, groups: int, alpha: float) -> PairedComparison:
+def _all_alike(difference_e6: int, groups: Sequence[str], *, alpha: float) -> PairedComparison:
     """Without variation there is nothing to resample: that many equal signs have the sign test's p-value."""
-    p_value = 1.0 if difference_e6 == 0 else sign_p_value(groups)
+    sizes = Counter(groups)
+    largest = max(sizes.values()) * len(sizes) / len(groups)
+    p_value = 1.0 if difference_e6 == 0 else sign_p_value(len(sizes))
     value = difference_e6 / MILLION
-    return _widened(p_value, value, value, value, "sign", "unseen", groups=groups, alpha=alpha)
+    return _widened(p_value, (value, value, value), ("sign", "unseen"), groups=len(sizes), largest=largest, alpha=alpha)
 
 
 def _widened(
-    p_value: float, mean: float, low: float, high: float, test: str, interval: str, *, groups: int, alpha: float
+    p_value: float,
+    found: tuple[float, float, float],
+    names: tuple[str, str],
+    *,
+    groups: int,
+    largest: float = 1.0,
+    alpha: float,
 ) -> PairedComparison:
-    hidden = unseen(groups=groups, alpha=alpha)
-    low, high = max(-1.0, min(low, mean - hidden)), min(1.0, max(high, mean + hidden))
-    return PairedComparison(p_value, low, high, test, interval)
+    """The comparison `found` (low, mean, high) by the test and interval `names`, wide enough for the unseen."""
+    low, mean, high = found
+    lowest, highest = allowing_for_the_unseen(mean, groups=groups, largest=largest, alpha=alpha)
+    return PairedComparison(p_value, max(-1.0, min(low, lowest)), min(1.0, max(high, highest)), *names)
 
 
 def _binary(differences_e6: Sequence[int], *, alpha: float) -> PairedComparison:
@@ -163,7 +182,7 @@ def _by_groups(differences_e6: Sequence[int], groups: Sequence[str], *, alpha: f
     def mean(sums: "npt.NDArray[np.float64]", sizes: "npt.NDArray[np.float64]", axis: int) -> "npt.NDArray[np.float64]":
         return np.asarray(sums.sum(axis=axis) / sizes.sum(axis=axis))
 
-    resamples = _resamples(alpha)
+    resamples = resamples_for(alpha, cells=len(sums))
     interval = bootstrap(
         (sums, sizes),
         mean,
@@ -179,13 +198,18 @@ def _by_groups(differences_e6: Sequence[int], groups: Sequence[str], *, alpha: f
     if np.isnan(low) or np.isnan(high):  # BCa is undefined for the jackknife of some tiny samples
         return PairedComparison(p_value, -1.0, 1.0, "sign_flip", "none")
     centre = float(sums.sum() / sizes.sum())
-    return _widened(p_value, centre, low, high, "sign_flip", "bca_unseen", groups=len(sums), alpha=alpha)
+    largest = float(sizes.max() / sizes.mean())
+    names = ("sign_flip", "bca_unseen")
+    return _widened(p_value, (low, centre, high), names, groups=len(sums), largest=largest, alpha=alpha)
 
 
-def _resamples(alpha: float) -> int:
-    """How many are drawn: more for a smaller error."""
+def resamples_for(alpha: float, *, cells: int) -> int:
+    """How many are drawn of so many numbers: more for a smaller error, fewer where each is much work.
+
+    Of many numbers the mean is nearly normal, and the ends of its distribution need fewer draws.
+    """
     wanted = round(2 * RESAMPLES_IN_A_TAIL / alpha) - 1
-    return min(max(wanted, LEAST_RESAMPLES), MOST_RESAMPLES)
+    return max(min(wanted, MOST_RESAMPLES, MOST_CELLS // cells), LEAST_RESAMPLES)
 
 
 def _sign_flip_p_value(sums: "npt.NDArray[np.float64]", resamples: int) -> float:
@@ -193,11 +217,13 @@ def _sign_flip_p_value(sums: "npt.NDArray[np.float64]", resamples: int) -> float
     import numpy as np
 
     rng = np.random.default_rng(SEED)
-    observed = abs(sums.sum()) - 1e-12
+    total = sums.sum()
+    observed = abs(total) - 1e-12
+    width = -(-len(sums) // 8)
     extreme, done, batch = 1, 1, max(1, BATCH_CELLS // len(sums))
     while done <= resamples:
         size = min(batch, resamples + 1 - done)
-        signs = rng.choice((-1.0, 1.0), size=(size, len(sums)))
-        extreme += int(np.count_nonzero(np.abs(signs @ sums) >= observed))
+        bits = np.unpackbits(rng.integers(0, 256, (size, width), dtype=np.uint8), axis=1, count=len(sums))
+        extreme += int(np.count_nonzero(np.abs(2 * (bits @ sums) - total) >= observed))
         done += size
     return extreme / (resamples + 1)

@@ -20,7 +20,7 @@ class PowerEstimate(Record):
     """What so many sealed examples could show with 80 % power. Differences are millionths of a score."""
 
     n: int
-    """Sealed examples that are good enough to agree with, and not retired."""
+    """Sealed examples that are good enough to agree with; whether any is retired shows only when they are opened."""
     alpha: float
     """Error of the look that this would be."""
     sd_e6: int

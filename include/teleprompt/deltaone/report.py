@@ -82,7 +82,8 @@ class GateReport(Record):
     mde_e6: int
     """Difference that so many pairs would show with 80 % power."""
     examples_needed: int
-    """Further pairs for 80 % power to see the larger of the threshold and the measured gain."""
+    """Further pairs for 80 % power to see the larger of the threshold and the measured gain; if the claim is `proven`,
+    to see that the measured gain is above the threshold."""
     guardrails: tuple[GuardrailCheck, ...] = ()
 
     @property

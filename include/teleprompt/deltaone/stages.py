@@ -4,17 +4,20 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
+from include.teleprompt.config.gate import LATENCY, MEASURED, GateConfig
 from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.deltaone.compare import Comparison, Scorer, compare
-from include.teleprompt.deltaone.ledger import open_gate, upcoming_look
+from include.teleprompt.deltaone.ledger import alpha_of_next_look, open_gate
 from include.teleprompt.deltaone.power import PowerEstimate, estimate_power
-from include.teleprompt.deltaone.spending import alpha_of_look
+from include.teleprompt.errors import ConfigurationError
+from include.teleprompt.evaluate.examples import to_examples
+from include.teleprompt.evaluate.score import ScoreBook
 from include.teleprompt.lm.meter import Meter
 from include.teleprompt.optimize.stages import Optimization
 from include.teleprompt.program.fields import ProgramFields
-from include.teleprompt.records import to_millionths
+from include.teleprompt.records import Digest, to_millionths
 from include.teleprompt.storage import Blob
-from include.teleprompt.traces.snapshot import Snapshot, read_outcomes
+from include.teleprompt.traces.snapshot import Snapshot, read_outcomes, read_rows
 from include.teleprompt.traces.split import Part
 from include.teleprompt.tracking.connection import quoted
 from include.teleprompt.tracking.pipeline_run import PipelineRun, experiment_name, internal_experiment
@@ -40,12 +43,10 @@ class Gate:
         How many sealed traces are good enough is taken from the select part's share of good ones.
         """
         config = self.config
-        number = upcoming_look(run.client, config.name, own_run=run.run_id)
-        gate = config.gate
         estimate = estimate_power(
             n=round(snapshot.gate.rows * _good_share(snapshot, config.optimization.min_quality_score)),
             threshold_e6=to_millionths(config.optimization.deltaone_threshold),
-            alpha=alpha_of_look(number, alpha=gate.alpha, looks_a_year=gate.looks_a_year),
+            alpha=alpha_of_next_look(run, config),
             known_sd_e6=_last_sd_e6(run.client, config.name),
         )
         log.log(logging.INFO if estimate.is_enough else logging.WARNING, "%s", estimate.in_words)
@@ -62,13 +63,13 @@ class Gate:
     ) -> Comparison:
         """Open the sealed examples, and compare the candidate with the champion on them."""
         config, optimization = self.config, self.config.optimization
+        self._check_guardrails(snapshot)
         opened = open_gate(
             run,
-            program=config.name,
+            config=config,
             champion=champion,
             sealed=snapshot.gate,
-            config=config.gate,
-            min_quality_score=optimization.min_quality_score,
+            learnt=[baseline_state, optimized_state],
             fields=self.fields,
             storage_uri=self.storage_uri,
         )
@@ -80,7 +81,7 @@ class Gate:
             lm=self.optimization.scoring_lm(meter),
             num_threads=config.num_threads,
             max_error_rate=optimization.max_error_rate,
-            book_of=self.optimization.score_book,
+            book_of=self._fresh_book if _measures_time(config.gate) else self.optimization.score_book,
         )
         comparison = compare(
             scorer,
@@ -89,10 +90,38 @@ class Gate:
             optimized_state=optimized_state,
             config=config.gate,
             threshold=optimization.deltaone_threshold,
+            split=config.split,
             storage_uri=self.storage_uri,
         )
         run.tag(**{SD: str(comparison.report.sd_e6)})
         return comparison
+
+    def _check_guardrails(self, snapshot: Snapshot) -> None:
+        """Refuse a guardrail on a score that the metric does not give, before a look is spent on it.
+
+        Raises:
+            ConfigurationError: naming the scores that there are.
+        """
+        named = [g.metric for g in self.config.gate.guardrails if g.metric not in MEASURED]
+        if not named:
+            return
+        (example,) = to_examples(read_rows(snapshot.parts[Part.SELECT])[:1], self.fields)
+        given = self.optimization.objective(Meter()).scores(example, example.labels())
+        for name in named:
+            if name not in given:
+                raise ConfigurationError(
+                    f"The guardrail {name!r} is none of {', '.join(MEASURED)} and no score of the metric "
+                    f"({', '.join(sorted(given))}); correct `gate.guardrails`."
+                )
+
+    @staticmethod
+    def _fresh_book(_state: Digest) -> ScoreBook:
+        return ScoreBook()
+
+
+def _measures_time(gate: GateConfig) -> bool:
+    """Whether latencies are compared: an answer of weeks ago was given under another load."""
+    return any(guardrail.metric == LATENCY for guardrail in gate.guardrails)
 
 
 def _good_share(snapshot: Snapshot, min_quality_score: float) -> float:

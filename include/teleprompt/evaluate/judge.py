@@ -4,7 +4,8 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from include.teleprompt.errors import TelepromptError
+from include.teleprompt.errors import LanguageModelUnavailableError, UnreadableGradeError
+from include.teleprompt.lm.meter import ModelGone
 from include.teleprompt.program.fields import ProgramFields
 from include.teleprompt.records import Record, from_millionths
 from include.teleprompt.traces.row import TraceRow
@@ -29,6 +30,7 @@ def judge_metric(fields: ProgramFields, lm: Any, *, instructions: str) -> Callab
     The judge sees the question and the answer, never the logged one: it is to grade, not to compare.
     """
     import dspy
+    from dspy.utils.exceptions import AdapterParseError
 
     judge = dspy.Predict(dspy.Signature("question: str, answer: str -> grade: float", instructions))
 
@@ -37,9 +39,12 @@ def judge_metric(fields: ProgramFields, lm: Any, *, instructions: str) -> Callab
         question = {field.name: str(example[field.name]) for field in fields.inputs}
         answer = {field.name: str(getattr(prediction, field.name, "")) for field in fields.outputs}
         with dspy.context(lm=lm, callbacks=[], disable_history=True):
-            given = judge(question=_text(question), answer=_text(answer)).grade
+            try:
+                given = judge(question=_text(question), answer=_text(answer)).grade
+            except AdapterParseError:
+                raise UnreadableGradeError from None  # it quotes the answer
         if not isinstance(given, (int, float)) or not 0 <= given <= 1:
-            raise TelepromptError("The judge gave no number from 0 to 1; correct `gate.judge.instructions`.")
+            raise UnreadableGradeError
         return float(given)
 
     return grade
@@ -48,15 +53,25 @@ def judge_metric(fields: ProgramFields, lm: Any, *, instructions: str) -> Callab
 def judge_agreement(rows: Sequence[TraceRow], examples: Sequence[Any], judge: Callable[..., float]) -> JudgeAgreement:
     """Spearman's rank correlation between the judge's grades of logged answers and their outcome scores.
 
-    `examples` are those of `rows`, whose labels are the logged answers.
+    `examples` are those of `rows`, whose labels are the logged answers. Answers without a readable grade do not count.
+
+    Raises:
+        LanguageModelUnavailableError: the judge does not answer.
     """
     from scipy.stats import spearmanr
 
-    grades = [judge(example, example.labels()) for example in examples]
-    outcomes = [from_millionths(row.score_e6) for row in rows]
+    pairs = []
+    for row, example in zip(rows, examples, strict=True):
+        try:
+            pairs.append((judge(example, example.labels()), from_millionths(row.score_e6)))
+        except UnreadableGradeError:
+            continue
+        except ModelGone as gone:
+            raise LanguageModelUnavailableError(gone.cause) from None
+    grades, outcomes = [grade for grade, _ in pairs], [outcome for _, outcome in pairs]
     if len(set(grades)) < 2 or len(set(outcomes)) < 2:
-        return JudgeAgreement(n=len(rows), spearman_e6=None)
-    return JudgeAgreement(n=len(rows), spearman_e6=round(float(spearmanr(grades, outcomes).statistic) * 1e6))
+        return JudgeAgreement(n=len(pairs), spearman_e6=None)
+    return JudgeAgreement(n=len(pairs), spearman_e6=round(float(spearmanr(grades, outcomes).statistic) * 1e6))
 
 
 def _text(values: dict[str, str]) -> str:

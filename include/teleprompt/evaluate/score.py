@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from include.teleprompt.canonical import digest_of
-from include.teleprompt.errors import LanguageModelUnavailableError, TelepromptError
+from include.teleprompt.errors import LanguageModelUnavailableError, TelepromptError, UnreadableGradeError
 from include.teleprompt.evaluate.objective import Objective
 from include.teleprompt.journal import Journal
 from include.teleprompt.lm.meter import ModelGone
@@ -21,10 +21,10 @@ class Usage(Record):
 
     latency_us: int
     """From the question to the answer, in microseconds, waiting for a busy model included."""
-    tokens: int
-    """In and out, of all its calls."""
+    tokens: int | None
+    """In and out, of all its calls; None where none was seen."""
     cost_e6: int | None
-    """Estimated price in millionths of a dollar; None where one of its calls has no known price."""
+    """Estimated price in millionths of a dollar; None where one of its calls has no known price, or none was seen."""
 
 
 class ScoredAnswer(Record):
@@ -179,6 +179,8 @@ def _answer(program: Any, example: Any, objective: Objective, lm: Any) -> Scored
     try:
         parts = objective.scores(example, prediction)
         score = objective.combine(parts)
+    except UnreadableGradeError as error:
+        return ScoredAnswer(score_e6=0, parts_e6={}, failure=type(error).__name__)
     except TelepromptError:
         raise
     except Exception as error:  # noqa: BLE001 - a user's metric may raise anything

@@ -11,15 +11,26 @@ class Tally:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self.tokens = 0
-        self.cost_e6: int | None = 0
-        """None once the price of a call is not known."""
+        self._tokens = 0
+        self._cost_e6: int | None = 0
+        self._calls = 0
 
     def add(self, tokens: int, cost_e6: int | None) -> None:
         """Count one call."""
         with self._lock:
-            self.tokens += tokens
-            self.cost_e6 = None if self.cost_e6 is None or cost_e6 is None else self.cost_e6 + cost_e6
+            self._calls += 1
+            self._tokens += tokens
+            self._cost_e6 = None if self._cost_e6 is None or cost_e6 is None else self._cost_e6 + cost_e6
+
+    @property
+    def tokens(self) -> int | None:
+        """In and out; None where no call passed by: the program may have asked a model of its own."""
+        return self._tokens if self._calls else None
+
+    @property
+    def cost_e6(self) -> int | None:
+        """Millionths of a dollar; None where no call passed by, or the price of one is not known."""
+        return self._cost_e6 if self._calls else None
 
 
 class TallyingEngine:

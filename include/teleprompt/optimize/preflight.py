@@ -55,3 +55,18 @@ def check_price(config: OptimizationConfig, *, task: Any, prompt: Any, judge: An
                 f"The price of {model.model} is not known, so `optimization.budget.max_cost_usd` cannot be kept; use "
                 "max_calls or max_tokens."
             )
+
+
+def check_guardrail_price(model: Any) -> None:
+    """Refuse a guardrail on the cost of a model whose price is not known: it could never hold.
+
+    Raises:
+        ConfigurationError: naming the model.
+    """
+    from include.teleprompt.lm.metered import has_price
+
+    if not has_price(model):
+        raise ConfigurationError(
+            f"The price of {model.model} is not known, so the guardrail on cost_usd could never hold; guard tokens "
+            "instead."
+        )

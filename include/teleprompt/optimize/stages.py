@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from include.teleprompt.canonical import digest_of, sha256_hex
-from include.teleprompt.config.gate import JUDGE
+from include.teleprompt.config.gate import COST, JUDGE
 from include.teleprompt.config.optimization import StartFrom
 from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.config.settings import Settings
@@ -21,7 +21,7 @@ from include.teleprompt.lm.metered import metered
 from include.teleprompt.optimize.candidate import Candidate
 from include.teleprompt.optimize.child import compile_in_child
 from include.teleprompt.optimize.job import CompileJob, Judging, ProgramFile, ProgramObject
-from include.teleprompt.optimize.preflight import check_package, check_price
+from include.teleprompt.optimize.preflight import check_guardrail_price, check_package, check_price
 from include.teleprompt.optimize.progress import Progress
 from include.teleprompt.optimize.select import Selection, select_candidate
 from include.teleprompt.program.fields import ProgramFields
@@ -57,6 +57,8 @@ class Optimization:
         """
         check_package(self.config.optimization)
         self.objective(Meter())
+        if any(guardrail.metric == COST for guardrail in self.config.gate.guardrails):
+            check_guardrail_price(build_lm(self.settings.lm))
         if self.config.optimization.budget.max_cost_usd is not None:
             judge = self.settings.judge_lm or self.settings.lm
             check_price(

@@ -1,8 +1,8 @@
 """Which version runs: moving the aliases, and the log of who moved them, when and why.
 
-A change is written down, made, and marked as done, under the program's lock. What was written down and never marked was
-cut off in the middle: whoever comes next puts the aliases back as they were before it. The alias `champion` is moved
-last and at one stroke, so that whoever serves the program always finds one champion.
+A change is written down, made, and marked as done, under the program's lock. The alias `champion` is moved last and at
+one stroke, so that whoever serves the program always finds one champion. What was written down and never marked was cut
+off in the middle: whoever comes next marks it as done if all aliases were moved, and else puts them back.
 """
 
 import json
@@ -13,9 +13,9 @@ from typing import Any
 
 from pydantic import AwareDatetime
 
-from include.teleprompt.errors import ConfigurationError
+from include.teleprompt.errors import ConfigurationError, RegistryBusyError
 from include.teleprompt.records import Record
-from include.teleprompt.registry.lock import registry_lock
+from include.teleprompt.registry.lock import Lease, registry_lock
 from include.teleprompt.tracking.connection import quoted
 from include.teleprompt.tracking.pipeline_run import experiment_name, internal_experiment
 from include.teleprompt.window import format_utc
@@ -48,8 +48,10 @@ class Action(StrEnum):
     """A version that was champion before is so again."""
     REFUSE = "refuse"
     """A person did not let a version in, or nobody answered in time; nothing was moved."""
+    REJECT = "reject"
+    """A candidate did not pass the gate; nothing was moved."""
     OVERTAKEN = "overtaken"
-    """A version was compared with one that is not champion any more; nothing was moved."""
+    """A version was compared with one that is not champion any more, or another is challenger; nothing was moved."""
 
 
 class ChangeState(StrEnum):
@@ -78,14 +80,15 @@ class Change(Record):
 
 
 def promote(client: Any, name: str, number: int, *, instead_of: int | None, who: str, why: str) -> Change | None:
-    """Make version `number` champion, if the champion is still `instead_of`; None if it is champion already.
+    """Make version `number` champion, if the champion is still `instead_of`.
 
-    Otherwise nothing is known of the two of them, and the log says `overtaken`.
+    Otherwise nothing is known of the two of them, and the log says `overtaken`. None if it was promoted before: what
+    was done to it since, a rollback perhaps, stands.
     """
-    with registry_lock(client, name):
+    with registry_lock(client, name) as lease:
         before = _repaired_aliases(client, name)
         champion = before.get(CHAMPION)
-        if champion == number:
+        if champion == number or _was_done(client, name, Action.PROMOTE, CHAMPION, number):
             return None
         if champion != instead_of:
             return _overtaken(client, name, number, before, instead_of, who=who)
@@ -94,41 +97,49 @@ def promote(client: Any, name: str, number: int, *, instead_of: int | None, who:
             del after[CHALLENGER]
         if champion is not None:
             after[PREVIOUS] = champion
-        return _make(client, name, Action.PROMOTE, before, after, who=who, why=why)
+        return _make(client, name, Action.PROMOTE, before, after, lease=lease, who=who, why=why)
 
 
 def challenge(client: Any, name: str, number: int, *, instead_of: int | None, who: str, why: str) -> Change | None:
-    """Make version `number` challenger of the champion `instead_of`; None if it is challenger or champion already."""
-    with registry_lock(client, name):
+    """Make version `number` challenger of the champion `instead_of`; None if it was let in before.
+
+    A challenger that has not been decided on stays, and the log says `overtaken`.
+    """
+    with registry_lock(client, name) as lease:
         before = _repaired_aliases(client, name)
-        if number in (before.get(CHALLENGER), before.get(CHAMPION)):
+        if number == before.get(CHAMPION) or _was_done(client, name, Action.CHALLENGE, CHALLENGER, number):
             return None
         if before.get(CHAMPION) != instead_of:
             return _overtaken(client, name, number, before, instead_of, who=who)
-        return _make(client, name, Action.CHALLENGE, before, {**before, CHALLENGER: number}, who=who, why=why)
+        if CHALLENGER in before:
+            why = f"version {number} passed the gate while version {before[CHALLENGER]} is challenger and undecided"
+            return _note(client, name, Action.OVERTAKEN, before, who=who, why=why)
+        return _make(
+            client, name, Action.CHALLENGE, before, {**before, CHALLENGER: number}, lease=lease, who=who, why=why
+        )
 
 
 def withdraw(client: Any, name: str, number: int, *, who: str, why: str) -> Change | None:
     """Take the challenger `number` back; None if it is not challenger (any more)."""
-    with registry_lock(client, name):
+    with registry_lock(client, name) as lease:
         before = _repaired_aliases(client, name)
         if before.get(CHALLENGER) != number:
             return None
         after = {alias: version for alias, version in before.items() if alias != CHALLENGER}
-        return _make(client, name, Action.WITHDRAW, before, after, who=who, why=why)
+        return _make(client, name, Action.WITHDRAW, before, after, lease=lease, who=who, why=why)
 
 
 def set_baseline(client: Any, name: str, number: int, *, who: str, why: str) -> Change | None:
-    """Make the program as written, version `number`, champion; None if it is already."""
-    with registry_lock(client, name):
+    """Make the program as written, version `number`, champion; None if it is, or was before and was rolled back."""
+    with registry_lock(client, name) as lease:
         before = _repaired_aliases(client, name)
         champion = before.get(CHAMPION)
-        if champion == number:
+        if champion == number or (champion is not None and _was_done(client, name, Action.BASELINE, CHAMPION, number)):
             return None
         after = {alias: version for alias, version in before.items() if alias != CHALLENGER} | {CHAMPION: number}
         if champion is not None:
             after[PREVIOUS] = champion
-        return _make(client, name, Action.BASELINE, before, after, who=who, why=why)
+        return _make(client, name, Action.BASELINE, before, after, lease=lease, who=who, why=why)
 
 
 def rollback(
@@ -142,7 +153,7 @@ def rollback(
     Raises:
         ConfigurationError: there is nothing to go back to, or the version never was champion.
     """
-    with registry_lock(client, name):
+    with registry_lock(client, name) as lease:
         before = _repaired_aliases(client, name)
         champion = before.get(CHAMPION)
         if champion is None:
@@ -159,18 +170,13 @@ def rollback(
         if to == champion:
             return None
         after = {**before, CHAMPION: to, PREVIOUS: champion}
-        return _make(client, name, Action.ROLLBACK, before, after, who=who, why=why)
+        return _make(client, name, Action.ROLLBACK, before, after, lease=lease, who=who, why=why)
 
 
-def refuse(client: Any, name: str, *, key: str, who: str, why: str) -> Change:
-    """Write down that a person did not let the result of the run `key` in; once."""
+def note(client: Any, name: str, action: Action, *, key: str, who: str, why: str) -> Change:
+    """Write down what the run `key` came to though it moved nothing: `REFUSE` or `REJECT`; once."""
     with registry_lock(client, name):
-        before = _repaired_aliases(client, name)
-        reason = f"{why} (run {key[:12]})"
-        for change in list_changes(client, name):
-            if change.action is Action.REFUSE and change.why == reason:
-                return change
-        return _written(client, name, Action.REFUSE, before, before, ChangeState.DONE, who=who, why=reason)
+        return _note(client, name, action, _repaired_aliases(client, name), who=who, why=f"{why} (run {key[:12]})")
 
 
 def list_changes(client: Any, name: str, *, limit: int = 1000) -> list[Change]:
@@ -213,6 +219,13 @@ def _moved_champion(change: Change) -> bool:
     return change.state is ChangeState.DONE and change.before.get(CHAMPION) != change.after.get(CHAMPION)
 
 
+def _was_done(client: Any, name: str, action: Action, alias: str, number: int) -> bool:
+    return any(
+        change.action is action and change.state is ChangeState.DONE and change.after.get(alias) == number
+        for change in list_changes(client, name)
+    )
+
+
 def _overtaken(
     client: Any, name: str, number: int, before: dict[str, int], instead_of: int | None, *, who: str
 ) -> Change:
@@ -221,27 +234,54 @@ def _overtaken(
         "since; a run over a newer window will compare with that"
     )
     log.warning("%s: %s", name, why)
+    return _note(client, name, Action.OVERTAKEN, before, who=who, why=why)
+
+
+def _note(client: Any, name: str, action: Action, aliases: dict[str, int], *, who: str, why: str) -> Change:
+    """An entry that moves nothing; the one that is there, if it says the same."""
     for change in list_changes(client, name):
-        if change.action is Action.OVERTAKEN and change.why == why:
+        if change.action is action and change.why == why:
             return change
-    return _written(client, name, Action.OVERTAKEN, before, before, ChangeState.DONE, who=who, why=why)
+    return _written(client, name, action, aliases, aliases, ChangeState.DONE, who=who, why=why)
 
 
 def _repaired_aliases(client: Any, name: str) -> dict[str, int]:
-    """The aliases, after what an earlier change left half done is put back."""
+    """The aliases, after what an earlier change left half done is brought to an end."""
     for change in list_changes(client, name):
-        if change.state is ChangeState.OPEN:
+        if change.state is not ChangeState.OPEN:
+            continue
+        now = aliases_of(client, name)
+        if now == change.after:
+            log.warning("%s: the change %s was made and not marked; it is.", name, change.change_id)
+            _mark(client, change, ChangeState.DONE)
+        elif now.get(CHAMPION) == change.before.get(CHAMPION):
             log.warning("%s: the change %s was cut off in the middle; it is undone.", name, change.change_id)
             _undo(client, name, change)
+        else:  # somebody moved the champion by hand since
+            log.warning(
+                "%s: the change %s was cut off, and the champion moved since; it stays.", name, change.change_id
+            )
+            _mark(client, change, ChangeState.UNDONE)
     return aliases_of(client, name)
 
 
 def _make(
-    client: Any, name: str, action: Action, before: dict[str, int], after: dict[str, int], *, who: str, why: str
+    client: Any,
+    name: str,
+    action: Action,
+    before: dict[str, int],
+    after: dict[str, int],
+    *,
+    lease: Lease,
+    who: str,
+    why: str,
 ) -> Change:
     change = _written(client, name, action, before, after, ChangeState.OPEN, who=who, why=why)
     try:
-        _set_aliases(client, name, after)
+        _set_aliases(client, name, after, lease)
+    except RegistryBusyError:
+        _mark(client, change, ChangeState.UNDONE)  # the aliases are somebody else's now
+        raise
     except BaseException:
         _undo(client, name, change)
         raise
@@ -255,9 +295,11 @@ def _undo(client: Any, name: str, change: Change) -> None:
     _mark(client, change, ChangeState.UNDONE)
 
 
-def _set_aliases(client: Any, name: str, wanted: dict[str, int]) -> None:
+def _set_aliases(client: Any, name: str, wanted: dict[str, int], lease: Lease | None = None) -> None:
     now = aliases_of(client, name)
     for alias in ALIASES:
+        if lease is not None:
+            lease.check()
         if alias in wanted and now.get(alias) != wanted[alias]:
             client.set_registered_model_alias(name, alias, str(wanted[alias]))
         elif alias in now and alias not in wanted:

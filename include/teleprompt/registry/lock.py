@@ -28,9 +28,27 @@ def lock_name(name: str) -> str:
     return f"teleprompt-lock-{name}"
 
 
+class Lease:
+    """A lock that is held; `check` says whether it still is."""
+
+    def __init__(self, client: Any, name: str, holder: str) -> None:
+        self._client = client
+        self._name = name
+        self._holder = holder
+
+    def check(self) -> None:
+        """Refuse to go on after somebody took the lock away, because it was held for too long.
+
+        Raises:
+            RegistryBusyError: it is not held any more.
+        """
+        if _holder(self._client, lock_name(self._name))[0] != self._holder:
+            raise RegistryBusyError(self._name, PATIENCE_SECONDS, lock_name(self._name))
+
+
 @contextmanager
-def registry_lock(client: Any, name: str) -> Iterator[None]:
-    """Holds the lock of the registered model `name`.
+def registry_lock(client: Any, name: str) -> Iterator[Lease]:
+    """Holds the lock of the registered model `name`; what takes long is to be done before.
 
     Raises:
         RegistryBusyError: it was not free in time.
@@ -48,7 +66,7 @@ def registry_lock(client: Any, name: str) -> Iterator[None]:
     except RetryError as error:
         raise RegistryBusyError(name, PATIENCE_SECONDS, lock_name(name)) from error
     try:
-        yield
+        yield Lease(client, name, holder)
     finally:
         if _holder(client, lock_name(name))[0] == holder:
             client.delete_registered_model(lock_name(name))
@@ -65,7 +83,8 @@ def _take(client: Any, lock: str, holder: str) -> bool:
             description="Held for the second in which a program's aliases are changed.",
         )
     except mlflow.MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+        # The latter where it was taken and given back while MLflow composed its answer.
+        if error.error_code not in {"RESOURCE_ALREADY_EXISTS", "RESOURCE_DOES_NOT_EXIST"}:
             raise
         _break_if_stale(client, lock)
         return False
@@ -73,18 +92,23 @@ def _take(client: Any, lock: str, holder: str) -> bool:
 
 
 def _break_if_stale(client: Any, lock: str) -> None:
+    """Take a lock away whose holder died. Of those who want to, the one that can rename it does."""
     import mlflow
 
     holder, until = _holder(client, lock)
     if holder is None or until is None or until > datetime.now(UTC):
         return
-    log.warning("The lock %s was left behind by a process that died; it is taken away.", lock)
+    broken = f"{lock}-broken-{holder}"
     try:
-        if _holder(client, lock)[0] == holder:
-            client.delete_registered_model(lock)
+        client.rename_registered_model(lock, broken)
     except mlflow.MlflowException as error:
-        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-            raise
+        log.info("The lock %s was taken away by somebody else (%s).", lock, error.error_code)
+        return
+    if _holder(client, broken)[0] != holder:  # somebody had taken it meanwhile: it is theirs
+        client.rename_registered_model(broken, lock)
+        return
+    log.warning("The lock %s was left behind by a process that died; it is taken away.", lock)
+    client.delete_registered_model(broken)
 
 
 def _holder(client: Any, lock: str) -> tuple[str | None, datetime | None]:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,21 @@ from typing import Any
 from include.teleprompt.registry import served_program_file
 
 
-def create_version(
-    client: Any, *, run_id: str, name: str, artifacts: Mapping[str, Path], tags: Mapping[str, str]
-) -> int:
-    """Log the artifacts as a pyfunc model of the run and register it with its tags; returns the version's number.
+@dataclass(frozen=True)
+class LoggedProgram:
+    """A program that lies in MLflow and is no version yet."""
+
+    run_id: str
+    model_id: str
+    uri: str
+    digests: Mapping[str, str]
+    """Tags that hold the SHA-256 of its files."""
+
+
+def log_program(
+    client: Any, *, run_id: str, name: str, files: Mapping[str, Path], digests: Mapping[str, str]
+) -> LoggedProgram:
+    """Log the files as a pyfunc model of the run.
 
     `mlflow.dspy.log_model` would pickle the language model with its API key and its prompt history.
     """
@@ -32,13 +44,18 @@ def create_version(
             run_id=run_id,
             model_id=logged.model_id,
             python_model=str(served_program_file()),
-            artifacts={key: str(path) for key, path in artifacts.items()},
+            artifacts={key: str(path) for key, path in files.items()},
             pip_requirements=[f"{package}=={installed(package)}" for package in ("dspy", "mlflow")],
         )
-        version = client.create_model_version(
-            name, model.model_uri, run_id=run_id, tags=dict(tags), model_id=model.model_id
+    return LoggedProgram(run_id=run_id, model_id=model.model_id, uri=model.model_uri, digests=dict(digests))
+
+
+def create_version(client: Any, logged: LoggedProgram, *, name: str, tags: Mapping[str, str]) -> Any:
+    """Register a logged program as a version with these tags; MLflow's entity of it."""
+    with _fluent_tracking(client.tracking_uri):
+        return client.create_model_version(
+            name, logged.uri, run_id=logged.run_id, tags={**tags, **logged.digests}, model_id=logged.model_id
         )
-    return int(version.version)
 
 
 @contextmanager

@@ -3,12 +3,13 @@
 import hashlib
 import json
 import logging
+import threading
 import time
 from typing import Any
 
 from include.teleprompt.canonical import sha256_hex
 from include.teleprompt.config.settings import Settings
-from include.teleprompt.errors import ConfigurationError, TrackingUnavailableError
+from include.teleprompt.errors import ConfigurationError
 from include.teleprompt.program.entry_point import call_builder, import_source
 from include.teleprompt.program.state import load_state
 from include.teleprompt.records import Record
@@ -24,6 +25,7 @@ SHARE = "challenger_share"
 FRESH_SECONDS = 30
 """The registry is asked again after so long."""
 
+_asking = threading.Lock()
 _kept: dict[tuple[str, str], tuple[float, tuple["ChosenVersion", ...]]] = {}
 
 
@@ -99,15 +101,20 @@ def _candidates(program: str) -> tuple[ChosenVersion, ...]:
     """The champion, and the challenger if there is one."""
     uri = Settings().tracking_uri
     kept = _kept.get((uri, program))
-    if kept is not None and time.monotonic() - kept[0] < FRESH_SECONDS:
-        return kept[1]
-    try:
+    if kept is None:
         found = _asked(uri, program)
-    except TrackingUnavailableError as outage:
-        if kept is None:
-            raise
-        log.warning("%s Calls of %s go on as before.", outage, program)
-        found = kept[1]
+    elif time.monotonic() - kept[0] < FRESH_SECONDS or not _asking.acquire(blocking=False):
+        return kept[1]  # it is fresh, or another thread asks already
+    else:
+        try:
+            found = _asked(uri, program)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with the registry must not stop the calls
+            log.warning(
+                "The registry does not answer (%s); calls of %s go on as before.", type(error).__name__, program
+            )
+            found = kept[1]
+        finally:
+            _asking.release()
     _kept[uri, program] = (time.monotonic(), found)
     return found
 
@@ -126,7 +133,7 @@ def _chosen(version: Any, alias: str) -> ChosenVersion:
     return ChosenVersion(
         program=version.name,
         number=int(version.version),
-        version_id=version.tags[VERSION_ID],
+        version_id=version.tags.get(VERSION_ID, version.version),
         alias=alias,
         share=float(version.tags.get(SHARE, 0)) if alias == CHALLENGER else 1.0,
     )

@@ -16,13 +16,16 @@ from include.teleprompt.program.fields import ProgramFields
 from include.teleprompt.records import Digest, Record
 from include.teleprompt.registry.changes import CHAMPION, set_baseline
 from include.teleprompt.registry.lock import registry_lock
-from include.teleprompt.registry.log_model import create_version
+from include.teleprompt.registry.log_model import LoggedProgram, create_version, log_program
 from include.teleprompt.storage import Blob, get_blob, put_blob
 from include.teleprompt.tracking.connection import quoted
 from include.teleprompt.tracking.pipeline_run import experiment_name, internal_experiment
 
 RUN_KEY = "run_key"
 VERSION_ID = "version_id"
+STATE_DIGEST = "state_digest"
+DIGESTS = {"state.json": STATE_DIGEST, "spec.json": "spec_digest", "code.py": "code_digest"}
+"""The tag that holds the SHA-256 of each file."""
 
 
 class ProgramCode(Record):
@@ -68,17 +71,18 @@ def ensure_baseline(
     if champion is not None and champion.version_id.partition("-opt-")[0] == version_id:
         return champion
     _ensure_registered(client, name)
-    with registry_lock(client, name):
-        number = _registered(client, name, VERSION_ID, version_id)
-        if number is None:
-            experiment = internal_experiment(client, experiment_name(name))
-            run = client.create_run(experiment, run_name=f"{name} {version_id}")
-            tags = {VERSION_ID: version_id, "state_digest": state.digest, "deltaone": "false"}
-            number = _create(
-                client, name=name, run_id=run.info.run_id, code=code, fields=fields, state=state, tags=tags
-            )
+    if not _versions(client, name, VERSION_ID, version_id):
+        experiment = internal_experiment(client, experiment_name(name))
+        run = client.create_run(experiment, run_name=f"{name} {version_id}")
+        logged = _log(client, name=name, run_id=run.info.run_id, code=code, fields=fields, state=state)
+        with registry_lock(client, name):
+            if not _versions(client, name, VERSION_ID, version_id):  # another run may have been faster
+                create_version(client, logged, name=name, tags={VERSION_ID: version_id, "deltaone": "false"})
+    number = int(_versions(client, name, VERSION_ID, version_id)[0].version)
     set_baseline(client, name, number, who=who, why=f"the program as written is version {version_id}")
-    return ProgramVersion(program=name, number=number, version_id=version_id, state=state, parent=None)
+    found = find_version(client, name, alias=CHAMPION, storage_uri=storage_uri)
+    assert found is not None  # noqa: S101 - there is one now
+    return found
 
 
 def register_version(
@@ -96,23 +100,30 @@ def register_version(
 ) -> ProgramVersion:
     """Register an optimised program, once per `run_key`; which alias it gets is another matter.
 
-    Registering the same key again returns the version that exists. `version_id` moves on by a second where another
-    run's version has it.
+    Registering the same program of the same key again returns the version that exists. `version_id` moves on by a
+    second where another version has it.
     """
     _ensure_registered(client, name)
-    with registry_lock(client, name):
-        found = _versions(client, name, RUN_KEY, run_key)
-        if found:
-            number, version_id = int(found[0].version), found[0].tags[VERSION_ID]
-        else:
-            version_id = _free_id(client, name, version_id)
-            lineage = {"parent": str(parent.number), "parent_version_id": parent.version_id} if parent else {}
-            own = {RUN_KEY: run_key, VERSION_ID: version_id, "state_digest": state.digest}
-            number = _create(
-                client, name=name, run_id=run_id, code=code, fields=fields, state=state, tags={**tags, **lineage, **own}
-            )
+
+    def existing() -> Any:
+        mine = _versions(client, name, RUN_KEY, run_key)
+        return next((version for version in mine if version.tags[STATE_DIGEST] == state.digest), None)
+
+    found = existing()
+    if found is None:
+        logged = _log(client, name=name, run_id=run_id, code=code, fields=fields, state=state)
+        with registry_lock(client, name):
+            found = existing()
+            if found is None:
+                lineage = {"parent": str(parent.number), "parent_version_id": parent.version_id} if parent else {}
+                own = {RUN_KEY: run_key, VERSION_ID: _free_id(client, name, version_id)}
+                found = create_version(client, logged, name=name, tags={**tags, **lineage, **own})
     return ProgramVersion(
-        program=name, number=number, version_id=version_id, state=state, parent=parent.number if parent else None
+        program=name,
+        number=int(found.version),
+        version_id=found.tags[VERSION_ID],
+        state=state,
+        parent=parent.number if parent else None,
     )
 
 
@@ -152,7 +163,7 @@ def read_artifacts(client: Any, version: Any) -> dict[str, bytes]:
     """The files of a version: `state.json`, `spec.json`, and `code.py` where it has one.
 
     Raises:
-        TelepromptError: the state is not the one that it was registered with.
+        TelepromptError: one of them is not what was registered.
     """
     import mlflow
 
@@ -163,11 +174,12 @@ def read_artifacts(client: Any, version: Any) -> dict[str, bytes]:
             tracking_uri=client.tracking_uri,
         )
         files = {file.name: file.read_bytes() for file in Path(path).iterdir() if file.is_file()}
-    if sha256_hex(files["state.json"]) != version.tags.get("state_digest"):
-        raise TelepromptError(
-            f"Version {version.version} of {version.name} does not hold the state that it was registered with; "
-            "roll back to another version."
-        )
+    for name, tag in DIGESTS.items():
+        if name in files and sha256_hex(files[name]) != version.tags.get(tag):
+            raise TelepromptError(
+                f"Version {version.version} of {version.name} does not hold the {name} that it was registered with; "
+                "roll back to another version."
+            )
     return files
 
 
@@ -179,12 +191,6 @@ def _ensure_registered(client: Any, name: str) -> None:
     except mlflow.MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-
-
-def _registered(client: Any, name: str, tag: str, value: str) -> int | None:
-    """Number of the oldest version whose `tag` has that value."""
-    found = _versions(client, name, tag, value)
-    return int(found[0].version) if found else None
 
 
 def _versions(client: Any, name: str, tag: str, value: str) -> list[Any]:
@@ -202,22 +208,17 @@ def _free_id(client: Any, name: str, version_id: str) -> str:
     return version_id
 
 
-def _create(
-    client: Any,
-    *,
-    name: str,
-    run_id: str,
-    code: ProgramCode,
-    fields: ProgramFields,
-    state: Blob,
-    tags: dict[str, str],
-) -> int:
+def _log(
+    client: Any, *, name: str, run_id: str, code: ProgramCode, fields: ProgramFields, state: Blob
+) -> LoggedProgram:
+    """Upload the files of a version to be; takes seconds, so it is done before any lock is held."""
     with TemporaryDirectory() as folder:
-        artifacts = {"state": Path(folder) / "state.json", "spec": Path(folder) / "spec.json"}
-        artifacts["state"].write_bytes(get_blob(state))
+        files = {"state": Path(folder) / "state.json", "spec": Path(folder) / "spec.json"}
+        files["state"].write_bytes(get_blob(state))
         spec = {"callable": code.callable, "output_fields": [field.name for field in fields.outputs]}
-        artifacts["spec"].write_text(json.dumps(spec), encoding="utf-8")
+        files["spec"].write_text(json.dumps(spec), encoding="utf-8")
         if code.file is not None:
-            artifacts["code"] = Path(folder) / "code.py"
-            artifacts["code"].write_bytes(code.file.read_bytes())
-        return create_version(client, run_id=run_id, name=name, artifacts=artifacts, tags=tags)
+            files["code"] = Path(folder) / "code.py"
+            files["code"].write_bytes(code.file.read_bytes())
+        digests = {DIGESTS[file.name]: sha256_hex(file.read_bytes()) for file in files.values()}
+        return log_program(client, run_id=run_id, name=name, files=files, digests=digests)

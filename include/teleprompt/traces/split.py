@@ -11,7 +11,7 @@ from include.teleprompt.errors import TelepromptError
 from include.teleprompt.records import Record
 from include.teleprompt.traces.facts import digests, normalised
 from include.teleprompt.traces.row import TraceRow
-from include.teleprompt.traces.similarity import earlier_alike
+from include.teleprompt.traces.similarity import earlier_alike, signatures
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -100,19 +100,36 @@ def _in_several_parts(column: "pa.ChunkedArray", parts: Sequence[Part | None]) -
     return int(pc.sum(pc.greater(counts, 1)).as_py() or 0)
 
 
-def row_units(rows: Sequence[TraceRow]) -> list[str]:
-    """The unit of each row by inputs and group: rows of one unit count as one in the gate's statistics."""
+def row_units(rows: Sequence[TraceRow], config: SplitConfig) -> list[str]:
+    """The unit of each row by its inputs and what the split groups by: rows of one unit are one in the statistics."""
     import pyarrow as pa
 
     if not rows:
         return []
-    asked = digests(normalised(pa.array([dict(row.inputs) for row in rows])))
+    texts = normalised(pa.array([dict(row.inputs) for row in rows]))
+    pairs: Iterable[tuple[int, int]] = ()
+    if "near_duplicates" in config.group_by:
+        pairs = earlier_alike(signatures(texts), threshold=config.near_threshold, only_of_kept=False)
+    asked = digests(texts).to_pylist()
+    named = [key for key in config.group_by if key != "near_duplicates"]
     return units_of(
         [
-            (f"input:{digest.hex()}", *([f"group:{row.group}"] if row.group else []))
-            for digest, row in zip(asked.to_pylist(), rows, strict=True)
-        ]
+            (f"input:{digest.hex()}", *(f"{key}:{value}" for key in named if (value := _key_of(row, key))))
+            for digest, row in zip(asked, rows, strict=True)
+        ],
+        list(pairs),
     )
+
+
+def _key_of(row: TraceRow, key: str) -> str | None:
+    match key.split(".", 1):
+        case ["group"]:
+            return row.group
+        case ["contributor"]:
+            return row.contributor_id
+        case [_, field]:
+            return row.inputs[field]
+    raise ValueError(f"nothing is grouped by {key!r}")
 
 
 def units_of(keys: Sequence[Sequence[str]], pairs: Iterable[tuple[int, int]] = ()) -> list[str]:

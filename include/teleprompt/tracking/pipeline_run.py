@@ -137,6 +137,10 @@ class PipelineRun:
         for name, value in tags.items():
             self.client.set_tag(self.run_id, f"teleprompt.{name}", value)
 
+    def is_tagged(self, name: str) -> bool:
+        """Whether the tag `teleprompt.<name>` is set."""
+        return f"teleprompt.{name}" in self.client.get_run(self.run_id).data.tags
+
     def measure(self, **metrics: float) -> None:
         """Log metrics."""
         for name, value in metrics.items():

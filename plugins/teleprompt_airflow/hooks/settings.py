@@ -73,7 +73,13 @@ def build_settings(
                 "key out to let the program's own model write instructions."
             )
         given["prompt_lm"] = _lm(prompt_lm)
-    if judge_lm_conn_id is not None and (judge := connections.get(judge_lm_conn_id)):
+    if judge_lm_conn_id is not None:
+        judge = connections.get(judge_lm_conn_id)
+        if judge is None:
+            raise ConfigurationError(
+                f"There is no connection {judge_lm_conn_id}, which `gate.judge.lm_conn_id` names; add it, or name "
+                "that of the program's own model."
+            )
         given["judge_lm"] = _lm(judge)
     if signer := connections.get(SIGNER):
         given["signer"] = _signer(signer)

@@ -5,7 +5,10 @@ from typing import Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 
-from teleprompt_airflow.operators.base import domain_errors, pipeline_of
+from include.teleprompt.config.files import find_program_file, load_program_file
+from include.teleprompt.config.settings import Settings
+from teleprompt_airflow.hooks.settings import settings_from_connections
+from teleprompt_airflow.operators.base import domain_errors
 
 
 class GateApprovalOperator(ApprovalOperator):
@@ -38,8 +41,18 @@ class GateApprovalOperator(ApprovalOperator):
         """Go on, or write the refusal down."""
         if "error" not in event and event["chosen_options"] != [self.APPROVE]:
             with domain_errors(skip_without_traces=True):
-                pipeline_of(self.program, self.waited, context).refuse(**_refusal(event))
+                self._write_down(**_refusal(event))
         return super().execute_complete(context, event)
+
+    def _write_down(self, *, who: str, why: str) -> None:
+        """By the run's key: the program's file may have changed while the run waited."""
+        from include.teleprompt.environment import quiet_libraries
+
+        quiet_libraries()
+        from include.teleprompt.refusal import refuse
+
+        config = load_program_file(find_program_file(Settings().programs_dir, self.program))
+        refuse(settings_from_connections(config), program=config.name, key=self.waited["key"], who=who, why=why)
 
 
 def _refusal(event: Mapping[str, Any]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from include.teleprompt.evaluate.score import example_digest
 from include.teleprompt.history import list_attestations, list_runs, read_attestation
 from include.teleprompt.lm.build import build_lm
 from include.teleprompt.pipeline import Outcome, Pipeline
-from include.teleprompt.registry.changes import Action, list_changes
+from include.teleprompt.registry.change_log import Action, list_changes
 from include.teleprompt.registry.listing import list_versions
 from include.teleprompt.storage import get_blob
 from include.teleprompt.traces.snapshot import read_snapshot

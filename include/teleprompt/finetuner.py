@@ -22,7 +22,8 @@ from include.teleprompt.optimize.select import Selection
 from include.teleprompt.pipeline import Pipeline
 from include.teleprompt.program.state import load_state
 from include.teleprompt.records import from_millionths
-from include.teleprompt.registry.changes import CHAMPION, aliases_of, promote
+from include.teleprompt.registry.aliases import CHAMPION, aliases_of
+from include.teleprompt.registry.changes import promote
 from include.teleprompt.registry.versions import ProgramCode, ProgramVersion
 from include.teleprompt.storage import get_blob
 from include.teleprompt.traces.snapshot import Snapshot, SnapshotRecord, read_snapshot

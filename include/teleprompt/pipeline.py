@@ -28,7 +28,9 @@ from include.teleprompt.program.fingerprint import code_digest, run_key
 from include.teleprompt.program.state import dump_state
 from include.teleprompt.promotion import Promotion, keep_attestation
 from include.teleprompt.records import Digest, Record
-from include.teleprompt.registry.changes import CHAMPION, Action, note
+from include.teleprompt.registry.aliases import CHAMPION
+from include.teleprompt.registry.change_log import Action
+from include.teleprompt.registry.changes import note
 from include.teleprompt.registry.versions import ProgramCode, ProgramVersion, ensure_baseline
 from include.teleprompt.storage import put_blob
 from include.teleprompt.traces.collect import collect_snapshot

@@ -19,7 +19,9 @@ from include.teleprompt.errors import TelepromptError
 from include.teleprompt.optimize.select import Selection
 from include.teleprompt.program.fields import ProgramFields
 from include.teleprompt.records import Digest
-from include.teleprompt.registry.changes import CHALLENGER, CHAMPION, ChangeState, aliases_of, challenge, promote
+from include.teleprompt.registry.aliases import CHALLENGER, CHAMPION, aliases_of
+from include.teleprompt.registry.change_log import ChangeState
+from include.teleprompt.registry.changes import challenge, promote
 from include.teleprompt.registry.serving import SHARE
 from include.teleprompt.registry.versions import (
     VERSION_ID,

@@ -2,7 +2,8 @@
 
 from include.teleprompt.config.settings import Settings
 from include.teleprompt.records import Digest
-from include.teleprompt.registry.changes import Action, note
+from include.teleprompt.registry.change_log import Action
+from include.teleprompt.registry.changes import note
 from include.teleprompt.tracking.connection import mlflow_client
 from include.teleprompt.tracking.pipeline_run import PipelineRun
 

@@ -20,7 +20,7 @@ from airflow.utils.types import DagRunType
 from include.teleprompt.config.settings import Settings
 from include.teleprompt.errors import TelepromptError, TrackingUnavailableError
 from include.teleprompt.history import list_runs
-from include.teleprompt.registry.changes import Action, list_changes
+from include.teleprompt.registry.change_log import Action, list_changes
 from include.teleprompt.tracking.connection import mlflow_client
 from include.teleprompt.window import Window, format_utc
 from teleprompt_airflow.operators import (
@@ -362,7 +362,8 @@ def test_approval_shows_the_report_and_a_refusal_is_written_down(
 def test_the_watch_fails_on_a_regression_and_says_what_was_done(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from include.teleprompt.production import Production, ProductionReport, WatchOutcome
+    from include.teleprompt.production.look import Production
+    from include.teleprompt.production.report import ProductionReport, WatchOutcome
 
     watch = WatchOperator(task_id="watch", program="shelves")
     assert watch.execute(context())["outcome"] == "nothing"

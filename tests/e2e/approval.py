@@ -20,7 +20,8 @@ from dev.traffic.seed import last_weeks
 from include.teleprompt.config.settings import Settings
 from include.teleprompt.environment import quiet_libraries
 from include.teleprompt.history import list_runs
-from include.teleprompt.registry.changes import aliases_of, list_changes
+from include.teleprompt.registry.aliases import aliases_of
+from include.teleprompt.registry.change_log import list_changes
 from include.teleprompt.tracking.connection import mlflow_client
 from include.teleprompt.window import Window, format_utc
 from tests.e2e.backfill import settings_file

@@ -12,18 +12,9 @@ from include.teleprompt.config.settings import Settings
 from include.teleprompt.environment import quiet_libraries
 from include.teleprompt.errors import ConfigurationError, RegistryBusyError
 from include.teleprompt.registry import lock
-from include.teleprompt.registry.changes import (
-    Action,
-    ChangeState,
-    aliases_of,
-    challenge,
-    list_changes,
-    note,
-    promote,
-    rollback,
-    set_baseline,
-    withdraw,
-)
+from include.teleprompt.registry.aliases import aliases_of
+from include.teleprompt.registry.change_log import Action, ChangeState, list_changes
+from include.teleprompt.registry.changes import challenge, note, promote, rollback, set_baseline, withdraw
 from include.teleprompt.registry.lock import lock_name, registry_lock
 from include.teleprompt.tracking.connection import mlflow_client
 

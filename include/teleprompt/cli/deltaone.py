@@ -112,7 +112,8 @@ def watch(program: str, json_: JsonOption = False) -> None:
     from include.teleprompt.config.files import find_program_file, load_program_file
     from include.teleprompt.config.settings import Settings
     from include.teleprompt.environment import current_user
-    from include.teleprompt.production import Production, WatchOutcome
+    from include.teleprompt.production.look import Production
+    from include.teleprompt.production.report import WatchOutcome
 
     settings = Settings()
     config = load_program_file(find_program_file(settings.programs_dir, program))

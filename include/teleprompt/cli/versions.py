@@ -54,7 +54,7 @@ def rollback(
     from include.teleprompt.config.files import find_program_file, load_program_file
     from include.teleprompt.config.settings import Settings
     from include.teleprompt.environment import current_user
-    from include.teleprompt.registry.changes import CHAMPION, aliases_of
+    from include.teleprompt.registry.aliases import CHAMPION, aliases_of
     from include.teleprompt.registry.changes import rollback as roll_back
     from include.teleprompt.registry.listing import number_of
     from include.teleprompt.tracking.connection import mlflow_client
@@ -82,7 +82,8 @@ def log(
     """Show who changed which version runs, when and why, newest first."""
     from include.teleprompt.config.files import find_program_file, load_program_file
     from include.teleprompt.config.settings import Settings
-    from include.teleprompt.registry.changes import CHAMPION, list_changes
+    from include.teleprompt.registry.aliases import CHAMPION
+    from include.teleprompt.registry.change_log import list_changes
     from include.teleprompt.tracking.connection import mlflow_client
     from include.teleprompt.window import format_utc
 

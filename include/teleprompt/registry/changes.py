@@ -1,82 +1,20 @@
-"""Which version runs: moving the aliases, and the log of who moved them, when and why.
+"""Which version runs: promotions, challenges and rollbacks, one at a time.
 
 A change is written down, made, and marked as done, under the program's lock. The alias `champion` is moved last and at
 one stroke, so that whoever serves the program always finds one champion. What was written down and never marked was cut
 off in the middle: whoever comes next marks it as done if all aliases were moved, and else puts them back.
 """
 
-import json
 import logging
-from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
 
-from pydantic import AwareDatetime
-
 from include.teleprompt.errors import ConfigurationError, RegistryBusyError
-from include.teleprompt.records import Record
+from include.teleprompt.registry.aliases import CHALLENGER, CHAMPION, PREVIOUS, aliases_of, set_aliases
+from include.teleprompt.registry.change_log import Action, Change, ChangeState, list_changes, mark, write_entry
 from include.teleprompt.registry.lock import Lease, registry_lock
-from include.teleprompt.tracking.connection import quoted
-from include.teleprompt.tracking.pipeline_run import experiment_name, internal_experiment
 from include.teleprompt.window import format_utc
 
-CHAMPION = "champion"
-CHALLENGER = "challenger"
-PREVIOUS = "previous"
-ALIASES = (PREVIOUS, CHALLENGER, CHAMPION)
-"""In the order in which they are moved."""
-
-CHANGE = "teleprompt.change"
-STATE = "teleprompt.change_state"
-MODEL = "teleprompt.model"
-
 log = logging.getLogger(__name__)
-
-
-class Action(StrEnum):
-    """What was done."""
-
-    BASELINE = "baseline"
-    """The program as written became champion."""
-    PROMOTE = "promote"
-    """A better version became champion."""
-    CHALLENGE = "challenge"
-    """A version that passed the gate answers a share of the traffic."""
-    WITHDRAW = "withdraw"
-    """The challenger did not hold, and answers nothing any more."""
-    ROLLBACK = "rollback"
-    """A version that was champion before is so again."""
-    REFUSE = "refuse"
-    """A person did not let a version in, or nobody answered in time; nothing was moved."""
-    REJECT = "reject"
-    """A candidate did not pass the gate; nothing was moved."""
-    OVERTAKEN = "overtaken"
-    """A version was compared with one that is not champion any more, or another is challenger; nothing was moved."""
-
-
-class ChangeState(StrEnum):
-    """How far a change got."""
-
-    OPEN = "open"
-    DONE = "done"
-    UNDONE = "undone"
-    """It failed, and the aliases were put back."""
-
-
-class Change(Record):
-    """An entry of the log."""
-
-    change_id: str
-    """Its MLflow run."""
-    model: str
-    action: Action
-    state: ChangeState
-    before: dict[str, int]
-    after: dict[str, int]
-    """Aliases with their version numbers."""
-    who: str
-    why: str
-    at: AwareDatetime
 
 
 def promote(client: Any, name: str, number: int, *, instead_of: int | None, who: str, why: str) -> Change | None:
@@ -179,31 +117,6 @@ def note(client: Any, name: str, action: Action, *, key: str, who: str, why: str
         return _note(client, name, action, _repaired_aliases(client, name), who=who, why=f"{why} (run {key[:12]})")
 
 
-def list_changes(client: Any, name: str, *, limit: int = 1000) -> list[Change]:
-    """The log of the registered model `name`, newest first."""
-    experiment = internal_experiment(client, experiment_name(name))
-    runs = client.search_runs(
-        [experiment],
-        f"tags.`{CHANGE}` != '' AND tags.`{MODEL}` = {quoted(name)}",
-        max_results=limit,
-        order_by=["attributes.start_time DESC", "attributes.run_id"],
-    )
-    return [_read(run) for run in runs]
-
-
-def aliases_of(client: Any, name: str) -> dict[str, int]:
-    """The aliases of ours that are set, with their version numbers."""
-    import mlflow
-
-    try:
-        found = client.get_registered_model(name).aliases
-    except mlflow.MlflowException as error:
-        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-            return {}
-        raise
-    return {alias: int(found[alias]) for alias in ALIASES if alias in found}
-
-
 def _the_one_before(name: str, before: dict[str, int], moves: list[Change]) -> int:
     if moves and moves[0].action is Action.ROLLBACK:
         raise ConfigurationError(
@@ -242,7 +155,7 @@ def _note(client: Any, name: str, action: Action, aliases: dict[str, int], *, wh
     for change in list_changes(client, name):
         if change.action is action and change.why == why:
             return change
-    return _written(client, name, action, aliases, aliases, ChangeState.DONE, who=who, why=why)
+    return write_entry(client, name, action, aliases, aliases, ChangeState.DONE, who=who, why=why)
 
 
 def _repaired_aliases(client: Any, name: str) -> dict[str, int]:
@@ -253,7 +166,7 @@ def _repaired_aliases(client: Any, name: str) -> dict[str, int]:
         now = aliases_of(client, name)
         if now == change.after:
             log.warning("%s: the change %s was made and not marked; it is.", name, change.change_id)
-            _mark(client, change, ChangeState.DONE)
+            mark(client, change, ChangeState.DONE)
         elif now.get(CHAMPION) == change.before.get(CHAMPION):
             log.warning("%s: the change %s was cut off in the middle; it is undone.", name, change.change_id)
             _undo(client, name, change)
@@ -261,7 +174,7 @@ def _repaired_aliases(client: Any, name: str) -> dict[str, int]:
             log.warning(
                 "%s: the change %s was cut off, and the champion moved since; it stays.", name, change.change_id
             )
-            _mark(client, change, ChangeState.UNDONE)
+            mark(client, change, ChangeState.UNDONE)
     return aliases_of(client, name)
 
 
@@ -276,83 +189,20 @@ def _make(
     who: str,
     why: str,
 ) -> Change:
-    change = _written(client, name, action, before, after, ChangeState.OPEN, who=who, why=why)
+    change = write_entry(client, name, action, before, after, ChangeState.OPEN, who=who, why=why)
     try:
-        _set_aliases(client, name, after, lease)
+        set_aliases(client, name, after, lease)
     except RegistryBusyError:
-        _mark(client, change, ChangeState.UNDONE)  # the aliases are somebody else's now
+        mark(client, change, ChangeState.UNDONE)  # the aliases are somebody else's now
         raise
     except BaseException:
         _undo(client, name, change)
         raise
-    _mark(client, change, ChangeState.DONE)
+    mark(client, change, ChangeState.DONE)
     log.info("%s: %s, %s -> %s (%s)", name, action, before.get(CHAMPION), after.get(CHAMPION), why)
     return change.model_copy(update={"state": ChangeState.DONE})
 
 
 def _undo(client: Any, name: str, change: Change) -> None:
-    _set_aliases(client, name, change.before)
-    _mark(client, change, ChangeState.UNDONE)
-
-
-def _set_aliases(client: Any, name: str, wanted: dict[str, int], lease: Lease | None = None) -> None:
-    now = aliases_of(client, name)
-    for alias in ALIASES:
-        if lease is not None:
-            lease.check()
-        if alias in wanted and now.get(alias) != wanted[alias]:
-            client.set_registered_model_alias(name, alias, str(wanted[alias]))
-        elif alias in now and alias not in wanted:
-            client.delete_registered_model_alias(name, alias)
-
-
-def _written(
-    client: Any,
-    name: str,
-    action: Action,
-    before: dict[str, int],
-    after: dict[str, int],
-    state: ChangeState,
-    *,
-    who: str,
-    why: str,
-) -> Change:
-    experiment = internal_experiment(client, experiment_name(name))
-    at = datetime.now(UTC)
-    run = client.create_run(
-        experiment,
-        start_time=round(at.timestamp() * 1000),
-        run_name=f"{name} {action} {before.get(CHAMPION, '-')} -> {after.get(CHAMPION, '-')}",
-        tags={
-            CHANGE: action.value,
-            STATE: state.value,
-            MODEL: name,
-            "teleprompt.who": who,
-            "teleprompt.why": why,
-            "teleprompt.before": json.dumps(before, sort_keys=True),
-            "teleprompt.after": json.dumps(after, sort_keys=True),
-        },
-    )
-    if state is ChangeState.DONE:
-        client.set_terminated(run.info.run_id, "FINISHED")
-    return _read(run)
-
-
-def _mark(client: Any, change: Change, state: ChangeState) -> None:
-    client.set_tag(change.change_id, STATE, state.value)
-    client.set_terminated(change.change_id, "FINISHED" if state is ChangeState.DONE else "FAILED")
-
-
-def _read(run: Any) -> Change:
-    tags = run.data.tags
-    return Change(
-        change_id=run.info.run_id,
-        model=tags[MODEL],
-        action=Action(tags[CHANGE]),
-        state=ChangeState(tags[STATE]),
-        before=json.loads(tags["teleprompt.before"]),
-        after=json.loads(tags["teleprompt.after"]),
-        who=tags["teleprompt.who"],
-        why=tags["teleprompt.why"],
-        at=datetime.fromtimestamp(run.info.start_time / 1000, tz=UTC),
-    )
+    set_aliases(client, name, change.before)
+    mark(client, change, ChangeState.UNDONE)

@@ -13,7 +13,7 @@ from include.teleprompt.errors import ConfigurationError
 from include.teleprompt.program.entry_point import call_builder, import_source
 from include.teleprompt.program.state import load_state
 from include.teleprompt.records import Record
-from include.teleprompt.registry.changes import CHALLENGER, CHAMPION, aliases_of
+from include.teleprompt.registry.aliases import CHALLENGER, CHAMPION, aliases_of
 from include.teleprompt.registry.versions import VERSION_ID, read_artifacts, version_of_alias
 from include.teleprompt.tracking.connection import mlflow_client, quoted
 

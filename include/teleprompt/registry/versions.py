@@ -14,7 +14,8 @@ from include.teleprompt.canonical import sha256_hex
 from include.teleprompt.errors import TelepromptError
 from include.teleprompt.program.fields import ProgramFields
 from include.teleprompt.records import Digest, Record
-from include.teleprompt.registry.changes import CHAMPION, set_baseline
+from include.teleprompt.registry.aliases import CHAMPION
+from include.teleprompt.registry.changes import set_baseline
 from include.teleprompt.registry.lock import registry_lock
 from include.teleprompt.registry.log_model import LoggedProgram, create_version, log_program
 from include.teleprompt.storage import Blob, get_blob, put_blob

@@ -44,7 +44,7 @@ class AttestOperator(StageOperator):
         """Issue once per idempotency key."""
         from include.teleprompt.deltaone.compare import Comparison
         from include.teleprompt.optimize.select import Selection
-        from include.teleprompt.registry.changes import CHAMPION
+        from include.teleprompt.registry.aliases import CHAMPION
         from include.teleprompt.registry.versions import ProgramVersion
         from include.teleprompt.traces.snapshot import SnapshotRecord
 

@@ -26,7 +26,8 @@ class WatchOperator(BaseOperator):
         from include.teleprompt.environment import quiet_libraries
 
         quiet_libraries()
-        from include.teleprompt.production import Production, WatchOutcome
+        from include.teleprompt.production.look import Production
+        from include.teleprompt.production.report import WatchOutcome
 
         config = load_program_file(find_program_file(Settings().programs_dir, self.program))
         with domain_errors(skip_without_traces=True):

@@ -15,8 +15,11 @@ from include.teleprompt.errors import TelepromptError
 from include.teleprompt.history import list_attestations, list_runs
 from include.teleprompt.lm.build import build_lm
 from include.teleprompt.pipeline import Outcome, Pipeline
-from include.teleprompt.production import Production, ProductionReport, WatchOutcome
-from include.teleprompt.registry.changes import Action, aliases_of, list_changes, rollback
+from include.teleprompt.production.look import Production
+from include.teleprompt.production.report import ProductionReport, WatchOutcome
+from include.teleprompt.registry.aliases import aliases_of
+from include.teleprompt.registry.change_log import Action, list_changes
+from include.teleprompt.registry.changes import rollback
 from include.teleprompt.registry.serving import forget_versions
 from include.teleprompt.storage import get_blob
 from include.teleprompt.tracking.connection import mlflow_client
@@ -263,3 +266,11 @@ def test_back_and_forward_again_serve_the_right_version_each_time(direct: World)
     assert len(load_program("Shelves").demos) > 0
     assert len(load_program("Shelves", version=1).demos) == 0
     assert len(load_program("Shelves", alias="previous").demos) == 0
+
+
+def test_a_challenger_whose_run_was_deleted_is_withdrawn(rollout: World) -> None:
+    with mlflow_client(rollout.settings.tracking_uri) as client:
+        (run,) = list_runs(client)
+        client.delete_run(run.run_id)
+    assert rollout.look(days=3).outcome is WatchOutcome.WITHDRAWN
+    assert rollout.aliases() == {"champion": 1}

@@ -1,0 +1,98 @@
+"""A challenger is promoted, withdrawn, or waited for, by the outcomes of its own calls beside the champion's."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from include.teleprompt.config.program import ProgramConfig
+from include.teleprompt.config.settings import Settings
+from include.teleprompt.deltaone.online import OnlineDecision
+from include.teleprompt.deltaone.report import Verdict
+from include.teleprompt.production.comparison import Calls, Phase
+from include.teleprompt.production.report import ProductionReport, WatchOutcome, report_of
+from include.teleprompt.production.versions import KnownVersion, outcome_fits
+from include.teleprompt.promotion import attest_online
+from include.teleprompt.registry.aliases import CHALLENGER, CHAMPION
+from include.teleprompt.registry.change_log import Action, Change, ChangeState, list_changes
+from include.teleprompt.registry.changes import promote, withdraw
+from include.teleprompt.tracking.pipeline_run import PipelineRun
+from include.teleprompt.window import Window
+
+DECISION = "online"
+"""Record of the pipeline run: the decision that made its version champion."""
+
+
+@dataclass(frozen=True)
+class ChallengerTrial:
+    """The challenger of one program."""
+
+    config: ProgramConfig
+    settings: Settings
+    actor: str
+    """Who promotes or withdraws, for the log of changes."""
+
+    def judge(self, client: Any, aliases: dict[str, int], now: datetime) -> ProductionReport:
+        """Promote, withdraw, or wait for more outcomes."""
+        calls = Calls(self.config)
+        challenger = KnownVersion.read(client, self.config.name, aliases[CHALLENGER])
+        change = _last_challenge(list_changes(client, self.config.name), challenger.number)
+        if change is None:
+            why = "nothing in the log of changes says since when it is challenger"
+            return self._withdraw(client, challenger, why)
+        champion = KnownVersion.read(client, self.config.name, change.before[CHAMPION])
+        if aliases.get(CHAMPION) != champion.number:
+            return self._withdraw(client, challenger, "another version became champion meanwhile")
+        run = challenger.run(client, self.config.name)
+        if run is None:
+            return self._withdraw(client, challenger, "the pipeline run that made it is not in MLflow any more")
+        span = Window(start=change.at, end=calls.mature(change.at, now))
+        days = self.config.rollout.claim_days
+        decision = calls.compare(
+            client,
+            (champion, challenger),
+            (span, span),
+            phase=Phase(change, self.config.gate.alpha, calls.looks_within(days)),
+            fits=outcome_fits(run),
+            now=now,
+        )
+        match decision.report.verdict:
+            case Verdict.PROMOTE:
+                return self._promote(run, champion, challenger, decision)
+            case Verdict.REJECT:
+                return self._withdraw(client, challenger, f"online: {decision.report.reason}", decision)
+        if now - change.at > timedelta(days=days) + self.config.outcome.maturity:
+            late = f"no decision on the calls of {days} days: {decision.report.reason}"
+            return self._withdraw(client, challenger, late, decision)
+        return report_of(WatchOutcome.UNDECIDED, challenger, decision.report.reason, decision)
+
+    def _promote(
+        self, run: PipelineRun, champion: KnownVersion, challenger: KnownVersion, decision: OnlineDecision
+    ) -> ProductionReport:
+        """The decision is kept first, so that a look that is cut off after it is finished by the next one."""
+        run.write(DECISION, decision)
+        why = f"online: {decision.report.reason}"
+        moved = promote(
+            run.client, self.config.name, challenger.number, instead_of=champion.number, who=self.actor, why=why
+        )
+        if moved is not None and moved.action is not Action.PROMOTE:
+            return self._withdraw(run.client, challenger, moved.why, decision)
+        attestation = attest_online(
+            run, config=self.config, settings=self.settings, number=challenger.number, decision=decision
+        )
+        return report_of(WatchOutcome.PROMOTED, challenger, decision.report.reason, decision, attestation)
+
+    def _withdraw(
+        self, client: Any, challenger: KnownVersion, why: str, decision: OnlineDecision | None = None
+    ) -> ProductionReport:
+        withdraw(client, self.config.name, challenger.number, who=self.actor, why=why)
+        return report_of(WatchOutcome.WITHDRAWN, challenger, why, decision)
+
+
+def _last_challenge(changes: Sequence[Change], number: int) -> Change | None:
+    """The last change that made the version challenger."""
+    for change in changes:
+        done = change.action is Action.CHALLENGE and change.state is ChangeState.DONE
+        if done and change.after.get(CHALLENGER) == number:
+            return change
+    return None

@@ -1,0 +1,52 @@
+"""One look at what became of a program's versions."""
+
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from include.teleprompt.config.program import ProgramConfig
+from include.teleprompt.config.settings import Settings
+from include.teleprompt.deltaone.online import OnlineDecision
+from include.teleprompt.production.challenger import DECISION, ChallengerTrial
+from include.teleprompt.production.champion import ChampionWatch
+from include.teleprompt.production.report import ProductionReport
+from include.teleprompt.production.versions import KnownVersion
+from include.teleprompt.promotion import attest_online
+from include.teleprompt.registry.aliases import CHALLENGER, CHAMPION, aliases_of
+from include.teleprompt.tracking.connection import mlflow_client
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Production:
+    """One program in production."""
+
+    config: ProgramConfig
+    settings: Settings
+    actor: str
+    """Who changes versions, for the log of changes."""
+
+    def look(self, *, now: datetime | None = None) -> ProductionReport:
+        """Decide on the challenger if there is one, else look whether the champion did worse than the one before."""
+        now = (now or datetime.now(UTC)).replace(microsecond=0)
+        with mlflow_client(self.settings.tracking_uri) as client:
+            aliases = aliases_of(client, self.config.name)
+            self._finish(client, aliases)
+            if CHALLENGER in aliases:
+                report = ChallengerTrial(self.config, self.settings, self.actor).judge(client, aliases, now)
+            else:
+                report = ChampionWatch(self.config, self.actor).watch(client, aliases, now)
+        log.info("%s: %s (%s)", self.config.name, report.outcome, report.why)
+        return report
+
+    def _finish(self, client: Any, aliases: dict[str, int]) -> None:
+        """Issue the attestation that a look did not get to after it had promoted."""
+        if CHAMPION not in aliases:
+            return
+        champion = KnownVersion.read(client, self.config.name, aliases[CHAMPION])
+        run = champion.run(client, self.config.name)
+        decision = run and run.read(DECISION, OnlineDecision)
+        if run and decision and not run.is_tagged("attestation_id"):
+            attest_online(run, config=self.config, settings=self.settings, number=champion.number, decision=decision)

@@ -1,0 +1,129 @@
+"""The log of changes: who changed which version runs, when and why. Each entry is an MLflow run of the program's."""
+
+import json
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import AwareDatetime
+
+from include.teleprompt.records import Record
+from include.teleprompt.registry.aliases import CHAMPION
+from include.teleprompt.tracking.connection import quoted
+from include.teleprompt.tracking.pipeline_run import experiment_name, internal_experiment
+
+CHANGE = "teleprompt.change"
+STATE = "teleprompt.change_state"
+MODEL = "teleprompt.model"
+
+
+class Action(StrEnum):
+    """What was done."""
+
+    BASELINE = "baseline"
+    """The program as written became champion."""
+    PROMOTE = "promote"
+    """A better version became champion."""
+    CHALLENGE = "challenge"
+    """A version that passed the gate answers a share of the traffic."""
+    WITHDRAW = "withdraw"
+    """The challenger did not hold, and answers nothing any more."""
+    ROLLBACK = "rollback"
+    """A version that was champion before is so again."""
+    REFUSE = "refuse"
+    """A person did not let a version in, or nobody answered in time; nothing was moved."""
+    REJECT = "reject"
+    """A candidate did not pass the gate; nothing was moved."""
+    OVERTAKEN = "overtaken"
+    """A version was compared with one that is not champion any more, or another is challenger; nothing was moved."""
+
+
+class ChangeState(StrEnum):
+    """How far a change got."""
+
+    OPEN = "open"
+    DONE = "done"
+    UNDONE = "undone"
+    """It failed, and the aliases were put back."""
+
+
+class Change(Record):
+    """An entry of the log."""
+
+    change_id: str
+    """Its MLflow run."""
+    model: str
+    action: Action
+    state: ChangeState
+    before: dict[str, int]
+    after: dict[str, int]
+    """Aliases with their version numbers."""
+    who: str
+    why: str
+    at: AwareDatetime
+
+
+def list_changes(client: Any, name: str, *, limit: int = 1000) -> list[Change]:
+    """The log of the registered model `name`, newest first."""
+    experiment = internal_experiment(client, experiment_name(name))
+    runs = client.search_runs(
+        [experiment],
+        f"tags.`{CHANGE}` != '' AND tags.`{MODEL}` = {quoted(name)}",
+        max_results=limit,
+        order_by=["attributes.start_time DESC", "attributes.run_id"],
+    )
+    return [_read(run) for run in runs]
+
+
+def write_entry(
+    client: Any,
+    name: str,
+    action: Action,
+    before: dict[str, int],
+    after: dict[str, int],
+    state: ChangeState,
+    *,
+    who: str,
+    why: str,
+) -> Change:
+    """Add an entry."""
+    experiment = internal_experiment(client, experiment_name(name))
+    at = datetime.now(UTC)
+    run = client.create_run(
+        experiment,
+        start_time=round(at.timestamp() * 1000),
+        run_name=f"{name} {action} {before.get(CHAMPION, '-')} -> {after.get(CHAMPION, '-')}",
+        tags={
+            CHANGE: action.value,
+            STATE: state.value,
+            MODEL: name,
+            "teleprompt.who": who,
+            "teleprompt.why": why,
+            "teleprompt.before": json.dumps(before, sort_keys=True),
+            "teleprompt.after": json.dumps(after, sort_keys=True),
+        },
+    )
+    if state is ChangeState.DONE:
+        client.set_terminated(run.info.run_id, "FINISHED")
+    return _read(run)
+
+
+def mark(client: Any, change: Change, state: ChangeState) -> None:
+    """Say how far the change of an entry got."""
+    client.set_tag(change.change_id, STATE, state.value)
+    client.set_terminated(change.change_id, "FINISHED" if state is ChangeState.DONE else "FAILED")
+
+
+def _read(run: Any) -> Change:
+    tags = run.data.tags
+    return Change(
+        change_id=run.info.run_id,
+        model=tags[MODEL],
+        action=Action(tags[CHANGE]),
+        state=ChangeState(tags[STATE]),
+        before=json.loads(tags["teleprompt.before"]),
+        after=json.loads(tags["teleprompt.after"]),
+        who=tags["teleprompt.who"],
+        why=tags["teleprompt.why"],
+        at=datetime.fromtimestamp(run.info.start_time / 1000, tz=UTC),
+    )

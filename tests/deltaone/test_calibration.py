@@ -35,7 +35,8 @@ def test_without_a_gain_no_more_is_promoted_than_was_promised(scenario: Scenario
 @pytest.mark.parametrize("scenario", GAINS, ids=lambda scenario: scenario.name)
 def test_at_the_computed_size_the_power_is_what_was_computed(scenario: Scenario) -> None:
     rates = measure(scenario, runs=RUNS)
-    assert least(0.8, RUNS) <= rates.seen <= most(0.86, RUNS)  # whole examples, and an exact test's steps
+    # The size is computed for an exact test, whose steps cost a little; graded scores need some examples fewer.
+    assert least(0.8, RUNS) <= rates.seen <= most(0.88, RUNS)
     assert rates.covered >= least(1 - ALPHA, RUNS)
 
 

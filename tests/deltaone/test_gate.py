@@ -202,3 +202,9 @@ def test_grouped_comparisons_without_effect_are_rarely_promoted() -> None:
 def test_each_example_needs_a_group_of_its_own_or_none() -> None:
     with pytest.raises(TelepromptError, match="2 examples and 1 groups"):
         decide([0, 0], [1, 1], groups=["a"], policy=POLICY)
+
+
+def test_a_gain_just_below_the_threshold_needs_no_number_of_examples() -> None:
+    decision = decide(*pairs(wins=1290, losses=1140, both=17_570), policy=POLICY)
+    assert (decision.delta_e6, decision.verdict, decision.examples_needed) == (7_500, Verdict.INCONCLUSIVE, 0)
+    assert decision.reason.endswith("not decided; the change is too close to 1 point to tell on which side it lies.")

@@ -111,6 +111,8 @@ class GateReport(Record):
                 return f"{figures}: at least {threshold}, {self.evidence}."
             case Verdict.REJECT:
                 return f"{figures}: the whole interval lies below {threshold}."
+            case Verdict.INCONCLUSIVE if self.examples_needed == 0:
+                return f"{figures}: not decided; the change is too close to {threshold} to tell on which side it lies."
             case Verdict.INCONCLUSIVE:
                 return f"{figures}: not decided; about {self.examples_needed} more examples would be needed."
 

@@ -139,8 +139,11 @@ def test_examples_that_were_looked_at_too_often_are_retired(settings: Settings, 
 
 def test_a_burnt_gate_is_an_error_that_says_so(settings: Settings, programs: Path) -> None:
     pipeline(settings, programs, gate={"retire_after": 1}).run()
-    with pytest.raises(TelepromptError, match=r"All \d+ sealed examples were looked at 1 times and are retired"):
+    with pytest.raises(
+        TelepromptError, match=r"All \d+ sealed examples of Shelves were looked at 1 times and are retired"
+    ):
         pipeline(settings, programs, gate={"retire_after": 1}, optimization={"options": NOTHING_LEARNT}).run()
+    assert len(looks(settings)) == 1  # nothing was compared, so it was no look
 
 
 def test_power_is_known_before_it_costs_and_learns_from_the_last_comparison(

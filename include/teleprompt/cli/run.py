@@ -58,7 +58,8 @@ def run(
     if report.verdict == "promote" and outcome.version is None:
         typer.echo("approval     is asked for by the program's file: run it again with --approve, or in Airflow")
     if outcome.version is not None:
-        typer.echo(f"version      {outcome.version.number} ({outcome.version.version_id})")
+        standing = outcome.version.alias or "no alias; `teleprompt versions log` says why"
+        typer.echo(f"version      {outcome.version.number} ({outcome.version.version_id}), {standing}")
     if outcome.attestation is not None:
         typer.echo(f"attestation  {outcome.attestation.blob.uri}")
         typer.echo(f"verify       teleprompt attest verify {outcome.attestation.blob.uri}")

@@ -87,18 +87,7 @@ def alpha_of_next_look(run: PipelineRun, config: ProgramConfig) -> float:
     Raises:
         TelepromptError: the looks of the last 365 days have used up what they may.
     """
-    others = _others_of_last_year(run, config)
-    gate = config.gate
-    assumed = gate.alpha / (2 * config.looks_a_year)  # of a look that is just being opened elsewhere
-    spent = [entry.look.alpha if entry.look else assumed for entry in others]
-    alpha = alpha_of_look(spent, alpha=gate.alpha, looks_a_year=config.looks_a_year)
-    if alpha <= 0:
-        oldest = min(datetime.fromisoformat(entry.looked_at) for entry in others)
-        raise TelepromptError(
-            f"The {len(others)} looks of the last 365 days at sealed examples of {config.name} have used up the error "
-            f"that they may make (`gate.alpha`); wait until {format_utc(oldest + A_YEAR)}, when the oldest is that old."
-        )
-    return alpha
+    return _alpha_after(_others_of_last_year(run, config), config)
 
 
 def open_gate(
@@ -118,46 +107,87 @@ def open_gate(
 
     Raises:
         TelepromptError: no sealed example is good enough to agree with, all of them are retired, or the year's error is
-            used up.
+            used up. Then nothing is compared, and it was no look.
     """
     now = datetime.now(UTC).replace(microsecond=0)
     run.tag(**{LOOKED_AT: format_utc(now)})
-    others, alpha = _others_of_last_year(run, config), alpha_of_next_look(run, config)
-    everything = read_rows(SnapshotPart.model_validate(sealed.model_dump()))
-    good = good_rows(everything, min_quality_score=config.optimization.min_quality_score)
-    if not good:
-        raise TelepromptError(
-            f"None of the {len(everything)} sealed traces reaches the quality score "
-            f"{config.optimization.min_quality_score:g}; collect more traces or lower `optimization.min_quality_score`."
-        )
-    examples = to_examples(good, fields)
-    ids = [example_digest(example)[:EXAMPLE_ID_DIGITS] for example in examples]
-    looks, known = _looks_at_each(others), inputs_learnt(learnt, fields)
-    used = [
-        i for i, id_ in enumerate(ids) if looks[id_] < config.gate.retire_after and _asked(examples[i]) not in known
-    ]
-    if not used:
-        raise TelepromptError(
-            f"All {len(good)} sealed examples were looked at {config.gate.retire_after} times and are retired, or are "
-            "among the programs' own demonstrations; collect newer traces."
-        )
+    try:
+        others = _others_of_last_year(run, config)
+        alpha = _alpha_after(others, config)
+        everything = read_rows(SnapshotPart.model_validate(sealed.model_dump()))
+        rows = good_rows(everything, min_quality_score=config.optimization.min_quality_score)
+        usable = _usable(rows, _looks_at_each(others), inputs_learnt(learnt, fields), config=config, fields=fields)
+    except TelepromptError:
+        run.untag(LOOKED_AT)
+        raise
     look = Look(
         number=1 + len(others),
         alpha=alpha,
         champion=champion,
         opened_at=now,
-        examples=put_blob(storage_uri, "looks", canonical_json(sorted(ids[i] for i in used)), suffix=".json"),
-        used=len(used),
-        seen_before=sum(looks[ids[i]] > 0 for i in used),
-        retired=sum(looks[id_] >= config.gate.retire_after for id_ in ids),
+        examples=put_blob(storage_uri, "looks", canonical_json(sorted(usable.ids)), suffix=".json"),
+        used=len(usable.ids),
+        seen_before=usable.seen_before,
+        retired=usable.retired,
     )
     run.tag(**{LOOK: look.model_dump_json()})
     return OpenedGate(
-        look=look,
-        rows=[good[i] for i in used],
+        look=look, rows=usable.rows, examples=usable.examples, sealed_rows=len(everything), all_rows=everything
+    )
+
+
+def _alpha_after(others: Sequence[LedgerEntry], config: ProgramConfig) -> float:
+    gate = config.gate
+    assumed = gate.alpha / (2 * config.looks_a_year)  # of a look that is just being opened elsewhere
+    spent = [entry.look.alpha if entry.look else assumed for entry in others]
+    alpha = alpha_of_look(spent, alpha=gate.alpha, looks_a_year=config.looks_a_year)
+    if alpha <= 0:
+        oldest = min(datetime.fromisoformat(entry.looked_at) for entry in others)
+        raise TelepromptError(
+            f"The {len(others)} looks of the last 365 days at sealed examples of {config.name} have used up the error "
+            f"that they may make (`gate.alpha`); wait until {format_utc(oldest + A_YEAR)}, when the oldest is that old."
+        )
+    return alpha
+
+
+@dataclass(frozen=True)
+class _Usable:
+    rows: list[TraceRow]
+    examples: list[Any]
+    ids: list[str]
+    seen_before: int
+    retired: int
+
+
+def _usable(
+    rows: list[TraceRow],
+    looks: Counter[str],
+    known: set[tuple[str, ...]],
+    *,
+    config: ProgramConfig,
+    fields: ProgramFields,
+) -> _Usable:
+    """The good rows that are still sealed, and that no program knows by heart."""
+    if not rows:
+        raise TelepromptError(
+            f"None of the sealed traces of {config.name} reaches the quality score "
+            f"{config.optimization.min_quality_score:g}; collect more traces or lower `optimization.min_quality_score`."
+        )
+    most = config.gate.retire_after
+    examples = to_examples(rows, fields)
+    ids = [example_digest(example)[:EXAMPLE_ID_DIGITS] for example in examples]
+    used = [i for i, id_ in enumerate(ids) if looks[id_] < most and _asked(examples[i]) not in known]
+    if not used:
+        raise TelepromptError(
+            f"All {len(rows)} sealed examples of {config.name} were looked at {most} times and are retired, or are "
+            "among the programs' own demonstrations; collect newer traces."
+        )
+    return _Usable(
+        rows=[rows[i] for i in used],
         examples=[examples[i] for i in used],
-        sealed_rows=len(everything),
-        all_rows=everything,
+        ids=[ids[i] for i in used],
+        seen_before=sum(looks[ids[i]] > 0 for i in used),
+        retired=sum(looks[id_] >= most for id_ in ids),
     )
 
 

@@ -19,9 +19,10 @@ _UNREACHABLE = (
 )  # fmt: skip
 
 # Airflow retries the task; MLflow's own seven retries of up to two minutes would only hide an outage.
-_PATIENCE = {
+_DEFAULTS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",  # on the standard error of whoever serves a program
 }
 
 
@@ -32,7 +33,7 @@ def mlflow_client(tracking_uri: str) -> Iterator[Any]:
     Raises:
         TrackingUnavailableError: from inside the block, when MLflow does not answer.
     """
-    for variable, value in _PATIENCE.items():
+    for variable, value in _DEFAULTS.items():
         os.environ.setdefault(variable, value)
     _make_sqlite_folder(tracking_uri)
     import mlflow

@@ -137,6 +137,10 @@ class PipelineRun:
         for name, value in tags.items():
             self.client.set_tag(self.run_id, f"teleprompt.{name}", value)
 
+    def untag(self, name: str) -> None:
+        """Delete the tag `teleprompt.<name>`."""
+        self.client.delete_tag(self.run_id, f"teleprompt.{name}")
+
     def is_tagged(self, name: str) -> bool:
         """Whether the tag `teleprompt.<name>` is set."""
         return f"teleprompt.{name}" in self.client.get_run(self.run_id).data.tags

@@ -227,6 +227,20 @@ def test_changes_are_made_one_at_a_time(client) -> None:
         assert set(pool.map(enter, range(12))) == {1}
 
 
+def test_a_lock_whose_taking_was_asked_for_twice_is_taken(client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLflow's client repeats a request whose answer was lost; the repeated one finds the lock there."""
+    create = client.create_registered_model
+
+    def twice(name: str, **more: object) -> None:
+        create(name, **more)
+        create(name, **more)
+
+    monkeypatch.setattr(client, "create_registered_model", twice)
+    monkeypatch.setattr(lock, "PATIENCE_SECONDS", 1)
+    with registry_lock(client, "P") as lease:
+        lease.check()
+
+
 def test_a_lock_that_is_held_too_long_is_an_error_that_names_it(client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lock, "PATIENCE_SECONDS", 0.3)
     with (

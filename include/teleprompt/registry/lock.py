@@ -86,6 +86,8 @@ def _take(client: Any, lock: str, holder: str) -> bool:
         # The latter where it was taken and given back while MLflow composed its answer.
         if error.error_code not in {"RESOURCE_ALREADY_EXISTS", "RESOURCE_DOES_NOT_EXIST"}:
             raise
+        if _holder(client, lock)[0] == holder:  # MLflow's client asked twice, for the first answer was lost
+            return True
         _break_if_stale(client, lock)
         return False
     return True

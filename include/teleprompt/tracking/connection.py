@@ -18,10 +18,11 @@ _UNREACHABLE = (
     "could not connect", "connection to server",
 )  # fmt: skip
 
-# Airflow retries the task; MLflow's own seven retries of up to two minutes would only hide an outage.
 _DEFAULTS = {
+    # Airflow retries the task; MLflow's own seven retries of up to two minutes would only hide an outage.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # it would stand among the JSON of a command
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",  # on the standard error of whoever serves a program
 }
 

@@ -42,6 +42,16 @@ class LowPowerError(TelepromptError):
         )
 
 
+class LockLostError(TelepromptError):
+    """Somebody took the lock of a program's aliases away, for it was held too long. Worth a retry."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The aliases of {name} were not changed to the end, for it took so long that another change took over; "
+            "try again."
+        )
+
+
 class RegistryBusyError(TelepromptError):
     """Somebody else changed a program's aliases all the time. Worth a retry."""
 

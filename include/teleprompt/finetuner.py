@@ -28,6 +28,7 @@ from include.teleprompt.registry.versions import ProgramCode, ProgramVersion
 from include.teleprompt.storage import get_blob
 from include.teleprompt.traces.snapshot import Snapshot, SnapshotRecord, read_snapshot
 from include.teleprompt.tracking.connection import mlflow_client
+from include.teleprompt.tracking.pipeline_run import PipelineRun
 from include.teleprompt.window import Window
 
 
@@ -143,7 +144,7 @@ class TelepromptFinetuner:
         promotion = stages.pipeline.promotion
         with mlflow_client(self.settings.tracking_uri) as client:
             version = promotion.register(
-                client,
+                PipelineRun.open(client, stages.pipeline.key),
                 name=model_name,
                 snapshot=stages.snapshot_record,
                 selection=stages.selection,

@@ -255,7 +255,7 @@ class Pipeline:
 
         def stage(run: PipelineRun) -> ProgramVersion:
             version = self.promotion.register(
-                run.client,
+                run,
                 name=self.config.name,
                 snapshot=snapshot,
                 selection=selection,

@@ -20,7 +20,6 @@ from include.teleprompt.optimize.select import Selection
 from include.teleprompt.program.fields import ProgramFields
 from include.teleprompt.records import Digest
 from include.teleprompt.registry.aliases import CHALLENGER, CHAMPION, aliases_of
-from include.teleprompt.registry.change_log import ChangeState
 from include.teleprompt.registry.changes import challenge, promote
 from include.teleprompt.registry.serving import SHARE
 from include.teleprompt.registry.versions import (
@@ -79,7 +78,7 @@ class Promotion:
 
     def register(
         self,
-        client: Any,
+        run: PipelineRun,
         *,
         name: str,
         snapshot: SnapshotRecord,
@@ -91,9 +90,9 @@ class Promotion:
         self.attestation(snapshot, selection, comparison, baseline)
         report = comparison.report
         return register_version(
-            client,
+            run.client,
             name=name,
-            run_id=PipelineRun.open(client, self.key).run_id,
+            run_id=run.run_id,
             run_key=self.key.digest,
             version_id=self.version_id(comparison),
             parent=baseline if name == baseline.program else None,
@@ -132,7 +131,6 @@ class Promotion:
         )
         aliases = aliases_of(client, version.program) if change is None else change.after
         held = [alias for alias in (CHAMPION, CHALLENGER) if aliases.get(alias) == version.number]
-        assert change is None or change.state is ChangeState.DONE  # noqa: S101 - `changes` raises otherwise
         return version.model_copy(update={"alias": held[0] if held else None})
 
     def attest(self, client: Any, attestation: Attestation, version: ProgramVersion) -> AttestationRecord:

@@ -9,10 +9,12 @@ import pytest
 from include.teleprompt.config.settings import Settings
 from include.teleprompt.deltaone.compare import compared_answers, recompute
 from include.teleprompt.deltaone.ledger import inputs_learnt, list_looks, open_gate
+from include.teleprompt.deltaone.markdown import comparison_in_markdown
 from include.teleprompt.deltaone.power import Basis
 from include.teleprompt.deltaone.report import Verdict
 from include.teleprompt.deltaone.spending import alpha_of_look
 from include.teleprompt.errors import ConfigurationError, LowPowerError, TelepromptError
+from include.teleprompt.evaluate.judge import JudgeAgreement
 from include.teleprompt.history import list_runs, read_comparison
 from include.teleprompt.pipeline import Pipeline
 from include.teleprompt.storage import get_blob
@@ -173,6 +175,9 @@ def test_the_verdict_is_made_anew_from_the_stored_scores(settings: Settings, pro
     stored = pipeline(settings, programs).run().comparison
     assert stored.report.verdict is Verdict.PROMOTE
     assert recompute(stored) == stored.report
+    judged = stored.model_copy(update={"judge": JudgeAgreement(n=5, spearman_e6=-400_000)})
+    assert "| judge | agrees with 5 outcomes by a rank correlation of -0.40 |" in comparison_in_markdown(judged)
+    assert "judge" not in comparison_in_markdown(stored)
     changes = [answer.change_e6 for answer in compared_answers(stored)]
     assert changes == sorted(changes)
     with mlflow_client(settings.tracking_uri) as client:

@@ -80,3 +80,8 @@ def test_graded_outcomes_are_permuted_by_key() -> None:
 def test_wilson_at_its_ends() -> None:
     assert wilson(0, 10, alpha=0.05)[0] == 0
     assert wilson(10, 10, alpha=0.05)[1] == 1
+
+
+def test_a_look_that_may_not_err_at_all_decides_nothing() -> None:
+    found = compare(calls(0, 500), calls(500, 0), alpha=0.0)
+    assert (found.verdict, found.delta_e6, found.ci_low_e6) == (Verdict.INCONCLUSIVE, MILLION, -MILLION)

@@ -274,3 +274,12 @@ def test_a_challenger_whose_run_was_deleted_is_withdrawn(rollout: World) -> None
         client.delete_run(run.run_id)
     assert rollout.look(days=3).outcome is WatchOutcome.WITHDRAWN
     assert rollout.aliases() == {"champion": 1}
+
+
+def test_when_the_error_of_all_looks_is_used_up_nothing_is_decided(settings: Settings, tmp_path: Path) -> None:
+    """With `claim_days: 1` one or two looks are planned; somebody looks by hand as well, each time at new outcomes."""
+    world = World(settings, tmp_path / "programs", ROLLOUT.replace("share: 0.3", "share: 0.3, claim_days: 1"))
+    for look in range(5):
+        for version in ("1.0.0", world.promoted):
+            world.serve(version, good=2, bad=2, start=0.1 * look, days=0.1)
+        assert world.look(days=1.1 + 0.1 * look).outcome is WatchOutcome.UNDECIDED

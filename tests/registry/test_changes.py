@@ -10,7 +10,7 @@ import pytest
 
 from include.teleprompt.config.settings import Settings
 from include.teleprompt.environment import quiet_libraries
-from include.teleprompt.errors import ConfigurationError, RegistryBusyError
+from include.teleprompt.errors import ConfigurationError, LockLostError, RegistryBusyError
 from include.teleprompt.registry import lock
 from include.teleprompt.registry.aliases import aliases_of
 from include.teleprompt.registry.change_log import Action, ChangeState, list_changes
@@ -166,7 +166,7 @@ def test_who_lost_the_lock_moves_nothing_more(client, monkeypatch: pytest.Monkey
         client.set_registered_model_tag(lock_name("P"), lock.HOLDER, "somebody else")
 
     monkeypatch.setattr(client, "set_registered_model_alias", slow)
-    with pytest.raises(RegistryBusyError):
+    with pytest.raises(LockLostError, match="another change took over"):
         promote(client, "P", 2, instead_of=1, **BY)
     assert aliases_of(client, "P")["champion"] == 1
 

@@ -13,6 +13,7 @@ from include.teleprompt.attribution.weights import WEIGHTING_METHOD, Contributor
 from include.teleprompt.config.settings import SignerConfig
 from include.teleprompt.deltaone.compare import Comparison
 from include.teleprompt.deltaone.online import OnlineDecision, OnlineReport
+from include.teleprompt.deltaone.report import GateReport
 from include.teleprompt.errors import TelepromptError
 from include.teleprompt.optimize.select import Selection
 from include.teleprompt.records import MILLION, Digest, Record, from_millionths, to_millionths
@@ -128,22 +129,13 @@ def evidence_section(comparison: Comparison) -> dict[str, Any]:
     report = comparison.report
     return {
         "kind": "offline",
-        "verdict": report.verdict.value,
-        "claim": report.evidence.value if report.evidence else None,
-        "metric": comparison.metric,
-        "test": report.test,
-        "interval": report.interval,
+        **_measured(report, metric=comparison.metric, alpha=report.policy.alpha),
+        "threshold_e6": report.policy.threshold_e6,
         "n": report.n,
         "n_groups": report.n_groups,
         "wins": report.wins,
         "losses": report.losses,
         "ties": report.ties,
-        "delta_e6": report.delta_e6,
-        "ci_low_e6": report.ci_low_e6,
-        "ci_high_e6": report.ci_high_e6,
-        "p_value_e6": report.p_value_e6,
-        "confidence_e6": MILLION - to_millionths(report.policy.alpha),
-        "threshold_e6": report.policy.threshold_e6,
     }
 
 
@@ -161,11 +153,8 @@ def online_evidence_section(report: OnlineReport, metric: str, observed: Window)
     """What a verdict in production rests on."""
     return {
         "kind": "online",
-        "verdict": report.verdict.value,
-        "claim": report.evidence.value if report.evidence else None,
-        "metric": metric,
-        "test": report.test,
-        "interval": report.interval,
+        **_measured(report, metric=metric, alpha=report.alpha),
+        "threshold_e6": report.threshold_e6,
         "n_baseline": report.baseline.calls,
         "n_optimized": report.optimized.calls,
         "keys_baseline": report.baseline.keys,
@@ -173,12 +162,22 @@ def online_evidence_section(report: OnlineReport, metric: str, observed: Window)
         "missing_baseline": report.baseline.missing,
         "missing_optimized": report.optimized.missing,
         "observed": {"start": format_utc(observed.start), "end": format_utc(observed.end)},
+    }
+
+
+def _measured(report: GateReport | OnlineReport, *, metric: str, alpha: float) -> dict[str, Any]:
+    """What evidence of both kinds says of its test."""
+    return {
+        "verdict": report.verdict.value,
+        "claim": report.evidence.value if report.evidence else None,
+        "metric": metric,
+        "test": report.test,
+        "interval": report.interval,
         "delta_e6": report.delta_e6,
         "ci_low_e6": report.ci_low_e6,
         "ci_high_e6": report.ci_high_e6,
         "p_value_e6": report.p_value_e6,
-        "confidence_e6": MILLION - to_millionths(report.alpha),
-        "threshold_e6": report.threshold_e6,
+        "confidence_e6": MILLION - to_millionths(alpha),
     }
 
 

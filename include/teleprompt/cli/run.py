@@ -55,6 +55,8 @@ def run(
     typer.echo(f"verdict      {report.verdict}")
     typer.echo(f"change       {points(report.delta_e6)} points {interval(report.ci_low_e6, report.ci_high_e6)}")
     typer.echo(f"why          {report.reason}")
+    if judge := outcome.comparison.judge:
+        typer.echo(f"judge        agrees with {judge.n} outcomes by a rank correlation of {judge.in_words}")
     if report.verdict == "promote" and outcome.version is None:
         typer.echo("approval     is asked for by the program's file: run it again with --approve, or in Airflow")
     if outcome.version is not None:

@@ -41,7 +41,7 @@ class Comparison(Record):
     optimized_state: Blob
     guardrails: tuple[Guardrail, ...]
     scores: Blob
-    """All answers' scores (`ComparedAnswers`); regressed examples first."""
+    """All answers' scores (`ComparedAnswer`); regressed examples first."""
     failures: dict[str, dict[str, int]]
     """Failed calls by program (`baseline`, `optimized`) and error type; each scored 0."""
     judge: JudgeAgreement | None

@@ -18,6 +18,9 @@ at {{ "%.2f" | format(100 * (1 - report.policy.alpha)) }} % |
 {%- for check in report.guardrails %}
 | guardrail {{ "holds" if check.holds else "broken" }} | {{ check.reason }} |
 {%- endfor %}
+{%- if comparison.judge %}
+| judge | agrees with {{ comparison.judge.n }} outcomes by a rank correlation of {{ comparison.judge.in_words }} |
+{%- endif %}
 """
 
 

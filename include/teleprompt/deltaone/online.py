@@ -107,7 +107,7 @@ def compare_online(
     One call a key and outcomes of 0 or 1: Fisher's exact test and the hybrid score interval of Newcombe (1998, method
     10). Otherwise: permutation of keys between the versions, and the interval of the delta method for a ratio of sums
     (Deng et al. 2018), widened by what so few keys may leave unseen. Promote, reject and inconclusive as on sealed
-    examples.
+    examples; with an `alpha` of 0, which is left when earlier looks used it up, always inconclusive.
 
     Raises:
         TelepromptError: a score is outside [0, 1].
@@ -174,7 +174,7 @@ def _arm(version: str, calls: Sequence[ObservedCall], scored: Sequence[tuple[str
 
 
 def _compare(before: Sequence[tuple[str, int]], after: Sequence[tuple[str, int]], *, alpha: float) -> _Found:
-    if not before or not after:
+    if not before or not after or alpha <= 0:
         return _Found(1.0, -1.0, 1.0, "none", "none")
     single = all(len({key for key, _ in arm}) == len(arm) for arm in (before, after))
     if single and {score for _, score in (*before, *after)} <= {0, MILLION}:

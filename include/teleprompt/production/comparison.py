@@ -1,6 +1,7 @@
 """Comparing the calls of two versions, with an error that many looks share."""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -93,9 +94,10 @@ class Calls:
             )
 
     def looks_within(self, days: int) -> int:
-        """How often the watch looks in so many days."""
+        """How often the watch looks at the calls of so many days, until the last of them is mature."""
         schedule = self.config.watch.schedule
-        return runs_within(CRON_PRESETS.get(schedule, schedule), days=days)
+        until = timedelta(days=days) + self.config.outcome.maturity
+        return runs_within(CRON_PRESETS.get(schedule, schedule), days=math.ceil(until / timedelta(days=1)))
 
     def mature(self, since: datetime, now: datetime) -> datetime:
         """Until when calls must have started for their outcomes to be in; never before `since`."""

@@ -28,7 +28,7 @@ def set_aliases(client: Any, name: str, wanted: dict[str, int], lease: Lease | N
     """Move the aliases that are not as `wanted`, as long as the lock is held.
 
     Raises:
-        RegistryBusyError: `lease` was lost; what is not moved stays.
+        LockLostError: `lease` was lost; what is not moved stays.
     """
     now = aliases_of(client, name)
     for alias in ALIASES:

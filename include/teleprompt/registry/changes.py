@@ -8,7 +8,7 @@ off in the middle: whoever comes next marks it as done if all aliases were moved
 import logging
 from typing import Any
 
-from include.teleprompt.errors import ConfigurationError, RegistryBusyError
+from include.teleprompt.errors import ConfigurationError, LockLostError
 from include.teleprompt.registry.aliases import CHALLENGER, CHAMPION, PREVIOUS, aliases_of, set_aliases
 from include.teleprompt.registry.change_log import Action, Change, ChangeState, list_changes, mark, write_entry
 from include.teleprompt.registry.lock import Lease, registry_lock
@@ -192,7 +192,7 @@ def _make(
     change = write_entry(client, name, action, before, after, ChangeState.OPEN, who=who, why=why)
     try:
         set_aliases(client, name, after, lease)
-    except RegistryBusyError:
+    except LockLostError:
         mark(client, change, ChangeState.UNDONE)  # the aliases are somebody else's now
         raise
     except BaseException:

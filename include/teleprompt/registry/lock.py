@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from include.teleprompt.errors import RegistryBusyError
+from include.teleprompt.errors import LockLostError, RegistryBusyError
 
 log = logging.getLogger(__name__)
 
@@ -40,10 +40,10 @@ class Lease:
         """Refuse to go on after somebody took the lock away, because it was held for too long.
 
         Raises:
-            RegistryBusyError: it is not held any more.
+            LockLostError: it is not held any more.
         """
         if _holder(self._client, lock_name(self._name))[0] != self._holder:
-            raise RegistryBusyError(self._name, PATIENCE_SECONDS, lock_name(self._name))
+            raise LockLostError(self._name)
 
 
 @contextmanager

@@ -59,7 +59,9 @@ def _of_batch(
     values = _usable(raw, config)
     there = np.array([~np.isnan(column) for column in values.values()])
     scored: np.ndarray[Any, np.dtype[np.bool_]] = (np.all if config.partial is Partial.DROP else np.any)(there, axis=0)
-    scores = score_e6({name: column[scored] for name, column in values.items()}, fits, imputed_score=None).tolist()
+    scores = iter(
+        score_e6({name: column[scored] for name, column in values.items()}, fits, imputed_score=None).tolist()
+    )
     result = []
     for row, has_score in zip(
         raw.select(["trace_id", "program_version", "group", "started_at_ms"]).to_pylist(), scored.tolist(), strict=True
@@ -70,7 +72,7 @@ def _of_batch(
                 version=tags[row["program_version"]],
                 key=row["group"] or row["trace_id"],
                 started_at_ms=row["started_at_ms"],
-                score_e6=scores.pop(0) if has_score else None,
+                score_e6=next(scores) if has_score else None,
             )
         )
     return result

@@ -66,21 +66,9 @@ def build_settings(
     if lm := connections.get(lm_conn_id):
         given["lm"] = _lm(lm)
     if prompt_lm_conn_id is not None:
-        prompt_lm = connections.get(prompt_lm_conn_id)
-        if prompt_lm is None:
-            raise ConfigurationError(
-                f"There is no connection {prompt_lm_conn_id}, which `prompt_lm_conn_id` names; add it, or leave the "
-                "key out to let the program's own model write instructions."
-            )
-        given["prompt_lm"] = _lm(prompt_lm)
+        given["prompt_lm"] = _named_lm(connections, prompt_lm_conn_id, key="prompt_lm_conn_id")
     if judge_lm_conn_id is not None:
-        judge = connections.get(judge_lm_conn_id)
-        if judge is None:
-            raise ConfigurationError(
-                f"There is no connection {judge_lm_conn_id}, which `gate.judge.lm_conn_id` names; add it, or name "
-                "that of the program's own model."
-            )
-        given["judge_lm"] = _lm(judge)
+        given["judge_lm"] = _named_lm(connections, judge_lm_conn_id, key="gate.judge.lm_conn_id")
     if signer := connections.get(SIGNER):
         given["signer"] = _signer(signer)
     return Settings(**given)
@@ -116,6 +104,16 @@ def _lm(connection: Connection) -> LMConfig:
     return LMConfig.model_validate(
         {"api_base": connection.host or None, "api_key": connection.password or None, **extra}
     )
+
+
+def _named_lm(connections: Mapping[str, Connection | None], conn_id: str, *, key: str) -> LMConfig:
+    """The model of a connection that a program's file names, and that must be there."""
+    connection = connections.get(conn_id)
+    if connection is None:
+        raise ConfigurationError(
+            f"There is no connection {conn_id}, which `{key}` names; add it, or name that of the program's own model."
+        )
+    return _lm(connection)
 
 
 def _signer(connection: Connection) -> SignerConfig:

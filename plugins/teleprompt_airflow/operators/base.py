@@ -15,6 +15,7 @@ from include.teleprompt.errors import (
     ConfigurationError,
     InsufficientTracesError,
     LanguageModelUnavailableError,
+    LockLostError,
     LowPowerError,
     RegistryBusyError,
     TelepromptError,
@@ -90,12 +91,21 @@ def actor_of(context: Mapping[str, Any]) -> str:
     return f"airflow {getattr(run, 'dag_id', '')} {getattr(run, 'run_id', '')}".strip()
 
 
+WORTH_A_RETRY = (
+    TrackingUnavailableError,
+    LanguageModelUnavailableError,
+    CompileInterruptedError,
+    RegistryBusyError,
+    LockLostError,
+)
+
+
 @contextmanager
 def domain_errors(*, skip_without_traces: bool) -> Iterator[None]:
     """Airflow tries again what an outage broke; what is wrong with the work itself fails at once."""
     try:
         yield
-    except (TrackingUnavailableError, LanguageModelUnavailableError, CompileInterruptedError, RegistryBusyError):
+    except WORTH_A_RETRY:
         raise
     except LowPowerError as error:
         raise AirflowSkipException(str(error)) from error

@@ -9,7 +9,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.config.settings import PROJECT_ROOT, Settings, SignerConfig
+from include.teleprompt.config.settings import PROJECT_ROOT, Settings
+from include.teleprompt.config.signers import KeystoreSigner
 from include.teleprompt.program.fields import Field, ProgramFields
 from include.teleprompt.records import from_millionths
 from include.teleprompt.traces.curation.decide import decide
@@ -214,12 +215,12 @@ def write_program(folder: Path, name: str = "shelves", *, yaml: str = "", code: 
     return file
 
 
-def local_signer() -> SignerConfig:
+def local_signer(key: str = "11" * 32) -> KeystoreSigner:
     """A signer with a key of its own; its keystore is weakly stretched, to open fast."""
     from eth_account import Account
 
-    keystore = Account.encrypt("0x" + "11" * 32, "secret", kdf="scrypt", iterations=2)
-    return SignerConfig.model_validate({"keystore": keystore, "password": "secret"})
+    keystore = Account.encrypt(f"0x{key}", "secret", kdf="scrypt", iterations=2)
+    return KeystoreSigner.model_validate({"keystore": keystore, "password": "secret"})
 
 
 def fenced_blocks(page: str, language: str) -> list[str]:

@@ -83,6 +83,13 @@ class LanguageModelUnavailableError(TelepromptError):
         )
 
 
+class SignerUnavailableError(TelepromptError):
+    """A signer outside did not sign. Worth a retry."""
+
+    def __init__(self, signer: str, cause: str) -> None:
+        super().__init__(f"{signer} did not sign ({cause}); nothing was issued or sent, so see to it and try again.")
+
+
 class CompileInterruptedError(TelepromptError):
     """The process that compiled was ended from outside. Worth a retry, which goes on from what it had done."""
 

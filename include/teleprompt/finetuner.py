@@ -10,7 +10,7 @@ from typing import Any
 
 from include.teleprompt.attest.issue import performance_section
 from include.teleprompt.attest.signing import sign
-from include.teleprompt.attribution.weights import ContributorWeight, contributor_weights
+from include.teleprompt.attribution.attribute import Attribution, Credit
 from include.teleprompt.config.optimization import OptimizationConfig
 from include.teleprompt.config.outcome import OutcomeConfig
 from include.teleprompt.config.program import ProgramConfig
@@ -25,6 +25,7 @@ from include.teleprompt.records import from_millionths
 from include.teleprompt.registry.aliases import CHAMPION, aliases_of
 from include.teleprompt.registry.changes import promote
 from include.teleprompt.registry.versions import ProgramCode, ProgramVersion
+from include.teleprompt.signing.signer import open_signer
 from include.teleprompt.storage import get_blob
 from include.teleprompt.traces.snapshot import Snapshot, SnapshotRecord, read_snapshot
 from include.teleprompt.tracking.connection import mlflow_client
@@ -55,7 +56,7 @@ class _Stages:
     snapshot: Snapshot
     snapshot_record: SnapshotRecord
     selection: Selection
-    weights: tuple[ContributorWeight, ...]
+    attribution: Attribution
 
 
 class TelepromptFinetuner:
@@ -86,7 +87,7 @@ class TelepromptFinetuner:
             success=True,
             trace_count=stages.snapshot.trace_count,
             optimized_program=load_state(program, get_blob(stages.selection.state)),
-            contributors={weight.contributor_id: _contributor(weight) for weight in stages.weights},
+            contributors={credit.contributor_id: _contributor(credit) for credit in stages.attribution.credits},
             strategy=self.config.strategy.value,
             optimization_time_seconds=stages.selection.seconds,
             stages=stages,
@@ -123,11 +124,9 @@ class TelepromptFinetuner:
         if not deltaone["deltaone_achieved"]:
             raise ConfigurationError(f"There is nothing to attest: {deltaone['reason']}")
         attestation = stages.pipeline.promotion.attestation(
-            stages.snapshot_record, stages.selection, self._comparison(stages), stages.baseline
+            stages.snapshot_record, stages.selection, stages.attribution, self._comparison(stages), stages.baseline
         )
-        if self.settings.signer is not None:
-            attestation = sign(attestation, self.settings.signer)
-        return attestation.to_dict()
+        return sign(attestation, [open_signer(signer) for signer in self.settings.signers]).to_dict()
 
     def save_optimized_model(self, result: OptimizationResult, model_name: str) -> dict[str, Any]:
         """Register the optimised program as a version of `model_name`; its alias `champion` names it.
@@ -148,6 +147,7 @@ class TelepromptFinetuner:
                 name=model_name,
                 snapshot=stages.snapshot_record,
                 selection=stages.selection,
+                attribution=stages.attribution,
                 comparison=comparison,
                 baseline=stages.baseline,
             )
@@ -179,14 +179,14 @@ class TelepromptFinetuner:
         record = pipeline.collect()
         baseline = pipeline.baseline()
         candidates = [pipeline.compile(record, baseline, seed=seed) for seed in pipeline.seeds]
-        snapshot = read_snapshot(record)
+        snapshot, selection = read_snapshot(record), pipeline.select(record, candidates)
         return _Stages(
             pipeline=pipeline,
             baseline=baseline,
             snapshot=snapshot,
             snapshot_record=record,
-            selection=pipeline.select(record, candidates),
-            weights=contributor_weights(snapshot.contributors),
+            selection=selection,
+            attribution=pipeline.attribution(record, selection),
         )
 
     def _comparison(self, stages: _Stages) -> Comparison:
@@ -199,12 +199,12 @@ def _stages(result: OptimizationResult) -> _Stages:
     return result.stages
 
 
-def _contributor(weight: ContributorWeight) -> dict[str, Any]:
+def _contributor(credit: Credit) -> dict[str, Any]:
     return {
-        "address": weight.address,
-        "weight": from_millionths(weight.weight_e6),
-        "trace_count": weight.trace_count,
-        "avg_score": from_millionths(weight.avg_score_e6),
+        "address": credit.address,
+        "weight": from_millionths(credit.weight_e6),
+        "trace_count": credit.trace_count,
+        "avg_score": from_millionths(credit.avg_score_e6),
     }
 
 

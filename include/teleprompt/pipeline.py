@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from include.teleprompt.attest.issue import AttestationRecord
+from include.teleprompt.attribution.attribute import Attribution
 from include.teleprompt.canonical import sha256_hex
 from include.teleprompt.config.files import load_program_file
 from include.teleprompt.config.gate import OnLowPower
@@ -233,6 +234,12 @@ class Pipeline:
                 run.end()
         return comparison
 
+    def attribution(self, snapshot: SnapshotRecord, selection: Selection) -> Attribution:
+        """Who is credited for the selected program; frozen, with the salts of its tree, before anything is attested."""
+        return self._records.once(
+            "attribution", Attribution, lambda _run: self.promotion.attribution(snapshot, selection)
+        )
+
     @property
     def promotion(self) -> Promotion:
         """What follows a comparison that promotes."""
@@ -252,6 +259,7 @@ class Pipeline:
         """Register the candidate of a promoting comparison and let it in; not unless it can be attested."""
         if comparison.report.verdict is not Verdict.PROMOTE:
             raise ValueError(f"a comparison that says {comparison.report.verdict} registers nothing")
+        attribution = self.attribution(snapshot, selection)
 
         def stage(run: PipelineRun) -> ProgramVersion:
             version = self.promotion.register(
@@ -259,6 +267,7 @@ class Pipeline:
                 name=self.config.name,
                 snapshot=snapshot,
                 selection=selection,
+                attribution=attribution,
                 comparison=comparison,
                 baseline=baseline,
             )
@@ -279,10 +288,11 @@ class Pipeline:
         version: ProgramVersion,
     ) -> AttestationRecord:
         """Issue the attestation of a version that became champion and keep its exact bytes with the run."""
+        attribution = self.attribution(snapshot, selection)
 
         def stage(run: PipelineRun) -> AttestationRecord:
             attestation = self.promotion.attestation(
-                snapshot, selection, comparison, baseline, version_id=version.version_id
+                snapshot, selection, attribution, comparison, baseline, version_id=version.version_id
             )
             return self.promotion.attest(run.client, attestation, version)
 

@@ -10,6 +10,7 @@ from include.teleprompt.attest.issue import (
     compose_attestation,
     issue_attestation,
 )
+from include.teleprompt.attribution.attribute import Attribution, attribute
 from include.teleprompt.canonical import sha256_hex
 from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.config.settings import Settings
@@ -54,10 +55,15 @@ class Promotion:
         abbreviation = strategy_of(self.config.optimization.strategy).abbreviation
         return f"{self.config.baseline_version}-opt-{abbreviation}-{comparison.decided_at:%Y%m%d%H%M%S}"
 
+    def attribution(self, snapshot: SnapshotRecord, selection: Selection) -> Attribution:
+        """Who is credited for the selected program."""
+        return attribute_selection(self.config, snapshot, selection)
+
     def attestation(
         self,
         snapshot: SnapshotRecord,
         selection: Selection,
+        attribution: Attribution,
         comparison: Comparison,
         baseline: ProgramVersion,
         *,
@@ -70,6 +76,7 @@ class Promotion:
             outcome_metric=self.config.outcome.metric,
             snapshot=read_snapshot(snapshot),
             selection=selection,
+            attribution=attribution,
             comparison=comparison,
             baseline_version=baseline.version_id,
             optimized_version=version_id or self.version_id(comparison),
@@ -83,11 +90,12 @@ class Promotion:
         name: str,
         snapshot: SnapshotRecord,
         selection: Selection,
+        attribution: Attribution,
         comparison: Comparison,
         baseline: ProgramVersion,
     ) -> ProgramVersion:
         """Register the candidate as a version of the model `name`; not unless it can be attested."""
-        self.attestation(snapshot, selection, comparison, baseline)
+        self.attestation(snapshot, selection, attribution, comparison, baseline)
         report = comparison.report
         return register_version(
             run.client,
@@ -135,9 +143,19 @@ class Promotion:
 
     def attest(self, client: Any, attestation: Attestation, version: ProgramVersion) -> AttestationRecord:
         """Sign and store the attestation of a version, and name it on the version."""
-        record = issue_attestation(attestation, signer=self.settings.signer, storage_uri=self.settings.storage_uri)
+        record = issue_attestation(attestation, signers=self.settings.signers, storage_uri=self.settings.storage_uri)
         client.set_model_version_tag(version.program, str(version.number), "attestation_id", record.attestation_id)
         return record
+
+
+def attribute_selection(config: ProgramConfig, snapshot: SnapshotRecord, selection: Selection) -> Attribution:
+    """Who is credited for the selected program, by the program file's method."""
+    return attribute(
+        read_snapshot(snapshot),
+        program=selection.state,
+        config=config.attribution,
+        min_quality_score=config.optimization.min_quality_score,
+    )
 
 
 def attest_online(
@@ -152,7 +170,7 @@ def attest_online(
     if record is None:
         record = issue_attestation(
             _proven_in_production(run, config, number, decision),
-            signer=settings.signer,
+            signers=settings.signers,
             storage_uri=settings.storage_uri,
         )
         run.write("attestation", record)
@@ -170,6 +188,10 @@ def _proven_in_production(
         raise TelepromptError(
             f"The MLflow run {run.run_id} lacks records of version {number} of {config.name}; restore its artifacts."
         )
+    attribution = run.read("attribution", Attribution)
+    if attribution is None:  # registered before credit had a record of its own
+        attribution = attribute_selection(config, snapshot, selection)
+        run.write("attribution", attribution)
     entity = run.client.get_model_version(config.name, str(number))
     return compose_attestation(
         program=config.name,
@@ -177,6 +199,7 @@ def _proven_in_production(
         outcome_metric=config.outcome.metric,
         snapshot=read_snapshot(snapshot),
         selection=selection,
+        attribution=attribution,
         comparison=comparison,
         baseline_version=baseline.version_id,
         optimized_version=entity.tags[VERSION_ID],

@@ -5,9 +5,9 @@ import pytest
 import yaml
 from airflow.sdk import Connection
 
-from include.teleprompt.attest.signing import signer_address
 from include.teleprompt.config.settings import PROJECT_ROOT
 from include.teleprompt.errors import ConfigurationError
+from include.teleprompt.signing.signer import open_signer
 from teleprompt_airflow.hooks.settings import MLFLOW, SIGNER, STORAGE, build_settings
 from tests.support import local_signer
 
@@ -56,7 +56,8 @@ def test_a_signer_by_keystore_and_password(tmp_path: Path, where: str) -> None:
     given = {"json": keystore, "text": json.dumps(keystore), "file": str(tmp_path / "k.json")}[where]
     connection = conn(SIGNER, extra={"keystore": given, "password_file": str(tmp_path / "p")})
     signer = build_settings({SIGNER: connection}, lm_conn_id="lm").signer
-    assert signer_address(signer) == signer_address(local_signer())
+    assert signer is not None
+    assert open_signer(signer).address == open_signer(local_signer()).address
 
 
 @pytest.mark.parametrize(

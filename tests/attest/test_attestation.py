@@ -8,68 +8,19 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from include.teleprompt import OptimizationAttestationService
 from include.teleprompt.attest.codes import Code
 from include.teleprompt.attest.document import Attestation, content_hash, content_id
 from include.teleprompt.attest.issue import serialize
-from include.teleprompt.attest.signing import sign
+from include.teleprompt.attest.signing import sign, signing_digest
 from include.teleprompt.attest.verify import Level, verify_attestation
 from include.teleprompt.errors import ConfigurationError
+from include.teleprompt.signing.recover import recover_address
+from include.teleprompt.signing.signer import open_signer
+from tests.attest.documents import BODY, DOCUMENT, SIGNED, SIGNER, SIGNER_ADDRESS
 from tests.support import ALICE, BOB, local_signer
-
-SIGNER = local_signer()
-SIGNER_ADDRESS = "0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A"
-BODY: dict[str, Any] = {
-    "timestamp": "2026-01-15T12:00:00Z",
-    "model_info": {
-        "model_id": "EmailDraft",
-        "baseline_version": "1.0.0",
-        "optimized_version": "1.0.0-opt-bfs-20260115120000",
-        "optimization_strategy": "bootstrap_fewshot",
-    },
-    "performance": {
-        "deltaone_achieved": True,
-        "performance_delta": 0.023,
-        "baseline_metrics": {"agreement": 0.134, "click_rate": 0.089},
-        "optimized_metrics": {"agreement": 0.157, "click_rate": 0.095},
-    },
-    "optimization_metadata": {
-        "trace_count": 15000,
-        "optimization_time_seconds": 180.5,
-        "outcome_metric": "reply_rate",
-        "date_range": {"start": "2026-01-01T00:00:00Z", "end": "2026-01-15T00:00:00Z"},
-    },
-    "contributors": [
-        {"contributor_id": "alice", "address": ALICE, "weight": 0.7, "trace_count": 10500},
-        {"contributor_id": "bob", "address": BOB, "weight": 0.2, "trace_count": 3000},
-        {"contributor_id": "walk-in", "address": None, "weight": 0.1, "trace_count": 1500},
-    ],
-    "weighting_method": "deduplicated_count",
-    "evidence": {
-        "kind": "offline",
-        "verdict": "promote",
-        "claim": "significant",
-        "metric": "agreement",
-        "test": "sign_flip",
-        "interval": "bca_unseen",
-        "n": 1000,
-        "n_groups": 900,
-        "wins": 600,
-        "losses": 300,
-        "ties": 100,
-        "delta_e6": 23_000,
-        "ci_low_e6": 2_000,
-        "ci_high_e6": 44_000,
-        "p_value_e6": 30_000,
-        "confidence_e6": 950_000,
-        "threshold_e6": 10_000,
-    },
-    "data": {"snapshot_digest": "a" * 64, "split_digest": "b" * 64},
-    "program": {"baseline_digest": "c" * 64, "optimized_digest": "d" * 64, "code_digest": "e" * 64},
-}
-SIGNED = sign(Attestation.compose(BODY), SIGNER)
-DOCUMENT = json.loads(serialize(SIGNED))
 
 
 def leaves(value: Any, path: tuple = ()) -> Iterator[tuple]:
@@ -103,11 +54,11 @@ def code(data: bytes | dict, **options: Any) -> Code:
 
 def test_a_signed_document_is_valid_and_names_its_signer() -> None:
     result = verify_attestation(serialize(SIGNED).encode(), trusted_signers=[SIGNER_ADDRESS])
-    assert (result.valid, result.level, result.code, result.signer) == (True, Level.SIGNED, Code.OK, SIGNER_ADDRESS)
+    assert (result.valid, result.level, result.code, result.signers) == (True, Level.SIGNED, Code.OK, (SIGNER_ADDRESS,))
 
 
 def test_the_same_facts_give_the_same_bytes() -> None:
-    assert serialize(sign(Attestation.compose(copy.deepcopy(BODY)), SIGNER)) == serialize(SIGNED)
+    assert serialize(sign(Attestation.compose(copy.deepcopy(BODY)), [SIGNER])) == serialize(SIGNED)
 
 
 def test_white_space_and_key_order_are_no_changes() -> None:
@@ -193,6 +144,15 @@ def test_trusted_signers_come_from_the_verifier() -> None:
         (("contributors", 0, "address"), BOB, Code.DUPLICATE_CONTRIBUTOR),
         (("contributors", 0, "trace_count"), 1, Code.WEIGHTS_SUM),
         (("optimization_metadata", "trace_count"), 14_999, Code.COUNT_MISMATCH),
+        (("contributors", 0, "used", "gate"), 3_999, Code.COUNT_MISMATCH),
+        (("contributors", 0, "used", "demos"), 4_501, Code.COUNT_MISMATCH),
+        (("data", "traces_count"), 14_999, Code.COUNT_MISMATCH),
+        (("contributors", 2, "quarantine"), None, Code.BAD_SCHEMA),
+        (("contributors", 1, "address"), None, Code.QUARANTINE_MISMATCH),
+        (("contributors", 2, "address"), "0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A", Code.QUARANTINE_MISMATCH),
+        (("credit", "cap_e6"), 500_000, Code.WEIGHTS_SUM),
+        (("weighting_method",), "group_shapley", Code.WEIGHTS_SUM),
+        (("weighting_method",), "goodwill", Code.WEIGHTS_SUM),
         (("contributors", 0, "address"), ALICE.lower(), Code.BAD_SCHEMA),
         (("contributors", 0, "weight"), 0.7000001, Code.BAD_SCHEMA),
         (("timestamp",), "2026-02-30T00:00:00Z", Code.BAD_SCHEMA),
@@ -264,18 +224,12 @@ def test_the_senders_words_write_no_line_of_their_own() -> None:
 
 def test_an_address_made_up_for_an_old_signature_does_not_fit() -> None:
     """Any bytes recover to some address; with the signer in the message it cannot be named afterwards."""
-    from eth_account import Account
-    from eth_account.messages import encode_typed_data
-
-    from include.teleprompt.attest import signing
-
     forged = json.loads(rehashed(changed(DOCUMENT, ("data", "snapshot_digest"), "f" * 64)))
     document = Attestation.model_validate(forged)
     signature = bytes.fromhex(DOCUMENT["proof"]["signature"][2:])
     named = SIGNER_ADDRESS
     for _ in range(3):
-        message = encode_typed_data(signing.DOMAIN, signing.TYPES, signing._message(document, named))
-        named = Account.recover_message(message, signature=signature)
+        named = recover_address(signing_digest(document, named), signature)
         forged["proof"] = {**DOCUMENT["proof"], "signer": named}
         assert code(forged, require_signature=True) is Code.SIGNATURE_INVALID
 
@@ -290,10 +244,49 @@ def test_a_malleable_twin_of_the_signature_is_refused() -> None:
         assert code(changed(DOCUMENT, ("proof", "signature"), "0x" + forged.hex())) is Code.SIGNATURE_INVALID
 
 
+SECOND = open_signer(local_signer("22" * 32))
+THIRD = open_signer(local_signer("33" * 32))
+
+
+def test_so_many_of_the_trusted_signers_as_asked_for_must_have_signed() -> None:
+    document = json.loads(serialize(sign(Attestation.compose(BODY), [THIRD, SIGNER, SECOND])))
+    assert [proof["signer"] for proof in document["proof"]] == sorted(
+        [SIGNER.address, SECOND.address, THIRD.address], key=str.lower
+    )
+    both = [SIGNER.address, SECOND.address]
+    assert code(document, trusted_signers=both, threshold=2) is Code.OK
+    assert code(document, trusted_signers=both, threshold=3) is Code.SIGNATURES_TOO_FEW
+    assert code(DOCUMENT, trusted_signers=both, threshold=2) is Code.SIGNATURES_TOO_FEW
+    assert code(DOCUMENT, threshold=2) is Code.SIGNATURES_TOO_FEW
+    twice = {**document, "proof": [document["proof"][0]] * 3}
+    assert code(twice, threshold=3) is Code.SIGNATURE_INVALID
+    assert code({**document, "proof": document["proof"][::-1]}) is Code.SIGNATURE_INVALID
+    one_broken = changed(document, ("proof", 1, "signature"), document["proof"][0]["signature"])
+    assert code(one_broken, trusted_signers=[document["proof"][0]["signer"]]) is Code.SIGNATURE_INVALID
+
+
+def test_signing_later_adds_a_proof_and_changes_nothing_else() -> None:
+    later = sign(SIGNED, [SECOND])
+    assert later.attestation_hash == SIGNED.attestation_hash
+    assert {proof.signer for proof in later.proofs} == {SIGNER.address, SECOND.address}
+
+
+def test_weights_by_value_follow_from_the_values() -> None:
+    body = copy.deepcopy(BODY) | {"weighting_method": "group_shapley", "credit": {"unpayable": "share"}}
+    for person, value in zip(body["contributors"], (70_000, 30_000, -5_000), strict=True):
+        person.update(value_e6=value, error_e6=4_000, weight=max(0, value) / 100_000)
+    document = Attestation.compose(body).to_dict()
+    assert code(document) is Code.OK
+    assert code(rehashed(changed(document, ("contributors", 0, "value_e6"), 71_000))) is Code.WEIGHTS_SUM
+    without_error = copy.deepcopy(document)
+    del without_error["contributors"][1]["error_e6"]
+    assert code(rehashed(without_error)) is Code.WEIGHTS_SUM
+
+
 def test_a_wrong_password_is_a_clear_error() -> None:
-    wrong = SIGNER.model_copy(update={"password": SIGNER.password.__class__("other")})
+    wrong = open_signer(local_signer().model_copy(update={"password": SecretStr("other")}))
     with pytest.raises(ConfigurationError, match="does not open"):
-        sign(SIGNED, wrong)
+        sign(SIGNED, [wrong])
 
 
 def service_facts() -> dict[str, Any]:

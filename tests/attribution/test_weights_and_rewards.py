@@ -3,8 +3,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.teleprompt.attribution.apportion import largest_remainder
-from include.teleprompt.attribution.rewards import base_units, format_units, reward_shares
-from include.teleprompt.attribution.weights import contributor_weights
+from include.teleprompt.attribution.contributors import Quarantine, merge_contributors
+from include.teleprompt.attribution.rewards import base_units, contract_shares, format_units, reward_shares
+from include.teleprompt.attribution.shares import weights_of
+from include.teleprompt.config.attribution import Unpayable
 from include.teleprompt.errors import ConfigurationError
 from include.teleprompt.records import MILLION
 from include.teleprompt.traces.snapshot import ContributorShare
@@ -26,23 +28,68 @@ def test_parts_add_up_and_are_within_one_of_their_share(total: int, counts: list
         assert 0 <= part - total * count // sum(counts) <= 1
 
 
-@given(shares)
-def test_weights_sum_to_one_million(counts: list[int]) -> None:
-    weights = contributor_weights(share(f"c{i}", count) for i, count in enumerate(counts) if count)
-    assert sum(weight.weight_e6 for weight in weights) == MILLION
+def names(counts: list[int]) -> list[str]:
+    return [f"{i:03}" for i in range(len(counts))]
+
+
+@given(shares, st.none() | st.integers(1, MILLION))
+def test_weights_sum_to_one_million_and_keep_to_the_cap(counts: list[int], cap: int | None) -> None:
+    weights = weights_of(counts, tie_break=names(counts), cap_e6=cap)
+    assert sum(weights) == MILLION
+    brought = sum(1 for count in counts if count)
+    assert all(0 <= weight <= max(cap or MILLION, -(-MILLION // brought)) for weight in weights)
+    assert all(weight == 0 for weight, count in zip(weights, counts, strict=True) if not count)
+
+
+@given(shares, st.integers(1, MILLION))
+def test_who_brought_more_has_no_smaller_weight(counts: list[int], cap: int) -> None:
+    weights = weights_of(counts, tie_break=names(counts), cap_e6=cap)
+    order = sorted(range(len(counts)), key=lambda i: (counts[i], weights[i]))
+    assert [weights[i] for i in order] == sorted(weights)
 
 
 def test_three_equal_contributors_get_exactly_one_together() -> None:
-    weights = contributor_weights([share("a", 1), share("b", 1), share("c", 1)])
-    assert [w.weight_e6 for w in weights] == [333_334, 333_333, 333_333]
+    assert weights_of([1, 1, 1], tie_break=["a", "b", "c"]) == [333_334, 333_333, 333_333]
+
+
+def test_what_is_above_the_cap_goes_to_the_others_in_proportion() -> None:
+    assert weights_of([80, 10, 10], tie_break=["a", "b", "c"], cap_e6=500_000) == [500_000, 250_000, 250_000]
+    assert weights_of([80, 15, 5], tie_break=["a", "b", "c"], cap_e6=400_000) == [400_000, 400_000, 200_000]
+
+
+def test_a_negative_value_is_worth_nothing() -> None:
+    assert weights_of([3, -5, 1], tie_break=["a", "b", "c"]) == [750_000, 0, 250_000]
+    with pytest.raises(ValueError):
+        weights_of([-1, 0], tie_break=["a", "b"])
 
 
 def test_one_address_is_one_contributor_and_two_addresses_cannot_be_paid() -> None:
-    weights = contributor_weights([share("bob", 2, BOB), share("alias", 3, BOB), share("eve", 5, ALICE, BOB)])
-    assert [(w.contributor_id, w.address, w.weight_e6, w.trace_count) for w in weights] == [
-        ("alias", BOB, 500_000, 5),
-        ("eve", None, 500_000, 5),
+    people = merge_contributors(
+        [share("bob", 2, BOB), share("alias", 3, BOB), share("eve", 5, ALICE, BOB), share("x", 1)]
+    )
+    assert [(p.contributor_id, p.ids, p.address, p.quarantine, p.trace_count) for p in people] == [
+        ("alias", ("alias", "bob"), BOB, None, 5),
+        ("eve", ("eve",), None, Quarantine.ADDRESS_CONFLICT, 5),
+        ("x", ("x",), None, Quarantine.NO_ADDRESS, 1),
     ]
+
+
+def test_a_share_that_cannot_be_paid_is_held_back_unless_it_is_to_be_shared() -> None:
+    people = [
+        {"contributor_id": "alice", "address": ALICE, "weight": 0.25},
+        {"contributor_id": "bob", "address": BOB, "weight": 0.25},
+        {"contributor_id": "walk-in", "address": None, "weight": 0.5},
+    ]
+    assert [r.base_units for r in reward_shares(people, 101)] == ["25", "25", "51"]
+    assert [r.base_units for r in reward_shares(people, 101, unpayable=Unpayable.SHARE)] == ["50", "51", "0"]
+    nobody = [{**person, "address": None} for person in people]
+    assert [r.base_units for r in reward_shares(nobody, 4, unpayable=Unpayable.SHARE)] == ["1", "1", "2"]
+
+
+def test_the_contracts_rule_rounds_down_and_gives_the_dust_to_the_first() -> None:
+    assert contract_shares([3333, 3333, 3334], 100) == [34, 33, 33]
+    with pytest.raises(ValueError):
+        contract_shares([5000, 4999], 100)
 
 
 @given(st.integers(0, 10**30), st.lists(st.integers(1, MILLION), min_size=1, max_size=10))

@@ -1,14 +1,23 @@
 """The attestation document, schema version 1.0.
 
-The documents' fields keep their names and places; `evidence`, `data`, `program`, `weighting_method` and `proof` stand
-beside them. Numbers that are not integers are k / 10**6.
+The documents' fields keep their names and places; `evidence`, `data`, `program`, `weighting_method`, `credit` and
+`proof` stand beside them. Numbers that are not integers are k / 10**6.
 """
 
 import re
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, FailFast, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    FailFast,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from include.teleprompt.addresses import checksum_address
 from include.teleprompt.canonical import digest_of, is_plain
@@ -20,6 +29,7 @@ ID = "attestation_id"
 ID_LENGTH = 12
 MAX_CONTRIBUTORS = 10_000
 MAX_METRICS = 100
+MAX_SIGNERS = 20
 MAX_NUMBER = 1e9
 """Up to here k / 10**6 is exact in both directions."""
 
@@ -59,7 +69,22 @@ Millionths = Annotated[int, Field(ge=-MILLION, le=MILLION)]
 
 
 class _Section(BaseModel):
+    """Closed, frozen and strict. What `absent` names is left out where there is nothing, never null."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    absent: ClassVar[frozenset[str]] = frozenset()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_left_out(cls, data: object) -> object:
+        if isinstance(data, dict) and any(name in data and data[name] is None for name in cls.absent):
+            raise ValueError(f"{', '.join(sorted(cls.absent))}: left out, not null")
+        return data
+
+    @model_serializer(mode="wrap")
+    def _without_the_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields: dict[str, Any] = handler(self)
+        return {k: v for k, v in fields.items() if v is not None or k not in self.absent}
 
 
 class ModelInfo(_Section):
@@ -96,6 +121,15 @@ class OptimizationMetadata(_Section):
     date_range: DateRange
 
 
+class UsedTraces(_Section):
+    """Where a contributor's traces were used; `demos` are those of `train` that stand in the program."""
+
+    train: Count
+    select: Count
+    gate: Count
+    demos: Count
+
+
 class Contributor(_Section):
     """Whose data it was; weights sum to 1."""
 
@@ -103,6 +137,26 @@ class Contributor(_Section):
     address: Address | None
     weight: Annotated[Number, Field(ge=0, le=1)]
     trace_count: Count
+    quarantine: Literal["no_address", "address_conflict"] | None = None
+    """Why there is no address: credited, but not payable."""
+    used: UsedTraces | None = None
+    value_e6: Annotated[int, Field(gt=-(2**53), lt=2**53)] | None = None
+    """What the weight is in proportion to, in millionths, where that is not `trace_count`."""
+    error_e6: Count | None = None
+    """Standard error of `value_e6`, where that is an estimate."""
+
+    absent = frozenset({"quarantine", "used", "value_e6", "error_e6"})
+
+
+class Credit(_Section):
+    """How the weights were found, beside `weighting_method`."""
+
+    cap_e6: Annotated[int, Field(gt=0, le=MILLION)] | None = None
+    """Nobody's weight is above it, unless equal shares are."""
+    unpayable: Literal["hold_back", "share"]
+    """What becomes of the share of a contributor without an address."""
+
+    absent = frozenset({"cap_e6"})
 
 
 class _Evidence(_Section):
@@ -161,6 +215,12 @@ class Data(_Section):
 
     snapshot_digest: Digest
     split_digest: Digest
+    traces_root: Digest | None = None
+    """Root of the Merkle tree over the traces used."""
+    traces_count: Count | None = None
+    """Its leaves."""
+
+    absent = frozenset({"traces_root", "traces_count"})
 
 
 class Program(_Section):
@@ -182,6 +242,8 @@ class Proof(_Section):
 class Attestation(_Section):
     """The whole document."""
 
+    model_config = ConfigDict(title="Teleprompt attestation 1.0")
+
     schema_version: Literal["1.0"]
     attestation_type: Literal["teleprompt_optimization"]
     attestation_id: Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
@@ -197,7 +259,18 @@ class Attestation(_Section):
     data: Data | None = None
     program: Program | None = None
     attestation_hash: Digest
-    proof: Proof | None = None
+    credit: Credit | None = None
+    proof: Proof | Annotated[tuple[Proof, ...], Field(strict=False, min_length=2, max_length=MAX_SIGNERS)] | None = None
+    """One signature, or several in ascending order of their signers."""
+
+    absent = frozenset({"weighting_method", "evidence", "data", "program", "credit", "proof"})
+
+    @property
+    def proofs(self) -> tuple[Proof, ...]:
+        """The signatures."""
+        if self.proof is None:
+            return ()
+        return (self.proof,) if isinstance(self.proof, Proof) else self.proof
 
     @classmethod
     def compose(cls, body: dict[str, Any]) -> Self:
@@ -215,8 +288,8 @@ class Attestation(_Section):
         return cls.model_validate({**draft, HASH: content_hash(draft)})
 
     def to_dict(self) -> dict[str, Any]:
-        """The document as plain JSON values, absent sections left out."""
-        return {name: value for name, value in self.model_dump(mode="json").items() if value is not None}
+        """The document as plain JSON values."""
+        return self.model_dump(mode="json")
 
 
 def content_hash(document: dict[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """The last stage: write the attestation of a promoted run, once."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -9,14 +10,15 @@ from include.teleprompt.attest.codes import InvalidAttestationError
 from include.teleprompt.attest.document import Attestation
 from include.teleprompt.attest.signing import sign
 from include.teleprompt.attest.verify import Level, check_content
-from include.teleprompt.attribution.weights import WEIGHTING_METHOD, ContributorWeight, contributor_weights
-from include.teleprompt.config.settings import SignerConfig
+from include.teleprompt.attribution.attribute import Attribution, Credit
+from include.teleprompt.config.signers import SignerConfig
 from include.teleprompt.deltaone.compare import Comparison
 from include.teleprompt.deltaone.online import OnlineDecision, OnlineReport
 from include.teleprompt.deltaone.report import GateReport
 from include.teleprompt.errors import TelepromptError
 from include.teleprompt.optimize.select import Selection
 from include.teleprompt.records import MILLION, Digest, Record, from_millionths, to_millionths
+from include.teleprompt.signing.signer import open_signer
 from include.teleprompt.storage import Blob, put_blob
 from include.teleprompt.traces.snapshot import Snapshot
 from include.teleprompt.window import Window, format_utc
@@ -40,6 +42,7 @@ def compose_attestation(
     outcome_metric: str,
     snapshot: Snapshot,
     selection: Selection,
+    attribution: Attribution,
     comparison: Comparison,
     baseline_version: str,
     optimized_version: str,
@@ -75,12 +78,18 @@ def compose_attestation(
                 "end": format_utc(snapshot.window.end),
             },
         },
-        "contributors": contributors_section(contributor_weights(snapshot.contributors)),
-        "weighting_method": WEIGHTING_METHOD,
+        "contributors": [contributor_section(credit) for credit in attribution.credits],
+        "weighting_method": attribution.method.value,
+        "credit": _given(cap_e6=attribution.cap_e6, unpayable=attribution.unpayable.value),
         "evidence": evidence_section(comparison)
         if online is None
         else online_evidence_section(online.report, online_metric or outcome_metric, online.observed),
-        "data": {"snapshot_digest": snapshot.digest, "split_digest": snapshot.split_digest},
+        "data": {
+            "snapshot_digest": snapshot.digest,
+            "split_digest": snapshot.split_digest,
+            "traces_root": attribution.traces_root,
+            "traces_count": attribution.traces_count,
+        },
         "program": {
             "baseline_digest": comparison.baseline_state.digest,
             "optimized_digest": comparison.optimized_state.digest,
@@ -95,10 +104,16 @@ def compose_attestation(
     return attestation
 
 
-def issue_attestation(attestation: Attestation, *, signer: SignerConfig | None, storage_uri: str) -> AttestationRecord:
-    """Sign the document (when there is a signer) and store it."""
-    if signer is not None:
-        attestation = sign(attestation, signer)
+def issue_attestation(
+    attestation: Attestation, *, signers: Sequence[SignerConfig], storage_uri: str
+) -> AttestationRecord:
+    """Sign the document, with all signers there are, and store it.
+
+    Raises:
+        ConfigurationError: a keystore does not open, or a signer signs with another key than it names.
+        SignerUnavailableError: a signer outside does not sign.
+    """
+    attestation = sign(attestation, [open_signer(signer) for signer in signers])
     blob = put_blob(storage_uri, "attestations", serialize(attestation).encode(), suffix=".json")
     return AttestationRecord(
         attestation_id=attestation.attestation_id,
@@ -181,14 +196,22 @@ def _measured(report: GateReport | OnlineReport, *, metric: str, alpha: float) -
     }
 
 
-def contributors_section(weights: tuple[ContributorWeight, ...]) -> list[dict[str, Any]]:
-    """The documents' `contributors`."""
-    return [
-        {
-            "contributor_id": weight.contributor_id,
-            "address": weight.address,
-            "weight": from_millionths(weight.weight_e6),
-            "trace_count": weight.trace_count,
-        }
-        for weight in weights
-    ]
+def contributor_section(credit: Credit) -> dict[str, Any]:
+    """One of the documents' `contributors`."""
+    return {
+        "contributor_id": credit.contributor_id,
+        "address": credit.address,
+        "weight": from_millionths(credit.weight_e6),
+        "trace_count": credit.trace_count,
+        **_given(
+            quarantine=credit.quarantine and credit.quarantine.value,
+            used=credit.used.model_dump(),
+            value_e6=credit.value_e6,
+            error_e6=credit.error_e6,
+        ),
+    }
+
+
+def _given(**fields: Any) -> dict[str, Any]:
+    """The fields without those there is nothing to say of."""
+    return {name: value for name, value in fields.items() if value is not None}

@@ -1,11 +1,13 @@
-"""Signing the hash as EIP-712 typed data, and recovering the signer strictly."""
+"""Signing the hash as EIP-712 typed data, and recovering the signers strictly."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from include.teleprompt.attest.codes import Code, InvalidAttestationError
 from include.teleprompt.attest.document import Attestation, Proof
-from include.teleprompt.config.settings import SignerConfig
-from include.teleprompt.errors import ConfigurationError
+from include.teleprompt.signing.recover import SignatureError, recover_address
+from include.teleprompt.signing.signer import Signer
+from include.teleprompt.signing.typed_data import typed_data_digest
 
 DOMAIN = {"name": "Teleprompt Attestation", "version": "1"}
 TYPES = {
@@ -17,33 +19,21 @@ TYPES = {
         {"name": "signer", "type": "address"},
     ]
 }
-SECP256K1_HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 
 
-def signer_address(signer: SignerConfig) -> str:
-    """The EIP-55 address of the signer's key.
-
-    Raises:
-        ConfigurationError: the password does not open the keystore.
-    """
-    from eth_account import Account
-
-    return str(Account.from_key(_private_key(signer)).address)
-
-
-def sign(attestation: Attestation, signer: SignerConfig) -> Attestation:
-    """The attestation with a proof by the key in `signer`'s keystore.
+def sign(attestation: Attestation, signers: Iterable[Signer]) -> Attestation:
+    """The attestation with a proof by each of the signers, beside those it has.
 
     Raises:
-        ConfigurationError: the password does not open the keystore.
+        ConfigurationError: a keystore does not open, or a signer signs with another key than it names.
+        SignerUnavailableError: a signer outside does not sign.
     """
-    from eth_account import Account
-
-    key = _private_key(signer)
-    own_address = str(Account.from_key(key).address)
-    signed = Account.sign_typed_data(key, DOMAIN, TYPES, _message(attestation, own_address))
-    proof = Proof(type="eip712", signer=own_address, signature="0x" + bytes(signed.signature).hex())
-    return attestation.model_copy(update={"proof": proof})
+    proofs = {proof.signer: proof for proof in attestation.proofs}
+    for signer in signers:
+        signature = signer.sign(signing_digest(attestation, signer.address))
+        proofs[signer.address] = Proof(type="eip712", signer=signer.address, signature=f"0x{signature.hex()}")
+    ordered = tuple(sorted(proofs.values(), key=lambda proof: proof.signer.lower()))
+    return attestation.model_copy(update={"proof": ordered[0] if len(ordered) == 1 else ordered or None})
 
 
 def recover_signer(attestation: Attestation, proof: Proof) -> str:
@@ -52,37 +42,19 @@ def recover_signer(attestation: Attestation, proof: Proof) -> str:
     Raises:
         InvalidAttestationError: `SIGNATURE_INVALID` for a malleable form (high s, v not 27 or 28) or none at all.
     """
-    from eth_account import Account
-    from eth_account.messages import encode_typed_data
-
-    signature = bytes.fromhex(proof.signature[2:])
-    s, v = int.from_bytes(signature[32:64]), signature[64]
-    if v not in {27, 28} or not 0 < s <= SECP256K1_HALF_ORDER:
-        raise InvalidAttestationError(Code.SIGNATURE_INVALID, "not in canonical form (v 27 or 28, low s)")
     try:
-        signable = encode_typed_data(DOMAIN, TYPES, _message(attestation, proof.signer))
-        return str(Account.recover_message(signable, signature=signature))
-    except Exception as error:
-        raise InvalidAttestationError(Code.SIGNATURE_INVALID, "no key can have made it") from error
+        return recover_address(signing_digest(attestation, proof.signer), bytes.fromhex(proof.signature[2:]))
+    except SignatureError as error:
+        raise InvalidAttestationError(Code.SIGNATURE_INVALID, str(error)) from error
 
 
-def _private_key(signer: SignerConfig) -> bytes:
-    from eth_account import Account
-
-    try:
-        return bytes(Account.decrypt(signer.keystore, signer.password.get_secret_value()))
-    except (ValueError, KeyError, TypeError) as error:
-        raise ConfigurationError(
-            "The password does not open the signer's keystore; correct the `teleprompt_signer` connection."
-        ) from error
-
-
-def _message(attestation: Attestation, signer: str) -> dict[str, Any]:
-    """What is signed. With the signer in it, nobody can find an address for a signature that he made up."""
-    return {
+def signing_digest(attestation: Attestation, signer: str) -> bytes:
+    """What `signer` signs. With the signer in it, nobody can find an address for a signature that he made up."""
+    message: dict[str, Any] = {
         "signer": signer,
         "attestationId": attestation.attestation_id,
         "attestationHash": bytes.fromhex(attestation.attestation_hash),
         "modelId": attestation.model_info.model_id,
         "optimizedVersion": attestation.model_info.optimized_version,
     }
+    return typed_data_digest(DOMAIN, TYPES, message)

@@ -1,25 +1,25 @@
 """Checking an attestation offline, from its bytes alone."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from enum import StrEnum
+from itertools import pairwise
 from typing import Any
 
 from include.teleprompt.addresses import AddressError, checksum_address
 from include.teleprompt.attest.codes import Code, InvalidAttestationError
+from include.teleprompt.attest.credit import check_credit
 from include.teleprompt.attest.document import (
     Attestation,
     content_hash,
     content_id,
     headline_metric,
-    weight_e6,
 )
 from include.teleprompt.attest.evidence import check_evidence
 from include.teleprompt.attest.load import load_attestation
 from include.teleprompt.attest.signing import recover_signer
-from include.teleprompt.attribution.weights import WEIGHTING_METHOD, count_weights
 from include.teleprompt.errors import ConfigurationError
-from include.teleprompt.records import MILLION, Record, to_millionths
+from include.teleprompt.records import Record, to_millionths
 
 DEFAULT_THRESHOLD_E6 = 10_000
 
@@ -40,16 +40,17 @@ class Verification(Record):
     level: Level | None
     code: Code
     detail: str
-    signer: str | None
+    signers: tuple[str, ...]
     attestation_id: str | None
 
 
 def verify_attestation(
-    data: bytes, *, trusted_signers: Collection[str] = (), require_signature: bool = False
+    data: bytes, *, trusted_signers: Collection[str] = (), require_signature: bool = False, threshold: int = 1
 ) -> Verification:
     """Check the document in `data`.
 
-    With `trusted_signers` the signature must be by one of them. They come from the verifier, never from the document.
+    With `trusted_signers` so many as `threshold` of them must have signed. They come from the verifier, never from the
+    document.
 
     Raises:
         ConfigurationError: a trusted signer is not an address.
@@ -58,24 +59,25 @@ def verify_attestation(
     try:
         attestation, document = load_attestation(data)
         check_content(attestation, document)
-        signer = _check_signature(attestation, trusted, required=require_signature or bool(trusted))
+        needed = threshold if require_signature or trusted or threshold > 1 else 0
+        signers = _check_signatures(attestation, trusted, needed=needed)
     except InvalidAttestationError as error:
         detail = str(error).removeprefix(f"{error.code}: ")
-        return Verification(valid=False, level=None, code=error.code, detail=detail, signer=None, attestation_id=None)
+        return Verification(valid=False, level=None, code=error.code, detail=detail, signers=(), attestation_id=None)
     return Verification(
         valid=True,
-        level=Level.SIGNED if signer else Level.HASH_ONLY,
+        level=Level.SIGNED if signers else Level.HASH_ONLY,
         code=Code.OK,
-        detail=_signed_detail(signer, trusted)
-        if signer
+        detail=_signed_detail(signers, trusted)
+        if signers
         else "not signed: consistent in itself, but anyone could write it",
-        signer=signer,
+        signers=signers,
         attestation_id=attestation.attestation_id,
     )
 
 
-def _signed_detail(signer: str, trusted: Collection[str]) -> str:
-    return f"signed by {signer}" + ("" if trusted else ", which you did not name as trusted")
+def _signed_detail(signers: Sequence[str], trusted: Collection[str]) -> str:
+    return f"signed by {' and '.join(signers)}" + ("" if trusted else ", which you did not name as trusted")
 
 
 def check_content(attestation: Attestation, document: dict[str, Any]) -> None:
@@ -90,7 +92,7 @@ def check_content(attestation: Attestation, document: dict[str, Any]) -> None:
         raise InvalidAttestationError(Code.ID_MISMATCH, "the id does not follow from the content")
     _check_identity(attestation)
     _check_performance(attestation)
-    _check_contributors(attestation)
+    check_credit(attestation)
 
 
 def _check_performance(attestation: Attestation) -> None:
@@ -123,35 +125,24 @@ def _check_identity(attestation: Attestation) -> None:
         raise InvalidAttestationError(Code.SAME_PROGRAM, "baseline and optimized program are the same")
 
 
-def _check_contributors(attestation: Attestation) -> None:
-    contributors = attestation.contributors
-    weights = [weight_e6(contributor) for contributor in contributors]
-    if sum(weights) != MILLION:
-        raise InvalidAttestationError(Code.WEIGHTS_SUM, "the weights do not sum to 1")
-    ids = [c.contributor_id for c in contributors]
-    addresses = [c.address for c in contributors if c.address]
-    if len(set(ids)) != len(ids) or len(set(addresses)) != len(addresses):
-        raise InvalidAttestationError(Code.DUPLICATE_CONTRIBUTOR, "a contributor or an address stands twice")
-    if attestation.weighting_method == WEIGHTING_METHOD and weights != count_weights(
-        [(c.contributor_id, c.address, c.trace_count) for c in contributors]
-    ):
-        raise InvalidAttestationError(Code.WEIGHTS_SUM, "the weights do not follow from the trace counts")
-    if sum(c.trace_count for c in contributors) != attestation.optimization_metadata.trace_count:
-        raise InvalidAttestationError(Code.COUNT_MISMATCH, "the contributors' traces do not add up to trace_count")
-
-
-def _check_signature(attestation: Attestation, trusted: Collection[str], *, required: bool) -> str | None:
-    proof = attestation.proof
-    if proof is None:
-        if required:
+def _check_signatures(attestation: Attestation, trusted: Collection[str], *, needed: int) -> tuple[str, ...]:
+    """The signers, each signature checked; of the trusted ones `needed`, or of any where none is named as trusted."""
+    proofs = attestation.proofs
+    if not proofs:
+        if needed:
             raise InvalidAttestationError(Code.SIGNATURE_MISSING, "a signature is required and there is none")
-        return None
-    signer = recover_signer(attestation, proof)
-    if signer != proof.signer:
+        return ()
+    signers = [recover_signer(attestation, proof) for proof in proofs]
+    if signers != [proof.signer for proof in proofs]:
         raise InvalidAttestationError(Code.SIGNATURE_INVALID, "the signature is not by the signer it names")
-    if trusted and signer not in trusted:
-        raise InvalidAttestationError(Code.SIGNER_UNTRUSTED, f"{signer} is not among the trusted signers")
-    return signer
+    if any(first.lower() >= second.lower() for first, second in pairwise(signers)):
+        raise InvalidAttestationError(Code.SIGNATURE_INVALID, "the signers do not stand in ascending order")
+    counted = [signer for signer in signers if not trusted or signer in trusted]
+    if needed and not counted:
+        raise InvalidAttestationError(Code.SIGNER_UNTRUSTED, f"{signers[0]} is not among the trusted signers")
+    if len(counted) < needed:
+        raise InvalidAttestationError(Code.SIGNATURES_TOO_FEW, f"{len(counted)} of {needed} signatures")
+    return tuple(signers)
 
 
 def _trusted(address: str) -> str:

@@ -7,12 +7,16 @@ from decimal import Decimal, DecimalException, localcontext
 from typing import Any
 
 from include.teleprompt.attribution.apportion import largest_remainder
+from include.teleprompt.config.attribution import Unpayable
 from include.teleprompt.errors import ConfigurationError
 from include.teleprompt.records import Record, to_millionths
 
 _AMOUNT = re.compile(r"[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?")
 MAX_UNITS = 2**256
 """What a token contract can hold."""
+
+
+BASIS_POINTS = 10_000
 
 
 class Reward(Record):
@@ -41,22 +45,41 @@ def base_units(amount: str, *, decimals: int) -> int:
     return int(scaled)
 
 
-def reward_shares(contributors: Sequence[Mapping[str, Any]], total: int) -> tuple[Reward, ...]:
+def reward_shares(
+    contributors: Sequence[Mapping[str, Any]], total: int, *, unpayable: Unpayable = Unpayable.HOLD_BACK
+) -> tuple[Reward, ...]:
     """Divide `total` base units by the contributors' weights; the parts sum to `total` exactly.
 
-    `contributors` are those of a verified attestation. Largest remainder, ties by address.
+    `contributors` are those of a verified attestation, `unpayable` is what it says of those without address. Largest
+    remainder, ties by address. Where nobody can be paid, all is held back.
     """
     if not contributors:
         return ()
+    shares = [to_millionths(c["weight"]) for c in contributors]
+    if unpayable is Unpayable.SHARE:
+        payable = [share if c["address"] else 0 for share, c in zip(shares, contributors, strict=True)]
+        shares = payable if any(payable) else shares
     parts = largest_remainder(
         total,
-        [to_millionths(c["weight"]) for c in contributors],
+        shares,
         tie_break=[f"{(c['address'] or '').lower()}|{c['contributor_id']}" for c in contributors],
     )
     return tuple(
         Reward(contributor_id=c["contributor_id"], address=c["address"], base_units=str(part))
         for c, part in zip(contributors, parts, strict=True)
     )
+
+
+def contract_shares(weights_bps: Sequence[int], total: int) -> list[int]:
+    """What the DeltaVerifier's own rule makes of `total`: each share rounded down, the dust to the first.
+
+    Raises:
+        ValueError: the weights do not sum to 10,000 basis points.
+    """
+    if sum(weights_bps) != BASIS_POINTS:
+        raise ValueError(f"weights sum to {sum(weights_bps)} basis points, not {BASIS_POINTS}")
+    parts = [total * weight // BASIS_POINTS for weight in weights_bps]
+    return [parts[0] + total - sum(parts), *parts[1:]]
 
 
 def format_units(units: int, *, decimals: int) -> str:

@@ -57,11 +57,11 @@ def _lm(settings: Settings) -> str:
 
 
 def _signer(settings: Settings) -> str:
-    if settings.signer is None:
+    if not settings.signers:
         return "none: attestations are not signed (set TELEPROMPT_SIGNER__KEYSTORE and TELEPROMPT_SIGNER__PASSWORD)"
-    from include.teleprompt.attest.signing import signer_address
+    from include.teleprompt.signing.signer import open_signer
 
-    return f"{signer_address(settings.signer)} can sign"
+    return f"{', '.join(open_signer(signer).address for signer in settings.signers)} can sign"
 
 
 def _programs(settings: Settings) -> str:

@@ -8,6 +8,8 @@ from typing import Self
 from pydantic import Field, field_validator, model_validator
 
 from include.teleprompt.canonical import digest_of, is_plain
+from include.teleprompt.config.attribution import AttributionConfig
+from include.teleprompt.config.chain import ChainConfig
 from include.teleprompt.config.curation import ON_TRAIN_ONLY, CurationStep, DuplicatesStep, RedactStep
 from include.teleprompt.config.gate import JUDGE, GateConfig
 from include.teleprompt.config.optimization import OptimizationConfig
@@ -66,6 +68,9 @@ class ProgramConfig(Section):
     """Ask a person before a promotion."""
     rollout: RolloutConfig = RolloutConfig()
     watch: WatchConfig = WatchConfig()
+    attribution: AttributionConfig = AttributionConfig()
+    chain: ChainConfig | None = None
+    """Submit attestations to a contract; none of them leaves the house without it."""
 
     @model_validator(mode="after")
     def _watch_can_be_scheduled(self) -> Self:
@@ -119,6 +124,11 @@ class ProgramConfig(Section):
         if any(isinstance(step, RedactStep) for step in steps[1:]):
             raise ValueError("redact comes first, so that nothing is kept unredacted")
         return steps
+
+    @field_validator("chain", mode="before")
+    @classmethod
+    def _none_is_no_chain(cls, value: object) -> object:
+        return None if value == "none" else value
 
     @model_validator(mode="before")
     @classmethod
@@ -175,6 +185,8 @@ class ProgramConfig(Section):
                 "approval": True,
                 "rollout": True,
                 "watch": True,
+                "attribution": True,
+                "chain": True,
             },
         )
         others = {"prompt_lm": prompt_lm, "judge_lm": judge_lm if self.gate.metric == JUDGE else None}

@@ -6,6 +6,8 @@ from typing import Any
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from include.teleprompt.config.signers import SignerConfig
+
 PROJECT_ROOT = Path(__file__).resolve().parents[3]
 OFFLINE_MODEL = "offline/nearest-demo"
 
@@ -29,13 +31,13 @@ class LMConfig(BaseModel):
         return self.model_dump(mode="json", include={"model", "api_base", "temperature", "max_tokens"})
 
 
-class SignerConfig(BaseModel):
-    """An encrypted Ethereum keystore (Web3 Secret Storage v3) and the password that opens it."""
+class Web3Config(BaseModel):
+    """A node of the chain that attestations are submitted to."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    keystore: dict[str, Any] = Field(repr=False)
-    password: SecretStr
+    url: SecretStr
+    """Its JSON-RPC address; providers put a key into it."""
 
 
 class Settings(BaseSettings):
@@ -65,6 +67,10 @@ class Settings(BaseSettings):
     judge_lm: LMConfig | None = None
     """Grades answers where the metric is `judge`; None: `lm` does it."""
     signer: SignerConfig | None = None
+    """Signs attestations, and the transactions that submit them."""
+    cosigners: tuple[SignerConfig, ...] = ()
+    """Sign attestations and mint requests too."""
+    web3: Web3Config | None = None
 
     @field_validator("tracking_uri")
     @classmethod
@@ -73,6 +79,11 @@ class Settings(BaseSettings):
         if uri.startswith(prefix) and not uri.startswith(prefix + "/") and uri != prefix:
             return f"{prefix}{PROJECT_ROOT / uri.removeprefix(prefix)}"
         return uri
+
+    @property
+    def signers(self) -> tuple[SignerConfig, ...]:
+        """All that sign an attestation."""
+        return (*((self.signer,) if self.signer else ()), *self.cosigners)
 
     @field_validator("storage_uri")
     @classmethod

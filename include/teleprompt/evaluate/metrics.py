@@ -1,7 +1,7 @@
 """Scores of one answer, in [0, 1]."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -71,14 +71,20 @@ def agreement_metric(fields: ProgramFields) -> Metric:
 
     def agreement(example: Any, prediction: Any, trace: object = None) -> float:
         del trace  # the same score while bootstrapping
-        scores = []
-        for field in fields.outputs:
-            wanted, given = str(example[field.name]), str(getattr(prediction, field.name, ""))
-            same = float(normalised_text(wanted) == normalised_text(given))
-            scores.append(same if field.is_categorical else token_f1(wanted, given))
-        return sum(scores) / len(scores)
+        given = {field.name: str(getattr(prediction, field.name, "")) for field in fields.outputs}
+        return agreement_of(fields, {field.name: str(example[field.name]) for field in fields.outputs}, given)
 
     return agreement
+
+
+def agreement_of(fields: ProgramFields, wanted: Mapping[str, str], given: Mapping[str, str]) -> float:
+    """The same, of the output fields of two answers as texts."""
+    scores = []
+    for field in fields.outputs:
+        left, right = wanted[field.name], given[field.name]
+        same = float(normalised_text(left) == normalised_text(right))
+        scores.append(same if field.is_categorical else token_f1(left, right))
+    return sum(scores) / len(scores)
 
 
 def token_f1(wanted: str, given: str) -> float:

@@ -153,6 +153,11 @@ def read_outcomes(part: SnapshotPart) -> "pa.Table":
     return _parquet(part).select(["score", "started_at"])
 
 
+def read_for_credit(snapshot: Snapshot) -> dict[Part, list[TraceRow]]:
+    """The rows of all parts, the sealed one too: after the verdict, to credit those who brought them."""
+    return {name: from_arrow(_parquet(part)) for name, part in snapshot.parts.items()}
+
+
 def _parquet(part: SnapshotPart) -> "pa.Table":
     import pyarrow.parquet as pq
 

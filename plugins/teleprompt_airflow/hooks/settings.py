@@ -3,8 +3,10 @@
 `mlflow_default`: extra `{"tracking_uri": …}`, or host, port and schema of a server; login and password for its basic
 auth. `teleprompt_storage`: extra `{"uri": …}`. The program's `lm_conn_id`: extra `{"model": …}` and any other field of
 `LMConfig`, host as API base, password as key; `teleprompt_judge` the same, for the metric `judge`. `teleprompt_signer`:
-extra `{"keystore": …}`, a path or the JSON itself, and the password, or in extra `{"password_file": …}`. What has no
-connection comes from the environment.
+extra `{"keystore": …}`, a path or the JSON itself, and the password, or in extra `{"password_file": …}`; for a signer
+outside `{"address": …, "command": […]}` or `{"address": …, "url": …}` and a token as password; `{"cosigners": […]}`
+names the connections of others that sign, too. The chain's `conn_id`: the node's URL as host, or as password. What has
+no connection comes from the environment.
 """
 
 import json
@@ -14,10 +16,12 @@ from typing import Any
 
 from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
+from pydantic import SecretStr
 
 from include.teleprompt.config.gate import JUDGE
 from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.config.settings import PROJECT_ROOT, LMConfig, Settings, SignerConfig
+from include.teleprompt.config.settings import PROJECT_ROOT, LMConfig, Settings, Web3Config
+from include.teleprompt.config.signers import CommandSigner, KeystoreSigner, SignerConfig, UrlSigner
 from include.teleprompt.errors import ConfigurationError
 
 MLFLOW = "mlflow_default"
@@ -25,16 +29,26 @@ STORAGE = "teleprompt_storage"
 SIGNER = "teleprompt_signer"
 
 
-def settings_from_connections(config: ProgramConfig, *, signer: bool = False) -> Settings:
-    """The settings for one program, in a task; the signing key only if `signer` asks for it."""
+def settings_from_connections(config: ProgramConfig, *, signer: bool = False, chain: bool = False) -> Settings:
+    """The settings for one program, in a task; signing keys and the chain's node only if they are asked for."""
     judge = config.gate.judge.lm_conn_id if config.gate.metric == JUDGE else None
-    others = [config.prompt_lm_conn_id, judge, SIGNER if signer else None]
+    web3 = config.chain.conn_id if chain and config.chain else None
+    others = [config.prompt_lm_conn_id, judge, SIGNER if signer else None, web3]
+    connections = {name: _connection(name) for name in (MLFLOW, STORAGE, config.lm_conn_id, *filter(None, others))}
+    if own := connections.get(SIGNER):
+        connections |= {name: _connection(name) for name in cosigners_of(own)}
     return build_settings(
-        {name: _connection(name) for name in (MLFLOW, STORAGE, config.lm_conn_id, *filter(None, others))},
+        connections,
         lm_conn_id=config.lm_conn_id,
         prompt_lm_conn_id=config.prompt_lm_conn_id,
         judge_lm_conn_id=judge,
+        web3_conn_id=web3,
     )
+
+
+def cosigners_of(signer: Connection) -> list[str]:
+    """The connections of the others that sign, too."""
+    return list(signer.extra_dejson.get("cosigners") or [])
 
 
 async def tracking_settings_from_connections() -> Settings:
@@ -52,6 +66,7 @@ def build_settings(
     lm_conn_id: str,
     prompt_lm_conn_id: str | None = None,
     judge_lm_conn_id: str | None = None,
+    web3_conn_id: str | None = None,
 ) -> Settings:
     """The settings that these connections make.
 
@@ -71,6 +86,9 @@ def build_settings(
         given["judge_lm"] = _named_lm(connections, judge_lm_conn_id, key="gate.judge.lm_conn_id")
     if signer := connections.get(SIGNER):
         given["signer"] = _signer(signer)
+        given["cosigners"] = tuple(_cosigner(connections, name) for name in cosigners_of(signer))
+    if web3_conn_id is not None:
+        given["web3"] = _web3(connections.get(web3_conn_id), web3_conn_id)
     return Settings(**given)
 
 
@@ -117,6 +135,15 @@ def _named_lm(connections: Mapping[str, Connection | None], conn_id: str, *, key
 
 
 def _signer(connection: Connection) -> SignerConfig:
+    """A keystore, or a signer outside: its address and a command or a URL."""
+    extra = connection.extra_dejson
+    if "command" in extra:
+        return CommandSigner(address=_required(connection, "address"), command=tuple(extra["command"]))
+    if "url" in extra:
+        address = _required(connection, "address")
+        return UrlSigner(
+            address=address, url=extra["url"], token=SecretStr(connection.password) if connection.password else None
+        )
     keystore = _required(connection, "keystore")
     if not isinstance(keystore, dict):
         text = str(keystore)
@@ -124,7 +151,24 @@ def _signer(connection: Connection) -> SignerConfig:
     password = connection.password
     if not password:
         password = _read(_required(connection, "password_file")).strip()
-    return SignerConfig.model_validate({"keystore": keystore, "password": password})
+    return KeystoreSigner(keystore=keystore, password=SecretStr(password))
+
+
+def _cosigner(connections: Mapping[str, Connection | None], conn_id: str) -> SignerConfig:
+    connection = connections.get(conn_id)
+    if connection is None:
+        raise ConfigurationError(f"There is no connection {conn_id}, a cosigner of {SIGNER}; add it.")
+    return _signer(connection)
+
+
+def _web3(connection: Connection | None, conn_id: str) -> Web3Config:
+    """The node: a URL as host, or in the password where it holds a key."""
+    url = connection and (connection.password or connection.host)
+    if not url or "://" not in url:
+        raise ConfigurationError(
+            f"The connection {conn_id} names no node; give it the node's URL as host, or as password if it holds a key."
+        )
+    return Web3Config(url=SecretStr(url))
 
 
 def _read(path: str) -> str:

@@ -1,0 +1,141 @@
+"""The credit for one promoted program: who brought what, how much of it, and the tree over all of it."""
+
+import logging
+import secrets
+from collections.abc import Mapping, Sequence
+
+from include.teleprompt.attribution.contributors import Contributor, Quarantine, merge_contributors
+from include.teleprompt.attribution.shares import weights_of
+from include.teleprompt.attribution.trace_tree import trace_tree
+from include.teleprompt.attribution.usage import Used, demo_traces, used_by
+from include.teleprompt.attribution.utility import NearestAnswers, Value, group_shapley, leave_one_out
+from include.teleprompt.config.attribution import AttributionConfig, Unpayable, WeightingMethod
+from include.teleprompt.errors import TelepromptError
+from include.teleprompt.evaluate.examples import good_rows
+from include.teleprompt.program.fields import ProgramFields
+from include.teleprompt.records import Digest, Record, to_millionths
+from include.teleprompt.storage import Blob, get_blob
+from include.teleprompt.traces.row import TraceRow
+from include.teleprompt.traces.snapshot import Snapshot, read_for_credit
+from include.teleprompt.traces.split import Part
+
+log = logging.getLogger(__name__)
+
+
+class Credit(Record):
+    """One contributor's part; the weights of a run sum to one million."""
+
+    contributor_id: str
+    ids: tuple[str, ...]
+    address: str | None
+    quarantine: Quarantine | None
+    weight_e6: int
+    trace_count: int
+    avg_score_e6: int
+    used: Used
+    value_e6: int | None
+    """What the weight is in proportion to, where that is not the number of traces."""
+    error_e6: int | None
+    """Its standard error, where it is an estimate."""
+
+
+class Attribution(Record):
+    """Who is credited, by which method, and the root of the tree over the traces that were used."""
+
+    method: WeightingMethod
+    instead_of: WeightingMethod | None = None
+    """The method that was asked for but found that nobody's traces add anything."""
+    cap_e6: int | None
+    unpayable: Unpayable
+    credits: tuple[Credit, ...]
+    traces_root: Digest
+    traces_count: int
+    secret: Digest
+    """The salts of the tree's leaves come from it: who has it and a trace can tell whether the trace was used."""
+
+
+def attribute(
+    snapshot: Snapshot,
+    *,
+    program: Blob,
+    config: AttributionConfig,
+    min_quality_score: float,
+    secret: str | None = None,
+) -> Attribution:
+    """The credit for `program`, a state that was made from `snapshot`.
+
+    `secret` makes the same tree again; without one it is drawn.
+
+    Raises:
+        TelepromptError: the snapshot holds no trace, or the method cannot value its contributors.
+    """
+    parts = read_for_credit(snapshot)
+    people = merge_contributors(snapshot.contributors)
+    if not people:
+        raise TelepromptError(f"The snapshot {snapshot.digest} holds no trace, so there is nobody to credit.")
+    holder_of = {own_id: person.contributor_id for person in people for own_id in person.ids}
+    secret = secret or secrets.token_hex(32)
+    tree = trace_tree((row for rows in parts.values() for row in rows), bytes.fromhex(secret))
+    values = _values(people, parts, config.method, snapshot.fields, min_quality_score, holder_of)
+    method = config.method
+    if values is not None and all(value.value_e6 <= 0 for value in values.values()):
+        log.warning("By %s nobody's traces add anything; credit goes by the number of traces.", method)
+        method, values = WeightingMethod.DEDUPLICATED_COUNT, None
+    cap_e6 = None if config.cap is None else to_millionths(config.cap)
+    weights = weights_of(
+        [p.trace_count if values is None else values[p.contributor_id].value_e6 for p in people],
+        tie_break=[p.tie_break for p in people],
+        cap_e6=cap_e6,
+    )
+    used = used_by(parts, demo_traces(get_blob(program), parts[Part.TRAIN], snapshot.fields), holder_of=holder_of)
+    return Attribution(
+        method=method,
+        instead_of=config.method if method is not config.method else None,
+        cap_e6=cap_e6,
+        unpayable=config.unpayable,
+        credits=tuple(
+            _credit(person, weight, used[person.contributor_id], (values or {}).get(person.contributor_id), method)
+            for person, weight in zip(people, weights, strict=True)
+        ),
+        traces_root=tree.root.hex(),
+        traces_count=len(tree),
+        secret=secret,
+    )
+
+
+def _values(
+    people: Sequence[Contributor],
+    parts: Mapping[Part, Sequence[TraceRow]],
+    method: WeightingMethod,
+    fields: ProgramFields,
+    min_quality_score: float,
+    holder_of: Mapping[str, str],
+) -> dict[str, Value] | None:
+    """What the weights are in proportion to; None: to the numbers of traces."""
+    if method is WeightingMethod.DEDUPLICATED_COUNT:
+        return None
+    if method is WeightingMethod.QUALITY_WEIGHTED:
+        return {p.contributor_id: Value(value_e6=p.score_sum_e6, error_e6=0) for p in people}
+    answers = NearestAnswers.of(
+        good_rows(parts[Part.TRAIN], min_quality_score=min_quality_score),
+        good_rows(parts[Part.SELECT], min_quality_score=min_quality_score),
+        fields=fields,
+        holder_of=holder_of,
+        contributors=[person.contributor_id for person in people],
+    )
+    return leave_one_out(answers) if method is WeightingMethod.LEAVE_ONE_OUT else group_shapley(answers)
+
+
+def _credit(person: Contributor, weight_e6: int, used: Used, value: Value | None, method: WeightingMethod) -> Credit:
+    return Credit(
+        contributor_id=person.contributor_id,
+        ids=person.ids,
+        address=person.address,
+        quarantine=person.quarantine,
+        weight_e6=weight_e6,
+        trace_count=person.trace_count,
+        avg_score_e6=person.score_sum_e6 // person.trace_count,
+        used=used,
+        value_e6=None if value is None else value.value_e6,
+        error_e6=None if value is None or method is WeightingMethod.QUALITY_WEIGHTED else value.error_e6,
+    )

@@ -1,0 +1,40 @@
+"""The tree over the traces that a run used: one root names them all and tells of none."""
+
+import hashlib
+import hmac
+from collections.abc import Iterable
+from dataclasses import asdict
+
+from include.teleprompt.canonical import digest_of
+from include.teleprompt.merkle import MerkleTree, leaf_hash, word_of_address, word_of_int
+from include.teleprompt.traces.row import TraceRow
+
+LEAF_TYPES = ("bytes32", "address", "uint64")
+"""Digest of the salted trace, its contributor's address (zero where there is none), its score in millionths."""
+
+
+def trace_salt(secret: bytes, trace_id: str) -> str:
+    """The salt of one trace; showing it tells nothing of the others'."""
+    return hmac.digest(secret, trace_id.encode(), hashlib.sha256).hex()
+
+
+def trace_digest(row: TraceRow, salt: str) -> str:
+    """SHA-256 of the RFC 8785 form of `{"salt": …, "trace": {…}}`; who lacks the salt cannot guess the trace."""
+    return digest_of({"salt": salt, "trace": asdict(row)})
+
+
+def trace_leaf(digest: str, address: str | None, score_e6: int) -> bytes:
+    """The leaf of one trace."""
+    return leaf_hash(bytes.fromhex(digest) + word_of_address(address) + word_of_int(score_e6))
+
+
+def trace_tree(rows: Iterable[TraceRow], secret: bytes) -> MerkleTree:
+    """The tree over `rows`.
+
+    Raises:
+        ValueError: there are none.
+    """
+    return MerkleTree(
+        trace_leaf(trace_digest(row, trace_salt(secret, row.trace_id)), row.contributor_address, row.score_e6)
+        for row in rows
+    )

@@ -1,0 +1,75 @@
+"""Which traces were used where."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from include.teleprompt.canonical import canonical_json
+from include.teleprompt.program.fields import ProgramFields
+from include.teleprompt.records import Record
+from include.teleprompt.traces.row import TraceRow
+from include.teleprompt.traces.split import Part
+
+
+class Used(Record):
+    """How many of a contributor's traces went where; `demos` are those of `train` that stand in the program."""
+
+    train: int
+    select: int
+    gate: int
+    demos: int
+
+
+def used_by(
+    parts: Mapping[Part, Sequence[TraceRow]], demos: Iterable[str], *, holder_of: Mapping[str, str]
+) -> dict[str, Used]:
+    """Counts per contributor; `demos` are ids of traces, `holder_of` names the contributor behind each id."""
+    shown = set(demos)
+    counts = {part: Counter(holder_of[row.contributor_id] for row in rows) for part, rows in parts.items()}
+    in_program = Counter(holder_of[row.contributor_id] for row in parts[Part.TRAIN] if row.trace_id in shown)
+    return {
+        holder: Used(
+            train=counts[Part.TRAIN][holder],
+            select=counts[Part.SELECT][holder],
+            gate=counts[Part.GATE][holder],
+            demos=in_program[holder],
+        )
+        for holder in sorted(set(holder_of.values()))
+    }
+
+
+def demo_traces(state: bytes, train: Sequence[TraceRow], fields: ProgramFields) -> tuple[str, ...]:
+    """Ids of the train traces whose inputs stand as demonstrations in a program's state, in order.
+
+    An optimizer keeps no trace ids, so a demonstration is known by its inputs: of equal ones the earliest trace counts.
+    A demonstration of an inner predictor is known by those of its fields that are the program's own.
+    """
+    inputs = [field.name for field in fields.inputs]
+    known: dict[tuple[str, ...], dict[tuple[str, ...], str]] = {}
+    found: dict[str, None] = {}
+    for demo in _demos(json.loads(state)):
+        names = tuple(name for name in inputs if name in demo)
+        if not names:
+            continue
+        if names not in known:
+            known[names] = {}
+            for row in train:
+                known[names].setdefault(tuple(row.inputs[name] for name in names), row.trace_id)
+        trace_id = known[names].get(tuple(_text(demo[name]) for name in names))
+        if trace_id is not None:
+            found[trace_id] = None
+    return tuple(found)
+
+
+def _demos(state: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+    """The demonstrations of all predictors; a bare `dspy.Predict` is its own whole state."""
+    predictors = [state] if isinstance(state.get("demos"), list) else state.values()
+    for predictor in predictors:
+        if isinstance(predictor, dict):
+            yield from predictor.get("demos", ())
+
+
+def _text(value: Any) -> str:
+    """As a trace row holds it."""
+    return value if isinstance(value, str) else canonical_json(value).decode()

@@ -1,0 +1,40 @@
+"""The section `attribution`: how the credit for an improvement is divided."""
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from include.teleprompt.config.section import Section
+
+MAX_GROUP = 8
+"""Contributors that `group_shapley` values exactly: it looks at every coalition."""
+
+
+class WeightingMethod(StrEnum):
+    """What weights are in proportion to; docs/attestation.md says what each withstands."""
+
+    DEDUPLICATED_COUNT = "deduplicated_count"
+    QUALITY_WEIGHTED = "quality_weighted"
+    LEAVE_ONE_OUT = "leave_one_out"
+    GROUP_SHAPLEY = "group_shapley"
+
+
+class Unpayable(StrEnum):
+    """What becomes of the share of a contributor who cannot be paid."""
+
+    HOLD_BACK = "hold_back"
+    SHARE = "share"
+
+
+class AttributionConfig(Section):
+    """Who is credited with how much."""
+
+    method: WeightingMethod = WeightingMethod.DEDUPLICATED_COUNT
+    """`deduplicated_count`: distinct traces used. `quality_weighted`: the sum of their scores. `leave_one_out` and
+    `group_shapley` (at most 8 contributors): what a contributor's traces add to answering the select examples by the
+    nearest trace."""
+    cap: float | None = Field(None, gt=0, le=1)
+    """No contributor gets more than this share; the rest goes to the others in proportion."""
+    unpayable: Unpayable = Unpayable.HOLD_BACK
+    """The share of a contributor without a single valid address: `hold_back` keeps it back, `share` divides it among
+    the others."""

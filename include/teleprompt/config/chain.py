@@ -1,0 +1,64 @@
+"""The section `chain`: which contract an attestation is submitted to."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from include.teleprompt.addresses import checksum_address
+from include.teleprompt.config.section import Section
+
+Address = Annotated[str, AfterValidator(checksum_address)]
+MAX_UINT256 = 2**256 - 1
+
+
+def _uint256(value: object) -> object:
+    """YAML reads a number; a text of digits is one too."""
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
+
+
+class _Chain(Section):
+    chain_id: int = Field(ge=1)
+    """The chain that is meant; another one behind the connection is refused."""
+    contract: Address
+    """The contract's address."""
+    conn_id: str = "teleprompt_web3"
+    """Airflow connection of the node."""
+    send: bool = False
+    """False: a dry run, which shows what would be sent."""
+    confirmations: int = Field(12, ge=1, le=1000)
+    """Blocks, its own counted, after which a transaction counts as there to stay."""
+    finalized: bool = False
+    """Wait until the chain itself calls the block final, however many confirmations it has."""
+    replace_after_seconds: float = Field(180, gt=0)
+    """A transaction that is in no block after so long is sent again with higher fees."""
+    timeout_seconds: float = Field(1800, gt=0)
+    """Give up waiting after so long; the next try goes on from there."""
+    max_fee_gwei: float | None = Field(None, gt=0)
+    """Never offer more per unit of gas."""
+
+
+class EasConfig(_Chain):
+    """The Ethereum Attestation Service."""
+
+    adapter: Literal["eas"]
+    schema_registry: Address
+    """Address of its schema registry."""
+    from_block: int = Field(0, ge=0)
+    """The block to look for earlier attestations from: the contract's own, on a long chain."""
+
+
+class DeltaVerifierConfig(_Chain):
+    """The on-chain verifier that mints rewards."""
+
+    adapter: Literal["delta_verifier"]
+    model_id: Annotated[int, BeforeValidator(_uint256)] = Field(ge=0, le=MAX_UINT256)
+    """The model's number in the contract's registry."""
+    deadline_days: float = Field(30, gt=0, le=3660)
+    """Signatures are good for so long after the request was built."""
+    max_cost_usd: float = Field(0, ge=0)
+    """The contract pays nothing if compiling cost more; 0: no limit."""
+    held_back_to: Address | None = None
+    """Gets the shares of contributors who cannot be paid; without it such an attestation is refused."""
+
+
+ChainConfig = Annotated[EasConfig | DeltaVerifierConfig, Field(discriminator="adapter")]

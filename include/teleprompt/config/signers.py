@@ -1,0 +1,38 @@
+"""Who signs attestations and transactions."""
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+
+from include.teleprompt.addresses import checksum_address
+
+_Address = Annotated[str, AfterValidator(checksum_address)]
+
+
+class _Signer(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class KeystoreSigner(_Signer):
+    """An encrypted Ethereum keystore (Web3 Secret Storage v3) and the password that opens it."""
+
+    keystore: dict[str, Any] = Field(repr=False)
+    password: SecretStr
+
+
+class CommandSigner(_Signer):
+    """A command that reads `0x<digest>` from standard input and prints the signature: hardware, a KMS's client."""
+
+    address: _Address
+    command: tuple[str, ...] = Field(min_length=1)
+
+
+class UrlSigner(_Signer):
+    """A service that is posted `{"digest", "address"}` and answers `{"signature"}`."""
+
+    address: _Address
+    url: str = Field(pattern=r"^https?://")
+    token: SecretStr | None = None
+
+
+SignerConfig = KeystoreSigner | CommandSigner | UrlSigner

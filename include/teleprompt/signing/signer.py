@@ -1,0 +1,126 @@
+"""A signer turns a digest of 32 bytes into a signature of 65."""
+
+import json
+import subprocess
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+from include.teleprompt.addresses import checksum_address
+from include.teleprompt.config.signers import CommandSigner, KeystoreSigner, SignerConfig, UrlSigner
+from include.teleprompt.errors import ConfigurationError, SignerUnavailableError
+from include.teleprompt.signing.recover import SignatureError, recover_address
+
+PATIENCE_SECONDS = 60.0
+"""For a person to press the button of a hardware key, too."""
+
+
+class Signer(Protocol):
+    """Who holds one key."""
+
+    @property
+    def address(self) -> str:
+        """The EIP-55 address of the key."""
+
+    def sign(self, digest: bytes) -> bytes:
+        """The signature of `digest`, 32 bytes, in canonical form: r, s, v of 27 or 28."""
+
+
+def open_signer(config: SignerConfig) -> Signer:
+    """The signer that the settings name.
+
+    Raises:
+        ConfigurationError: the password does not open the keystore.
+    """
+    match config:
+        case KeystoreSigner():
+            return _Keystore(config)
+        case CommandSigner():
+            return _Outside(config.address, lambda digest: _ask_command(config, digest), f"`{config.command[0]}`")
+        case UrlSigner():
+            return _Outside(config.address, lambda digest: _ask_url(config, digest), "the signing service")
+
+
+class _Keystore:
+    """An encrypted key; opening it takes half a second (scrypt), once."""
+
+    def __init__(self, config: KeystoreSigner) -> None:
+        self._config = config
+
+    @cached_property
+    def _key(self) -> Any:
+        from eth_account import Account
+        from eth_keys.datatypes import PrivateKey
+
+        try:
+            return PrivateKey(Account.decrypt(self._config.keystore, self._config.password.get_secret_value()))
+        except (ValueError, KeyError, TypeError) as error:
+            raise ConfigurationError(
+                "The password does not open the signer's keystore; correct the `teleprompt_signer` connection."
+            ) from error
+
+    @property
+    def address(self) -> str:
+        return checksum_address(str(self._key.public_key.to_address()))
+
+    def sign(self, digest: bytes) -> bytes:
+        """Deterministic (RFC 6979), low s."""
+        signature = self._key.sign_msg_hash(digest)
+        return bytes(signature.r.to_bytes(32) + signature.s.to_bytes(32) + bytes([signature.v + 27]))
+
+
+@dataclass(frozen=True)
+class _Outside:
+    """A KMS, a hardware key, a colleague's service. What it answers is checked before it is used."""
+
+    address: str
+    ask: Any
+    name: str
+
+    def sign(self, digest: bytes) -> bytes:
+        answer = self.ask(digest).strip().removeprefix("0x")
+        try:
+            signature = bytes.fromhex(answer)
+            signature = signature[:64] + bytes([signature[64] + 27]) if signature[64:] in {b"\0", b"\1"} else signature
+            signed_by = recover_address(digest, signature)
+        except (ValueError, SignatureError) as error:
+            raise ConfigurationError(
+                f"What {self.name} answered is no signature ({error}); it has to be r, s and v as 130 hex digits."
+            ) from error
+        if signed_by != self.address:
+            raise ConfigurationError(
+                f"{self.name} signed as {signed_by} instead of {self.address}; correct the signer's address or its key."
+            )
+        return signature
+
+
+def _ask_command(config: CommandSigner, digest: bytes) -> str:
+    """The digest goes in on standard input, as 0x and 64 hexadecimal digits."""
+    try:
+        done = subprocess.run(
+            config.command, input=f"0x{digest.hex()}\n", capture_output=True, text=True, timeout=PATIENCE_SECONDS,
+            check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise SignerUnavailableError(config.command[0], type(error).__name__) from error
+    if done.returncode:
+        raise SignerUnavailableError(config.command[0], f"exit status {done.returncode}")
+    return done.stdout
+
+
+def _ask_url(config: UrlSigner, digest: bytes) -> str:
+    """POST `{"digest": "0x…", "address": "0x…"}`; the answer is `{"signature": "0x…"}`."""
+    import httpx
+
+    headers = {"Authorization": f"Bearer {config.token.get_secret_value()}"} if config.token else {}
+    body = {"digest": f"0x{digest.hex()}", "address": config.address}
+    try:
+        answer = httpx.post(config.url, json=body, headers=headers, timeout=PATIENCE_SECONDS)
+        answer.raise_for_status()
+        return str(answer.json()["signature"])
+    except httpx.HTTPStatusError as error:
+        raise SignerUnavailableError("the signing service", f"HTTP {error.response.status_code}") from error
+    except httpx.HTTPError as error:
+        raise SignerUnavailableError("the signing service", type(error).__name__) from error
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise SignerUnavailableError("the signing service", "no `signature` in its answer") from error

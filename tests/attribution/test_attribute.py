@@ -1,0 +1,146 @@
+"""The credit for a program, from a snapshot to weights and a tree."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.teleprompt.attribution.attribute import Attribution, attribute
+from include.teleprompt.attribution.contributors import Quarantine
+from include.teleprompt.attribution.trace_tree import trace_digest, trace_leaf, trace_salt, trace_tree
+from include.teleprompt.attribution.usage import Used, demo_traces
+from include.teleprompt.canonical import canonical_json
+from include.teleprompt.config.attribution import AttributionConfig
+from include.teleprompt.merkle import root_of_proof
+from include.teleprompt.records import MILLION
+from include.teleprompt.storage import Blob, put_blob
+from include.teleprompt.traces.snapshot import Snapshot, read_for_credit
+from include.teleprompt.traces.split import Part
+from tests.support import ALICE, BOB, FIELDS, raw_trace, trace_row, write_snapshot_of
+
+EVE = {"contributor_id": "eve", "contributor_address": None}
+PEOPLE = [
+    {"contributor_id": "alice", "contributor_address": ALICE},
+    {"contributor_id": "bob", "contributor_address": BOB},
+    EVE,
+]
+
+
+def snapshot(folder: Path, count: int = 120) -> Snapshot:
+    """Questions about fruits: Alice answers some rightly, Bob the others, Eve all of them wrongly."""
+    fruits = {"apple": "red", "pear": "green", "plum": "blue", "melon": "yellow", "fig": "brown"}
+    traces = []
+    for i in range(count):
+        person = PEOPLE[i % 3]
+        fruit = list(fruits)[(i // 3) % 2 if i % 3 == 0 else 2 + (i // 3) % 3 if i % 3 == 1 else (i // 3) % 5]
+        traces.append(
+            raw_trace(
+                trace_id=f"t{i}",
+                inputs={"question": f"what colour has {fruit} {fruit} number {i}"},
+                outputs={"answer": "none" if person is EVE else fruits[fruit]},
+                outcomes={"outcome_score": 0.8 if person is EVE else 0.9},
+                **person,
+            )
+        )
+    return write_snapshot_of(traces, folder, fields=FIELDS, optimization={"min_quality_score": 0.7})[0]
+
+
+def program(folder: Path, demos: list[Mapping[str, Any]]) -> Blob:
+    state = canonical_json({"lm": None, "demos": demos, "signature": {}})
+    return put_blob(str(folder), "programs", state, suffix=".json")
+
+
+def credit(folder: Path, *, demos: list[Mapping[str, Any]] | None = None, **config: Any) -> Attribution:
+    return attribute(
+        snapshot(folder),
+        program=program(folder, demos or []),
+        config=AttributionConfig.model_validate(config),
+        min_quality_score=0.7,
+    )
+
+
+def weights(attribution: Attribution) -> dict[str, int]:
+    return {c.contributor_id: c.weight_e6 for c in attribution.credits}
+
+
+def test_by_count_everyone_is_credited_and_who_has_no_address_is_quarantined(tmp_path: Path) -> None:
+    found = credit(tmp_path)
+    assert weights(found) == {"alice": 333_333, "bob": 333_334, "eve": 333_333}
+    assert {c.contributor_id: c.quarantine for c in found.credits} == {
+        "alice": None,
+        "bob": None,
+        "eve": Quarantine.NO_ADDRESS,
+    }
+
+
+def test_it_says_where_each_trace_was_used(tmp_path: Path) -> None:
+    parts = read_for_credit(snapshot(tmp_path))
+    shown = next(row for row in parts[Part.TRAIN] if row.contributor_id == "bob")
+    found = credit(tmp_path, demos=[{"augmented": True, **shown.inputs, "answer": "from the model"}])
+    for one in found.credits:
+        own = {part: sum(1 for row in rows if row.contributor_id == one.contributor_id) for part, rows in parts.items()}
+        assert one.used == Used(
+            train=own[Part.TRAIN],
+            select=own[Part.SELECT],
+            gate=own[Part.GATE],
+            demos=1 if one.contributor_id == "bob" else 0,
+        )
+        assert one.trace_count == sum(own.values())
+
+
+def test_quality_counts_scores_and_coalitions_count_answers(tmp_path: Path) -> None:
+    assert weights(credit(tmp_path, method="quality_weighted"))["eve"] == pytest.approx(0.8 / 2.6 * MILLION, abs=2)
+    for method in ("leave_one_out", "group_shapley"):
+        found = credit(tmp_path, method=method)
+        assert found.method.value == method
+        assert weights(found)["eve"] == 0
+        assert all(c.error_e6 is not None for c in found.credits)
+
+
+def test_where_nobody_would_be_missed_credit_goes_by_count_and_says_so(tmp_path: Path) -> None:
+    same = [
+        raw_trace(
+            trace_id=f"t{i}",
+            inputs={"question": f"the one question {i}"},
+            outputs={"answer": "yes"},
+            outcomes={"outcome_score": 0.9},
+            **PEOPLE[i % 2],
+        )
+        for i in range(60)
+    ]
+    found = attribute(
+        write_snapshot_of(same, tmp_path, fields=FIELDS)[0],
+        program=program(tmp_path, []),
+        config=AttributionConfig.model_validate({"method": "leave_one_out"}),
+        min_quality_score=0.7,
+    )
+    assert (found.method.value, found.instead_of and found.instead_of.value) == ("deduplicated_count", "leave_one_out")
+
+
+def test_the_tree_holds_each_trace_and_its_salts_follow_from_one_secret(tmp_path: Path) -> None:
+    taken = snapshot(tmp_path)
+    found = credit(tmp_path)
+    rows = [row for part in read_for_credit(taken).values() for row in part]
+    secret = bytes.fromhex(found.secret)
+    tree = trace_tree(rows, secret)
+    assert (tree.root.hex(), len(tree)) == (found.traces_root, found.traces_count) == (tree.root.hex(), len(rows))
+    row = rows[7]
+    leaf = trace_leaf(trace_digest(row, trace_salt(secret, row.trace_id)), row.contributor_address, row.score_e6)
+    assert root_of_proof(leaf, tree.proof(leaf)).hex() == found.traces_root
+    other = trace_leaf(trace_digest(row, trace_salt(b"guess", row.trace_id)), row.contributor_address, row.score_e6)
+    with pytest.raises(KeyError):
+        tree.proof(other)
+    again = attribute(
+        taken, program=program(tmp_path, []), config=AttributionConfig(), min_quality_score=0.7, secret=found.secret
+    )
+    assert again == found
+    assert credit(tmp_path).traces_root != found.traces_root  # another secret, another tree
+
+
+def test_a_demonstration_is_known_by_its_inputs() -> None:
+    rows = [trace_row(trace_id="a", inputs={"question": "[1,2]"}), trace_row(trace_id="b", inputs={"question": "why"})]
+    nested = {"step.predict": {"demos": [{"question": [1, 2]}, {"context": "no input"}]}, "metadata": {}}
+    assert demo_traces(canonical_json(nested), rows, FIELDS) == ("a",)
+    bare = {"demos": [{"question": "why"}, {"question": "unknown"}, {"question": "why"}]}
+    assert demo_traces(canonical_json(bare), rows, FIELDS) == ("b",)

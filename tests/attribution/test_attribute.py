@@ -28,7 +28,7 @@ PEOPLE = [
 
 
 def snapshot(folder: Path, count: int = 120) -> Snapshot:
-    """Questions about fruits: Alice answers some rightly, Bob the others, Eve all of them wrongly."""
+    """Questions about fruits: Alice answers some rightly, Bob the others, Eve at random."""
     fruits = {"apple": "red", "pear": "green", "plum": "blue", "melon": "yellow", "fig": "brown"}
     traces = []
     for i in range(count):
@@ -38,7 +38,7 @@ def snapshot(folder: Path, count: int = 120) -> Snapshot:
             raw_trace(
                 trace_id=f"t{i}",
                 inputs={"question": f"what colour has {fruit} {fruit} number {i}"},
-                outputs={"answer": "none" if person is EVE else fruits[fruit]},
+                outputs={"answer": f"colour{i}" if person is EVE else fruits[fruit]},
                 outcomes={"outcome_score": 0.8 if person is EVE else 0.9},
                 **person,
             )

@@ -1,5 +1,8 @@
 """What contributors' traces are worth, on traffic whose right answers are known."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 
 from include.teleprompt.attribution.utility import MAX_GROUP, NearestAnswers, group_shapley, leave_one_out
@@ -34,7 +37,7 @@ SELECT = [
 ]
 
 
-def values_of(train: list[TraceRow], method=group_shapley, names: list[str] | None = None) -> dict[str, int]:
+def values_of(train: list[TraceRow], method: Any = group_shapley, names: Sequence[str] = ()) -> dict[str, int]:
     names = names or sorted({line.contributor_id for line in train})
     answers = NearestAnswers.of(
         train, SELECT, fields=FIELDS, holder_of={name: name for name in names}, contributors=names
@@ -48,7 +51,7 @@ PLUMS = row("cai", "blue plums", "middle")
 
 
 @pytest.mark.parametrize("method", [leave_one_out, group_shapley])
-def test_each_is_worth_what_only_they_can_answer(method) -> None:
+def test_each_is_worth_what_only_they_can_answer(method: Any) -> None:
     assert values_of([APPLES, PEARS, PLUMS], method) == {"ann": 333_333, "ben": 333_333, "cai": 333_333}
 
 

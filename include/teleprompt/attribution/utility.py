@@ -4,7 +4,8 @@ A stand-in for the program, which would have to be compiled once for each coalit
 the same figures each time, and works for strategies that show no traces to the model. For each select example and each
 coalition the answer is that of the most similar train trace (cosine of TF-IDF vectors, Salton & Buckley 1988), scored
 by its agreement with the output that turned out well. With one nearest neighbour (Jia et al. 2019 value data so) the
-answers of all coalitions follow from one best trace per contributor.
+answers of all coalitions follow from one best trace per contributor. A contributor's own examples count like others':
+without them whoever serves a niche alone would be worth nothing. So who lies consistently is worth something, too.
 """
 
 import math
@@ -127,6 +128,8 @@ def group_shapley(answers: NearestAnswers) -> dict[str, Value]:
     Raises:
         ConfigurationError: there are more than eight contributors.
     """
+    import numpy as np
+
     n = len(answers.contributors)
     if n > MAX_GROUP:
         raise ConfigurationError(
@@ -142,18 +145,15 @@ def group_shapley(answers: NearestAnswers) -> dict[str, Value]:
             for s, without in of.items()
             if own not in s
         )  # fmt: skip
-        values[name] = _value(added)
+        values[name] = _value(np.asarray(added))
     return values
 
 
-def _value(added: "Matrix | int") -> Value:
-    import numpy as np
-
-    per_example = np.atleast_1d(added)
-    spread = float(per_example.std(ddof=1)) if len(per_example) > 1 else 0.0
+def _value(added: "Matrix") -> Value:
+    """The mean over the examples, and its standard error."""
+    spread = float(added.std(ddof=1)) if len(added) > 1 else 0.0
     return Value(
-        value_e6=round(float(per_example.mean()) * MILLION),
-        error_e6=round(spread / math.sqrt(len(per_example)) * MILLION),
+        value_e6=round(float(added.mean()) * MILLION), error_e6=round(spread / math.sqrt(len(added)) * MILLION)
     )
 
 

@@ -90,6 +90,26 @@ class SignerUnavailableError(TelepromptError):
         super().__init__(f"{signer} did not sign ({cause}); nothing was issued or sent, so see to it and try again.")
 
 
+class ChainUnavailableError(TelepromptError):
+    """The chain's node did not answer. Worth a retry."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(
+            f"The chain's node does not answer ({type(cause).__name__}); what was sent is written down, so try again, "
+            "and check the connection that the program's `chain.conn_id` names."
+        )
+
+
+class UnsettledError(TelepromptError):
+    """What was sent to the chain is not there to stay yet. Worth a retry, which goes on from there."""
+
+    def __init__(self, tx_hash: str | None) -> None:
+        super().__init__(
+            f"The transaction {tx_hash or 'that is to be sent'} is not there to stay yet; try again, and nothing is "
+            "sent twice."
+        )
+
+
 class CompileInterruptedError(TelepromptError):
     """The process that compiled was ended from outside. Worth a retry, which goes on from what it had done."""
 

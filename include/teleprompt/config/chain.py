@@ -25,6 +25,8 @@ class _Chain(Section):
     """Airflow connection of the node."""
     send: bool = False
     """False: a dry run, which shows what would be sent."""
+    from_block: int = Field(0, ge=0)
+    """The block from which to look for what was done before: the contract's own, on a long chain."""
     confirmations: int = Field(12, ge=1, le=1000)
     """Blocks, its own counted, after which a transaction counts as there to stay."""
     finalized: bool = False
@@ -43,8 +45,6 @@ class EasConfig(_Chain):
     adapter: Literal["eas"]
     schema_registry: Address
     """Address of its schema registry."""
-    from_block: int = Field(0, ge=0)
-    """The block to look for earlier attestations from: the contract's own, on a long chain."""
 
 
 class DeltaVerifierConfig(_Chain):

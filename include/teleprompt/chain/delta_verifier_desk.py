@@ -1,0 +1,105 @@
+"""Asking the DeltaVerifier to mint, once."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from include.teleprompt.attest.document import Attestation
+from include.teleprompt.chain.delta_verifier import (
+    DeltaVerifier,
+    MintRequest,
+    build_request,
+    deadline_of,
+    idempotency_key,
+    minted,
+    run_id_of,
+    submit_call,
+)
+from include.teleprompt.chain.desk import Desk
+from include.teleprompt.chain.node import Mined
+from include.teleprompt.chain.outbox import Call
+from include.teleprompt.chain.receipt import ChainState, Receipt
+from include.teleprompt.config.chain import DeltaVerifierConfig
+from include.teleprompt.errors import TelepromptError
+
+
+@dataclass(frozen=True)
+class DeltaVerifierDesk:
+    """The DeltaVerifier, for one program."""
+
+    desk: Desk
+    config: DeltaVerifierConfig
+    actual_cost_usd_micro: int
+    """What compiling and selecting cost; 0 where no price is known."""
+
+    def show(self, attestation: Attestation) -> Receipt:
+        """What would be sent and minted, tried on the node without sending.
+
+        Raises:
+            TelepromptError: it would be refused.
+        """
+        found = self.read(attestation)
+        if found is not None:
+            return found
+        data = self._data(attestation)
+        reward = self.contract.preflight(data, sender=self.desk.payer.address)
+        note = f"would mint {reward}" if reward else "would be taken, but mint 0"
+        return self.desk.receipt(attestation, ChainState.DRY_RUN, note, data=data, reward=str(reward))
+
+    def submit(self, attestation: Attestation) -> Receipt:
+        """Have the request taken, or find it taken.
+
+        Raises:
+            TelepromptError: it is refused, or not there to stay in time.
+        """
+        mined = self.desk.sender.deliver(
+            self.desk.outbox(does="mint", model=str(self.config.model_id), attestation=attestation.attestation_hash),
+            lambda: self._call(attestation),
+            lambda: self._taken(attestation),
+        )
+        return self._taken_receipt(attestation, mined)
+
+    def read(self, attestation: Attestation) -> Receipt | None:
+        """What the contract made of the document; None if it has not taken it."""
+        mined = self._taken(attestation)
+        return None if mined is None else self._taken_receipt(attestation, mined)
+
+    @property
+    def contract(self) -> DeltaVerifier:
+        """The contract."""
+        return DeltaVerifier(self.desk.node, self.config.contract, self.config.from_block)
+
+    def _call(self, attestation: Attestation) -> Call:
+        """Signed, and tried before it is written down: a request that would be refused is not begun."""
+        data = self._data(attestation)
+        self.contract.preflight(data, sender=self.desk.payer.address)
+        return self.desk.call(self.config.contract, data)
+
+    def _data(self, attestation: Attestation) -> str:
+        request = self._request(attestation)
+        digest = self.contract.check(request)
+        return submit_call(request, [signer.sign(digest) for signer in self.desk.signers])
+
+    def _request(self, attestation: Attestation) -> MintRequest:
+        return build_request(
+            attestation,
+            self.config,
+            actual_cost_usd_micro=self.actual_cost_usd_micro,
+            deadline=deadline_of(datetime.now(UTC), self.config),
+        )
+
+    def _taken(self, attestation: Attestation) -> Mined | None:
+        key = idempotency_key(str(self.config.model_id), attestation.attestation_hash)
+        return self.contract.taken_in(key, run_id_of(attestation))
+
+    def _taken_receipt(self, attestation: Attestation, mined: Mined) -> Receipt:
+        result = minted(self.desk.node.logs_of(mined.tx_hash), self.config.contract)
+        if not mined.succeeded:
+            raise TelepromptError(f"The transaction {mined.tx_hash} was refused by the contract; look at it there.")
+        return self.desk.receipt(
+            attestation,
+            ChainState.ON_CHAIN,
+            result.note,
+            tx_hash=mined.tx_hash,
+            block_number=mined.block_number,
+            reward=result.reward,
+        )

@@ -1,0 +1,164 @@
+"""The Ethereum Attestation Service (EAS 1.x): its schema, its calls, and what it holds."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from include.teleprompt.attest.document import Attestation
+from include.teleprompt.chain.abi import decode, encode_call, topic
+from include.teleprompt.chain.node import Log, Mined, Node
+from include.teleprompt.errors import TelepromptError
+from include.teleprompt.records import Record, to_millionths
+
+SCHEMA = (
+    "bytes32 attestationHash,string attestationId,string modelId,string optimizedVersion,int64 deltaE6,"
+    "bytes32 tracesRoot,uint64 tracesCount"
+)
+DATA_TYPES = tuple(field.split(" ")[0] for field in SCHEMA.split(","))
+ZERO_ADDRESS = "0x" + "0" * 40
+ZERO = bytes(32)
+ATTESTED = "Attested(address,address,bytes32,bytes32)"
+REVOKED = "Revoked(address,address,bytes32,bytes32)"
+REGISTERED = "Registered(bytes32,address,(bytes32,address,bool,string))"
+_ATTESTATION = "(bytes32,bytes32,uint64,uint64,uint64,bytes32,address,address,bool,bytes)"
+
+
+class EasAttestation(Record):
+    """An attestation as the contract holds it; times are seconds since 1970, 0 for never."""
+
+    uid: str
+    attestation_hash: str
+    attester: str
+    made_at: int
+    expires_at: int
+    revoked_at: int
+
+    def is_revoked(self) -> bool:
+        """EAS's own `isAttestationValid` says only that there is one."""
+        return self.revoked_at != 0
+
+
+@dataclass(frozen=True)
+class Eas:
+    """The two contracts of one deployment."""
+
+    node: Node
+    contract: str
+    schema_registry: str
+    from_block: int = 0
+
+    def check(self) -> None:
+        """Look whether the contracts are there.
+
+        Raises:
+            TelepromptError: one is not.
+        """
+        for key, address in (("contract", self.contract), ("schema_registry", self.schema_registry)):
+            if not self.node.has_code(address):
+                raise TelepromptError(
+                    f"There is no contract at {address} on chain {self.node.chain_id}; correct `chain.{key}`."
+                )
+
+    def is_registered(self) -> bool:
+        """Whether the schema is known to the registry."""
+        answer = self.node.call(
+            self.schema_registry, encode_call("getSchema(bytes32)", ["bytes32"], [schema_uid(SCHEMA)])
+        )
+        (record,) = decode(["(bytes32,address,bool,string)"], answer)
+        return bool(record[0] != ZERO)
+
+    def find(self, attestation_hash: str, attester: str) -> tuple[EasAttestation, Mined] | None:
+        """The first attestation of the document by `attester`, and the transaction that made it."""
+        for entry in self._events(ATTESTED, attester):
+            held = self.read(entry.data)
+            mined = self.node.mined(entry.tx_hash)
+            if held is not None and held.attestation_hash == attestation_hash and mined is not None:
+                return held, mined
+        return None
+
+    def revoked_in(self, uid: str, attester: str) -> Mined | None:
+        """The transaction in which `attester` revoked an attestation."""
+        for entry in self._events(REVOKED, attester):
+            if entry.data == uid:
+                return self.node.mined(entry.tx_hash)
+        return None
+
+    def registered_in(self, uid: bytes) -> Mined | None:
+        """The transaction that registered a schema, by whomever."""
+        topics = [topic(REGISTERED), "0x" + uid.hex()]
+        found = self.node.logs(self.schema_registry, topics, from_block=self.from_block)
+        return self.node.mined(found[0].tx_hash) if found else None
+
+    def _events(self, event: str, attester: str) -> list[Log]:
+        topics = [topic(event), None, _word(attester), "0x" + schema_uid(SCHEMA).hex()]
+        return self.node.logs(self.contract, topics, from_block=self.from_block)
+
+    def read(self, uid: str) -> EasAttestation | None:
+        """The attestation with that uid; None if the contract has none of our schema."""
+        data = encode_call("getAttestation(bytes32)", ["bytes32"], [bytes.fromhex(uid[2:])])
+        (held,) = decode([_ATTESTATION], self.node.call(self.contract, data))
+        if held[0] == ZERO or held[1] != schema_uid(SCHEMA):
+            return None
+        return EasAttestation(
+            uid=uid,
+            attestation_hash=decode(DATA_TYPES, held[9])[0].hex(),
+            attester=_checksummed(held[7]),
+            made_at=held[2],
+            expires_at=held[3],
+            revoked_at=held[4],
+        )
+
+
+def schema_uid(schema: str) -> bytes:
+    """`keccak256(schema ‖ resolver ‖ revocable)`: without resolver, revocable."""
+    from eth_utils.crypto import keccak
+
+    return bytes(keccak(schema.encode() + bytes(20) + b"\x01"))
+
+
+def register_call() -> str:
+    """Registers the schema."""
+    return encode_call("register(string,address,bool)", ["string", "address", "bool"], [SCHEMA, ZERO_ADDRESS, True])
+
+
+def attest_call(attestation: Attestation) -> str:
+    """Attests a document: to nobody in particular, for ever, revocable."""
+    request = (schema_uid(SCHEMA), (ZERO_ADDRESS, 0, True, ZERO, attested_data(attestation), 0))
+    types = "(bytes32,(address,uint64,bool,bytes32,bytes,uint256))"
+    return encode_call(f"attest({types})", [types], [request])
+
+
+def revoke_call(uid: str) -> str:
+    """Revokes an attestation; only its attester can."""
+    types = "(bytes32,(bytes32,uint256))"
+    return encode_call(f"revoke({types})", [types], [(schema_uid(SCHEMA), (bytes.fromhex(uid[2:]), 0))])
+
+
+def attested_data(attestation: Attestation) -> bytes:
+    """The ABI-encoded fields of `SCHEMA`."""
+    from eth_abi.abi import encode
+
+    return bytes(encode(DATA_TYPES, attested_values(attestation)))
+
+
+def attested_values(attestation: Attestation) -> list[Any]:
+    """What the chain is told of a document."""
+    data = attestation.data
+    return [
+        bytes.fromhex(attestation.attestation_hash),
+        attestation.attestation_id,
+        attestation.model_info.model_id,
+        attestation.model_info.optimized_version,
+        to_millionths(attestation.performance.performance_delta),
+        bytes.fromhex(data.traces_root) if data and data.traces_root else ZERO,
+        attestation.optimization_metadata.trace_count,
+    ]
+
+
+def _word(address: str) -> str:
+    return "0x" + address[2:].lower().rjust(64, "0")
+
+
+def _checksummed(address: str) -> str:
+    from include.teleprompt.addresses import checksum_address
+
+    return checksum_address(address)

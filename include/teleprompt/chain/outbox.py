@@ -1,0 +1,74 @@
+"""What is on its way to the chain, written down before it is sent."""
+
+from pydantic import AwareDatetime, ValidationError
+
+from include.teleprompt.chain.node import Fees, Mined
+from include.teleprompt.errors import TelepromptError
+from include.teleprompt.records import Digest, Record
+from include.teleprompt.storage import read_note, write_note
+
+
+class Call(Record):
+    """A call of a contract, to be made once."""
+
+    chain_id: int
+    sender: str
+    to: str
+    data: str
+
+
+class Attempt(Record):
+    """One signed transaction that makes the call; the same bytes are sent however often."""
+
+    nonce: int
+    fees: Fees
+    raw: str
+    tx_hash: str
+    made_at: AwareDatetime
+
+
+class Submission(Record):
+    """A call and all transactions that were ever signed for it. At most one of them can take effect."""
+
+    call: Call
+    attempts: tuple[Attempt, ...] = ()
+    reverted: tuple[str, ...] = ()
+    """Hashes of those that the contract refused for good: they had no effect."""
+    mined: Mined | None = None
+    """The one that is there to stay."""
+
+    @property
+    def live(self) -> tuple[Attempt, ...]:
+        """The transactions that may still take effect, or did."""
+        return tuple(attempt for attempt in self.attempts if attempt.tx_hash not in self.reverted)
+
+
+class Outbox:
+    """The entry of one submission, kept in the storage whole or not at all; `key` says what makes it the same one."""
+
+    def __init__(self, storage_uri: str, key: Digest) -> None:
+        self._storage_uri = storage_uri
+        self.key = key
+
+    def load(self) -> Submission | None:
+        """The entry, or None.
+
+        Raises:
+            TelepromptError: it is not readable, and until it is nothing may be sent.
+        """
+        text = read_note(self._storage_uri, self._name)
+        try:
+            return None if text is None else Submission.model_validate_json(text)
+        except ValidationError as error:
+            raise TelepromptError(
+                f"The outbox entry {self._name} cannot be read; restore it from the storage's backup before anything "
+                "is sent, for it says what was sent already."
+            ) from error
+
+    def save(self, submission: Submission) -> None:
+        """Keep the entry in place of what was there."""
+        write_note(self._storage_uri, self._name, submission.model_dump_json(indent=1))
+
+    @property
+    def _name(self) -> str:
+        return f"outbox/{self.key}.json"

@@ -1,0 +1,187 @@
+"""The DeltaVerifier: a known answer, and a contract with its interface on a real node."""
+
+import copy
+import json
+from typing import Any
+
+import pytest
+from eth_utils.crypto import keccak
+
+from include.teleprompt.attest.document import Attestation
+from include.teleprompt.chain.abi import encode_call
+from include.teleprompt.chain.delta_verifier import (
+    MintContributor,
+    MintRequest,
+    basis_points,
+    idempotency_key,
+    mint_contributors,
+    request_digest,
+    submit_call,
+)
+from include.teleprompt.chain.delta_verifier_desk import DeltaVerifierDesk
+from include.teleprompt.chain.desk import Desk
+from include.teleprompt.chain.receipt import ChainState
+from include.teleprompt.config.chain import DeltaVerifierConfig
+from include.teleprompt.config.settings import Settings
+from include.teleprompt.errors import ConfigurationError, TelepromptError
+from tests.attest.documents import BODY, SIGNED, SIGNER_ADDRESS
+from tests.chain.anvil import CHAIN_ID, Anvil
+from tests.support import ALICE, BOB, local_signer
+
+TREASURY = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
+
+
+def desk(settings: Settings, contract: str, *, cost: int = 0, **changes: Any) -> DeltaVerifierDesk:
+    config = DeltaVerifierConfig.model_validate(
+        {
+            "adapter": "delta_verifier",
+            "chain_id": CHAIN_ID,
+            "contract": contract,
+            "model_id": 7,
+            "confirmations": 1,
+            "held_back_to": TREASURY,
+        }
+        | changes
+    )
+    return DeltaVerifierDesk(Desk(config, settings), config, cost)
+
+
+def balance(anvil: Anvil, contract: str, address: str) -> int:
+    data = encode_call("balanceOf(address)", ["address"], [address])
+    return int(anvil.rpc("eth_call", {"to": contract, "data": data}, "latest"), 16)
+
+
+def test_the_known_answer() -> None:
+    request = MintRequest(
+        model_id="12345678901234567890",
+        pipeline_run_id="eval-2026-single",
+        baseline_score_bps=7800,
+        candidate_score_bps=8100,
+        max_cost_usd_micro=5_000_000,
+        actual_cost_usd_micro=2_340_000,
+        total_samples=1000,
+        benchmark_spec_hash=keccak(text="spec-single-v1").hex(),
+        dataset_hash="0123456789abcdef" * 4,
+        attestation_hash="d12b65d6be0c2170d427589cc027d4988031dc23356a7f83ecf476fc712bb543",
+        idempotency_key="1c19c341d6c99e7e7dbd68f767cdf7d0969688fed7e3d3fdd82711b29ea69a65",
+        metric_name="accuracy",
+        metric_family="proportion",
+        baseline_commitment="aa" * 32,
+        candidate_commitment="bb" * 32,
+        deadline=4_102_444_800,
+        contributors=(MintContributor(address="0x742d35cc6634c0532925a3b844bc9e7595f62341", weight_bps=10_000),),
+    )
+    digest = request_digest(request, chain_id=31337, contract="0x" + "11" * 20)
+    assert digest.hex() == "283623bbca1721c278ed4699a8b91003da9cc6a5a4d50dd64e18b00558c31e9a"
+    assert idempotency_key(request.model_id, request.attestation_hash) == request.idempotency_key
+    assert submit_call(request, []).startswith("0xaf829f8e")
+
+
+@pytest.mark.parametrize(
+    ("score", "points"), [(0.5, 5000), (0.00005, 0), (0.00015, 2), (0.123456, 1235), (1.0, 10_000)]
+)
+def test_scores_are_rounded_half_even(score: float, points: int) -> None:
+    assert basis_points(score) == points
+
+
+def test_it_is_minted_once_and_the_receipt_says_how_much(anvil: Anvil, chained: Settings) -> None:
+    contract = anvil.deploy_verifier([SIGNER_ADDRESS], tokens=10**18)
+    own = desk(chained, contract)
+    shown = own.show(SIGNED)
+    assert (shown.state, shown.tx_hash) == (ChainState.DRY_RUN, None)
+    receipt = own.submit(SIGNED)
+    assert (receipt.state, receipt.note) == (ChainState.ON_CHAIN, "minted")
+    assert receipt.reward == shown.reward == str(230 * 10**18 // 100)
+    assert own.submit(SIGNED) == own.show(SIGNED) == receipt
+    paid = [balance(anvil, contract, address) for address in (ALICE, BOB, TREASURY)]
+    assert sum(paid) == int(receipt.reward or "0")
+    assert [round(part / sum(paid), 3) for part in paid] == [0.7, 0.2, 0.1]
+
+
+def test_a_success_that_mints_nothing_is_reported_as_that(anvil: Anvil, chained: Settings) -> None:
+    below = desk(chained, anvil.deploy_verifier([SIGNER_ADDRESS], minimum=500))
+    assert below.submit(SIGNED).note.startswith("taken, but it mints 0: the gain is below")
+    dear = desk(chained, anvil.deploy_verifier([SIGNER_ADDRESS]), cost=2_000_000, max_cost_usd=1)
+    assert dear.submit(SIGNED).note.startswith("taken, but it mints 0: compiling cost more")
+    assert dear.submit(SIGNED).reward == "0"
+
+
+def test_so_many_attesters_as_the_contract_asks_for_sign(anvil: Anvil, chained: Settings) -> None:
+    others = tuple(local_signer(f"{i}{i}" * 32) for i in (2, 3))
+    several = chained.model_copy(update={"cosigners": others})
+    attesters = [signer.address for signer in desk(several, ALICE).desk.signers]
+    contract = anvil.deploy_verifier(attesters, threshold=3)
+    with pytest.raises(TelepromptError, match=r"InsufficientAttesterSignatures\(1, 3\)\); name more `cosigners`"):
+        desk(chained, contract).submit(SIGNED)
+    assert desk(several, contract).submit(SIGNED).note == "minted"
+
+
+@pytest.mark.parametrize(
+    ("attester", "changes", "problem"),
+    [
+        (SIGNER_ADDRESS, {"model_id": 8}, r"Model not registered\); register the model"),
+        (ALICE, {}, "SignerNotAttester"),
+        (SIGNER_ADDRESS, {"chain_id": 5}, "chain 31337, not 5"),
+        (SIGNER_ADDRESS, {"held_back_to": None}, "walk-in is credited but has no address"),
+    ],
+)
+def test_what_would_be_refused_is_not_begun(
+    anvil: Anvil, chained: Settings, attester: str, changes: dict[str, Any], problem: str
+) -> None:
+    own = desk(chained, anvil.deploy_verifier([attester]), **changes)
+    for attempt in (own.show, own.submit):
+        with pytest.raises(TelepromptError, match=problem):
+            attempt(SIGNED)
+    assert anvil.rpc("eth_getTransactionCount", SIGNER_ADDRESS, "latest") == "0x0"
+
+
+def test_a_contract_with_another_digest_is_not_signed_for(anvil: Anvil, chained: Settings) -> None:
+    own = desk(chained, anvil.deploy_verifier([SIGNER_ADDRESS]))
+    # Answers every call with 32 zero bytes.
+    anvil.rpc("anvil_setCode", own.config.contract, "0x60206000f3")
+    with pytest.raises(TelepromptError, match="of another version, so nothing is signed"):
+        own.submit(SIGNED)
+
+
+def people(count: int) -> Attestation:
+    body = copy.deepcopy(BODY)
+    weights = [1_000_000 // count + (1 if i < 1_000_000 % count else 0) for i in range(count)]
+    body["contributors"] = [
+        {
+            "contributor_id": f"c{i:03}",
+            "address": None,
+            "weight": weight / 1e6,
+            "trace_count": 1,
+            "quarantine": "no_address",
+        }
+        for i, weight in enumerate(weights)
+    ]
+    for i, person in enumerate(body["contributors"]):
+        person["address"] = _address(i)
+    body["weighting_method"] = None
+    body["credit"] = None
+    body["optimization_metadata"]["trace_count"] = count
+    body["data"] = None
+    return Attestation.compose(body)
+
+
+def _address(i: int) -> str:
+    from eth_utils.address import to_checksum_address
+
+    return str(to_checksum_address("0x" + (i + 1).to_bytes(20).hex()))
+
+
+def test_weights_sum_to_ten_thousand_and_nobody_falls_to_nothing() -> None:
+    for count in (1, 3, 7, 100):
+        weights = [c.weight_bps for c in mint_contributors(people(count), None)]
+        assert sum(weights) == 10_000
+        assert min(weights) >= 1
+    with pytest.raises(ConfigurationError, match="101 contributors cannot be paid by one request"):
+        mint_contributors(people(101), None)
+
+
+def test_a_share_that_the_attestation_says_to_divide_goes_to_nobody() -> None:
+    body = json.loads(json.dumps(BODY))
+    body["credit"]["unpayable"] = "share"
+    weights = {c.address: c.weight_bps for c in mint_contributors(Attestation.compose(body), None)}
+    assert weights == {ALICE: 7778, BOB: 2222}

@@ -1,0 +1,97 @@
+"""EAS on a real node, with the contracts of its own package."""
+
+from typing import Any
+
+import pytest
+
+from include.teleprompt.attest.document import Attestation
+from include.teleprompt.chain.desk import Desk
+from include.teleprompt.chain.eas import SCHEMA, schema_uid
+from include.teleprompt.chain.eas_desk import EasDesk
+from include.teleprompt.chain.receipt import ChainState
+from include.teleprompt.config.chain import EasConfig
+from include.teleprompt.config.settings import Settings
+from include.teleprompt.errors import ConfigurationError, TelepromptError
+from tests.attest.documents import BODY, SIGNED, SIGNER_ADDRESS
+from tests.chain.anvil import CHAIN_ID, Anvil
+from tests.support import ALICE, local_signer
+
+
+@pytest.fixture
+def eas(anvil: Anvil, chained: Settings) -> EasDesk:
+    contract, registry = anvil.deploy_eas()
+    return desk(chained, contract=contract, schema_registry=registry)
+
+
+def desk(settings: Settings, **changes: Any) -> EasDesk:
+    config = EasConfig.model_validate(
+        {"adapter": "eas", "chain_id": CHAIN_ID, "contract": ALICE, "schema_registry": ALICE, "confirmations": 1}
+        | changes
+    )
+    return EasDesk(Desk(config, settings), config)
+
+
+def test_a_dry_run_shows_the_call_and_sends_nothing(eas: EasDesk, anvil: Anvil) -> None:
+    before = anvil.rpc("eth_blockNumber")
+    receipt = eas.show(SIGNED)
+    assert (receipt.state, receipt.tx_hash) == (ChainState.DRY_RUN, None)
+    assert receipt.data is not None
+    assert SIGNED.attestation_hash in receipt.data
+    assert anvil.rpc("eth_blockNumber") == before
+    assert anvil.rpc("eth_getTransactionCount", SIGNER_ADDRESS, "latest") == "0x0"
+
+
+def test_it_is_attested_once_read_back_and_revoked(eas: EasDesk, anvil: Anvil) -> None:
+    receipt = eas.submit(SIGNED)
+    assert receipt.state is ChainState.ON_CHAIN
+    assert eas.eas.is_registered()
+    again = eas.submit(SIGNED)
+    assert again == receipt
+    assert eas.show(SIGNED) == receipt  # also a dry run finds it
+    assert anvil.rpc("eth_getTransactionCount", SIGNER_ADDRESS, "latest") == "0x2"  # schema and attestation
+    revoked = eas.revoke(SIGNED)
+    assert (revoked.state, revoked.uid) == (ChainState.REVOKED, receipt.uid)
+    assert eas.read(SIGNED) == eas.revoke(SIGNED) == revoked
+    assert eas.submit(SIGNED).state is ChainState.REVOKED  # and not attested a second time
+
+
+def test_another_document_has_an_attestation_of_its_own_and_no_second_schema(eas: EasDesk, anvil: Anvil) -> None:
+    eas.submit(SIGNED)
+    other = Attestation.compose({**BODY, "timestamp": "2026-01-16T12:00:00Z"})
+    assert eas.read(other) is None
+    assert eas.submit(other).uid != eas.submit(SIGNED).uid
+    assert anvil.rpc("eth_getTransactionCount", SIGNER_ADDRESS, "latest") == "0x3"
+
+
+def test_somebody_elses_attestation_of_the_document_is_not_ours(eas: EasDesk, anvil: Anvil, chained: Settings) -> None:
+    eas.submit(SIGNED)
+    second = local_signer("22" * 32)
+    other = desk(
+        chained.model_copy(update={"signer": second}),
+        contract=eas.config.contract,
+        schema_registry=eas.config.schema_registry,
+    )
+    anvil.give(other.desk.payer.address)
+    assert other.read(SIGNED) is None
+    with pytest.raises(ConfigurationError, match="to revoke"):
+        other.revoke(SIGNED)
+
+
+def test_the_wrong_chain_is_refused(chained: Settings) -> None:
+    with pytest.raises(ConfigurationError, match="chain 31337, not 1"):
+        desk(chained, chain_id=1).show(SIGNED)
+
+
+def test_an_address_without_a_contract_is_refused(chained: Settings) -> None:
+    with pytest.raises(TelepromptError, match=r"no contract at .* correct `chain.contract`"):
+        desk(chained).submit(SIGNED)
+
+
+def test_without_ether_it_says_so(eas: EasDesk, anvil: Anvil) -> None:
+    anvil.give(SIGNER_ADDRESS, 0)
+    with pytest.raises(TelepromptError, match="cannot pay"):
+        eas.submit(SIGNED)
+
+
+def test_the_schemas_uid_is_known_before_it_is_registered() -> None:
+    assert schema_uid(SCHEMA).hex() == "7dc05a51f059d2c723d00c1d1674aa6810a39d63a6ab854ecaa3c767237bba94"

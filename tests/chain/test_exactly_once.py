@@ -1,0 +1,248 @@
+"""The fault matrix: whatever goes wrong on the way, the chain holds exactly one attestation in the end.
+
+Each fault is made on a real node, with a real transaction; only crashes are made by raising where a process would die.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.teleprompt.attest.document import Attestation
+from include.teleprompt.chain.abi import topic
+from include.teleprompt.chain.desk import Desk
+from include.teleprompt.chain.eas import ATTESTED, SCHEMA, register_call, schema_uid
+from include.teleprompt.chain.eas_desk import EasDesk
+from include.teleprompt.chain.node import Node
+from include.teleprompt.chain.outbox import Outbox, Submission
+from include.teleprompt.chain.receipt import ChainState
+from include.teleprompt.chain.sender import Sender
+from include.teleprompt.config.chain import EasConfig
+from include.teleprompt.config.settings import Settings
+from include.teleprompt.errors import ChainUnavailableError, TelepromptError, UnsettledError
+from tests.attest.documents import BODY, SIGNED, SIGNER_ADDRESS
+from tests.chain.anvil import CHAIN_ID, RICH, Anvil
+from tests.support import local_signer
+
+CONFIRMATIONS = 3
+
+
+@pytest.fixture
+def make(anvil: Anvil, chained: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[..., EasDesk]:
+    """A desk as each new process would open it. The schema is registered, and blocks come only when a test mines."""
+    monkeypatch.setattr("include.teleprompt.chain.desk.POLL_SECONDS", 0.02)
+    contract, registry = anvil.deploy_eas()
+    anvil.rpc("eth_sendTransaction", {"from": RICH, "to": registry, "data": register_call(), "gas": hex(1_000_000)})
+    anvil.rpc("evm_setAutomine", False)
+
+    def made(**changes: Any) -> EasDesk:
+        values = {
+            "adapter": "eas",
+            "chain_id": CHAIN_ID,
+            "contract": contract,
+            "schema_registry": registry,
+            "confirmations": CONFIRMATIONS,
+            "timeout_seconds": 0.2,
+        }
+        config = EasConfig.model_validate(values | changes)
+        return EasDesk(Desk(config, chained), config)
+
+    return made
+
+
+def begin(desk: EasDesk) -> None:
+    """Submit; the transaction waits in the node's pool when it is over."""
+    with pytest.raises(UnsettledError):
+        desk.submit(SIGNED)
+
+
+def finish(make: Callable[..., EasDesk], anvil: Anvil) -> None:
+    """Submit again, as often as a retry would, while blocks come; there is exactly one in the end."""
+    for _ in range(20):
+        try:
+            receipt = make().submit(SIGNED)
+        except UnsettledError:
+            anvil.mine()
+            continue
+        assert receipt.state is ChainState.ON_CHAIN
+        assert attestations(anvil, make().config.contract) == 1
+        return
+    raise AssertionError("it did not settle")
+
+
+def attestations(anvil: Anvil, contract: str) -> int:
+    """How many attestations of our schema the chain holds, of any document."""
+    wanted = [topic(ATTESTED), None, None, "0x" + schema_uid(SCHEMA).hex()]
+    return len(anvil.rpc("eth_getLogs", {"address": contract, "topics": wanted, "fromBlock": "0x0"}))
+
+
+def entry(desk: EasDesk) -> Submission:
+    found = desk.desk.outbox(does="attest", attestation=SIGNED.attestation_hash).load()
+    assert found is not None
+    return found
+
+
+class CrashError(BaseException):
+    """The process dies here."""
+
+
+def crash_in(monkeypatch: pytest.MonkeyPatch, owner: type, method: str, *, when: str, call: int = 1) -> None:
+    """Die before or after the `call`-th call of a method."""
+    real, seen = getattr(owner, method), []
+
+    def dying(self: Any, *args: Any) -> Any:
+        seen.append(1)
+        if len(seen) == call and when == "before":
+            raise CrashError
+        result = real(self, *args)
+        if len(seen) == call:
+            raise CrashError
+        return result
+
+    monkeypatch.setattr(owner, method, dying)
+
+
+@pytest.mark.parametrize(
+    ("owner", "method", "when", "call"),
+    [
+        pytest.param(Outbox, "save", "before", 1, id="before-the-call-is-written-down"),
+        pytest.param(Outbox, "save", "after", 1, id="after-the-call-is-written-down"),
+        pytest.param(Sender, "_sign", "after", 1, id="after-signing"),
+        pytest.param(Outbox, "save", "after", 2, id="after-the-transaction-is-written-down"),
+        pytest.param(Node, "send", "after", 1, id="after-sending"),
+        pytest.param(Node, "mined", "after", 2, id="while-waiting"),
+    ],
+)
+def test_a_crash(
+    make: Callable[..., EasDesk],
+    anvil: Anvil,
+    monkeypatch: pytest.MonkeyPatch,
+    owner: type,
+    method: str,
+    when: str,
+    call: int,
+) -> None:
+    with monkeypatch.context() as patch:
+        crash_in(patch, owner, method, when=when, call=call)
+        with pytest.raises(CrashError):
+            make().submit(SIGNED)
+    finish(make, anvil)
+
+
+def test_a_crash_after_it_was_mined(make: Callable[..., EasDesk], anvil: Anvil) -> None:
+    begin(make())
+    anvil.mine(CONFIRMATIONS)
+    finish(make, anvil)
+
+
+def test_the_same_bytes_are_sent_again(make: Callable[..., EasDesk], anvil: Anvil) -> None:
+    begin(make())
+    first = entry(make())
+    begin(make())
+    assert entry(make()) == first
+    assert len(first.attempts) == 1
+    finish(make, anvil)
+
+
+def test_a_lost_outbox(make: Callable[..., EasDesk], anvil: Anvil, chained: Settings) -> None:
+    begin(make())
+    anvil.mine()
+    for file in (Path(chained.storage_uri) / "outbox").iterdir():
+        file.unlink()
+    finish(make, anvil)
+
+
+def test_an_unreadable_outbox_stops_everything(make: Callable[..., EasDesk], chained: Settings) -> None:
+    begin(make())
+    for file in (Path(chained.storage_uri) / "outbox").iterdir():
+        file.write_text("{}")
+    with pytest.raises(TelepromptError, match="restore it from the storage's backup before anything is sent"):
+        make().submit(SIGNED)
+
+
+def test_a_node_that_is_away(make: Callable[..., EasDesk], anvil: Anvil) -> None:
+    begin(make())
+    anvil.stop()
+    with pytest.raises(ChainUnavailableError):
+        make().submit(SIGNED)
+    anvil.start()
+    anvil.rpc("evm_setAutomine", False)
+    finish(make, anvil)  # the pool was lost with the node: it is sent again
+
+
+def test_a_dropped_transaction(make: Callable[..., EasDesk], anvil: Anvil) -> None:
+    begin(make())
+    anvil.rpc("anvil_dropTransaction", entry(make()).attempts[0].tx_hash)
+    finish(make, anvil)
+
+
+def test_a_stuck_transaction_is_replaced_with_higher_fees(make: Callable[..., EasDesk], anvil: Anvil) -> None:
+    begin(make())
+    anvil.rpc("anvil_setNextBlockBaseFeePerGas", hex(10 * entry(make()).attempts[0].fees.max_fee))
+    anvil.mine()  # it does not offer enough for this block
+    begin(make(replace_after_seconds=0.001))
+    attempts = entry(make()).attempts
+    assert len(attempts) >= 2
+    assert {attempt.nonce for attempt in attempts} == {attempts[0].nonce}
+    for before, after in zip(attempts, attempts[1:], strict=False):
+        assert after.fees.max_fee * 10 >= before.fees.max_fee * 11
+        assert after.fees.priority_fee * 10 >= before.fees.priority_fee * 11
+    finish(make, anvil)
+
+
+def test_fees_stay_below_the_limit(make: Callable[..., EasDesk], anvil: Anvil) -> None:
+    begin(make(max_fee_gwei=3, replace_after_seconds=0.001))
+    assert all(attempt.fees.max_fee <= 3 * 10**9 for attempt in entry(make()).attempts)
+    finish(make, anvil)
+
+
+@pytest.mark.parametrize("depth", [1, 5])
+def test_a_reorganisation(make: Callable[..., EasDesk], anvil: Anvil, depth: int) -> None:
+    anvil.mine(6)
+    deep = {"confirmations": 8}
+    begin(make(**deep))
+    anvil.mine(depth)
+    begin(make(**deep))
+    assert attestations(anvil, make().config.contract) == 1
+    anvil.rpc("anvil_reorg", depth, [])
+    for attempt in entry(make()).attempts:
+        anvil.rpc("anvil_dropTransaction", attempt.tx_hash)
+    assert attestations(anvil, make().config.contract) == 0
+    finish(make, anvil)
+
+
+def test_a_nonce_taken_by_somebody_else(make: Callable[..., EasDesk], anvil: Anvil) -> None:
+    begin(make())
+    ours = entry(make()).attempts[0]
+    anvil.rpc("anvil_dropTransaction", ours.tx_hash)
+    anvil.rpc("anvil_impersonateAccount", SIGNER_ADDRESS)
+    anvil.rpc("eth_sendTransaction", {"from": SIGNER_ADDRESS, "to": RICH, "value": "0x1", "nonce": hex(ours.nonce)})
+    anvil.mine()
+    begin(make())
+    assert len(entry(make()).attempts) == 1  # not while the other one may still go away
+    anvil.mine(CONFIRMATIONS)
+    begin(make())
+    assert [attempt.nonce for attempt in entry(make()).attempts] == [ours.nonce, ours.nonce + 1]
+    finish(make, anvil)
+
+
+def test_two_documents_at_once_take_a_nonce_each(make: Callable[..., EasDesk], anvil: Anvil) -> None:
+    begin(make())
+    other = Attestation.compose({**BODY, "timestamp": "2026-01-16T12:00:00Z"})
+    with pytest.raises(UnsettledError):
+        make().submit(other)
+    anvil.mine(CONFIRMATIONS)
+    assert make().submit(SIGNED).uid != make().submit(other).uid
+    assert attestations(anvil, make().config.contract) == 2
+
+
+def test_another_signer_does_not_go_on_with_what_the_first_began(
+    make: Callable[..., EasDesk], anvil: Anvil, chained: Settings
+) -> None:
+    begin(make())
+    second = chained.model_copy(update={"signer": local_signer("22" * 32)})
+    config = make().config
+    with pytest.raises(TelepromptError, match="go on with the first one"):
+        EasDesk(Desk(config, second), config).submit(SIGNED)
+    finish(make, anvil)

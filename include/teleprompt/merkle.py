@@ -42,6 +42,11 @@ class MerkleTree:
         """What is signed."""
         return self._nodes[0]
 
+    @property
+    def nodes(self) -> list[bytes]:
+        """All nodes, the root first: the children of `i` are `2 i + 1` and `2 i + 2`."""
+        return list(self._nodes)
+
     def __len__(self) -> int:
         return self._count
 

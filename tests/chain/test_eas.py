@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from include.teleprompt.attest.document import Attestation
+from include.teleprompt.attest.eas_schema import schema_uid
 from include.teleprompt.chain.desk import Desk
-from include.teleprompt.chain.eas import SCHEMA, schema_uid
 from include.teleprompt.chain.eas_desk import EasDesk
 from include.teleprompt.chain.receipt import ChainState
 from include.teleprompt.config.chain import EasConfig
@@ -94,4 +94,4 @@ def test_without_ether_it_says_so(eas: EasDesk, anvil: Anvil) -> None:
 
 
 def test_the_schemas_uid_is_known_before_it_is_registered() -> None:
-    assert schema_uid(SCHEMA).hex() == "7dc05a51f059d2c723d00c1d1674aa6810a39d63a6ab854ecaa3c767237bba94"
+    assert schema_uid().hex() == "7dc05a51f059d2c723d00c1d1674aa6810a39d63a6ab854ecaa3c767237bba94"

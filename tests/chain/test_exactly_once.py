@@ -4,15 +4,17 @@ Each fault is made on a real node, with a real transaction; only crashes are mad
 """
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from include.teleprompt.attest.document import Attestation
+from include.teleprompt.attest.eas_schema import schema_uid
 from include.teleprompt.chain.abi import topic
 from include.teleprompt.chain.desk import Desk
-from include.teleprompt.chain.eas import ATTESTED, SCHEMA, register_call, schema_uid
+from include.teleprompt.chain.eas import ATTESTED, register_call
 from include.teleprompt.chain.eas_desk import EasDesk
 from include.teleprompt.chain.node import Node
 from include.teleprompt.chain.outbox import Outbox, Submission
@@ -73,7 +75,7 @@ def finish(make: Callable[..., EasDesk], anvil: Anvil) -> None:
 
 def attestations(anvil: Anvil, contract: str) -> int:
     """How many attestations of our schema the chain holds, of any document."""
-    wanted = [topic(ATTESTED), None, None, "0x" + schema_uid(SCHEMA).hex()]
+    wanted = [topic(ATTESTED), None, None, "0x" + schema_uid().hex()]
     return len(anvil.rpc("eth_getLogs", {"address": contract, "topics": wanted, "fromBlock": "0x0"}))
 
 
@@ -185,7 +187,7 @@ def test_a_stuck_transaction_is_replaced_with_higher_fees(make: Callable[..., Ea
     attempts = entry(make()).attempts
     assert len(attempts) >= 2
     assert {attempt.nonce for attempt in attempts} == {attempts[0].nonce}
-    for before, after in zip(attempts, attempts[1:], strict=False):
+    for before, after in pairwise(attempts):
         assert after.fees.max_fee * 10 >= before.fees.max_fee * 11
         assert after.fees.priority_fee * 10 >= before.fees.priority_fee * 11
     finish(make, anvil)

@@ -31,6 +31,7 @@ class Code(StrEnum):
     SIGNATURE_INVALID = "SIGNATURE_INVALID"
     SIGNER_UNTRUSTED = "SIGNER_UNTRUSTED"
     SIGNATURES_TOO_FEW = "SIGNATURES_TOO_FEW"
+    PROOF_INVALID = "PROOF_INVALID"
 
 
 class InvalidAttestationError(TelepromptError):

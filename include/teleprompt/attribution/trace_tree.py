@@ -4,12 +4,13 @@ import hashlib
 import hmac
 from collections.abc import Iterable
 from dataclasses import asdict
+from typing import Literal
 
 from include.teleprompt.canonical import digest_of
 from include.teleprompt.merkle import MerkleTree, leaf_hash, word_of_address, word_of_int
 from include.teleprompt.traces.row import TraceRow
 
-LEAF_TYPES = ("bytes32", "address", "uint64")
+LEAF_TYPES: tuple[Literal["bytes32"], Literal["address"], Literal["uint64"]] = ("bytes32", "address", "uint64")
 """Digest of the salted trace, its contributor's address (zero where there is none), its score in millionths."""
 
 

@@ -1,20 +1,14 @@
 """The Ethereum Attestation Service (EAS 1.x): its schema, its calls, and what it holds."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from include.teleprompt.attest.document import Attestation
+from include.teleprompt.attest.eas_schema import DATA_TYPES, SCHEMA, ZERO_ADDRESS, attested_data, schema_uid
 from include.teleprompt.chain.abi import decode, encode_call, topic
 from include.teleprompt.chain.node import Log, Mined, Node
 from include.teleprompt.errors import TelepromptError
-from include.teleprompt.records import Record, to_millionths
+from include.teleprompt.records import Record
 
-SCHEMA = (
-    "bytes32 attestationHash,string attestationId,string modelId,string optimizedVersion,int64 deltaE6,"
-    "bytes32 tracesRoot,uint64 tracesCount"
-)
-DATA_TYPES = tuple(field.split(" ")[0] for field in SCHEMA.split(","))
-ZERO_ADDRESS = "0x" + "0" * 40
 ZERO = bytes(32)
 ATTESTED = "Attested(address,address,bytes32,bytes32)"
 REVOKED = "Revoked(address,address,bytes32,bytes32)"
@@ -60,9 +54,7 @@ class Eas:
 
     def is_registered(self) -> bool:
         """Whether the schema is known to the registry."""
-        answer = self.node.call(
-            self.schema_registry, encode_call("getSchema(bytes32)", ["bytes32"], [schema_uid(SCHEMA)])
-        )
+        answer = self.node.call(self.schema_registry, encode_call("getSchema(bytes32)", ["bytes32"], [schema_uid()]))
         (record,) = decode(["(bytes32,address,bool,string)"], answer)
         return bool(record[0] != ZERO)
 
@@ -89,14 +81,14 @@ class Eas:
         return self.node.mined(found[0].tx_hash) if found else None
 
     def _events(self, event: str, attester: str) -> list[Log]:
-        topics = [topic(event), None, _word(attester), "0x" + schema_uid(SCHEMA).hex()]
+        topics = [topic(event), None, _word(attester), "0x" + schema_uid().hex()]
         return self.node.logs(self.contract, topics, from_block=self.from_block)
 
     def read(self, uid: str) -> EasAttestation | None:
         """The attestation with that uid; None if the contract has none of our schema."""
         data = encode_call("getAttestation(bytes32)", ["bytes32"], [bytes.fromhex(uid[2:])])
         (held,) = decode([_ATTESTATION], self.node.call(self.contract, data))
-        if held[0] == ZERO or held[1] != schema_uid(SCHEMA):
+        if held[0] == ZERO or held[1] != schema_uid():
             return None
         return EasAttestation(
             uid=uid,
@@ -108,13 +100,6 @@ class Eas:
         )
 
 
-def schema_uid(schema: str) -> bytes:
-    """`keccak256(schema ‖ resolver ‖ revocable)`: without resolver, revocable."""
-    from eth_utils.crypto import keccak
-
-    return bytes(keccak(schema.encode() + bytes(20) + b"\x01"))
-
-
 def register_call() -> str:
     """Registers the schema."""
     return encode_call("register(string,address,bool)", ["string", "address", "bool"], [SCHEMA, ZERO_ADDRESS, True])
@@ -122,7 +107,7 @@ def register_call() -> str:
 
 def attest_call(attestation: Attestation) -> str:
     """Attests a document: to nobody in particular, for ever, revocable."""
-    request = (schema_uid(SCHEMA), (ZERO_ADDRESS, 0, True, ZERO, attested_data(attestation), 0))
+    request = (schema_uid(), (ZERO_ADDRESS, 0, True, ZERO, attested_data(attestation), 0))
     types = "(bytes32,(address,uint64,bool,bytes32,bytes,uint256))"
     return encode_call(f"attest({types})", [types], [request])
 
@@ -130,28 +115,7 @@ def attest_call(attestation: Attestation) -> str:
 def revoke_call(uid: str) -> str:
     """Revokes an attestation; only its attester can."""
     types = "(bytes32,(bytes32,uint256))"
-    return encode_call(f"revoke({types})", [types], [(schema_uid(SCHEMA), (bytes.fromhex(uid[2:]), 0))])
-
-
-def attested_data(attestation: Attestation) -> bytes:
-    """The ABI-encoded fields of `SCHEMA`."""
-    from eth_abi.abi import encode
-
-    return bytes(encode(DATA_TYPES, attested_values(attestation)))
-
-
-def attested_values(attestation: Attestation) -> list[Any]:
-    """What the chain is told of a document."""
-    data = attestation.data
-    return [
-        bytes.fromhex(attestation.attestation_hash),
-        attestation.attestation_id,
-        attestation.model_info.model_id,
-        attestation.model_info.optimized_version,
-        to_millionths(attestation.performance.performance_delta),
-        bytes.fromhex(data.traces_root) if data and data.traces_root else ZERO,
-        attestation.optimization_metadata.trace_count,
-    ]
+    return encode_call(f"revoke({types})", [types], [(schema_uid(), (bytes.fromhex(uid[2:]), 0))])
 
 
 def _word(address: str) -> str:

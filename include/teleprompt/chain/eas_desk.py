@@ -3,15 +3,14 @@
 from dataclasses import dataclass
 
 from include.teleprompt.attest.document import Attestation
+from include.teleprompt.attest.eas_schema import SCHEMA, schema_uid
 from include.teleprompt.chain.desk import Desk
 from include.teleprompt.chain.eas import (
-    SCHEMA,
     Eas,
     EasAttestation,
     attest_call,
     register_call,
     revoke_call,
-    schema_uid,
 )
 from include.teleprompt.chain.node import Mined
 from include.teleprompt.chain.receipt import ChainState, Receipt
@@ -112,7 +111,7 @@ class EasDesk:
         self.desk.sender.deliver(
             self.desk.outbox(does="register", schema=SCHEMA),
             lambda: self.desk.call(self.config.schema_registry, register_call()),
-            lambda: self.eas.registered_in(schema_uid(SCHEMA)),
+            lambda: self.eas.registered_in(schema_uid()),
         )
 
     def _find(self, attestation: Attestation) -> tuple[EasAttestation, Mined] | None:

@@ -1,5 +1,6 @@
 """Reading finished and running pipeline runs back from MLflow."""
 
+import json
 import logging
 from collections.abc import Iterator
 from typing import Any, TypeVar
@@ -55,6 +56,8 @@ class StoredAttestation(Record):
     window_start: str
     window_end: str
     run_id: str
+    chain_state: str | None
+    """Where it is on the chain, as last seen; None if nowhere."""
 
 
 def list_runs(client: Any, *, program: str | None = None, limit: int = 100) -> list[RunSummary]:
@@ -91,13 +94,40 @@ def read_comparison(client: Any, run_id: str) -> Comparison:
     return comparison
 
 
-def list_attestations(client: Any, *, limit: int = 1000) -> list[StoredAttestation]:
-    """All attestations, newest first."""
-    return [_stored(run) for run in _search(client, "tags.`teleprompt.attestation_id` != ''", limit)]
+def list_attestations(
+    client: Any, *, program: str | None = None, contributor: str | None = None, limit: int = 1000
+) -> list[StoredAttestation]:
+    """The attestations, newest first: of one program, or that credit one contributor (an id or an address)."""
+    condition = "tags.`teleprompt.attestation_id` != ''"
+    if program is not None:
+        condition += f" AND tags.`teleprompt.program` = {quoted(program)}"
+    found = [_stored(run) for run in _search(client, condition, limit)]
+    if contributor is None:
+        return found
+    return [stored for stored in found if contributor in _credited(client, stored)]
+
+
+def _credited(client: Any, stored: StoredAttestation) -> set[str]:
+    """Ids and addresses of those whom an attestation credits; nobody where its file is missing."""
+    text = PipelineRun(client, stored.run_id).read_text(ATTESTATION_ARTIFACT)
+    if text is None:
+        log.warning("The attestation %s is missing in the MLflow run %s.", stored.attestation_id, stored.run_id)
+        return set()
+    people = json.loads(text)["contributors"]
+    return {person[key] for person in people for key in ("contributor_id", "address")}
 
 
 def read_attestation(client: Any, attestation_id: str) -> bytes:
     """The exact bytes of the attestation with that id or hash.
+
+    Raises:
+        ConfigurationError: there is none.
+    """
+    return find_attestation(client, attestation_id)[1]
+
+
+def find_attestation(client: Any, attestation_id: str) -> tuple[StoredAttestation, bytes]:
+    """The attestation with that id or hash: where it is kept, and its exact bytes.
 
     Raises:
         ConfigurationError: there is none.
@@ -107,7 +137,7 @@ def read_attestation(client: Any, attestation_id: str) -> bytes:
         for run in _search(client, f"tags.`teleprompt.{tag}` = {wanted}", 1):
             text = PipelineRun(client, run.info.run_id).read_text(ATTESTATION_ARTIFACT)
             if text is not None:
-                return text.encode()
+                return _stored(run), text.encode()
     raise ConfigurationError(
         f"There is no attestation {attestation_id!r}; `teleprompt attest list` shows those there are."
     )
@@ -184,4 +214,5 @@ def _stored(run: Any) -> StoredAttestation:
         window_start=tags["teleprompt.window_start"],
         window_end=tags["teleprompt.window_end"],
         run_id=run.info.run_id,
+        chain_state=tags.get("teleprompt.chain_state"),
     )

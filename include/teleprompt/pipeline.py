@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from include.teleprompt.attest.issue import AttestationRecord
+from include.teleprompt.attest.load import load_attestation
 from include.teleprompt.attribution.attribute import Attribution
 from include.teleprompt.canonical import sha256_hex
+from include.teleprompt.chain.receipt import Receipt
 from include.teleprompt.config.files import load_program_file
 from include.teleprompt.config.gate import OnLowPower
 from include.teleprompt.config.program import ProgramConfig
@@ -33,7 +35,8 @@ from include.teleprompt.registry.aliases import CHAMPION
 from include.teleprompt.registry.change_log import Action
 from include.teleprompt.registry.changes import note
 from include.teleprompt.registry.versions import ProgramCode, ProgramVersion, ensure_baseline
-from include.teleprompt.storage import put_blob
+from include.teleprompt.storage import get_blob, put_blob
+from include.teleprompt.submission import submit_attestation
 from include.teleprompt.traces.collect import collect_snapshot
 from include.teleprompt.traces.profile import profile_of
 from include.teleprompt.traces.profile_page import PROFILE_ARTIFACT, profile_page
@@ -55,6 +58,8 @@ class Outcome(Record):
     version: ProgramVersion | None
     attestation: AttestationRecord | None
     """None unless the version became champion."""
+    receipt: Receipt | None = None
+    """None where the program names no contract."""
 
 
 class Pipeline:
@@ -301,6 +306,13 @@ class Pipeline:
             keep_attestation(run, record)
         return record
 
+    def submit(self, record: AttestationRecord) -> Receipt:
+        """Hand an attestation in at the program's contract; a dry run unless the program file says `send`."""
+        assert self.config.chain is not None  # noqa: S101 - nobody asks otherwise
+        attestation, _ = load_attestation(get_blob(record.blob))
+        with self._records.open() as run:
+            return submit_attestation(run, attestation, self.config, self.settings, send=self.config.chain.send)
+
     def run(
         self,
         *,
@@ -311,7 +323,11 @@ class Pipeline:
 
         `approve` is asked before a promotion if the program wants that; without it nothing is promoted then.
         """
-        of = len(self.seeds) + (7 if self.config.optimization.enable_deltaone_check else 3)
+        of = (
+            len(self.seeds)
+            + (7 if self.config.optimization.enable_deltaone_check else 3)
+            + (self.config.chain is not None)
+        )
         on_stage("collect", of)
         snapshot = self.collect()
         on_stage("baseline", of)
@@ -341,7 +357,11 @@ class Pipeline:
             return Outcome(comparison=comparison, version=version, attestation=None)
         on_stage("attest", of)
         attestation = self.attest(snapshot, selection, comparison, baseline, version)
-        return Outcome(comparison=comparison, version=version, attestation=attestation)
+        receipt = None
+        if self.config.chain is not None:
+            on_stage("submit", of)
+            receipt = self.submit(attestation)
+        return Outcome(comparison=comparison, version=version, attestation=attestation, receipt=receipt)
 
     def _shown(self, progress: ProgressTags) -> Callable[[str], None]:
         def show(text: str) -> None:

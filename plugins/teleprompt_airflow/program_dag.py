@@ -32,6 +32,7 @@ from teleprompt_airflow.operators import (
     PowerOperator,
     RegisterOperator,
     SelectOperator,
+    SubmitOperator,
     WatchOperator,
 )
 from teleprompt_airflow.run_window import run_params
@@ -45,6 +46,9 @@ RETRIES = {
     "retry_exponential_backoff": True,
     "max_retry_delay": timedelta(minutes=15),
 }
+
+CHAIN_POOL = "teleprompt_chain"
+"""Of one slot: who takes nonces for the signer takes them one after the other."""
 
 POOL = "teleprompt"
 """Bounds the tasks that call the language model, backfills included."""
@@ -160,7 +164,11 @@ def _promotion(config: ProgramConfig, stage: dict[str, Any], records: dict[str, 
     )
     branch >> [first, EmptyOperator(task_id="keep_champion")]
     if config.rollout.share is None:
-        AttestOperator(task_id="attest", **records, version=register.output, outlets=[_version_asset(config)], **stage)
+        attest = AttestOperator(
+            task_id="attest", **records, version=register.output, outlets=[_version_asset(config)], **stage
+        )
+        if config.chain is not None:
+            SubmitOperator(task_id="submit", program=config.slug, attestation=attest.output, pool=CHAIN_POOL)
 
 
 def watch_dag(config: ProgramConfig) -> DAG:
@@ -178,7 +186,9 @@ def watch_dag(config: ProgramConfig) -> DAG:
         tags={"teleprompt", "watch"},
         default_args=RETRIES,
     ) as dag:
-        WatchOperator(task_id="watch", program=config.slug)
+        watch = WatchOperator(task_id="watch", program=config.slug)
+        if config.chain is not None and config.rollout.share is not None:
+            SubmitOperator(task_id="submit", program=config.slug, attestation=watch.output, pool=CHAIN_POOL)
     return dag
 
 

@@ -1,6 +1,5 @@
 """The `teleprompt` command, as a process would call it: status, standard output, one line of error."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,42 +9,9 @@ from typer.testing import CliRunner
 
 from include.teleprompt import cli
 from include.teleprompt.config.settings import Settings
-from tests.support import local_signer, log_shelf_calls, write_program
+from tests.support import log_shelf_calls, write_program
 
 WINDOW = ("--start", "2026-11-09", "--end", "2026-11-16")
-
-
-class Result:
-    def __init__(self, status: int, out: str, err: str) -> None:
-        self.status, self.out, self.err = status, out, err
-
-    @property
-    def json(self):
-        return json.loads(self.out)
-
-
-@pytest.fixture
-def call(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    """Calls `teleprompt …` in an environment of its own."""
-    signer = local_signer()
-    write_program(tmp_path / "programs")
-    monkeypatch.setenv("TELEPROMPT_TRACKING_URI", settings.tracking_uri)
-    monkeypatch.setenv("TELEPROMPT_STORAGE_URI", settings.storage_uri)
-    monkeypatch.setenv("TELEPROMPT_PROGRAMS_DIR", str(tmp_path / "programs"))
-    monkeypatch.setenv("TELEPROMPT_SIGNER__KEYSTORE", json.dumps(signer.keystore))
-    monkeypatch.setenv("TELEPROMPT_SIGNER__PASSWORD", "secret")
-
-    def run(*arguments: str) -> Result:
-        monkeypatch.setattr(sys, "argv", ["teleprompt", *arguments])
-        status = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            status = end.code or 0
-        output = capsys.readouterr()
-        return Result(status, output.out, output.err)
-
-    return run
 
 
 def test_from_traces_to_rewards(call, settings: Settings, tmp_path: Path) -> None:

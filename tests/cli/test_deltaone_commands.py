@@ -6,11 +6,11 @@ from pathlib import Path
 from include.teleprompt.config.settings import Settings
 from include.teleprompt.history import list_runs
 from include.teleprompt.tracking.connection import mlflow_client
-from tests.cli.test_cli import WINDOW, call  # noqa: F401 - a fixture
+from tests.cli.test_cli import WINDOW
 from tests.support import log_shelf_calls, write_program
 
 
-def promoted(call, settings: Settings) -> str:  # noqa: F811
+def promoted(call, settings: Settings) -> str:
     """The id of a run that promoted version 2."""
     log_shelf_calls(settings, count=160)
     assert call("run", "shelves", *WINDOW).status == 0
@@ -18,7 +18,7 @@ def promoted(call, settings: Settings) -> str:  # noqa: F811
     return run["run_id"]
 
 
-def test_a_verdict_is_recomputed_and_a_changed_one_is_noticed(call, settings: Settings) -> None:  # noqa: F811
+def test_a_verdict_is_recomputed_and_a_changed_one_is_noticed(call, settings: Settings) -> None:
     run = promoted(call, settings)
     equal = call("deltaone", "recompute", run[:8])
     assert (equal.status, equal.out.splitlines()[-1]) == (0, "equal, in every figure")
@@ -39,7 +39,7 @@ def test_a_verdict_is_recomputed_and_a_changed_one_is_noticed(call, settings: Se
     assert call("deltaone", "recompute", "nothing").status == 2
 
 
-def test_the_ledger_shows_each_look(call, settings: Settings) -> None:  # noqa: F811
+def test_the_ledger_shows_each_look(call, settings: Settings) -> None:
     assert "Nobody has looked" in call("deltaone", "looks", "shelves").out
     run = promoted(call, settings)
     (entry,) = call("deltaone", "looks", "shelves", "--json").json
@@ -47,7 +47,7 @@ def test_the_ledger_shows_each_look(call, settings: Settings) -> None:  # noqa: 
     assert "0.012980" in call("deltaone", "looks", "shelves").out
 
 
-def test_back_and_forward_again(call, settings: Settings) -> None:  # noqa: F811
+def test_back_and_forward_again(call, settings: Settings) -> None:
     promoted(call, settings)
     back = call("versions", "rollback", "shelves", "--why", "customers complain")
     assert (back.status, back.out) == (0, "Version 1 of Shelves is champion again, instead of 2.\n")
@@ -64,14 +64,14 @@ def test_back_and_forward_again(call, settings: Settings) -> None:  # noqa: F811
     assert "customers complain" in call("versions", "log", "shelves").out
 
 
-def test_production_is_looked_at_by_hand(call, settings: Settings) -> None:  # noqa: F811
+def test_production_is_looked_at_by_hand(call, settings: Settings) -> None:
     promoted(call, settings)
     report = call("deltaone", "watch", "shelves", "--json")
     assert (report.status, report.json["outcome"]) == (0, "undecided")
     assert call("deltaone", "watch", "shelves").out.startswith("undecided: 1.0.0-opt-bfs-")
 
 
-def test_a_person_is_asked_without_airflow_too(call, settings: Settings, tmp_path: Path) -> None:  # noqa: F811
+def test_a_person_is_asked_without_airflow_too(call, settings: Settings, tmp_path: Path) -> None:
     log_shelf_calls(settings, count=160)
     write_program(tmp_path / "programs", yaml="name: Shelves\noptimization: {min_traces: 20}\napproval: {}\n")
     asked = call("run", "shelves", *WINDOW)

@@ -47,6 +47,8 @@ class Attribution(Record):
     """The method that was asked for but found that nobody's traces add anything."""
     cap_e6: int | None
     unpayable: Unpayable
+    min_quality_score: float
+    """From here on a trace turned out well, for the methods that look at answers."""
     credits: tuple[Credit, ...]
     traces_root: Digest
     traces_count: int
@@ -93,6 +95,7 @@ def attribute(
         instead_of=config.method if method is not config.method else None,
         cap_e6=cap_e6,
         unpayable=config.unpayable,
+        min_quality_score=min_quality_score,
         credits=tuple(
             _credit(person, weight, used[person.contributor_id], (values or {}).get(person.contributor_id), method)
             for person, weight in zip(people, weights, strict=True)

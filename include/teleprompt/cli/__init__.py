@@ -8,7 +8,18 @@ import sys
 
 import typer
 
-from include.teleprompt.cli import attest, deltaone, doctor, programs, rewards, run, status, traces, versions
+from include.teleprompt.cli import (
+    attest,
+    attest_chain,
+    deltaone,
+    doctor,
+    programs,
+    rewards,
+    run,
+    status,
+    traces,
+    versions,
+)
 from include.teleprompt.environment import quiet_libraries
 from include.teleprompt.errors import ConfigurationError, TelepromptError
 
@@ -23,6 +34,7 @@ app.add_typer(programs.app, name="programs")
 app.command("run")(run.run)
 app.command("status")(status.status)
 app.add_typer(traces.app, name="traces")
+attest.app.add_typer(attest_chain.app)
 app.add_typer(attest.app, name="attest")
 app.command("rewards")(rewards.rewards)
 app.add_typer(versions.app, name="versions")

@@ -1,37 +1,60 @@
 """`teleprompt attest`: attestations."""
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from include.teleprompt.cli.output import JsonOption, print_json, print_table, window_text
 
+if TYPE_CHECKING:
+    from include.teleprompt.attest.verify import Verification
+    from include.teleprompt.audit import DeepCheck
+
 app = typer.Typer(help="Attestations.", no_args_is_help=True)
+
+AttestationId = Annotated[str, typer.Argument(metavar="ID", help="Id or hash.")]
+
+
+class ExportFormat(StrEnum):
+    """The ecosystems that a document can be signed for."""
+
+    DSSE = "dsse"
+    EAS = "eas"
 
 
 @app.command("list")
-def list_all(json_: JsonOption = False) -> None:
+def list_all(
+    program: Annotated[str | None, typer.Option(help="Only of this program, by its name in traces.")] = None,
+    contributor: Annotated[str | None, typer.Option(help="Only those that credit this id or address.")] = None,
+    json_: JsonOption = False,
+) -> None:
     """List the attestations, newest first."""
     from include.teleprompt.config.settings import Settings
     from include.teleprompt.history import list_attestations
     from include.teleprompt.tracking.connection import mlflow_client
 
     with mlflow_client(Settings().tracking_uri) as client:
-        found = list_attestations(client)
+        found = list_attestations(client, program=program, contributor=contributor)
     if json_:
         print_json([item.model_dump() for item in found])
         return
     print_table(
-        ("id", "program", "window", "hash"),
-        [(a.attestation_id, a.program, window_text(a.window_start, a.window_end), a.attestation_hash) for a in found],
-        empty="No attestation yet: there is one for each promoted version.",
+        ("id", "program", "window", "chain", "hash"),
+        [
+            (a.attestation_id, a.program, window_text(a.window_start, a.window_end), a.chain_state, a.attestation_hash)
+            for a in found
+        ],
+        empty="No attestation yet: there is one for each promoted version."
+        if program is None and contributor is None
+        else "No such attestation.",
     )
 
 
 @app.command()
 def show(
-    attestation_id: Annotated[str, typer.Argument(metavar="ID", help="Id or hash.")],
+    attestation_id: AttestationId,
     json_: JsonOption = False,
 ) -> None:
     """Print the exact bytes of an attestation."""
@@ -51,22 +74,172 @@ def verify(
         list[str] | None, typer.Option(metavar="ADDR", help="Must be signed by one of these.")
     ] = None,
     require_signature: Annotated[bool, typer.Option("--require-signature", help="A hash is not enough.")] = False,
+    threshold: Annotated[int, typer.Option(min=1, help="So many of the trusted signers must have signed.")] = 1,
+    proof: Annotated[Path | None, typer.Option(help="Also check a proof of `attest prove` against it.")] = None,
+    deep: Annotated[bool, typer.Option("--deep", help="Also recompute it from the run in MLflow.")] = False,
     json_: JsonOption = False,
 ) -> None:
     """Check an attestation offline, from its file alone."""
     from include.teleprompt.attest.load import MAX_BYTES
     from include.teleprompt.attest.verify import verify_attestation
+
+    data = _read(file, MAX_BYTES)
+    result = verify_attestation(
+        data, trusted_signers=trusted_signer or (), require_signature=require_signature, threshold=threshold
+    )
+    if result.valid and proof is not None:
+        result = _with_proof(result, data, _read(proof, MAX_BYTES))
+    checks = _deep_checks(result.attestation_id, data) if deep and result.valid else []
+    good = result.valid and all(check.holds for check in checks)
+    if json_:
+        listed = {"deep": [check.model_dump() for check in checks]} if deep else {}
+        print_json({**result.model_dump(mode="json"), **listed, "valid": good})
+    else:
+        typer.echo(f"{'valid' if result.valid else 'INVALID'}: {result.code} ({result.detail})")
+        for check in checks:
+            typer.echo(f"{'ok  ' if check.holds else 'FAIL'}  {check.name:<17} {check.detail}")
+    if not good:
+        raise typer.Exit(1)
+
+
+@app.command()
+def prove(
+    attestation_id: AttestationId,
+    trace: Annotated[str | None, typer.Option(help="Prove that this trace was used.")] = None,
+    contributor: Annotated[str | None, typer.Option(help="Prove what this id or address is due of the total.")] = None,
+    total: Annotated[str, typer.Option(help="Amount that is divided, in tokens.")] = "1",
+    decimals: Annotated[int, typer.Option(min=0, max=36, help="Decimals of the token.")] = 18,
+    json_: JsonOption = False,
+) -> None:
+    """Write a proof for one trace or one contributor; `attest verify --proof` checks it, and npm's Merkle trees do."""
+    del json_  # it is JSON in any case
+    from include.teleprompt.attest.proofs import RewardTree
+    from include.teleprompt.attribution.rewards import base_units
+    from include.teleprompt.audit import AttestedRun
+    from include.teleprompt.config.settings import Settings
+    from include.teleprompt.errors import ConfigurationError
+    from include.teleprompt.tracking.connection import mlflow_client
+
+    if (trace is None) is (contributor is None):
+        raise ConfigurationError("There is nothing to prove; name one --trace or one --contributor.")
+    with mlflow_client(Settings().tracking_uri) as client:
+        attested = AttestedRun(client, attestation_id)
+        if trace is not None:
+            print_json(attested.prove(trace).model_dump(mode="json"))
+            return
+    tree = RewardTree(attested.attestation, base_units(total, decimals=decimals))
+    print_json(tree.prove(contributor or "").model_dump(mode="json"))
+
+
+@app.command()
+def trail(
+    attestation_id: AttestationId,
+    contributor: Annotated[str | None, typer.Option(help="Only what is counted for this contributor.")] = None,
+    json_: JsonOption = False,
+) -> None:
+    """List the traces that an attestation stands on: whose they are, and what they were used for."""
+    from include.teleprompt.audit import AttestedRun
+    from include.teleprompt.config.settings import Settings
+    from include.teleprompt.tracking.connection import mlflow_client
+
+    with mlflow_client(Settings().tracking_uri) as client:
+        entries = [e for e in AttestedRun(client, attestation_id).trail() if contributor in {None, e.contributor_id}]
+    if json_:
+        print_json([entry.model_dump() for entry in entries])
+        return
+    print_table(
+        ("contributor", "part", "trace", "logged by", "score", "demo"),
+        [
+            (e.contributor_id, e.part, e.trace_id, e.logged_by, f"{e.score_e6 / 1e6:.3f}", "yes" if e.is_demo else None)
+            for e in entries
+        ],
+        empty="No such contributor.",
+    )
+
+
+@app.command()
+def export(
+    attestation_id: AttestationId,
+    as_: Annotated[
+        ExportFormat, typer.Option("--as", help="An in-toto statement in a DSSE envelope, or off-chain EAS.")
+    ],
+    chain_id: Annotated[int, typer.Option(help="EAS: the chain that it is meant for.")] = 1,
+    contract: Annotated[
+        str, typer.Option(help="EAS: the contract that it is meant for.")
+    ] = "0xA1207F3BBa224E2c9c3c6D5aF63D0eb1582Ce587",
+    public_key: Annotated[bool, typer.Option("--public-key", help="DSSE: print the signer's key instead.")] = False,
+    json_: JsonOption = False,
+) -> None:
+    """Sign the document anew in a form that other ecosystems verify; nothing is sent anywhere."""
+    del json_  # it is JSON in any case
+    from include.teleprompt.addresses import checksum_address
+    from include.teleprompt.attest import dsse
+    from include.teleprompt.attest.eas_offchain import EasDomain, offchain_attestation
+    from include.teleprompt.audit import AttestedRun
+    from include.teleprompt.config.settings import Settings
+    from include.teleprompt.errors import ConfigurationError
+    from include.teleprompt.signing.signer import open_signer
+    from include.teleprompt.tracking.connection import mlflow_client
+
+    settings = Settings()
+    if settings.signer is None:
+        raise ConfigurationError(
+            "Nobody can sign; set TELEPROMPT_SIGNER__KEYSTORE and TELEPROMPT_SIGNER__PASSWORD, or another signer."
+        )
+    with mlflow_client(settings.tracking_uri) as client:
+        attestation = AttestedRun(client, attestation_id).attestation
+    signer = open_signer(settings.signer)
+    match as_:
+        case ExportFormat.DSSE if public_key:
+            typer.echo(dsse.public_key(attestation, signer), nl=False)
+        case ExportFormat.DSSE:
+            print_json(dsse.envelope(attestation, signer))
+        case ExportFormat.EAS:
+            domain = EasDomain(chain_id=chain_id, contract=checksum_address(contract))
+            print_json(offchain_attestation(attestation, signer, domain))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of an attestation."""
+    from include.teleprompt.attest.document import Attestation
+
+    print_json({"$schema": "https://json-schema.org/draft/2020-12/schema", **Attestation.model_json_schema()})
+
+
+def _with_proof(result: "Verification", data: bytes, proof: bytes) -> "Verification":
+    """The verification with what the proof proves, or why it does not."""
+    from include.teleprompt.attest.codes import InvalidAttestationError
+    from include.teleprompt.attest.load import load_attestation
+    from include.teleprompt.attest.proofs import check_proof, load_proof
+
+    try:
+        proved = check_proof(load_attestation(data)[0], load_proof(proof))
+    except InvalidAttestationError as error:
+        detail = str(error).removeprefix(f"{error.code}: ")
+        return result.model_copy(update={"valid": False, "level": None, "code": error.code, "detail": detail})
+    return result.model_copy(update={"detail": f"{result.detail}; {proved}"})
+
+
+def _deep_checks(attestation_id: str | None, data: bytes) -> list["DeepCheck"]:
+    from include.teleprompt.attest.load import load_attestation
+    from include.teleprompt.audit import AttestedRun, DeepCheck
+    from include.teleprompt.config.settings import Settings
+    from include.teleprompt.tracking.connection import mlflow_client
+
+    given = load_attestation(data)[0]
+    with mlflow_client(Settings().tracking_uri) as client:
+        attested = AttestedRun(client, attestation_id or "")
+        same = attested.attestation.attestation_hash == given.attestation_hash
+        held = DeepCheck(name="document", holds=same, detail="the one in MLflow" if same else "another is in MLflow")
+        return [held, *attested.verify_deep()]
+
+
+def _read(file: Path, limit: int) -> bytes:
     from include.teleprompt.errors import ConfigurationError
 
     try:
         with file.open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
+            return stream.read(limit + 1)
     except OSError as error:
-        raise ConfigurationError(f"{file} cannot be read ({error.strerror}); name an attestation's file.") from error
-    result = verify_attestation(data, trusted_signers=trusted_signer or (), require_signature=require_signature)
-    if json_:
-        print_json(result.model_dump(mode="json"))
-    else:
-        typer.echo(f"{'valid' if result.valid else 'INVALID'}: {result.code} ({result.detail})")
-    if not result.valid:
-        raise typer.Exit(1)
+        raise ConfigurationError(f"{file} cannot be read ({error.strerror}); name a file that can.") from error

@@ -1,22 +1,33 @@
 """`teleprompt rewards`: what each contributor of an attestation is due."""
 
-from typing import Annotated
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from include.teleprompt.cli.output import JsonOption, print_json, print_table
+
+if TYPE_CHECKING:
+    from include.teleprompt.attest.document import Attestation
 
 
 def rewards(
     attestation_id: Annotated[str, typer.Argument(metavar="ID", help="Id or hash of the attestation.")],
     total: Annotated[str, typer.Option(help="Amount to divide, in tokens.")],
     decimals: Annotated[int, typer.Option(min=0, max=36, help="Decimals of the token.")] = 18,
+    tree: Annotated[
+        Path | None, typer.Option(help="Write the Merkle tree of (address, amount) here, for npm's StandardMerkleTree.")
+    ] = None,
+    contract: Annotated[bool, typer.Option("--contract", help="Show what the DeltaVerifier's own rule gives.")] = False,
     json_: JsonOption = False,
 ) -> None:
     """Divide a total among the contributors of an attestation, exactly to the last base unit."""
     from include.teleprompt.attest.load import load_attestation
+    from include.teleprompt.attest.proofs import RewardTree
     from include.teleprompt.attest.verify import check_content
     from include.teleprompt.attribution.rewards import base_units, format_units, reward_shares
+    from include.teleprompt.config.attribution import Unpayable
     from include.teleprompt.config.settings import Settings
     from include.teleprompt.history import read_attestation
     from include.teleprompt.tracking.connection import mlflow_client
@@ -25,7 +36,13 @@ def rewards(
     with mlflow_client(Settings().tracking_uri) as client:
         attestation, document = load_attestation(read_attestation(client, attestation_id))
     check_content(attestation, document)
-    shares = reward_shares(document["contributors"], amount)
+    if contract:
+        _print_contract(attestation, amount, decimals, json_)
+        return
+    unpayable = Unpayable(attestation.credit.unpayable) if attestation.credit else Unpayable.HOLD_BACK
+    shares = reward_shares(document["contributors"], amount, unpayable=unpayable)
+    if tree is not None:
+        tree.write_text(json.dumps(RewardTree(attestation, amount).dump(), indent=1) + "\n", encoding="utf-8")
     if json_:
         print_json({"total": str(amount), "decimals": decimals, "rewards": [r.model_dump() for r in shares]})
         return
@@ -38,6 +55,31 @@ def rewards(
                 format_units(int(r.base_units), decimals=decimals),
             )
             for r in shares
+        ],
+        empty="The attestation credits nobody.",
+    )
+
+
+def _print_contract(attestation: "Attestation", amount: int, decimals: int, json_: bool) -> None:
+    """The contract's rule: basis points, each share rounded down, the dust to the first."""
+    from include.teleprompt.attribution.rewards import contract_shares, format_units
+    from include.teleprompt.chain.delta_verifier import mint_contributors
+    from include.teleprompt.config.files import find_program_file, load_program_file
+    from include.teleprompt.config.settings import Settings
+
+    config = load_program_file(find_program_file(Settings().programs_dir, attestation.model_info.model_id))
+    held_back_to = getattr(config.chain, "held_back_to", None)
+    people = mint_contributors(attestation, held_back_to)
+    parts = contract_shares([person.weight_bps for person in people], amount)
+    if json_:
+        rewards = [{**p.model_dump(), "base_units": str(part)} for p, part in zip(people, parts, strict=True)]
+        print_json({"total": str(amount), "decimals": decimals, "rewards": rewards})
+        return
+    print_table(
+        ("address", "basis points", "amount"),
+        [
+            (p.address, p.weight_bps, format_units(part, decimals=decimals))
+            for p, part in zip(people, parts, strict=True)
         ],
         empty="The attestation credits nobody.",
     )

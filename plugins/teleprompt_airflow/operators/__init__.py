@@ -11,6 +11,7 @@ from teleprompt_airflow.operators.invalid_program import InvalidProgramOperator
 from teleprompt_airflow.operators.power import PowerOperator
 from teleprompt_airflow.operators.register import RegisterOperator
 from teleprompt_airflow.operators.select import SelectOperator
+from teleprompt_airflow.operators.submit import SubmitOperator
 from teleprompt_airflow.operators.watch import WatchOperator
 
 __all__ = [
@@ -25,5 +26,6 @@ __all__ = [
     "PowerOperator",
     "RegisterOperator",
     "SelectOperator",
+    "SubmitOperator",
     "WatchOperator",
 ]

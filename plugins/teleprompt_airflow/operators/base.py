@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from include.teleprompt.config.files import find_program_file, load_program_file
 from include.teleprompt.config.settings import Settings
 from include.teleprompt.errors import (
+    ChainUnavailableError,
     CompileInterruptedError,
     ConfigurationError,
     InsufficientTracesError,
@@ -18,8 +19,10 @@ from include.teleprompt.errors import (
     LockLostError,
     LowPowerError,
     RegistryBusyError,
+    SignerUnavailableError,
     TelepromptError,
     TrackingUnavailableError,
+    UnsettledError,
 )
 from include.teleprompt.window import Window
 from teleprompt_airflow.hooks.settings import settings_from_connections
@@ -97,6 +100,9 @@ WORTH_A_RETRY = (
     CompileInterruptedError,
     RegistryBusyError,
     LockLostError,
+    SignerUnavailableError,
+    ChainUnavailableError,
+    UnsettledError,
 )
 
 

@@ -1,0 +1,86 @@
+"""`teleprompt attest submit | status | revoke`: attestations on the chain."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from include.teleprompt.cli.attest import AttestationId
+from include.teleprompt.cli.output import JsonOption, print_json
+
+if TYPE_CHECKING:
+    from include.teleprompt.chain.receipt import Receipt
+
+app = typer.Typer()
+
+SendOption = Annotated[bool, typer.Option("--send", help="Really send it; without, only show what would be sent.")]
+
+
+@app.command()
+def submit(attestation_id: AttestationId, send: SendOption = False, json_: JsonOption = False) -> None:
+    """Hand an attestation in at its program's contract, once; a dry run unless --send."""
+    from include.teleprompt.submission import submit_attestation
+
+    receipt = _at_contract(attestation_id, lambda *place: submit_attestation(*place, send=send))
+    _print(receipt, json_)
+
+
+@app.command()
+def status(attestation_id: AttestationId, json_: JsonOption = False) -> None:
+    """Ask the contract what it holds of an attestation; exit status 1 if nothing, or if it was revoked."""
+    from include.teleprompt.chain.receipt import ChainState
+    from include.teleprompt.submission import chain_status
+
+    receipt = _at_contract(attestation_id, chain_status)
+    if receipt is None:
+        typer.echo("null" if json_ else "not on the chain")
+    else:
+        _print(receipt, json_)
+    if receipt is None or receipt.state is not ChainState.ON_CHAIN:
+        raise typer.Exit(1)
+
+
+@app.command()
+def revoke(attestation_id: AttestationId, send: SendOption = False, json_: JsonOption = False) -> None:
+    """Revoke an attestation at EAS; without --send only say what it is."""
+    from include.teleprompt.errors import ConfigurationError
+    from include.teleprompt.submission import chain_status, revoke_attestation
+
+    receipt = _at_contract(attestation_id, revoke_attestation if send else chain_status)
+    if receipt is None:
+        raise ConfigurationError(f"{attestation_id} is not on the chain; there is nothing to revoke.")
+    _print(receipt, json_)
+    if not send:
+        typer.echo("Nothing was sent; --send revokes it.", err=True)
+
+
+def _at_contract(attestation_id: str, do: Callable[..., Any]) -> Any:
+    """What `do` answers for the attestation's run, its document, its program and the settings."""
+    from include.teleprompt.audit import AttestedRun
+    from include.teleprompt.config.files import find_program_file, load_program_file
+    from include.teleprompt.config.settings import Settings
+    from include.teleprompt.tracking.connection import mlflow_client
+
+    settings = Settings()
+    with mlflow_client(settings.tracking_uri) as client:
+        attested = AttestedRun(client, attestation_id)
+        config = load_program_file(find_program_file(settings.programs_dir, attested.stored.program))
+        return do(attested.run, attested.attestation, config, settings)
+
+
+def _print(receipt: "Receipt", json_: bool) -> None:
+    if json_:
+        print_json(receipt.model_dump(mode="json"))
+        return
+    typer.echo(f"{receipt.state.value}: {receipt.note}")
+    shown = {
+        "contract": f"{receipt.contract} on chain {receipt.chain_id} ({receipt.adapter})",
+        "sender": receipt.sender,
+        "transaction": receipt.tx_hash and f"{receipt.tx_hash} in block {receipt.block_number}",
+        "uid": receipt.uid,
+        "reward": receipt.reward and f"{receipt.reward} base units",
+        "data": receipt.data,
+    }
+    for name, value in shown.items():
+        if value:
+            typer.echo(f"  {name:<12}{value}")

@@ -1,0 +1,78 @@
+"""Handing an attestation in at the contract that its program names."""
+
+import logging
+
+from include.teleprompt.attest.document import Attestation
+from include.teleprompt.chain.eas_desk import EasDesk
+from include.teleprompt.chain.open import ChainDesk, open_desk
+from include.teleprompt.chain.receipt import ChainState, Receipt
+from include.teleprompt.config.program import ProgramConfig
+from include.teleprompt.config.settings import Settings
+from include.teleprompt.errors import ConfigurationError
+from include.teleprompt.optimize.select import Selection
+from include.teleprompt.tracking.pipeline_run import PipelineRun
+
+log = logging.getLogger(__name__)
+
+RECEIPT = "receipt"
+"""Record of the pipeline run: what the chain answered."""
+
+
+def submit_attestation(
+    run: PipelineRun, attestation: Attestation, config: ProgramConfig, settings: Settings, *, send: bool
+) -> Receipt:
+    """Hand an attestation in at the program's contract and keep the receipt with its run; without `send` a dry run.
+
+    Raises:
+        ConfigurationError: the program names no contract, or there is no node or signer.
+        TelepromptError: the contract refuses, or it is not there to stay in time.
+    """
+    desk = _desk(run, config, settings)
+    receipt = desk.submit(attestation) if send else desk.show(attestation)
+    log.info("%s on chain %d: %s", attestation.attestation_id, receipt.chain_id, receipt.note)
+    _keep(run, receipt)
+    return receipt
+
+
+def chain_status(
+    run: PipelineRun, attestation: Attestation, config: ProgramConfig, settings: Settings
+) -> Receipt | None:
+    """What the program's contract holds of an attestation now; None if nothing. The kept receipt follows.
+
+    Raises:
+        ConfigurationError: the program names no contract, or there is no node or signer.
+    """
+    receipt = _desk(run, config, settings).read(attestation)
+    _keep(run, receipt)
+    return receipt
+
+
+def revoke_attestation(
+    run: PipelineRun, attestation: Attestation, config: ProgramConfig, settings: Settings
+) -> Receipt:
+    """Revoke an attestation at EAS.
+
+    Raises:
+        ConfigurationError: the program's contract is not EAS, or holds none by this signer.
+        TelepromptError: the contract refuses, or it is not there to stay in time.
+    """
+    desk = _desk(run, config, settings)
+    if not isinstance(desk, EasDesk):
+        raise ConfigurationError(f"What {config.name} was minted cannot be revoked; only EAS attestations can.")
+    receipt = desk.revoke(attestation)
+    _keep(run, receipt)
+    return receipt
+
+
+def _desk(run: PipelineRun, config: ProgramConfig, settings: Settings) -> ChainDesk:
+    if config.chain is None:
+        raise ConfigurationError(f"{config.name} names no contract; add `chain` to its program file.")
+    selection = run.read("selection", Selection)
+    cost = selection.spend.cost_e6 if selection is not None else 0
+    return open_desk(config.chain, settings, actual_cost_usd_micro=cost)
+
+
+def _keep(run: PipelineRun, receipt: Receipt | None) -> None:
+    if receipt is not None and receipt.state is not ChainState.DRY_RUN:
+        run.write(RECEIPT, receipt)
+        run.tag(chain_state=receipt.state.value, chain_tx=receipt.tx_hash or "")

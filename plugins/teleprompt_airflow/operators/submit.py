@@ -1,0 +1,53 @@
+"""Hand an attestation in at its program's contract."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowSkipException
+
+from include.teleprompt.config.files import find_program_file, load_program_file
+from include.teleprompt.config.settings import Settings
+from teleprompt_airflow.hooks.settings import settings_from_connections
+from teleprompt_airflow.operators.base import domain_errors
+
+
+class SubmitOperator(BaseOperator):
+    """Submits an attestation to the contract that the program file names; returns the receipt.
+
+    A dry run unless the program file says `chain.send: true`. Tried again, it goes on from what was sent.
+
+    :param program: the program's name on the command line.
+    :param attestation: record of the `AttestOperator`, or report of the `WatchOperator`, which may have attested.
+    """
+
+    template_fields: Sequence[str] = ("attestation",)
+
+    def __init__(self, *, program: str, attestation: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.program = program
+        self.attestation = attestation
+
+    def execute(self, context: Any) -> dict[str, Any]:
+        """Submit, and wait until it is there to stay."""
+        del context
+        given = self.attestation.get("attestation", self.attestation)
+        if given is None:
+            raise AirflowSkipException("Nothing was attested, so nothing is submitted.")
+        from include.teleprompt.environment import quiet_libraries
+
+        quiet_libraries()
+        from include.teleprompt.attest.issue import AttestationRecord
+        from include.teleprompt.audit import AttestedRun
+        from include.teleprompt.submission import submit_attestation
+        from include.teleprompt.tracking.connection import mlflow_client
+
+        config = load_program_file(find_program_file(Settings().programs_dir, self.program))
+        record = AttestationRecord.model_validate(given)
+        with domain_errors(skip_without_traces=True):
+            settings = settings_from_connections(config, signer=True, chain=True)
+            with mlflow_client(settings.tracking_uri) as client:
+                attested = AttestedRun(client, record.attestation_id)
+                send = config.chain is not None and config.chain.send
+                receipt = submit_attestation(attested.run, attested.attestation, config, settings, send=send)
+        return receipt.model_dump(mode="json")

@@ -1,0 +1,214 @@
+"""What auditors type: prove, trail, deep verification, exports, and the chain from a dry run to a revocation."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from include.teleprompt.config.settings import PROJECT_ROOT, Settings
+from include.teleprompt.history import list_runs
+from include.teleprompt.tracking.connection import mlflow_client
+from tests.chain.anvil import CHAIN_ID, Anvil
+from tests.cli.conftest import Result
+from tests.cli.test_cli import WINDOW
+from tests.stock_tools import node
+from tests.support import ALICE, BOB, local_signer, log_shelf_calls, write_program
+
+SIGNER = "0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A"
+
+
+@pytest.fixture
+def attested(call: Callable[..., Result], settings: Settings, tmp_path: Path) -> Path:
+    """The file of an attestation that `teleprompt run` issued."""
+    log_shelf_calls(settings, count=160)
+    assert call("run", "shelves", *WINDOW).status == 0
+    (listed,) = call("attest", "list", "--json").json
+    file = tmp_path / "a.json"
+    file.write_text(call("attest", "show", listed["attestation_id"]).out)
+    return file
+
+
+def artifacts(settings: Settings) -> Path:
+    """Where MLflow keeps the run's files."""
+    with mlflow_client(settings.tracking_uri) as client:
+        (summary,) = list_runs(client)
+        return Path(client.get_run(summary.run_id).info.artifact_uri.removeprefix("file://"))
+
+
+def test_the_document_credits_and_proves(
+    call: Callable[..., Result],
+    attested: Path,
+    tmp_path: Path,
+    settings: Settings,
+) -> None:
+    document = json.loads(attested.read_text())
+    own = document["attestation_id"]
+    people = {person["contributor_id"]: person for person in document["contributors"]}
+    assert {name: person["address"] for name, person in people.items()} == {"alice": ALICE, "bob": BOB}
+    assert document["credit"] == {"unpayable": "hold_back"}
+    assert sum(person["used"]["demos"] for person in people.values()) > 0
+
+    trail = call("attest", "trail", own, "--json").json
+    assert len(trail) == document["data"]["traces_count"] == 160
+    for name, person in people.items():
+        mine = [entry for entry in trail if entry["contributor_id"] == name]
+        assert len(mine) == person["trace_count"]
+        assert sum(entry["is_demo"] for entry in mine) == person["used"]["demos"]
+    assert "alice" in call("attest", "trail", own, "--contributor", "alice").out
+    assert "bob" not in call("attest", "trail", own, "--contributor", "alice").out
+
+    sealed = next(entry for entry in trail if entry["part"] == "gate")
+    proofs = {
+        "trace": call("attest", "prove", own, "--trace", sealed["trace_id"]).json,
+        "reward": call("attest", "prove", own, "--contributor", "bob", "--total", "1000").json,
+    }
+    for name, proof in proofs.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(proof))
+        answer = call("attest", "verify", str(attested), "--proof", str(tmp_path / f"{name}.json"))
+        assert answer.status == 0, answer.out
+    assert node("merkle.js", {"proofs": list(proofs.values())})["verified"] == [True, True]
+    proofs["reward"]["leaf"][1] += "0"
+    proofs["trace"]["trace"]["outputs"]["shelf"] = "under it"
+    for name, proof in proofs.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(proof))
+        answer = call("attest", "verify", str(attested), "--proof", str(tmp_path / f"{name}.json"), "--json")
+        assert (answer.status, answer.json["code"], answer.json["valid"]) == (1, "PROOF_INVALID", False)
+
+    tree = tmp_path / "tree.json"
+    assert call("rewards", own, "--total", "1000", "--tree", str(tree)).status == 0
+    assert node("merkle.js", {"dump": json.loads(tree.read_text())})["loaded"] == proofs["reward"]["root"]
+    assert call("attest", "prove", own).status == 2
+    assert call("attest", "prove", own, "--trace", "unknown").status == 2
+    assert "basis points" in call("rewards", own, "--total", "1000", "--contract").out
+
+
+def test_it_is_found_by_program_contributor_and_hash(call: Callable[..., Result], attested: Path) -> None:
+    document = json.loads(attested.read_text())
+    for found in (("--program", "Shelves"), ("--contributor", "alice"), ("--contributor", BOB)):
+        (one,) = call("attest", "list", *found, "--json").json
+        assert one["attestation_hash"] == document["attestation_hash"]
+    assert call("attest", "list", "--contributor", "nobody", "--json").json == []
+    assert call("attest", "list", "--program", "Other").out == "No such attestation.\n"
+
+
+def test_deep_verification_recomputes_everything_and_notices_what_was_changed(
+    call: Callable[..., Result],
+    attested: Path,
+    settings: Settings,
+) -> None:
+    deep = call("attest", "verify", str(attested), "--deep", "--json")
+    assert deep.status == 0, deep.out
+    assert {check["name"] for check in deep.json["deep"]} == {
+        "document", "snapshot", "split", "baseline program", "optimized program", "verdict", "traces", "weights",
+    }  # fmt: skip
+    record = artifacts(settings) / "records/attribution.json"
+    kept = record.read_text()
+    forged = json.loads(kept)
+    forged["secret"] = "0" * 64
+    record.write_text(json.dumps(forged))
+    noticed = call("attest", "verify", str(attested), "--deep")
+    assert noticed.status == 1
+    assert "FAIL  traces" in noticed.out
+    record.write_text(kept)
+
+    snapshot = json.loads((artifacts(settings) / "records/snapshot.json").read_text())
+    Path(snapshot["manifest"]["uri"]).write_text("{}")
+    broken = call("attest", "verify", str(attested), "--deep")
+    assert broken.status == 1
+    assert "is damaged" in broken.err
+
+
+def test_a_stored_document_is_exported_for_others(call: Callable[..., Result], attested: Path) -> None:
+    own = json.loads(attested.read_text())["attestation_id"]
+    assert call("attest", "export", own, "--as", "dsse").json["signatures"][0]["keyid"] == SIGNER
+    assert call("attest", "export", own, "--as", "dsse", "--public-key").out.startswith("-----BEGIN PUBLIC KEY-----")
+    assert call("attest", "export", own, "--as", "eas", "--chain-id", "10").json["signer"] == SIGNER
+
+
+@pytest.fixture
+def anvil(tmp_path: Path) -> Iterator[Anvil]:
+    node = Anvil(tmp_path)
+    node.give(SIGNER)
+    yield node
+    node.stop()
+
+
+def test_from_a_dry_run_to_a_revocation(
+    call: Callable[..., Result],
+    attested: Path,
+    tmp_path: Path,
+    anvil: Anvil,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    own = json.loads(attested.read_text())["attestation_id"]
+    assert "names no contract" in call("attest", "submit", own).err
+    contract, registry = anvil.deploy_eas()
+    chain = {
+        "adapter": "eas",
+        "chain_id": CHAIN_ID,
+        "contract": contract,
+        "schema_registry": registry,
+        "confirmations": 1,
+    }
+    program = f"name: Shelves\noptimization:\n  min_traces: 20\nchain: {json.dumps(chain)}\n"
+    write_program(tmp_path / "programs", yaml=program)
+    assert "TELEPROMPT_WEB3__URL" in call("attest", "submit", own).err
+    monkeypatch.setenv("TELEPROMPT_WEB3__URL", anvil.url)
+
+    assert call("attest", "status", own).status == 1
+    assert call("attest", "submit", own, "--json").json["state"] == "dry_run"
+    sent = call("attest", "submit", own, "--send", "--json").json
+    assert sent["state"] == "on_chain"
+    assert call("attest", "submit", own, "--send", "--json").json == sent
+    assert call("attest", "status", own, "--json").json == sent
+    assert call("attest", "list", "--json").json[0]["chain_state"] == "on_chain"
+
+    script = PROJECT_ROOT / "docs/scripts/find_on_eas.py"
+    command = [sys.executable, str(script), anvil.url, contract, str(attested), SIGNER]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (found.returncode, sent["uid"] in found.stdout) == (0, True), found.stdout + found.stderr
+
+    assert call("attest", "revoke", own, "--json").json["state"] == "on_chain"
+    assert call("attest", "revoke", own, "--send", "--json").json["state"] == "revoked"
+    status = call("attest", "status", own)
+    assert (status.status, status.out.splitlines()[0]) == (1, "revoked: attested, and revoked since")
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (found.returncode, "revoked" in found.stdout) == (1, True)
+
+
+def test_a_run_submits_what_its_program_says(
+    call: Callable[..., Result],
+    settings: Settings,
+    tmp_path: Path,
+    anvil: Anvil,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    contract = anvil.deploy_verifier([SIGNER])
+    chain = {
+        "adapter": "delta_verifier",
+        "chain_id": CHAIN_ID,
+        "contract": contract,
+        "model_id": 7,
+        "confirmations": 1,
+        "send": True,
+    }
+    program = f"name: Shelves\noptimization:\n  min_traces: 20\nchain: {json.dumps(chain)}\n"
+    write_program(tmp_path / "programs", yaml=program)
+    monkeypatch.setenv("TELEPROMPT_WEB3__URL", anvil.url)
+    log_shelf_calls(settings, count=160)
+    outcome = call("run", "shelves", *WINDOW, "--json").json
+    assert (outcome["receipt"]["state"], outcome["receipt"]["note"]) == ("on_chain", "minted")
+    again = call("run", "shelves", *WINDOW, "--json").json
+    assert again["receipt"] == outcome["receipt"]
+    assert again["attestation"] == outcome["attestation"]
+
+
+def test_the_node_of_the_settings_is_not_shown() -> None:
+    from include.teleprompt.config.settings import Web3Config
+
+    assert "key" not in repr(Web3Config(url=SecretStr("https://node/key")))
+    assert local_signer().password.get_secret_value() not in repr(local_signer())

@@ -33,9 +33,11 @@ lint: $(STAMP) ## format, rules, types, direction of imports, files that are gen
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/teleprompt programs schema | diff - docs/schemas/program.schema.json
+	$(BIN)/teleprompt attest schema | diff - docs/schemas/attestation.schema.json
 
-schema: $(STAMP) ## write the JSON Schema of program files anew
+schema: $(STAMP) ## write the JSON Schemas of program files and attestations anew
 	$(BIN)/teleprompt programs schema > docs/schemas/program.schema.json
+	$(BIN)/teleprompt attest schema > docs/schemas/attestation.schema.json
 
 pictures: $(STAMP) ## draw the pictures of docs/deltaone.md anew
 	@$(BIN)/python -m dev.pictures

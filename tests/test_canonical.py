@@ -4,6 +4,7 @@ import shutil
 import subprocess
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,6 +33,31 @@ def test_rfc_8785_example_of_sorting_and_numbers() -> None:
     assert canonical_json(value).decode() == (
         '{"\\r":"Carriage Return","1":1e+30,"a":0.000001,"b":4.5,"\u20ac":"Euro Sign"}'
     )
+
+
+def reference(value: object) -> bytes | None:
+    try:
+        return rfc8785.dumps(value)
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError):
+        return None
+
+
+numbers = st.integers() | st.floats() | st.sampled_from([-0.0, 1e-4, 9.999e-5, 1e15, 1e16, 1e21, 2.0**53, 2**53, 1e-7])
+
+
+@given(
+    st.recursive(
+        scalars | numbers | st.text(st.characters(exclude_categories=[]), max_size=3),
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4),
+    )
+)
+def test_the_fast_way_and_the_reference_write_the_same_bytes(value: object) -> None:
+    expected = reference(value)
+    if expected is None:
+        with pytest.raises((rfc8785.CanonicalizationError, UnicodeEncodeError)):
+            canonical_json(value)
+    else:
+        assert canonical_json(value) == expected
 
 
 @given(st.integers(-1_000_000, 1_000_000))

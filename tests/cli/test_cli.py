@@ -43,7 +43,7 @@ def test_from_traces_to_rewards(call, settings: Settings, tmp_path: Path) -> Non
     assert call("attest", "verify", str(file), "--require-signature").status == 0
     verified = call("attest", "verify", str(file), "--json").json
     assert (verified["valid"], verified["level"], verified["code"]) == (True, "signed", "OK")
-    signer = verified["signer"]
+    signer = verified["signers"][0]
     assert call("attest", "verify", str(file), "--trusted-signer", signer).status == 0
 
     file.write_text(shown.out.replace("Shelves", "Selves"))

@@ -116,7 +116,7 @@ class OptimizationMetadata(_Section):
     """How the program was optimised."""
 
     trace_count: Count
-    optimization_time_seconds: Annotated[Number, Field(ge=0)]
+    optimization_time_seconds: Annotated[float, Field(ge=0), AfterValidator(_in_millionths)]
     outcome_metric: Text
     date_range: DateRange
 
@@ -135,7 +135,7 @@ class Contributor(_Section):
 
     contributor_id: Text
     address: Address | None
-    weight: Annotated[Number, Field(ge=0, le=1)]
+    weight: Annotated[float, Field(ge=0, le=1), AfterValidator(_in_millionths)]
     trace_count: Count
     quarantine: Literal["no_address", "address_conflict"] | None = None
     """Why there is no address: credited, but not payable."""

@@ -11,6 +11,7 @@ from include.teleprompt.attribution.rewards import reward_shares
 from include.teleprompt.attribution.trace_tree import (
     LEAF_TYPES,
     trace_digest,
+    trace_fields,
     trace_leaf,
     trace_salt,
     trace_tree,
@@ -69,8 +70,6 @@ def prove_trace(attestation: Attestation, rows: Iterable[TraceRow], secret: str,
         ConfigurationError: no such trace was used.
         InvalidAttestationError: the rows are not those of the attestation.
     """
-    from dataclasses import asdict
-
     rows = list(rows)
     row = next((row for row in rows if row.trace_id == trace_id), None)
     if row is None:
@@ -88,7 +87,7 @@ def prove_trace(attestation: Attestation, rows: Iterable[TraceRow], secret: str,
         proof=tuple(_hex(sibling) for sibling in tree.proof(leaf)),
         leaf=(f"0x{digest}", row.contributor_address or ZERO_ADDRESS, str(row.score_e6)),
         salt=salt,
-        trace=asdict(row),
+        trace=trace_fields(row),
     )
 
 

@@ -205,6 +205,7 @@ def test_a_run_submits_what_its_program_says(
     again = call("run", "shelves", *WINDOW, "--json").json
     assert again["receipt"] == outcome["receipt"]
     assert again["attestation"] == outcome["attestation"]
+    assert "chain        on_chain: minted" in call("run", "shelves", *WINDOW).out
 
 
 def test_the_node_of_the_settings_is_not_shown() -> None:

@@ -25,16 +25,21 @@ from include.teleprompt.registry.serving import forget_versions
 from include.teleprompt.traces.validate import Reason
 from include.teleprompt.tracking.connection import mlflow_client
 from include.teleprompt.window import Window
+from tests.stock_tools import needs, npm_folder
 from tests.support import fenced_blocks, local_signer
 
 PAGES = sorted([PROJECT_ROOT / "README.md", *(PROJECT_ROOT / "docs").glob("*.md")])
 pytestmark = pytest.mark.xdist_group("email")
 
 
+def page_blocks(page: Path, language: str) -> list[str]:
+    return fenced_blocks(str(page.relative_to(PROJECT_ROOT)), language)
+
+
 def shell_lines() -> list[str]:
     lines = []
     for page in PAGES:
-        for block in fenced_blocks(str(page.relative_to(PROJECT_ROOT)), "sh"):
+        for block in page_blocks(page, "sh"):
             lines += [line.partition("  #")[0].strip() for line in block.splitlines() if line.strip()]
     return list(dict.fromkeys(lines))
 
@@ -67,6 +72,9 @@ def documented(attested, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tup
     monkeypatch.setenv("TELEPROMPT_TRACKING_URI", settings.tracking_uri)
     monkeypatch.setenv("TELEPROMPT_STORAGE_URI", settings.storage_uri)
     monkeypatch.setenv("TELEPROMPT_PROGRAMS_DIR", str(programs))
+    signer = local_signer()
+    monkeypatch.setenv("TELEPROMPT_SIGNER__KEYSTORE", json.dumps(signer.keystore))
+    monkeypatch.setenv("TELEPROMPT_SIGNER__PASSWORD", signer.password.get_secret_value())
     return attestation, attestation_id, run_id
 
 
@@ -100,6 +108,27 @@ def test_every_documented_command_works(
         assert (end.value.code or 0) == 0, output.err
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("script", [text for page in PAGES for text in page_blocks(page, "bash")])
+def test_every_documented_script_works(
+    script: str, documented, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stock tools and the command, in a folder of their own that looks like the project's."""
+    attestation, attestation_id, _ = documented
+    for tool in {"jq", "openssl", "node"} & set(shlex.split(script.replace("(", " "), comments=True)):
+        needs(tool)
+    if "node " in script:
+        monkeypatch.setenv("NODE_PATH", str(npm_folder() / "node_modules"))
+    folder = tmp_path / "project"
+    (folder / ".local/run").mkdir(parents=True)
+    shutil.copy(attestation, folder / ".local/run/email_draft.attestation.json")
+    (folder / ".venv").symlink_to(Path(sys.prefix))
+    (folder / "docs").symlink_to(PROJECT_ROOT / "docs")
+    command = ["bash", "-euo", "pipefail", "-c", script.replace("ATTESTATION_ID", attestation_id)]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_the_documented_keys_and_defaults_are_those_of_the_schema(tmp_path: Path) -> None:
     (text,) = fenced_blocks("docs/programs.md", "yaml")
     file = tmp_path / "email_draft.yaml"
@@ -109,13 +138,14 @@ def test_the_documented_keys_and_defaults_are_those_of_the_schema(tmp_path: Path
     schema = ProgramConfig.model_json_schema()
     assert set(documented) == set(schema["properties"]) - {"slug"}
     assert documented["curation"] == [{"step": "duplicates"}]
-    for section in ("traces", "outcome", "split", "optimization", "gate", "rollout", "watch"):
+    for section in ("traces", "outcome", "split", "optimization", "gate", "attribution", "rollout", "watch"):
         definition = schema["properties"][section]["$ref"].rpartition("/")[2]
         assert set(documented[section]) == set(schema["$defs"][definition]["properties"]), section
 
 
 def test_the_documented_pieces_of_program_files_are_valid(tmp_path: Path) -> None:
-    for i, text in enumerate([*fenced_blocks("docs/traces.md", "yaml"), *fenced_blocks("docs/deltaone.md", "yaml")]):
+    pages = ("traces", "deltaone", "rewards", "chain")
+    for i, text in enumerate(text for page in pages for text in fenced_blocks(f"docs/{page}.md", "yaml")):
         file = tmp_path / f"piece_{i}.yaml"
         file.write_text(f"name: Piece\nentry_point: piece_{i}:build\n{text}")
         (tmp_path / f"piece_{i}.py").write_text("def build(): ...\n")

@@ -65,3 +65,5 @@ def run(
     if outcome.attestation is not None:
         typer.echo(f"attestation  {outcome.attestation.blob.uri}")
         typer.echo(f"verify       teleprompt attest verify {outcome.attestation.blob.uri}")
+    if outcome.receipt is not None:
+        typer.echo(f"chain        {outcome.receipt.state.value}: {outcome.receipt.note}")

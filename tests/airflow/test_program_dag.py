@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from airflow.serialization.serialized_objects import DagSerialization
 from airflow.timetables.base import DataInterval, TimeRestriction
 
@@ -47,6 +48,25 @@ def test_approval_stands_between_gate_and_promotion(tmp_path: Path) -> None:
 def test_a_version_that_has_to_prove_itself_is_attested_by_the_watch(tmp_path: Path) -> None:
     write_program(tmp_path, yaml="name: S\nrollout: {share: 0.1}\n")
     assert set(dags(tmp_path)["teleprompt_shelves"].task_ids) == TASKS - {"attest"}
+
+
+@pytest.mark.parametrize("rollout", [False, True])
+def test_an_attestation_is_handed_in_after_it_was_made_one_at_a_time(tmp_path: Path, rollout: bool) -> None:
+    chain = {"adapter": "eas", "chain_id": 1, "contract": "0x" + "1" * 40, "schema_registry": "0x" + "2" * 40}
+    rolled_out = "rollout: {share: 0.1}\n" if rollout else ""
+    write_program(tmp_path, yaml=f"name: S\n{rolled_out}chain: {json.dumps(chain)}\n")
+    found = dags(tmp_path)
+    own, other = ("teleprompt_shelves.watch", "teleprompt_shelves")[:: 1 if rollout else -1]
+    task = found[own].get_task("submit")
+    assert task.upstream_task_ids == {"watch" if rollout else "attest"}
+    assert (task.pool, shipped_pools()[task.pool]) == ("teleprompt_chain", 1)
+    assert not found[other].has_task("submit")
+
+
+def shipped_pools() -> dict[str, int]:
+    """Slots by pool, of a local Airflow."""
+    settings = yaml.safe_load((PROJECT_ROOT / "airflow_settings.yaml").read_text())
+    return {pool["pool_name"]: pool["pool_slot"] for pool in settings["airflow"]["pools"]}
 
 
 def test_a_program_need_not_be_watched(tmp_path: Path) -> None:

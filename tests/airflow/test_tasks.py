@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 from airflow.providers.standard.operators.hitl import ApprovalOperator
-from airflow.sdk import BaseHook, Connection
+from airflow.sdk import Connection
 from airflow.sdk.exceptions import (
     AirflowFailException,
-    AirflowNotFoundException,
     AirflowSkipException,
     TaskDeferred,
 )
@@ -40,33 +39,6 @@ from teleprompt_airflow.triggers.trace_volume import NewTracesTrigger, TraceVolu
 from tests.support import WEEK, log_shelf_calls, write_program
 
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def airflow(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Connection]:
-    """Connections as Airflow would give them, and a folder with the program `shelves`."""
-    write_program(tmp_path / "programs")
-    monkeypatch.setenv("TELEPROMPT_PROGRAMS_DIR", str(tmp_path / "programs"))
-    connections = {
-        "mlflow_default": Connection(
-            conn_id="mlflow_default", conn_type="generic", extra=f'{{"tracking_uri": "{settings.tracking_uri}"}}'
-        ),
-        "teleprompt_storage": Connection(
-            conn_id="teleprompt_storage", conn_type="generic", extra=f'{{"uri": "{settings.storage_uri}"}}'
-        ),
-    }
-
-    def get(conn_id: str) -> Connection:
-        if conn_id not in connections:
-            raise AirflowNotFoundException(conn_id)
-        return connections[conn_id]
-
-    async def aget(conn_id: str) -> Connection:
-        return get(conn_id)
-
-    monkeypatch.setattr(BaseHook, "get_connection", get)
-    monkeypatch.setattr(BaseHook, "aget_connection", aget)
-    return connections
 
 
 def context(window: Window = WEEK, kind: DagRunType = DagRunType.MANUAL, **params: Any) -> dict[str, Any]:

@@ -1,0 +1,84 @@
+"""The task that hands an attestation in, against a real node."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk import Connection
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from include.teleprompt.config.settings import Settings
+from include.teleprompt.pipeline import Pipeline
+from teleprompt_airflow.operators import SubmitOperator
+from tests.chain.anvil import CHAIN_ID, Anvil
+from tests.support import WEEK, local_signer, log_shelf_calls, write_program
+
+SIGNER = "0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A"
+
+
+@pytest.fixture
+def anvil(tmp_path: Path) -> Iterator[Anvil]:
+    node = Anvil(tmp_path)
+    node.give(SIGNER)
+    yield node
+    node.stop()
+
+
+def name_contract(folder: Path, anvil: Anvil, **changes: Any) -> Path:
+    """The program `shelves`, with EAS on the node."""
+    contract, registry = anvil.deploy_eas()
+    chain = {
+        "adapter": "eas",
+        "chain_id": CHAIN_ID,
+        "contract": contract,
+        "schema_registry": registry,
+        "confirmations": 1,
+        **changes,
+    }
+    return write_program(folder, yaml=f"name: Shelves\noptimization:\n  min_traces: 20\nchain: {json.dumps(chain)}\n")
+
+
+def attested(file: Path, settings: Settings, airflow: dict[str, Connection]) -> dict[str, Any]:
+    """What the task `attest` returned; the signer's connection is there."""
+    signer = local_signer()
+    airflow["teleprompt_signer"] = Connection(
+        conn_id="teleprompt_signer",
+        conn_type="generic",
+        password=signer.password.get_secret_value(),
+        extra=json.dumps({"keystore": signer.keystore}),
+    )
+    log_shelf_calls(settings, count=160)
+    pipeline = Pipeline.of_file(file, settings=settings.model_copy(update={"signer": signer}), window=WEEK)
+    snapshot, baseline = pipeline.collect(), pipeline.baseline()
+    candidates = [pipeline.compile(snapshot, baseline, seed=seed) for seed in pipeline.seeds]
+    selection = pipeline.select(snapshot, candidates)
+    comparison = pipeline.gate(snapshot, selection, baseline)
+    version = pipeline.register(snapshot, selection, comparison, baseline)
+    return pipeline.attest(snapshot, selection, comparison, baseline, version).model_dump(mode="json")
+
+
+def submit(attestation: Any) -> dict[str, Any]:
+    return SubmitOperator(task_id="submit", program="shelves", attestation=attestation).execute({})
+
+
+def test_it_is_a_dry_run_until_the_program_says_send(
+    airflow: dict[str, Connection], settings: Settings, tmp_path: Path, anvil: Anvil
+) -> None:
+    record = attested(name_contract(tmp_path / "programs", anvil), settings, airflow)
+    with pytest.raises(AirflowFailException, match="teleprompt_web3 names no node"):
+        submit(record)
+    airflow["teleprompt_web3"] = Connection(conn_id="teleprompt_web3", conn_type="generic", password=anvil.url)
+    assert submit(record)["state"] == "dry_run"
+
+    name_contract(tmp_path / "programs", anvil, send=True)
+    receipt = submit(record)
+    assert receipt["state"] == "on_chain"
+    assert submit(record) == receipt
+    assert submit({"attestation": record}) == receipt  # as the watch reports it
+
+
+def test_where_nothing_was_attested_it_is_skipped() -> None:
+    with pytest.raises(AirflowSkipException, match="Nothing was attested"):
+        submit({"attestation": None})

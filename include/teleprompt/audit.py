@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Literal, TypeVar
 
-from include.teleprompt.attest.issue import evidence_section, online_evidence_section
+from include.teleprompt.attest.issue import contributor_section, evidence_section, online_evidence_section
 from include.teleprompt.attest.load import load_attestation
 from include.teleprompt.attest.proofs import TraceProof, prove_trace
 from include.teleprompt.attest.verify import check_content
@@ -143,19 +143,14 @@ class AttestedRun:
             min_quality_score=kept.min_quality_score,
             secret=kept.secret,
         )
-        people = {credit.contributor_id: credit for credit in again.credits}
-        wrong = [
-            person.contributor_id
-            for person in self.attestation.contributors
-            if person.contributor_id not in people
-            or (from_millionths(people[person.contributor_id].weight_e6), people[person.contributor_id].address)
-            != (person.weight, person.address)
-        ]
+        credited = {credit.contributor_id: contributor_section(credit) for credit in again.credits}
+        stated = {person["contributor_id"]: person for person in self.attestation.to_dict()["contributors"]}
+        wrong = [name for name in credited | stated if credited.get(name) != stated.get(name)]
         return [
             _compared("traces", again.traces_root, (data and data.traces_root) or "none"),
             DeepCheck(
                 name="weights",
-                holds=not wrong and len(people) == len(self.attestation.contributors),
+                holds=not wrong and again.method.value == self.attestation.weighting_method,
                 detail=f"recomputed: other for {', '.join(wrong)}" if wrong else f"recomputed by {again.method.value}",
             ),
         ]

@@ -4,7 +4,9 @@ import logging
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 HOME = Path(tempfile.mkdtemp(prefix="teleprompt-tests-"))
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,6 +33,9 @@ import pytest  # noqa: E402
 
 from include.teleprompt.config.settings import Settings  # noqa: E402
 from include.teleprompt.tracking.connection import mlflow_client  # noqa: E402
+
+if TYPE_CHECKING:
+    from tests.chain.anvil import Anvil
 
 logging.getLogger("alembic").setLevel(logging.WARNING)
 
@@ -85,3 +90,15 @@ def _email_traffic(tmp_path_factory: pytest.TempPathFactory, _empty_store: Path)
 
 def pytest_unconfigure() -> None:
     shutil.rmtree(HOME, ignore_errors=True)
+
+
+@pytest.fixture
+def anvil(tmp_path: Path) -> "Iterator[Anvil]":
+    """A node of its own; it mines a block for each transaction until it is told not to."""
+    from tests.attest.documents import SIGNER_ADDRESS
+    from tests.chain.anvil import Anvil
+
+    node = Anvil(tmp_path)
+    node.give(SIGNER_ADDRESS)
+    yield node
+    node.stop()

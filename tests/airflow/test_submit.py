@@ -1,7 +1,6 @@
 """The task that hands an attestation in, against a real node."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,31 +11,13 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from include.teleprompt.config.settings import Settings
 from include.teleprompt.pipeline import Pipeline
 from teleprompt_airflow.operators import SubmitOperator
-from tests.chain.anvil import CHAIN_ID, Anvil
+from tests.chain.anvil import Anvil
 from tests.support import WEEK, local_signer, log_shelf_calls, write_program
-
-SIGNER = "0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A"
-
-
-@pytest.fixture
-def anvil(tmp_path: Path) -> Iterator[Anvil]:
-    node = Anvil(tmp_path)
-    node.give(SIGNER)
-    yield node
-    node.stop()
 
 
 def name_contract(folder: Path, anvil: Anvil, **changes: Any) -> Path:
     """The program `shelves`, with EAS on the node."""
-    contract, registry = anvil.deploy_eas()
-    chain = {
-        "adapter": "eas",
-        "chain_id": CHAIN_ID,
-        "contract": contract,
-        "schema_registry": registry,
-        "confirmations": 1,
-        **changes,
-    }
+    chain = anvil.eas_section(**changes)
     return write_program(folder, yaml=f"name: Shelves\noptimization:\n  min_traces: 20\nchain: {json.dumps(chain)}\n")
 
 

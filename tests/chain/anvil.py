@@ -94,6 +94,12 @@ class Anvil:
         eas = self.deploy(_bytecode(artifacts / "EAS.sol/EAS.json"), encode(["address"], [registry]))
         return eas, registry
 
+    def eas_section(self, **changes: Any) -> dict[str, Any]:
+        """The section `chain` of a program file, with EAS deployed on this node."""
+        contract, registry = self.deploy_eas()
+        section = {"adapter": "eas", "chain_id": CHAIN_ID, "contract": contract, "schema_registry": registry}
+        return {**section, "confirmations": 1, **changes}
+
     def deploy_verifier(
         self, attesters: list[str], *, threshold: int = 1, model: int = 7, minimum: int = 100, tokens: int = 10**18
     ) -> str:

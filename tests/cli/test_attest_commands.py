@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -129,14 +129,6 @@ def test_a_stored_document_is_exported_for_others(call: Callable[..., Result], a
     assert call("attest", "export", own, "--as", "eas", "--chain-id", "10").json["signer"] == SIGNER
 
 
-@pytest.fixture
-def anvil(tmp_path: Path) -> Iterator[Anvil]:
-    node = Anvil(tmp_path)
-    node.give(SIGNER)
-    yield node
-    node.stop()
-
-
 def test_from_a_dry_run_to_a_revocation(
     call: Callable[..., Result],
     attested: Path,
@@ -146,14 +138,7 @@ def test_from_a_dry_run_to_a_revocation(
 ) -> None:
     own = json.loads(attested.read_text())["attestation_id"]
     assert "names no contract" in call("attest", "submit", own).err
-    contract, registry = anvil.deploy_eas()
-    chain = {
-        "adapter": "eas",
-        "chain_id": CHAIN_ID,
-        "contract": contract,
-        "schema_registry": registry,
-        "confirmations": 1,
-    }
+    chain = anvil.eas_section()
     program = f"name: Shelves\noptimization:\n  min_traces: 20\nchain: {json.dumps(chain)}\n"
     write_program(tmp_path / "programs", yaml=program)
     assert "TELEPROMPT_WEB3__URL" in call("attest", "submit", own).err
@@ -168,7 +153,7 @@ def test_from_a_dry_run_to_a_revocation(
     assert call("attest", "list", "--json").json[0]["chain_state"] == "on_chain"
 
     script = PROJECT_ROOT / "docs/scripts/find_on_eas.py"
-    command = [sys.executable, str(script), anvil.url, contract, str(attested), SIGNER]
+    command = [sys.executable, str(script), anvil.url, chain["contract"], str(attested), SIGNER]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (found.returncode, sent["uid"] in found.stdout) == (0, True), found.stdout + found.stderr
 

@@ -23,7 +23,7 @@ from include.teleprompt.chain.desk import Desk
 from include.teleprompt.chain.receipt import ChainState
 from include.teleprompt.config.chain import DeltaVerifierConfig
 from include.teleprompt.config.settings import Settings
-from include.teleprompt.errors import ConfigurationError, TelepromptError
+from include.teleprompt.errors import ConfigurationError, TelepromptError, UnsettledError
 from tests.attest.documents import BODY, SIGNED, SIGNER_ADDRESS
 from tests.chain.anvil import CHAIN_ID, Anvil
 from tests.support import ALICE, BOB, local_signer
@@ -104,6 +104,27 @@ def test_a_success_that_mints_nothing_is_reported_as_that(anvil: Anvil, chained:
     dear = desk(chained, anvil.deploy_verifier([SIGNER_ADDRESS]), cost=2_000_000, max_cost_usd=1)
     assert dear.submit(SIGNED).note.startswith("taken, but it mints 0: compiling cost more")
     assert dear.submit(SIGNED).reward == "0"
+
+
+def test_a_request_that_expired_on_its_way_is_made_anew(
+    anvil: Anvil, chained: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("include.teleprompt.chain.desk.POLL_SECONDS", 0.02)
+    contract = anvil.deploy_verifier([SIGNER_ADDRESS], tokens=10**18)
+    own = desk(chained, contract, timeout_seconds=0.2, deadline_days=0.05)
+    anvil.rpc("evm_setAutomine", False)
+    with pytest.raises(UnsettledError):
+        own.submit(SIGNED)
+    anvil.rpc("evm_increaseTime", hex(2 * 3600))
+    anvil.mine()
+    with pytest.raises(TelepromptError, match="Attestation expired"):
+        own.submit(SIGNED)
+    anvil.rpc("evm_setAutomine", True)
+    monkeypatch.setattr(
+        "include.teleprompt.chain.delta_verifier_desk.deadline_of", lambda now, _: int(now.timestamp()) + 9000
+    )
+    receipt = desk(chained, contract).submit(SIGNED)
+    assert (receipt.state, receipt.note) == (ChainState.ON_CHAIN, "minted")
 
 
 def test_so_many_attesters_as_the_contract_asks_for_sign(anvil: Anvil, chained: Settings) -> None:

@@ -4,9 +4,12 @@ Each fault is made on a real node, with a real transaction; only crashes are mad
 """
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -23,6 +26,7 @@ from include.teleprompt.chain.sender import Sender
 from include.teleprompt.config.chain import EasConfig
 from include.teleprompt.config.settings import Settings
 from include.teleprompt.errors import ChainUnavailableError, TelepromptError, UnsettledError
+from include.teleprompt.registry.lock import Lease
 from tests.attest.documents import BODY, SIGNED, SIGNER_ADDRESS
 from tests.chain.anvil import CHAIN_ID, RICH, Anvil
 from tests.support import local_signer
@@ -108,10 +112,9 @@ def crash_in(monkeypatch: pytest.MonkeyPatch, owner: type, method: str, *, when:
 @pytest.mark.parametrize(
     ("owner", "method", "when", "call"),
     [
-        pytest.param(Outbox, "save", "before", 1, id="before-the-call-is-written-down"),
-        pytest.param(Outbox, "save", "after", 1, id="after-the-call-is-written-down"),
+        pytest.param(Outbox, "save", "before", 1, id="before-the-transaction-is-written-down"),
         pytest.param(Sender, "_sign", "after", 1, id="after-signing"),
-        pytest.param(Outbox, "save", "after", 2, id="after-the-transaction-is-written-down"),
+        pytest.param(Outbox, "save", "after", 1, id="after-the-transaction-is-written-down"),
         pytest.param(Node, "send", "after", 1, id="after-sending"),
         pytest.param(Node, "mined", "after", 2, id="while-waiting"),
     ],
@@ -247,4 +250,60 @@ def test_another_signer_does_not_go_on_with_what_the_first_began(
     config = make().config
     with pytest.raises(TelepromptError, match="go on with the first one"):
         EasDesk(Desk(config, second), config).submit(SIGNED)
+    finish(make, anvil)
+
+
+def test_two_processes_with_the_same_document_sign_once(make: Callable[..., EasDesk], anvil: Anvil) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        begun = [pool.submit(begin, make(timeout_seconds=1)) for _ in range(2)]
+    for one in begun:
+        one.result()
+    assert len(entry(make()).attempts) == 1
+    finish(make, anvil)
+
+
+def test_a_lock_that_was_lost(make: Callable[..., EasDesk], anvil: Anvil, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first process sleeps with the lock in its hand; the second takes it away, and sends."""
+    real, asked = Node.nonce, []
+
+    def nonce(self: Node, address: str, block: int | str) -> int:
+        if block == "pending" and not asked:
+            asked.append(block)
+            begin(make())
+        return real(self, address, block)
+
+    monkeypatch.setattr(Node, "nonce", nonce)
+    monkeypatch.setattr("include.teleprompt.chain.desk.registry_lock", lambda *_: nullcontext(Mock(Lease)))
+    begin(make())
+    assert len(entry(make()).attempts) == 1
+    finish(make, anvil)
+
+
+def test_what_was_done_is_not_done_again_by_a_node_that_forgot(
+    make: Callable[..., EasDesk], anvil: Anvil, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(make())
+    finish(make, anvil)
+    monkeypatch.setattr(Node, "mined", lambda *_: None)
+    with pytest.raises(TelepromptError, match="finds no attestation"):
+        make().submit(SIGNED)
+    anvil.mine()
+    assert attestations(anvil, make().config.contract) == 1
+
+
+def test_what_somebody_else_did_counts_only_while_it_is_there(
+    make: Callable[..., EasDesk], anvil: Anvil, chained: Settings
+) -> None:
+    begin(make())
+    anvil.mine()
+    for file in (Path(chained.storage_uri) / "outbox").iterdir():
+        file.unlink()
+    anvil.mine(3)
+    patient = {"confirmations": 8}
+    begin(make(**patient))  # found, but not there to stay
+    anvil.rpc("anvil_reorg", 4, [])
+    anvil.rpc("anvil_dropAllTransactions")
+    anvil.mine(8)
+    begin(make(**patient))
+    assert len(entry(make()).attempts) == 1  # it is gone, so it is made again
     finish(make, anvil)

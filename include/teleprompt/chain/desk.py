@@ -15,7 +15,7 @@ from include.teleprompt.chain.sender import Policy, Sender
 from include.teleprompt.config.chain import DeltaVerifierConfig, EasConfig
 from include.teleprompt.config.settings import Settings
 from include.teleprompt.errors import ConfigurationError
-from include.teleprompt.registry.lock import registry_lock
+from include.teleprompt.registry.lock import Lease, registry_lock
 from include.teleprompt.signing.signer import Signer, open_signer
 from include.teleprompt.tracking.connection import mlflow_client
 
@@ -104,13 +104,13 @@ class Desk:
         """A call by the payer."""
         return Call(chain_id=self.config.chain_id, sender=self.payer.address, to=to, data=data)
 
-    def _nonce_lock(self) -> Callable[[], AbstractContextManager[object]]:
+    def _nonce_lock(self) -> Callable[[], AbstractContextManager[Lease]]:
         """One taker of nonces for the payer's key, wherever the processes run."""
         name = f"signer-{self.config.chain_id}-{self.payer.address}"
 
         @contextmanager
-        def held() -> Iterator[None]:
-            with mlflow_client(self.settings.tracking_uri) as client, registry_lock(client, name):
-                yield
+        def held() -> Iterator[Lease]:
+            with mlflow_client(self.settings.tracking_uri) as client, registry_lock(client, name) as lease:
+                yield lease
 
         return held

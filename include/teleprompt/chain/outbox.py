@@ -22,6 +22,7 @@ class Attempt(Record):
 
     nonce: int
     fees: Fees
+    gas: int
     raw: str
     tx_hash: str
     made_at: AwareDatetime
@@ -31,7 +32,8 @@ class Submission(Record):
     """A call and all transactions that were ever signed for it. At most one of them can take effect."""
 
     call: Call
-    attempts: tuple[Attempt, ...] = ()
+    """As it was composed last."""
+    attempts: tuple[Attempt, ...]
     reverted: tuple[str, ...] = ()
     """Hashes of those that the contract refused for good: they had no effect."""
     mined: Mined | None = None
@@ -41,6 +43,10 @@ class Submission(Record):
     def live(self) -> tuple[Attempt, ...]:
         """The transactions that may still take effect, or did."""
         return tuple(attempt for attempt in self.attempts if attempt.tx_hash not in self.reverted)
+
+    def sent(self, tx_hash: str) -> bool:
+        """Whether it is one of these transactions."""
+        return any(attempt.tx_hash == tx_hash for attempt in self.attempts)
 
 
 class Outbox:

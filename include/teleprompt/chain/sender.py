@@ -2,8 +2,13 @@
 
 A transaction is signed, written into the outbox, and only then sent. Whoever takes the entry up again sends the same
 bytes: a second effect is impossible while they may still be mined, since they share a nonce. Another nonce is used only
-after the old one was used up by somebody else in a block that is there to stay, and the contract still lacks the call's
-effect. A transaction in a block that was reorganised away has no receipt, and is sent again.
+after the contract refused the old transaction for good, or somebody else used the nonce up in a block that is there to
+stay, and the contract still lacks the call's effect. A transaction in a block that was reorganised away has no receipt,
+and is sent again.
+
+Of two processes with the same call one signs: a lock lets them do it one after the other. Should the lock be lost, they
+sign with the same nonce or the second sees the entry of the first, because each reads the nonce before it reads the
+entry again, and writes the entry before it sends.
 """
 
 import logging
@@ -16,6 +21,7 @@ from datetime import UTC, datetime
 from include.teleprompt.chain.node import Fees, Mined, Node
 from include.teleprompt.chain.outbox import Attempt, Call, Outbox, Submission
 from include.teleprompt.errors import ConfigurationError, TelepromptError, UnsettledError
+from include.teleprompt.registry.lock import Lease
 from include.teleprompt.signing.signer import Signer
 
 log = logging.getLogger(__name__)
@@ -48,13 +54,22 @@ class Policy:
 
 
 @dataclass(frozen=True)
+class Terms:
+    """What a transaction offers."""
+
+    nonce: int
+    fees: Fees
+    gas: int
+
+
+@dataclass(frozen=True)
 class Sender:
     """Sends for one signer through one node."""
 
     node: Node
     signer: Signer
     policy: Policy
-    lock: Callable[[], AbstractContextManager[object]]
+    lock: Callable[[], AbstractContextManager[Lease]]
     """Held while a nonce is taken: one owner per key, wherever the processes run."""
 
     def deliver(self, outbox: Outbox, build: Callable[[], Call], on_chain: Callable[[], Mined | None]) -> Mined:
@@ -68,25 +83,23 @@ class Sender:
             ChainUnavailableError: the node does not answer.
         """
         ends = time.monotonic() + self.policy.timeout_seconds
-        submission = outbox.load()
-        if submission is None:
-            found = on_chain()
-            if found is not None:
-                log.info("It is on the chain already, in %s.", found.tx_hash)
-                return self._settled_elsewhere(found, on_chain, ends)
-            submission = Submission(call=build())
-            outbox.save(submission)
-        self._check_sender(submission)
         while True:
-            mined = self._mined(submission)
+            submission = outbox.load()
+            if submission is not None:
+                self._check_sender(submission)
+                if submission.mined is not None:
+                    return submission.mined
+            mined = self._mined(submission) or self._push(outbox, submission, build, on_chain)
             if mined is not None and self._is_settled(mined):
-                return self._finish(outbox, submission, mined, on_chain)
-            if mined is None:
-                submission, found = self._push(outbox, submission, on_chain)
-                if found is not None:
-                    return self._settled_elsewhere(found, on_chain, ends)
+                if submission is None or not submission.sent(mined.tx_hash):
+                    log.info("It was done by %s, which is none of ours.", mined.tx_hash)
+                    return mined
+                self._write_down(outbox, mined)
+                if mined.succeeded:
+                    return mined
+                self._check_refusal(submission.call, mined, on_chain)
             if time.monotonic() > ends:
-                raise UnsettledError(submission.attempts[-1].tx_hash if submission.attempts else None)
+                raise UnsettledError(mined.tx_hash if mined else _last_hash(outbox.load()))
             time.sleep(self.policy.poll_seconds)
 
     def _check_sender(self, submission: Submission) -> None:
@@ -96,9 +109,9 @@ class Sender:
                 "go on with the first one until this is done."
             )
 
-    def _mined(self, submission: Submission) -> Mined | None:
+    def _mined(self, submission: Submission | None) -> Mined | None:
         """Of the transactions that may take effect, the one that is in a block now."""
-        for attempt in reversed(submission.live):
+        for attempt in reversed(submission.live if submission else ()):
             mined = self.node.mined(attempt.tx_hash)
             if mined is not None:
                 return mined
@@ -113,69 +126,82 @@ class Sender:
             return self.node.finalized()
         return self.node.head() - self.policy.confirmations + 1
 
-    def _finish(
-        self, outbox: Outbox, submission: Submission, mined: Mined, on_chain: Callable[[], Mined | None]
-    ) -> Mined:
-        if mined.succeeded:
-            outbox.save(submission.model_copy(update={"mined": mined}))
-            return mined
-        outbox.save(submission.model_copy(update={"reverted": (*submission.reverted, mined.tx_hash)}))
-        found = on_chain()
-        if found is not None:
-            return found
-        call = submission.call
+    def _check_refusal(self, call: Call, mined: Mined, on_chain: Callable[[], Mined | None]) -> None:
+        """Say why a transaction had no effect, unless somebody else had made it."""
+        if on_chain() is not None:
+            return
         self.node.call(call.to, call.data, sender=call.sender)  # says why, if it still does
         raise TelepromptError(
             f"The transaction {mined.tx_hash} was refused by the contract, which would take it now; try again."
         )
 
-    def _settled_elsewhere(self, found: Mined, on_chain: Callable[[], Mined | None], ends: float) -> Mined:
-        """Wait until what others did is there to stay."""
-        while not self._is_settled(found):
-            if time.monotonic() > ends:
-                raise UnsettledError(found.tx_hash)
-            time.sleep(self.policy.poll_seconds)
-            found = on_chain() or found
-        return found
+    def _write_down(self, outbox: Outbox, mined: Mined) -> None:
+        """Add what became of a transaction to the entry as it stands now."""
+        with self.lock() as lease:
+            entry = outbox.load()
+            if entry is not None:
+                became = {"mined": mined} if mined.succeeded else {"reverted": (*entry.reverted, mined.tx_hash)}
+                lease.check()
+                outbox.save(entry.model_copy(update=became))
 
     def _push(
-        self, outbox: Outbox, submission: Submission, on_chain: Callable[[], Mined | None]
-    ) -> tuple[Submission, Mined | None]:
-        """Get a transaction that is in no block into one: the first, the same again, a dearer one, or a new one."""
-        live = submission.live
-        if not live:
-            return self._send_new(outbox, submission), None
-        last, sender = live[-1], submission.call.sender
+        self,
+        outbox: Outbox,
+        submission: Submission | None,
+        build: Callable[[], Call],
+        on_chain: Callable[[], Mined | None],
+    ) -> Mined | None:
+        """Get a transaction into a block: the first, the same again, a dearer one, or one with another nonce.
+
+        Returns what somebody else did instead, if that is the case.
+        """
+        last = submission.live[-1] if submission and submission.live else None
+        if submission is None or last is None:
+            return self._begin(outbox, submission, build, on_chain)
+        sender = submission.call.sender
         if self.node.nonce(sender, "latest") > last.nonce:
             settled = max(0, self._settled_block())
-            if self.node.nonce(sender, settled) > last.nonce and self._mined(submission) is None:
-                log.warning("The nonce %d of %s was used by another transaction.", last.nonce, sender)
-                found = on_chain()
-                return (submission, found) if found else (self._send_new(outbox, submission), None)
-            return submission, None  # somebody used it in a block that may still go away
+            if self.node.nonce(sender, settled) <= last.nonce or self._mined(submission) is not None:
+                return None  # it is used in a block that may still go away, or by ours since we looked
+            log.warning("The nonce %d of %s was used by another transaction.", last.nonce, sender)
+            return self._begin(outbox, submission, build, on_chain)
         waited = (datetime.now(UTC) - last.made_at).total_seconds()
         dearer = self._dearer(last.fees) if waited > self.policy.replace_after_seconds else None
-        if dearer is not None:
-            log.warning("%s is in no block after %.0f seconds; it is replaced.", last.tx_hash, waited)
-            return self._send_new(outbox, submission, nonce=last.nonce, fees=dearer), None
-        self.node.send(last.raw)
-        return submission, None
+        if dearer is None:
+            self.node.send(last.raw)
+            return None
+        log.warning("%s is in no block after %.0f seconds; it is replaced.", last.tx_hash, waited)
+        with self.lock() as lease:
+            self._send(outbox, submission, submission.call, Terms(last.nonce, dearer, last.gas), lease)
+        return None
 
-    def _send_new(
-        self, outbox: Outbox, submission: Submission, *, nonce: int | None = None, fees: Fees | None = None
-    ) -> Submission:
-        """Sign, write down, send; with the next nonce unless one is to be used again."""
-        with self.lock():
-            current = outbox.load()
-            if current is not None and len(current.attempts) > len(submission.attempts):
-                return current  # another process was faster
-            if nonce is None:
-                nonce = self.node.nonce(submission.call.sender, "pending")
-            attempt = self._sign(submission.call, nonce, fees or self._fees())
-            submission = submission.model_copy(update={"attempts": (*submission.attempts, attempt)})
-            outbox.save(submission)
-            self.node.send(attempt.raw)
-        return submission
+    def _begin(
+        self,
+        outbox: Outbox,
+        submission: Submission | None,
+        build: Callable[[], Call],
+        on_chain: Callable[[], Mined | None],
+    ) -> Mined | None:
+        """The call with a new nonce, composed anew: nothing that was sent for it can take effect any more."""
+        found = on_chain()
+        if found is not None:
+            return found
+        with self.lock() as lease:
+            call = build()
+            gas, fees = self._gas(call), self._fees()
+            nonce = self.node.nonce(call.sender, "pending")
+            self._send(outbox, submission, call, Terms(nonce, fees, gas), lease)
+        return None
+
+    def _send(self, outbox: Outbox, before: Submission | None, call: Call, terms: Terms, lease: Lease) -> None:
+        """Sign, write down, send; nothing of it if another process was faster."""
+        if outbox.load() != before:
+            return
+        attempt = self._sign(call, terms)
+        kept = before or Submission(call=call, attempts=())
+        lease.check()
+        outbox.save(kept.model_copy(update={"call": call, "attempts": (*kept.attempts, attempt)}))
+        self.node.send(attempt.raw)
 
     def _fees(self) -> Fees:
         fees, most = self.node.fees(), self.policy.max_fee
@@ -193,41 +219,50 @@ class Sender:
         most = self.policy.max_fee
         return fees if most is None or fees.max_fee <= most else None
 
-    def _sign(self, call: Call, nonce: int, fees: Fees) -> Attempt:
-        """A signed transaction (EIP-1559).
+    def _gas(self, call: Call) -> int:
+        """What the call may use.
 
         Raises:
-            RevertedError: the contract refuses the call.
+            RevertedError: the contract refuses it.
             TelepromptError: it does not fit into a transaction.
         """
-        from eth_account.typed_transactions.typed_transaction import TypedTransaction
-        from eth_utils.crypto import keccak
-
         gas = round(self.node.estimate_gas(call.to, call.data, sender=call.sender) * GAS_MARGIN)
         if gas > MAX_GAS:
             raise TelepromptError(
                 f"The call takes {gas} gas, more than the {MAX_GAS} that fit into one transaction; credit fewer "
                 "contributors on the chain, or pay them by the tree of `teleprompt rewards --tree`."
             )
+        return gas
+
+    def _sign(self, call: Call, terms: Terms) -> Attempt:
+        """A signed transaction (EIP-1559)."""
+        from eth_account.typed_transactions.typed_transaction import TypedTransaction
+        from eth_utils.crypto import keccak
+
         unsigned = {
             "type": 2,
             "chainId": call.chain_id,
-            "nonce": nonce,
+            "nonce": terms.nonce,
             "to": call.to,
             "value": 0,
             "data": call.data,
-            "gas": gas,
-            "maxFeePerGas": fees.max_fee,
-            "maxPriorityFeePerGas": fees.priority_fee,
+            "gas": terms.gas,
+            "maxFeePerGas": terms.fees.max_fee,
+            "maxPriorityFeePerGas": terms.fees.priority_fee,
             "accessList": [],
         }
         signature = self.signer.sign(bytes(TypedTransaction.from_dict(unsigned).hash()))
         r, s, parity = int.from_bytes(signature[:32]), int.from_bytes(signature[32:64]), signature[64] - 27
         raw = TypedTransaction.from_dict({**unsigned, "v": parity, "r": r, "s": s}).encode()
         return Attempt(
-            nonce=nonce,
-            fees=fees,
+            nonce=terms.nonce,
+            fees=terms.fees,
+            gas=terms.gas,
             raw=f"0x{raw.hex()}",
             tx_hash=f"0x{keccak(raw).hex()}",
             made_at=datetime.now(UTC),
         )
+
+
+def _last_hash(submission: Submission | None) -> str | None:
+    return submission.attempts[-1].tx_hash if submission else None

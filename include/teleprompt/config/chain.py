@@ -27,8 +27,9 @@ class _Chain(Section):
     """False: a dry run, which shows what would be sent."""
     from_block: int = Field(0, ge=0)
     """The block from which to look for what was done before: the contract's own, on a long chain."""
-    confirmations: int = Field(12, ge=1, le=1000)
-    """Blocks, its own counted, after which a transaction counts as there to stay."""
+    confirmations: int = Field(12, ge=1, le=120)
+    """Blocks, its own counted, after which a transaction counts as there to stay. Nodes forget the state of older ones
+    than 128."""
     finalized: bool = False
     """Wait until the chain itself calls the block final, however many confirmations it has."""
     replace_after_seconds: float = Field(180, gt=0)

@@ -5,12 +5,18 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
+from include.teleprompt.attest.document import Attestation
+from include.teleprompt.attest.issue import serialize
+from include.teleprompt.attest.signing import sign
 from include.teleprompt.config.settings import PROJECT_ROOT, Settings
 from include.teleprompt.history import list_runs
+from include.teleprompt.signing.signer import open_signer
+from include.teleprompt.storage import put_blob
 from include.teleprompt.tracking.connection import mlflow_client
 from tests.chain.anvil import CHAIN_ID, Anvil
 from tests.cli.conftest import Result
@@ -18,6 +24,7 @@ from tests.cli.test_cli import WINDOW
 from tests.stock_tools import node
 from tests.support import ALICE, BOB, local_signer, log_shelf_calls, write_program
 
+OWN = {"attestation_id", "attestation_hash", "proof"}
 SIGNER = "0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A"
 
 
@@ -95,27 +102,88 @@ def test_it_is_found_by_program_contributor_and_hash(call: Callable[..., Result]
     assert call("attest", "list", "--program", "Other").out == "No such attestation.\n"
 
 
-def test_deep_verification_recomputes_everything_and_notices_what_was_changed(
-    call: Callable[..., Result],
-    attested: Path,
-    settings: Settings,
-) -> None:
-    deep = call("attest", "verify", str(attested), "--deep", "--json")
-    assert deep.status == 0, deep.out
-    assert {check["name"] for check in deep.json["deep"]} == {
-        "document", "snapshot", "split", "baseline program", "optimized program", "verdict", "traces", "weights",
-    }  # fmt: skip
-    record = artifacts(settings) / "records/attribution.json"
-    kept = record.read_text()
-    forged = json.loads(kept)
-    forged["secret"] = "0" * 64
-    record.write_text(json.dumps(forged))
-    noticed = call("attest", "verify", str(attested), "--deep")
-    assert noticed.status == 1
-    assert "FAIL  traces" in noticed.out
-    record.write_text(kept)
+def deep(call: Callable[..., Result], file: Path) -> list[str]:
+    """Names of what does not hold."""
+    answer = call("attest", "verify", str(file), "--deep", "--json")
+    assert answer.out, answer.err
+    found = [check["name"] for check in answer.json["deep"] if not check["holds"]]
+    assert answer.status == (1 if found else 0), answer.out
+    return found
 
-    snapshot = json.loads((artifacts(settings) / "records/snapshot.json").read_text())
+
+def test_deep_verification_makes_every_section_anew(call: Callable[..., Result], attested: Path) -> None:
+    answer = call("attest", "verify", str(attested), "--deep", "--json")
+    assert answer.status == 0, answer.out
+    stated = json.loads(attested.read_text()).keys() - {"proof"}
+    assert {check["name"] for check in answer.json["deep"]} == stated | {
+        "document", "files of the snapshot", "selected program",
+    }  # fmt: skip
+
+
+FALSE = [
+    ("credit", lambda d: d["credit"].update(unpayable="share")),
+    ("credit", lambda d: d["credit"].update(cap_e6=900_000)),
+    ("program", lambda d: d["program"].update(code_digest="0" * 64)),
+    ("model_info", lambda d: d["model_info"].update(baseline_version="0.9.0")),
+    ("timestamp", lambda d: d.update(timestamp="2026-11-16T00:00:01Z")),
+    ("optimization_metadata", lambda d: d["optimization_metadata"].update(outcome_metric="other")),
+    ("performance", lambda d: shifted(d["performance"])),
+    ("contributors", lambda d: d["contributors"][0]["used"].update(demos=0)),
+    ("data", lambda d: d["data"].update(split_digest="0" * 64)),
+]
+
+
+def shifted(performance: dict[str, Any]) -> None:
+    for side in ("baseline_metrics", "optimized_metrics"):
+        for metric, score in performance[side].items():
+            performance[side][metric] = round(score - 0.01, 6)
+
+
+def test_deep_verification_notices_false_documents_that_are_signed_and_stored(
+    call: Callable[..., Result], attested: Path, settings: Settings, tmp_path: Path
+) -> None:
+    """Whoever holds the key and MLflow may write what he wants, but not over what the run kept."""
+    for section, change in FALSE:
+        body = json.loads(attested.read_text())
+        change(body)
+        composed = Attestation.compose({k: v for k, v in body.items() if k not in OWN})
+        false = sign(composed, [open_signer(local_signer())])
+        (artifacts(settings) / "attestation.json").write_text(serialize(false))
+        with mlflow_client(settings.tracking_uri) as client:
+            (summary,) = list_runs(client)
+            for tag in ("attestation_id", "attestation_hash"):
+                client.set_tag(summary.run_id, f"teleprompt.{tag}", getattr(false, tag))
+        (tmp_path / "false.json").write_text(serialize(false))
+        assert set(deep(call, tmp_path / "false.json")) == {section, "attestation_id", "attestation_hash"}
+
+
+def test_deep_verification_notices_changed_records(
+    call: Callable[..., Result], attested: Path, settings: Settings
+) -> None:
+    records = artifacts(settings) / "records"
+
+    def changed(name: str, change: Callable[[Any], None]) -> list[str]:
+        kept = (records / f"{name}.json").read_text()
+        record = json.loads(kept)
+        change(record)
+        (records / f"{name}.json").write_text(json.dumps(record))
+        found = deep(call, attested)
+        (records / f"{name}.json").write_text(kept)
+        return found
+
+    assert "data" in changed("attribution", lambda record: record.update(secret="0" * 64))
+    baseline = json.loads((records / "gate.json").read_text())["baseline_state"]
+    assert "selected program" in changed("selection", lambda record: record.update(state=baseline))
+
+    def swap_parts(record: Any) -> None:
+        manifest = json.loads(Path(record["manifest"]["uri"]).read_text())
+        train, gate = manifest["parts"]["train"], manifest["parts"]["gate"]
+        train["blob"], gate["blob"] = gate["blob"], train["blob"]
+        swapped = put_blob(settings.storage_uri, "snapshots", json.dumps(manifest).encode(), suffix=".json")
+        record["manifest"] = swapped.model_dump()
+
+    assert "files of the snapshot" in changed("snapshot", swap_parts)
+    snapshot = json.loads((records / "snapshot.json").read_text())
     Path(snapshot["manifest"]["uri"]).write_text("{}")
     broken = call("attest", "verify", str(attested), "--deep")
     assert broken.status == 1

@@ -10,7 +10,7 @@ from include.teleprompt.cli.output import JsonOption, print_json, print_table, w
 
 if TYPE_CHECKING:
     from include.teleprompt.attest.verify import Verification
-    from include.teleprompt.audit import DeepCheck
+    from include.teleprompt.verify_deep import DeepCheck
 
 app = typer.Typer(help="Attestations.", no_args_is_help=True)
 
@@ -223,16 +223,17 @@ def _with_proof(result: "Verification", data: bytes, proof: bytes) -> "Verificat
 
 def _deep_checks(attestation_id: str | None, data: bytes) -> list["DeepCheck"]:
     from include.teleprompt.attest.load import load_attestation
-    from include.teleprompt.audit import AttestedRun, DeepCheck
+    from include.teleprompt.audit import AttestedRun
     from include.teleprompt.config.settings import Settings
     from include.teleprompt.tracking.connection import mlflow_client
+    from include.teleprompt.verify_deep import DeepCheck, verify_deep
 
     given = load_attestation(data)[0]
     with mlflow_client(Settings().tracking_uri) as client:
         attested = AttestedRun(client, attestation_id or "")
         same = attested.attestation.attestation_hash == given.attestation_hash
         held = DeepCheck(name="document", holds=same, detail="the one in MLflow" if same else "another is in MLflow")
-        return [held, *attested.verify_deep()]
+        return [held, *verify_deep(attested)]
 
 
 def _read(file: Path, limit: int) -> bytes:

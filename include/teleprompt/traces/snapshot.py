@@ -155,7 +155,12 @@ def read_outcomes(part: SnapshotPart) -> "pa.Table":
 
 def read_for_credit(snapshot: Snapshot) -> dict[Part, list[TraceRow]]:
     """The rows of all parts, the sealed one too: after the verdict, to credit those who brought them."""
-    return {name: from_arrow(_parquet(part)) for name, part in snapshot.parts.items()}
+    return {name: from_arrow(table) for name, table in read_sealed_and_open(snapshot).items()}
+
+
+def read_sealed_and_open(snapshot: Snapshot) -> "dict[Part, pa.Table]":
+    """The tables of all parts, the sealed one too: after the verdict, for who audits it."""
+    return {name: _parquet(part) for name, part in snapshot.parts.items()}
 
 
 def _parquet(part: SnapshotPart) -> "pa.Table":

@@ -14,7 +14,8 @@ from include.teleprompt.traces.content_digest import ContentDigest
 from include.teleprompt.traces.curation.decide import Decisions
 from include.teleprompt.traces.funnel import FunnelStep
 from include.teleprompt.traces.row import SCHEMA_VERSION, arrow_schema, with_score
-from include.teleprompt.traces.snapshot import ContributorShare, Reading, Snapshot, SnapshotPart, SnapshotRecord
+from include.teleprompt.traces.shares import ContributorCounts
+from include.teleprompt.traces.snapshot import Reading, Snapshot, SnapshotPart, SnapshotRecord
 from include.teleprompt.traces.split import Part
 from include.teleprompt.traces.staging import Staged
 from include.teleprompt.traces.validate import quarantine_schema, quarantined
@@ -42,7 +43,7 @@ def write_snapshot(
     Raises:
         TelepromptError: the storage is full.
     """
-    contributors = _Contributors()
+    contributors = ContributorCounts()
     with ExitStack() as stack:
         schema = arrow_schema(fields)
         files = {
@@ -159,42 +160,3 @@ class _ParquetFile:
     def __exit__(self, *_: object) -> None:
         self._flush()
         self._writer.close()
-
-
-class _Contributors:
-    """Counts per contributor, over all parts."""
-
-    def __init__(self) -> None:
-        self._counts: Counter[str] = Counter()
-        self._scores: Counter[str] = Counter()
-        self._addresses: dict[str, set[str]] = {}
-
-    def add(self, rows: "pa.Table") -> None:
-        """Count scored rows."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        from include.teleprompt.records import MILLION
-
-        score_e6 = pc.round(pc.multiply(rows["score"], MILLION)).cast(pa.int64())
-        slim = rows.select(["contributor_id", "contributor_address"]).append_column("score_e6", score_e6)
-        grouped = slim.group_by(["contributor_id", "contributor_address"]).aggregate(
-            [("score_e6", "sum"), ("score_e6", "count")]
-        )
-        for row in grouped.to_pylist():
-            name = row["contributor_id"]
-            self._counts[name] += row["score_e6_count"]
-            self._scores[name] += row["score_e6_sum"]
-            self._addresses.setdefault(name, set()).update({row["contributor_address"]} - {None})
-
-    def shares(self) -> tuple[ContributorShare, ...]:
-        """All contributors, by id."""
-        return tuple(
-            ContributorShare(
-                contributor_id=name,
-                addresses=tuple(sorted(self._addresses[name])),
-                trace_count=count,
-                score_sum_e6=self._scores[name],
-            )
-            for name, count in sorted(self._counts.items())
-        )

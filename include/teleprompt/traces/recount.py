@@ -1,0 +1,27 @@
+"""A snapshot's manifest, made anew from the files that it names."""
+
+from include.teleprompt.canonical import digest_of
+from include.teleprompt.traces.content_digest import ContentDigest
+from include.teleprompt.traces.shares import ContributorCounts
+from include.teleprompt.traces.snapshot import Snapshot, read_sealed_and_open
+
+
+def recount(snapshot: Snapshot) -> Snapshot:
+    """The manifest with the rows, digests, split and contributors that the files have; equal if nobody changed them.
+
+    Raises:
+        TelepromptError: a file is missing or damaged.
+    """
+    counts = ContributorCounts()
+    parts, split = {}, {}
+    for name, table in read_sealed_and_open(snapshot).items():
+        content, ids = ContentDigest(), ContentDigest()
+        content.update(table)
+        ids.update(table.select(["trace_id"]))
+        counts.add(table)
+        found = {"rows": len(table), "content": content.hexdigest()}
+        parts[name] = snapshot.parts[name].model_copy(update=found)
+        split[name.value] = ids.hexdigest()
+    return snapshot.model_copy(
+        update={"parts": parts, "split_digest": digest_of(split), "contributors": counts.shares()}
+    )

@@ -2,6 +2,7 @@ import hashlib
 import json
 import shutil
 import subprocess
+from typing import Any
 
 import pytest
 import rfc8785
@@ -58,6 +59,13 @@ def test_the_fast_way_and_the_reference_write_the_same_bytes(value: object) -> N
             canonical_json(value)
     else:
         assert canonical_json(value) == expected
+
+
+def test_what_is_nested_too_deep_for_the_fast_way_is_written_all_the_same() -> None:
+    value: list[Any] = []
+    for _ in range(600):
+        value = [value]
+    assert canonical_json(value) == b"[" * 601 + b"]" * 601
 
 
 @given(st.integers(-1_000_000, 1_000_000))

@@ -18,7 +18,7 @@ def canonical_json(value: Any) -> bytes:
     """
     try:
         return orjson.dumps(_written_alike(value), option=orjson.OPT_SORT_KEYS)
-    except (_WrittenDifferently, orjson.JSONEncodeError):
+    except (_WrittenDifferently, orjson.JSONEncodeError, RecursionError):
         return rfc8785.dumps(value)
 
 

@@ -94,8 +94,10 @@ class ChainUnavailableError(TelepromptError):
     """The chain's node did not answer. Worth a retry."""
 
     def __init__(self, cause: Exception) -> None:
+        status = getattr(getattr(cause, "response", None), "status_code", None)
+        said = f"HTTP {status}" if status else type(cause).__name__
         super().__init__(
-            f"The chain's node does not answer ({type(cause).__name__}); what was sent is written down, so try again, "
+            f"The chain's node does not answer as it should ({said}); what was sent is written down, so try again, "
             "and check the connection that the program's `chain.conn_id` names."
         )
 

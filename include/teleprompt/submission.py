@@ -73,6 +73,9 @@ def _desk(run: PipelineRun, config: ProgramConfig, settings: Settings) -> ChainD
 
 
 def _keep(run: PipelineRun, receipt: Receipt | None) -> None:
-    if receipt is not None and receipt.state is not ChainState.DRY_RUN:
+    if receipt is None:
+        if run.read(RECEIPT, Receipt) is not None:  # a reorganisation took it away
+            run.tag(chain_state="gone")
+    elif receipt.state is not ChainState.DRY_RUN:
         run.write(RECEIPT, receipt)
         run.tag(chain_state=receipt.state.value, chain_tx=receipt.tx_hash or "")

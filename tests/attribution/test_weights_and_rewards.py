@@ -57,6 +57,12 @@ def test_what_is_above_the_cap_goes_to_the_others_in_proportion() -> None:
     assert weights_of([80, 15, 5], tie_break=["a", "b", "c"], cap_e6=400_000) == [400_000, 400_000, 200_000]
 
 
+def test_a_cap_that_almost_all_are_above_takes_one_pass() -> None:
+    counts = [1000 + i for i in range(9000)] + [900] * 1000
+    weights = weights_of(counts, tie_break=names(counts), cap_e6=101)
+    assert (sum(weights), max(weights)) == (MILLION, 101)
+
+
 def test_a_negative_value_is_worth_nothing() -> None:
     assert weights_of([3, -5, 1], tie_break=["a", "b", "c"]) == [750_000, 0, 250_000]
     with pytest.raises(ValueError):
@@ -78,12 +84,19 @@ def test_a_share_that_cannot_be_paid_is_held_back_unless_it_is_to_be_shared() ->
     people = [
         {"contributor_id": "alice", "address": ALICE, "weight": 0.25},
         {"contributor_id": "bob", "address": BOB, "weight": 0.25},
-        {"contributor_id": "walk-in", "address": None, "weight": 0.5},
+        {"contributor_id": "walk-in", "address": None, "weight": 0.5, "quarantine": "no_address"},
     ]
     assert [r.base_units for r in reward_shares(people, 101)] == ["25", "25", "51"]
     assert [r.base_units for r in reward_shares(people, 101, unpayable=Unpayable.SHARE)] == ["50", "51", "0"]
-    nobody = [{**person, "address": None} for person in people]
+    nobody = [{**person, "address": None, "quarantine": "no_address"} for person in people]
     assert [r.base_units for r in reward_shares(nobody, 4, unpayable=Unpayable.SHARE)] == ["1", "1", "2"]
+
+
+def test_nobody_gains_by_logging_a_call_under_anothers_id() -> None:
+    victim = {"contributor_id": "victim", "address": None, "weight": 0.9, "quarantine": "address_conflict"}
+    mallory = {"contributor_id": "mallory", "address": BOB, "weight": 0.1}
+    rewards = reward_shares([victim, mallory], 1000, unpayable=Unpayable.SHARE)
+    assert [(r.address, r.base_units) for r in rewards] == [(None, "900"), (BOB, "100")]
 
 
 def test_the_contracts_rule_rounds_down_and_gives_the_dust_to_the_first() -> None:

@@ -5,21 +5,25 @@ import json
 from typing import Any
 
 import pytest
+from eth_abi import encode
 from eth_utils.crypto import keccak
 
 from include.teleprompt.attest.document import Attestation
-from include.teleprompt.chain.abi import encode_call
+from include.teleprompt.chain.abi import encode_call, topic
 from include.teleprompt.chain.delta_verifier import (
+    ACCEPTED,
     MintContributor,
     MintRequest,
     basis_points,
     idempotency_key,
     mint_contributors,
+    minted,
     request_digest,
     submit_call,
 )
 from include.teleprompt.chain.delta_verifier_desk import DeltaVerifierDesk
 from include.teleprompt.chain.desk import Desk
+from include.teleprompt.chain.node import Log
 from include.teleprompt.chain.receipt import ChainState
 from include.teleprompt.config.chain import DeltaVerifierConfig
 from include.teleprompt.config.settings import Settings
@@ -204,5 +208,20 @@ def test_weights_sum_to_ten_thousand_and_nobody_falls_to_nothing() -> None:
 def test_a_share_that_the_attestation_says_to_divide_goes_to_nobody() -> None:
     body = json.loads(json.dumps(BODY))
     body["credit"]["unpayable"] = "share"
+    with pytest.raises(ConfigurationError, match="walk-in is credited but has no address"):
+        mint_contributors(Attestation.compose(body), None)  # it has two: to divide it would pay who wrote the second
+    body["contributors"][2]["quarantine"] = "no_address"
     weights = {c.address: c.weight_bps for c in mint_contributors(Attestation.compose(body), None)}
     assert weights == {ALICE: 7778, BOB: 2222}
+
+
+def test_what_another_request_in_the_same_transaction_minted_is_not_ours() -> None:
+    def event(key: str, reward: int) -> Log:
+        types = ["bytes32", "bytes32", "string", "string", "uint256", "uint256", "uint256", "string"]
+        data = encode(types, [b"", b"", "m", "f", 1, 2, reward, "ok"])
+        topics = (topic(ACCEPTED), "0x" + "0" * 64, f"0x{key}")
+        return Log(address=ALICE, topics=topics, data=f"0x{data.hex()}", tx_hash="0x1", block_number=1)
+
+    logs = [event("a" * 64, 999), event("b" * 64, 5)]
+    assert minted(logs, ALICE, key="b" * 64, run_id="r").reward == "5"
+    assert minted(logs, ALICE, key="c" * 64, run_id="r").note == "taken, but the contract reported nothing"

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from include.teleprompt.attest.document import Attestation
 from include.teleprompt.attest.issue import serialize
 from include.teleprompt.attest.signing import sign
+from include.teleprompt.cli.output import print_table
 from include.teleprompt.config.settings import PROJECT_ROOT, Settings
 from include.teleprompt.history import list_runs
 from include.teleprompt.signing.signer import open_signer
@@ -266,3 +267,19 @@ def test_the_node_of_the_settings_is_not_shown() -> None:
 
     assert "key" not in repr(Web3Config(url=SecretStr("https://node/key")))
     assert local_signer().password.get_secret_value() not in repr(local_signer())
+
+
+def test_what_a_contributor_is_called_is_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(("contributor",), [("bob[/]",), ("[red]bob",)], empty="")
+    out = capsys.readouterr().out
+    assert "bob[/]" in out
+    assert "[red]bob" in out
+
+
+def test_wrong_places_are_said_in_a_sentence(call: Callable[..., Result], attested: Path, tmp_path: Path) -> None:
+    own = json.loads(attested.read_text())["attestation_id"]
+    for place in (tmp_path, tmp_path / "missing/tree.json", attested):
+        answer = call("rewards", own, "--total", "1", "--tree", str(place))
+        assert (answer.status, "name a new file" in answer.err) == (2, True)
+    for wrong in (("--chain-id", "-1"), ("--contract", "0x12")):
+        assert call("attest", "export", own, "--as", "eas", *wrong).status == 2

@@ -1,5 +1,7 @@
 """Whether the figures of `evidence` can be what a gate found."""
 
+from datetime import datetime
+
 from include.teleprompt.attest.codes import Code, InvalidAttestationError
 from include.teleprompt.attest.document import OfflineEvidence, OnlineEvidence
 from include.teleprompt.deltaone.paired import allowing_for_the_unseen, mcnemar_p_value, sign_p_value
@@ -42,6 +44,7 @@ def _offline_rules(evidence: OfflineEvidence, trace_count: int) -> dict[str, boo
         "more examples than traces": evidence.n_groups <= evidence.n <= trace_count,
         "the interval does not allow for what so few leave unseen": _allows_for_the_unseen(evidence),
         "p does not follow from the counts": evidence.p_value_e6 == _exact_p_value_e6(evidence),
+        "the gain does not follow from the counts": evidence.test != "mcnemar_exact" or _is_share_of_wins(evidence),
     }
 
 
@@ -49,8 +52,15 @@ def _online_rules(evidence: OnlineEvidence) -> dict[str, bool]:
     return {
         "more keys than calls": evidence.keys_baseline <= evidence.n_baseline
         and evidence.keys_optimized <= evidence.n_optimized,
-        "the observed span is empty": evidence.observed.start < evidence.observed.end,
+        "the observed span is empty": datetime.fromisoformat(evidence.observed.start)
+        < datetime.fromisoformat(evidence.observed.end),
     }
+
+
+def _is_share_of_wins(evidence: OfflineEvidence) -> bool:
+    """McNemar's test is of single examples that are right or wrong."""
+    gain_e6 = (evidence.wins - evidence.losses) / evidence.n * MILLION
+    return evidence.n_groups == evidence.n and abs(evidence.delta_e6 - gain_e6) <= 1
 
 
 def _allows_for_the_unseen(evidence: OfflineEvidence) -> bool:

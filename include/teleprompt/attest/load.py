@@ -18,10 +18,24 @@ MAX_INTEGER = 2**53 - 1
 
 
 def load_attestation(data: bytes) -> tuple[Attestation, dict[str, Any]]:
-    """The document as a typed record and as the plain values that were read.
+    """The document as a typed record and as the plain values that were read; strict, with closed keys.
 
-    Strict: size and depth before parsing, UTF-8 without BOM, no duplicate keys, no NaN or infinities, integers below
-    2**53, closed keys.
+    Raises:
+        InvalidAttestationError: with the code of the first fault.
+    """
+    document = strict_json(data)
+    try:
+        return Attestation.model_validate(document), document
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "document"
+        # Keys and values are the sender's: they must not write lines of their own, or fill a screen.
+        detail = ascii(f"{place}: {first['msg']}")[1:-1][:MAX_DETAIL]
+        raise InvalidAttestationError(Code.BAD_SCHEMA, detail) from error
+
+
+def strict_json(data: bytes) -> Any:
+    """The value in `data`: limits before parsing, UTF-8 without BOM, no key twice, no NaN, integers below 2**53.
 
     Raises:
         InvalidAttestationError: with the code of the first fault.
@@ -36,7 +50,7 @@ def load_attestation(data: bytes) -> tuple[Attestation, dict[str, Any]]:
     if _depth(text) > MAX_DEPTH:
         raise InvalidAttestationError(Code.TOO_DEEP, f"nested more than {MAX_DEPTH} deep")
     try:
-        document = json.loads(
+        return json.loads(
             text,
             object_pairs_hook=_object,
             parse_float=_float,
@@ -47,14 +61,6 @@ def load_attestation(data: bytes) -> tuple[Attestation, dict[str, Any]]:
         raise InvalidAttestationError(
             Code.NOT_JSON, f"{error.msg} at line {error.lineno} column {error.colno}"
         ) from error
-    try:
-        return Attestation.model_validate(document), document
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "document"
-        # Keys and values are the sender's: they must not write lines of their own, or fill a screen.
-        detail = ascii(f"{place}: {first['msg']}")[1:-1][:MAX_DETAIL]
-        raise InvalidAttestationError(Code.BAD_SCHEMA, detail) from error
 
 
 def _depth(text: str) -> int:

@@ -3,10 +3,12 @@
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
+from include.teleprompt.addresses import checksum_address
 from include.teleprompt.attest.codes import Code, InvalidAttestationError
 from include.teleprompt.attest.document import Attestation
+from include.teleprompt.attest.load import strict_json
 from include.teleprompt.attribution.rewards import reward_shares
 from include.teleprompt.attribution.trace_tree import (
     LEAF_TYPES,
@@ -26,7 +28,20 @@ from include.teleprompt.traces.row import TraceRow
 REWARD_TYPES: tuple[Literal["address"], Literal["uint256"]] = ("address", "uint256")
 ZERO_ADDRESS = "0x" + "0" * 40
 Hash = Annotated[str, Field(pattern=r"^0x[0-9a-f]{64}$")]
+Units = Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,77})$")]
+"""An integer as text: it may exceed 2**53."""
+
 MAX_SIBLINGS = 64
+
+
+def _written_as_signed(address: str) -> str:
+    if address != ZERO_ADDRESS and checksum_address(address) != address:
+        raise ValueError("an address stands in its EIP-55 form")
+    return address
+
+
+LeafAddress = Annotated[str, AfterValidator(_written_as_signed)]
+"""In EIP-55 form, or zero for a contributor without one."""
 
 
 class _Proof(Record):
@@ -41,7 +56,7 @@ class TraceProof(_Proof):
 
     type: Literal["trace"] = "trace"
     leaf_encoding: tuple[Literal["bytes32"], Literal["address"], Literal["uint64"]] = LEAF_TYPES
-    leaf: tuple[Hash, str, str]
+    leaf: tuple[Hash, LeafAddress, Units]
     """Digest of the salted trace, address, score in millionths."""
     salt: Digest
     trace: dict[str, Any]
@@ -53,9 +68,9 @@ class RewardProof(_Proof):
 
     type: Literal["reward"] = "reward"
     leaf_encoding: tuple[Literal["address"], Literal["uint256"]] = REWARD_TYPES
-    leaf: tuple[str, str]
+    leaf: tuple[LeafAddress, Units]
     """Address, base units."""
-    total: str
+    total: Units
     """Base units that are divided."""
 
 
@@ -151,8 +166,8 @@ def load_proof(data: bytes) -> TraceProof | RewardProof:
         InvalidAttestationError: `PROOF_INVALID`: they are none.
     """
     try:
-        return _PROOF.validate_json(data)
-    except ValidationError as error:
+        return _PROOF.validate_python(strict_json(data))
+    except (ValidationError, InvalidAttestationError) as error:
         raise InvalidAttestationError(Code.PROOF_INVALID, "the file is no proof of `attest prove`") from error
 
 

@@ -53,8 +53,10 @@ def verify_attestation(
     document.
 
     Raises:
-        ConfigurationError: a trusted signer is not an address.
+        ConfigurationError: a trusted signer is not an address, or the threshold is below 1.
     """
+    if threshold < 1:
+        raise ConfigurationError(f"A threshold of {threshold} would let everybody in; ask for at least 1 signer.")
     trusted = {_trusted(address) for address in trusted_signers}
     try:
         attestation, document = load_attestation(data)

@@ -7,6 +7,7 @@ from decimal import Decimal, DecimalException, localcontext
 from typing import Any
 
 from include.teleprompt.attribution.apportion import largest_remainder
+from include.teleprompt.attribution.contributors import Quarantine
 from include.teleprompt.config.attribution import Unpayable
 from include.teleprompt.errors import ConfigurationError
 from include.teleprompt.records import Record, to_millionths
@@ -51,14 +52,16 @@ def reward_shares(
     """Divide `total` base units by the contributors' weights; the parts sum to `total` exactly.
 
     `contributors` are those of a verified attestation, `unpayable` is what it says of those without address. Largest
-    remainder, ties by address. Where nobody can be paid, all is held back.
+    remainder, ties by address. Where nobody can be paid, all is held back. So is, always, what an id with two addresses
+    would get: to divide it would pay whoever logs one call under another's id.
     """
     if not contributors:
         return ()
     shares = [to_millionths(c["weight"]) for c in contributors]
     if unpayable is Unpayable.SHARE:
-        payable = [share if c["address"] else 0 for share, c in zip(shares, contributors, strict=True)]
-        shares = payable if any(payable) else shares
+        divided = [c["address"] is None and c.get("quarantine") == Quarantine.NO_ADDRESS for c in contributors]
+        kept = [0 if gone else share for share, gone in zip(shares, divided, strict=True)]
+        shares = kept if any(kept) else shares
     parts = largest_remainder(
         total,
         shares,

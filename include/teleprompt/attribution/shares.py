@@ -9,8 +9,8 @@ from include.teleprompt.records import MILLION
 def weights_of(basis: Sequence[int], *, tie_break: Sequence[str], cap_e6: int | None = None) -> list[int]:
     """Millionths in proportion to `basis`; a negative basis counts as 0.
 
-    With a cap nobody gets more: what is above it goes to the others in proportion, again and again until none is above
-    (water-filling). A cap that is too low to hold everything is raised to an equal share.
+    With a cap nobody gets more: what is above it goes to the others in proportion, until none is above (water-filling).
+    A cap that is too low to hold everything is raised to an equal share.
 
     Raises:
         ValueError: nobody's basis is above 0.
@@ -19,15 +19,12 @@ def weights_of(basis: Sequence[int], *, tie_break: Sequence[str], cap_e6: int | 
     if cap_e6 is None:
         return largest_remainder(MILLION, shares, tie_break=tie_break)
     cap = max(cap_e6, -(-MILLION // max(1, sum(1 for share in shares if share))))
-    weights = largest_remainder(MILLION, shares, tie_break=tie_break)
-    full: set[int] = set()
-    while above := {i for i, weight in enumerate(weights) if weight > cap}:
-        full |= above
-        others = [0 if i in full else share for i, share in enumerate(shares)]
-        rest = largest_remainder(MILLION - cap * len(full), others, tie_break=tie_break) if any(others) else others
-        weights = [cap if i in full else weight for i, weight in enumerate(rest)]
-    short = MILLION - sum(weights)  # an equal share was rounded up, and all are full
-    if short:
-        for i in sorted(full, key=lambda i: tie_break[i], reverse=True)[: abs(short)]:
-            weights[i] += 1 if short > 0 else -1
-    return weights
+    rest, others, full = MILLION, sum(shares), set()
+    for i in sorted(range(len(shares)), key=lambda i: -shares[i]):
+        if shares[i] * rest <= cap * others:
+            break
+        full.add(i)
+        rest, others = rest - cap, others - shares[i]
+    below = [0 if i in full else share for i, share in enumerate(shares)]
+    parts = largest_remainder(rest, below, tie_break=tie_break)
+    return [cap if i in full else part for i, part in enumerate(parts)]

@@ -1,5 +1,6 @@
 """Encoding calls of contracts, and decoding what they answer (the Solidity ABI)."""
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,13 +32,15 @@ def topic(signature: str) -> str:
 
 def revert_reason(data: bytes, errors: Sequence[str] = ()) -> str:
     """What a revert says: its text, or the name and values of one of the custom `errors`."""
+    from eth_abi.exceptions import DecodingError
     from eth_utils.abi import function_signature_to_4byte_selector
 
-    if data[:4] == ERROR_SELECTOR:
-        return str(decode(["string"], data[4:])[0])
-    for signature in errors:
-        if function_signature_to_4byte_selector(signature) == data[:4]:
-            name, _, types = signature.rstrip(")").partition("(")
-            values = decode(types.split(","), data[4:]) if types else ()
-            return f"{name}({', '.join(str(value) for value in values)})"
+    with contextlib.suppress(DecodingError):  # cut short, it is shown as it is
+        if data[:4] == ERROR_SELECTOR:
+            return str(decode(["string"], data[4:])[0])
+        for signature in errors:
+            if function_signature_to_4byte_selector(signature) == data[:4]:
+                name, _, types = signature.rstrip(")").partition("(")
+                values = decode(types.split(","), data[4:]) if types else ()
+                return f"{name}({', '.join(str(value) for value in values)})"
     return f"0x{data.hex()}" if data else "no reason given"

@@ -8,10 +8,12 @@ from typing import Any
 
 from include.teleprompt.attest.document import Attestation, headline_metric
 from include.teleprompt.attribution.apportion import largest_remainder
+from include.teleprompt.attribution.contributors import Quarantine
 from include.teleprompt.attribution.rewards import BASIS_POINTS
 from include.teleprompt.canonical import digest_of
 from include.teleprompt.chain.abi import decode, encode_call, revert_reason, topic
 from include.teleprompt.chain.node import Log, Mined, Node, RevertedError
+from include.teleprompt.config.attribution import Unpayable
 from include.teleprompt.config.chain import DeltaVerifierConfig
 from include.teleprompt.errors import ConfigurationError, TelepromptError
 from include.teleprompt.records import MILLION, Record, to_millionths
@@ -146,10 +148,10 @@ def mint_contributors(attestation: Attestation, held_back_to: str | None) -> tup
         ConfigurationError: somebody has no address and nobody is named to hold the share, or there are too many.
     """
     shares: dict[str, int] = {}
-    shared = attestation.credit is not None and attestation.credit.unpayable == "share"
+    shared = attestation.credit is not None and attestation.credit.unpayable == Unpayable.SHARE.value
     for person in attestation.contributors:
         weight = to_millionths(person.weight)
-        if person.address is None and (weight == 0 or shared):
+        if person.address is None and (weight == 0 or (shared and person.quarantine == Quarantine.NO_ADDRESS.value)):
             continue
         address = person.address or held_back_to
         if address is None:
@@ -301,16 +303,18 @@ class DeltaVerifier:
         return mined
 
 
-def minted(logs: list[Log], contract: str) -> Minted:
-    """What a transaction that succeeded came to: the status says only that the contract took the request."""
+def minted(logs: list[Log], contract: str, *, key: str, run_id: str) -> Minted:
+    """What the request with that key came to: a transaction's success says only that the contract took it."""
+    from eth_utils.crypto import keccak
+
     own = [entry for entry in logs if entry.address.lower() == contract.lower()]
     for entry in own:
-        if entry.topics[:1] == (topic(ACCEPTED),):
+        if entry.topics[:1] == (topic(ACCEPTED),) and entry.topics[2:3] == (f"0x{key}",):
             types = ["bytes32", "bytes32", "string", "string", "uint256", "uint256", "uint256", "string"]
             reward = int(decode(types, bytes.fromhex(entry.data[2:]))[6])
             note = "minted" if reward else "taken, but it mints 0: the gain is below the contract's minimum"
             return Minted(reward=str(reward), note=note)
-        if entry.topics[:1] == (topic(OVER_BUDGET),):
+        if entry.topics[:2] == (topic(OVER_BUDGET), f"0x{keccak(text=run_id).hex()}"):
             return Minted(reward="0", note="taken, but it mints 0: compiling cost more than `chain.max_cost_usd`")
     return Minted(reward="0", note="taken, but the contract reported nothing")
 

@@ -88,11 +88,18 @@ class DeltaVerifierDesk:
         )
 
     def _taken(self, attestation: Attestation) -> Mined | None:
-        key = idempotency_key(str(self.config.model_id), attestation.attestation_hash)
-        return self.contract.taken_in(key, run_id_of(attestation))
+        return self.contract.taken_in(self._key(attestation), run_id_of(attestation))
+
+    def _key(self, attestation: Attestation) -> str:
+        return idempotency_key(str(self.config.model_id), attestation.attestation_hash)
 
     def _taken_receipt(self, attestation: Attestation, mined: Mined) -> Receipt:
-        result = minted(self.desk.node.logs_of(mined.tx_hash), self.config.contract)
+        result = minted(
+            self.desk.node.logs_of(mined.tx_hash),
+            self.config.contract,
+            key=self._key(attestation),
+            run_id=run_id_of(attestation),
+        )
         if not mined.succeeded:
             raise TelepromptError(f"The transaction {mined.tx_hash} was refused by the contract; look at it there.")
         return self.desk.receipt(

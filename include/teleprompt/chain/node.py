@@ -1,5 +1,7 @@
 """One node of one chain, over JSON-RPC."""
 
+import logging
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -11,8 +13,14 @@ from include.teleprompt.records import Record
 
 TIMEOUT_SECONDS = 30.0
 SENT_BEFORE = ("already known", "known transaction", "already imported", "nonce too low", "nonce is too low",
-               "underpriced")  # fmt: skip
+               "replacement transaction underpriced")  # fmt: skip
 """A node's ways to say that it has this transaction, or one in its place: look for the receipt."""
+
+
+_NO_ANSWER = (TimeoutError, ValueError, LookupError, TypeError, AttributeError)
+"""What web3 raises where something else than a node answers, such as a proxy's page."""
+
+_HEX = re.compile(r"0x([0-9a-fA-F]{2})*")
 
 
 class Mined(Record):
@@ -65,9 +73,11 @@ class Node:
     def _web3(self) -> Any:
         from web3 import HTTPProvider, Web3
 
+        for name in ("web3", "urllib3"):  # they write the node's URL, and with it a key, into their debug logs
+            logging.getLogger(name).setLevel(logging.INFO)
         web3 = Web3(HTTPProvider(self._url, request_kwargs={"timeout": TIMEOUT_SECONDS}))
         with _answering():
-            found = web3.eth.chain_id
+            found = int(web3.eth.chain_id)
         if found != self.chain_id:
             raise ConfigurationError(
                 f"The node is of chain {found}, not {self.chain_id}; correct `chain.chain_id` or the connection."
@@ -179,8 +189,8 @@ def _answering() -> Iterator[None]:
     try:
         yield
     except ContractLogicError as error:
-        data = error.data if isinstance(error.data, str) and error.data.startswith("0x") else "0x"
-        raw = bytes.fromhex(data[2:])
+        data = error.data if isinstance(error.data, str) else ""
+        raw = bytes.fromhex(data[2:]) if _HEX.fullmatch(data) else b""
         raise RevertedError(raw, revert_reason(raw) if raw else str(error.message or "no reason given")) from error
     except Web3RPCError as error:
         said = (error.rpc_response or {}).get("error", {}).get("message", "no reason given")
@@ -191,8 +201,16 @@ def _answering() -> Iterator[None]:
         raise TelepromptError(
             f"The chain's node refuses a request ({said[:200]}); see to that, and try again."
         ) from error
-    except (requests.RequestException, Web3Exception, TimeoutError) as error:
-        raise ChainUnavailableError(error) from error
+    except (
+        requests.RequestException,
+        Web3Exception,
+        TimeoutError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+    ) as e:
+        raise ChainUnavailableError(e) from None  # the cause's text holds the node's URL, and with it a key
 
 
 def _log(entry: Any) -> Log:

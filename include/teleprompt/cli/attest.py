@@ -163,7 +163,7 @@ def export(
     as_: Annotated[
         ExportFormat, typer.Option("--as", help="An in-toto statement in a DSSE envelope, or off-chain EAS.")
     ],
-    chain_id: Annotated[int, typer.Option(help="EAS: the chain that it is meant for.")] = 1,
+    chain_id: Annotated[int, typer.Option(min=1, max=2**53 - 1, help="EAS: the chain that it is meant for.")] = 1,
     contract: Annotated[
         str, typer.Option(help="EAS: the contract that it is meant for.")
     ] = "0xA1207F3BBa224E2c9c3c6D5aF63D0eb1582Ce587",
@@ -172,7 +172,7 @@ def export(
 ) -> None:
     """Sign the document anew in a form that other ecosystems verify; nothing is sent anywhere."""
     del json_  # it is JSON in any case
-    from include.teleprompt.addresses import checksum_address
+    from include.teleprompt.addresses import AddressError, checksum_address
     from include.teleprompt.attest import dsse
     from include.teleprompt.attest.eas_offchain import EasDomain, offchain_attestation
     from include.teleprompt.audit import AttestedRun
@@ -195,7 +195,10 @@ def export(
         case ExportFormat.DSSE:
             print_json(dsse.envelope(attestation, signer))
         case ExportFormat.EAS:
-            domain = EasDomain(chain_id=chain_id, contract=checksum_address(contract))
+            try:
+                domain = EasDomain(chain_id=chain_id, contract=checksum_address(contract))
+            except AddressError as error:
+                raise ConfigurationError(f"--contract: {error}; give the contract's address.") from error
             print_json(offchain_attestation(attestation, signer, domain))
 
 

@@ -2,9 +2,12 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from include.teleprompt.errors import ConfigurationError
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
@@ -19,6 +22,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, emp
     from rich import box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     rows = list(rows)
     if not rows:
@@ -26,11 +30,24 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, emp
         return
     table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
     for row in rows:
-        table.add_row(*("-" if cell is None else str(cell) for cell in row))
+        table.add_row(*(Text("-" if cell is None else str(cell)) for cell in row))  # what is in it is no markup
     console = Console()
     if not console.is_terminal:
         console.width = 200
     console.print(table)
+
+
+def write_new(file: Path, text: str) -> None:
+    """Write a file that is not there yet.
+
+    Raises:
+        ConfigurationError: it is, or it cannot be written.
+    """
+    try:
+        with file.open("x", encoding="utf-8") as stream:
+            stream.write(text)
+    except OSError as error:
+        raise ConfigurationError(f"{file} cannot be written ({error.strerror}); name a new file.") from error
 
 
 def points(value_e6: int | None) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from include.teleprompt.cli.output import JsonOption, print_json, print_table
+from include.teleprompt.cli.output import JsonOption, print_json, print_table, write_new
 
 if TYPE_CHECKING:
     from include.teleprompt.attest.document import Attestation
@@ -42,7 +42,7 @@ def rewards(
     unpayable = Unpayable(attestation.credit.unpayable) if attestation.credit else Unpayable.HOLD_BACK
     shares = reward_shares(document["contributors"], amount, unpayable=unpayable)
     if tree is not None:
-        tree.write_text(json.dumps(RewardTree(attestation, amount).dump(), indent=1) + "\n", encoding="utf-8")
+        write_new(tree, json.dumps(RewardTree(attestation, amount).dump(), indent=1) + "\n")
     if json_:
         print_json({"total": str(amount), "decimals": decimals, "rewards": [r.model_dump() for r in shares]})
         return

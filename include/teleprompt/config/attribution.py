@@ -36,5 +36,5 @@ class AttributionConfig(Section):
     cap: float | None = Field(None, gt=0, le=1)
     """No contributor gets more than this share; the rest goes to the others in proportion."""
     unpayable: Unpayable = Unpayable.HOLD_BACK
-    """The share of a contributor without a single valid address: `hold_back` keeps it back, `share` divides it among
-    the others."""
+    """The share of a contributor who named no address: `hold_back` keeps it back, `share` divides it among the others.
+    That of one with two addresses is always kept back."""

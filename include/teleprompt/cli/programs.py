@@ -6,13 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
+from include.teleprompt import catalog
 from include.teleprompt.cli.output import JsonOption, print_json, print_table
-from include.teleprompt.config.files import (
-    ProgramFileError,
-    find_program_file,
-    load_program_file,
-    program_files,
-)
+from include.teleprompt.config.files import find_program_file, load_program_file, program_files
 from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.config.settings import Settings
 
@@ -22,13 +18,13 @@ app = typer.Typer(help="The program files.", no_args_is_help=True)
 @app.command("list")
 def list_programs(json_: JsonOption = False) -> None:
     """List the programs, the broken ones too."""
-    found = [_entry(file) for file in program_files(Settings().programs_dir)]
+    found = catalog.list_programs(Settings().programs_dir)
     if json_:
-        print_json(found)
+        print_json([entry.model_dump() for entry in found])
         return
     print_table(
         ("program", "name", "schedule", "strategy", "problem"),
-        [(f["program"], f["name"], f["schedule"], f["strategy"], f["problem"]) for f in found],
+        [(f.program, f.name, f.schedule, f.strategy, f.problem) for f in found],
         empty="There is no program file yet: see 'Add your own program' in the README.",
     )
 
@@ -40,15 +36,19 @@ def validate(
 ) -> None:
     """Check program files, import their code and build the programs."""
     checked = files or program_files(Settings().programs_dir)
-    problems = [(file, _problem(file)) for file in checked]
-    problems = [(file, problem or _twin(file)) for file, problem in problems]
+    problems = [(file, catalog.check_program(file)) for file in checked]
     if json_:
-        print_json([{"file": str(file), "valid": problem is None, **(problem or {})} for file, problem in problems])
+        print_json(
+            [
+                {"file": str(file), "valid": problem is None, **(problem.model_dump() if problem else {})}
+                for file, problem in problems
+            ]
+        )
     for file, problem in problems:
         if not json_ and problem is None:
             typer.echo(f"{file.name}: ok")
         elif problem is not None:
-            typer.echo(f"Error: {problem['error']}", err=True)
+            typer.echo(f"Error: {problem.error}", err=True)
     if any(problem for _, problem in problems):
         raise typer.Exit(2)
 
@@ -78,43 +78,3 @@ def program_schema() -> dict[str, Any]:
     del result["properties"]["slug"]
     result["required"] = ["name"]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **result}
-
-
-def _entry(file: Path) -> dict[str, Any]:
-    try:
-        config = load_program_file(file)
-    except ProgramFileError as error:
-        return {"program": file.stem, "name": None, "schedule": None, "strategy": None, "problem": str(error)}
-    return {
-        "program": file.stem,
-        "name": config.name,
-        "schedule": config.schedule,
-        "strategy": config.optimization.strategy.value,
-        "problem": None,
-    }
-
-
-def _problem(file: Path) -> dict[str, Any] | None:
-    from include.teleprompt.errors import ConfigurationError
-    from include.teleprompt.program.entry_point import build_program, load_function
-
-    try:
-        config = load_program_file(file)
-        build_program(file, config.entry_point)
-        if ":" in config.gate.metric:
-            load_function(file.parent, config.gate.metric)
-    except ProgramFileError as error:
-        return {"error": str(error), "key": error.key or None, "line": error.line}
-    except ConfigurationError as error:
-        return {"error": str(error), "key": "entry_point", "line": None}
-    return None
-
-
-def _twin(file: Path) -> dict[str, Any] | None:
-    """Another file of the folder that states the same name: they would share traces and versions."""
-    name = load_program_file(file).name
-    for other in program_files(file.parent):
-        if other.resolve() != file.resolve() and _entry(other)["name"] == name:
-            problem = f"{file.name}: `name`: {other.name} has the same name {name!r}; give each its own."
-            return {"error": problem, "key": "name", "line": None}
-    return None

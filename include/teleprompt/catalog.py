@@ -1,0 +1,82 @@
+"""The programs of a folder, the broken ones too."""
+
+from pathlib import Path
+
+from include.teleprompt.config.files import ProgramFileError, find_program_file, load_program_file, program_files
+from include.teleprompt.errors import ConfigurationError
+from include.teleprompt.records import Record
+
+
+class Problem(Record):
+    """Why a program file cannot be used."""
+
+    error: str
+    key: str | None
+    line: int | None
+
+
+class CatalogEntry(Record):
+    """One program file in a line; of a broken one only the file's name and the problem are known."""
+
+    program: str
+    """Its name on the command line and in URLs: the file's."""
+    name: str | None
+    description: str | None
+    schedule: str | None
+    strategy: str | None
+    problem: str | None
+
+
+def list_programs(programs_dir: Path) -> list[CatalogEntry]:
+    """The programs, by name."""
+    return [_entry(file) for file in program_files(programs_dir)]
+
+
+def check_program(file: Path) -> Problem | None:
+    """Load a program file, import its code and build the program; None if all is well."""
+    from include.teleprompt.program.entry_point import build_program, load_function
+
+    try:
+        config = load_program_file(file)
+        build_program(file, config.entry_point)
+        if ":" in config.gate.metric:
+            load_function(file.parent, config.gate.metric)
+    except ProgramFileError as error:
+        return Problem(error=str(error), key=error.key or None, line=error.line)
+    except ConfigurationError as error:
+        return Problem(error=str(error), key="entry_point", line=None)
+    return _twin(file, config.name)
+
+
+def find_by_name(programs_dir: Path, name: str) -> str | None:
+    """What the program with that `name` is called in URLs; None if its file is gone."""
+    try:
+        return find_program_file(programs_dir, name).stem
+    except ConfigurationError:
+        return None
+
+
+def _entry(file: Path) -> CatalogEntry:
+    try:
+        config = load_program_file(file)
+    except ProgramFileError as error:
+        return CatalogEntry(
+            program=file.stem, name=None, description=None, schedule=None, strategy=None, problem=str(error)
+        )
+    return CatalogEntry(
+        program=file.stem,
+        name=config.name,
+        description=config.description,
+        schedule=config.schedule,
+        strategy=config.optimization.strategy.value,
+        problem=None,
+    )
+
+
+def _twin(file: Path, name: str) -> Problem | None:
+    """Another file of the folder that states the same name: they would share traces and versions."""
+    for other in program_files(file.parent):
+        if other.resolve() != file.resolve() and _entry(other).name == name:
+            problem = f"{file.name}: `name`: {other.name} has the same name {name!r}; give each its own."
+            return Problem(error=problem, key="name", line=None)
+    return None

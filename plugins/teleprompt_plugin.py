@@ -1,9 +1,19 @@
 """Registers the package with Airflow. Loaded in every Airflow process, so it imports nothing heavy."""
 
+from functools import cached_property
+from typing import Any
+
 from airflow.sdk.plugins_manager import AirflowPlugin
 
 
 class TelepromptPlugin(AirflowPlugin):
-    """Operators, sensor and triggers need no registration; they are imported by name."""
+    """The REST API. Operators, sensor and triggers need no registration; they are imported by name."""
 
     name = "teleprompt"
+
+    @cached_property
+    def fastapi_apps(self) -> list[dict[str, Any]]:
+        """Asked for by the API server only; the import would cost every task process a second."""
+        from teleprompt_airflow.api.app import PREFIX, create_api
+
+        return [{"app": create_api(), "url_prefix": PREFIX, "name": "Teleprompt"}]

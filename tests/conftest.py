@@ -40,6 +40,13 @@ if TYPE_CHECKING:
 logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
+def store_in(folder: Path, empty_store: Path) -> Settings:
+    """An environment of its own in `folder`."""
+    (folder / "mlflow").mkdir()
+    shutil.copy(empty_store, folder / "mlflow" / "mlflow.db")
+    return Settings(tracking_uri=f"sqlite:///{folder}/mlflow/mlflow.db", storage_uri=str(folder / "storage"))
+
+
 @pytest.fixture(scope="session")
 def _empty_store() -> Path:
     """A migrated, empty MLflow database, made once: the migrations take five seconds."""
@@ -52,9 +59,7 @@ def _empty_store() -> Path:
 @pytest.fixture
 def settings(tmp_path: Path, _empty_store: Path) -> Settings:
     """An environment with an empty MLflow store and storage of its own."""
-    (tmp_path / "mlflow").mkdir()
-    shutil.copy(_empty_store, tmp_path / "mlflow" / "mlflow.db")
-    return Settings(tracking_uri=f"sqlite:///{tmp_path}/mlflow/mlflow.db", storage_uri=str(tmp_path / "storage"))
+    return store_in(tmp_path, _empty_store)
 
 
 @pytest.fixture(scope="module")

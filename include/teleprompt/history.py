@@ -45,6 +45,12 @@ class RunSummary(Record):
     n_gate: int | None
     model_version: int | None
     attestation_id: str | None
+    lm_calls: int | None
+    """Requests to language models while compiling and selecting."""
+    cost_usd: float | None
+    """Their price, as far as it is known."""
+    dag_run_id: str | None
+    """Airflow's run that did it, or did it last; None for a run without Airflow."""
 
 
 class StoredAttestation(Record):
@@ -66,6 +72,44 @@ def list_runs(client: Any, *, program: str | None = None, limit: int = 100) -> l
     if program is not None:
         condition += f" AND tags.`teleprompt.program` = {quoted(program)}"
     return [_summary(client, run) for run in _search(client, condition, limit)]
+
+
+def page_of_runs(
+    client: Any, *, program: str, limit: int, cursor: str | None = None
+) -> tuple[list[RunSummary], str | None]:
+    """A page of a program's runs, newest first, and where the next page begins; None after the last.
+
+    Raises:
+        ConfigurationError: the cursor is none that this function gave.
+    """
+    import mlflow
+
+    condition = f"tags.`{KEY_TAG}` != '' AND tags.`teleprompt.program` = {quoted(program)}"
+    experiments = _experiments(client)
+    if not experiments:
+        return [], None
+    try:
+        found = client.search_runs(
+            experiments, condition, max_results=limit, order_by=["attributes.start_time DESC"], page_token=cursor
+        )
+    except mlflow.MlflowException as error:
+        if error.error_code == "INVALID_PARAMETER_VALUE" and cursor is not None:
+            raise ConfigurationError("The cursor is none of ours; begin with the first page.") from error
+        raise
+    return [_summary(client, run) for run in found], found.token or None
+
+
+def read_run(client: Any, run_id: str) -> RunSummary | None:
+    """The pipeline run with that id; None if there is none."""
+    import mlflow
+
+    try:
+        run = client.get_run(run_id)
+    except mlflow.MlflowException as error:
+        if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+            return None
+        raise
+    return _summary(client, run) if KEY_TAG in run.data.tags else None
 
 
 def find_run(client: Any, run: str) -> str:
@@ -144,14 +188,17 @@ def find_attestation(client: Any, attestation_id: str) -> tuple[StoredAttestatio
 
 
 def _search(client: Any, condition: str, limit: int) -> Iterator[Any]:
-    experiments = client.search_experiments(filter_string=f"tags.`{INTERNAL_TAG}` = 'true'", max_results=1000)
+    experiments = _experiments(client)
     if experiments:
         yield from client.search_runs(
-            [e.experiment_id for e in experiments],
-            condition,
-            max_results=limit,
-            order_by=["attributes.start_time DESC"],
+            experiments, condition, max_results=limit, order_by=["attributes.start_time DESC"]
         )
+
+
+def _experiments(client: Any) -> list[str]:
+    """Those that this package keeps its runs in."""
+    found = client.search_experiments(filter_string=f"tags.`{INTERNAL_TAG}` = 'true'", max_results=1000)
+    return [experiment.experiment_id for experiment in found]
 
 
 def _summary(client: Any, run: Any) -> RunSummary:
@@ -187,6 +234,9 @@ def _summary(client: Any, run: Any) -> RunSummary:
         n_gate=report.n if report else None,
         model_version=version.number if version else None,
         attestation_id=attestation.attestation_id if attestation else None,
+        lm_calls=selection.spend.calls if selection else None,
+        cost_usd=selection.spend.cost_e6 / 1e6 if selection else None,
+        dag_run_id=tags.get("teleprompt.dag_run_id"),
     )
 
 

@@ -97,7 +97,7 @@ def verify(
     else:
         typer.echo(f"{'valid' if result.valid else 'INVALID'}: {result.code} ({result.detail})")
         for check in checks:
-            typer.echo(f"{'ok  ' if check.holds else 'FAIL'}  {check.name:<17} {check.detail}")
+            typer.echo(f"{'ok  ' if check.holds else 'FAIL'}  {check.name:<21} {check.detail}")
     if not good:
         raise typer.Exit(1)
 

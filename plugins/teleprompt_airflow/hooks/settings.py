@@ -46,6 +46,11 @@ def settings_from_connections(config: ProgramConfig, *, signer: bool = False, ch
     )
 
 
+def shared_settings() -> Settings:
+    """MLflow and the storage, which all programs share, without keys and models; for the API server."""
+    return build_settings({name: _connection(name) for name in (MLFLOW, STORAGE)}, lm_conn_id="")
+
+
 def cosigners_of(signer: Connection) -> list[str]:
     """The connections of the others that sign, too."""
     return list(signer.extra_dejson.get("cosigners") or [])

@@ -43,12 +43,12 @@ class TraceVolumeSensor(BaseSensorOperator):
             window = resolve_window(context, lookback=config.lookback)
             now = datetime.now(UTC).replace(microsecond=0)
             if window.end <= now:
-                return self._found(config, settings, window)
+                return self._found(config, settings, window, context)
             enough = config.new_traces or config.optimization.min_traces
             if window.start < now:
                 so_far = Window(start=window.start, end=now)
                 if _has_enough(settings, config, so_far, enough=enough):
-                    return self._found(config, settings, so_far)
+                    return self._found(config, settings, so_far, context)
         deadline = min(window.end, max(now, window.start + self.max_wait_after_start))
         self.log.info("Fewer than %d calls in %s so far; waiting until %s", enough, window, deadline)
         self.defer(
@@ -71,14 +71,14 @@ class TraceVolumeSensor(BaseSensorOperator):
             config, settings = self._config(context)
             start = resolve_window(context, lookback=config.lookback).start
             window = Window.model_validate({"start": start, "end": event["seen_at"]})
-            return self._found(config, settings, window)
+            return self._found(config, settings, window, context)
 
     def _config(self, context: Any) -> tuple[ProgramConfig, Settings]:
         file = find_program_file(Settings().programs_dir, self.program)
         config = load_program_file(file, overrides=overrides_of(context["params"]))
         return config, settings_from_connections(config)
 
-    def _found(self, config: ProgramConfig, settings: Settings, window: Window) -> dict[str, Any]:
+    def _found(self, config: ProgramConfig, settings: Settings, window: Window, context: Any) -> dict[str, Any]:
         from include.teleprompt.program.entry_point import code_file, file_digest
         from include.teleprompt.program.fingerprint import run_key
         from include.teleprompt.tracking.connection import mlflow_client
@@ -94,7 +94,8 @@ class TraceVolumeSensor(BaseSensorOperator):
         code = file_digest(code_file(settings.programs_dir / "_", config.entry_point))
         key = run_key(config, code_digest=code, settings=settings, window=window)
         with mlflow_client(settings.tracking_uri) as client:
-            PipelineRun.open(client, key)  # here, before tasks that run side by side would each make one
+            run = PipelineRun.open(client, key)  # here, before tasks that run side by side would each make one
+            run.tag(dag_run_id=getattr(context["dag_run"], "run_id", ""))
         return {
             "window": window.model_dump(mode="json"),
             "count": found.calls,

@@ -1,0 +1,96 @@
+"""The health of everything that the package needs, with a remedy for what is not well."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from include.teleprompt.config.settings import Settings
+from include.teleprompt.errors import TelepromptError
+from include.teleprompt.records import Record
+
+
+class Finding(Record):
+    """The state of one thing."""
+
+    check: str
+    ok: bool
+    detail: str
+    remedy: str | None
+    """What to do, unless all is well."""
+
+
+def examine(settings: Settings, checks: Iterable[str] | None = None) -> list[Finding]:
+    """Look at each of `checks`, or at everything; whatever fails is a finding, never an error."""
+    return [_examine(settings, name) for name in (CHECKS if checks is None else checks)]
+
+
+def _examine(settings: Settings, name: str) -> Finding:
+    check, remedy = CHECKS[name]
+    try:
+        return Finding(check=name, ok=True, detail=check(settings), remedy=None)
+    except Exception as error:  # noqa: BLE001 - whatever fails is the finding
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        return Finding(check=name, ok=False, detail=lines[0], remedy=remedy)
+
+
+def _mlflow(settings: Settings) -> str:
+    from include.teleprompt.tracking.connection import mlflow_client
+
+    with mlflow_client(settings.tracking_uri) as client:
+        count = len(client.search_experiments(max_results=1000))
+    return f"{settings.tracking_uri} answers, {count} experiments"
+
+
+def _storage(settings: Settings) -> str:
+    from include.teleprompt.storage import get_blob, put_blob
+
+    get_blob(put_blob(settings.storage_uri, "doctor", b"written and read back", suffix=".txt"))
+    return f"{settings.storage_uri} can be written and read"
+
+
+def _lm(settings: Settings) -> str:
+    from include.teleprompt.lm.build import build_lm
+
+    build_lm(settings.lm)("Say ok.")
+    return f"{settings.lm.model} answers"
+
+
+def _signer(settings: Settings) -> str:
+    if not settings.signers:
+        return "none: attestations are not signed (set TELEPROMPT_SIGNER__KEYSTORE and TELEPROMPT_SIGNER__PASSWORD)"
+    from include.teleprompt.signing.signer import open_signer
+
+    return f"{', '.join(open_signer(signer).address for signer in settings.signers)} can sign"
+
+
+def _programs(settings: Settings) -> str:
+    from include.teleprompt.config.files import load_program_file, program_files
+    from include.teleprompt.program.entry_point import check_entry_point
+
+    files = program_files(settings.programs_dir)
+    for file in files:
+        check_entry_point(file, load_program_file(file).entry_point)
+    return f"{len(files)} program files in {settings.programs_dir} are valid"
+
+
+def _chain(settings: Settings) -> str:
+    from include.teleprompt.chain.node import Node
+    from include.teleprompt.config.files import load_program_file, program_files
+
+    chains = {config.chain.chain_id for file in program_files(settings.programs_dir)
+              if (config := load_program_file(file)).chain is not None}  # fmt: skip
+    if not chains:
+        return "no program names a contract"
+    if settings.web3 is None:
+        raise TelepromptError(f"There is no node for chain {', '.join(map(str, sorted(chains)))}.")
+    heads = [(chain_id, Node(settings.web3.url.get_secret_value(), chain_id=chain_id).head()) for chain_id in chains]
+    return ", ".join(f"chain {chain_id} is at block {head}" for chain_id, head in heads)
+
+
+CHECKS: Mapping[str, tuple[Callable[[Settings], str], str]] = {
+    "mlflow": (_mlflow, "start MLflow, or correct MLFLOW_TRACKING_URI or the connection mlflow_default"),
+    "storage": (_storage, "make it writable, or correct TELEPROMPT_STORAGE_URI or the connection teleprompt_storage"),
+    "lm": (_lm, "correct TELEPROMPT_LM__MODEL and its key, or the connection teleprompt_lm"),
+    "signer": (_signer, "correct TELEPROMPT_SIGNER__KEYSTORE and its password, or the connection teleprompt_signer"),
+    "programs": (_programs, "correct the file that is named; `teleprompt programs validate` shows all that is wrong"),
+    "chain": (_chain, "correct TELEPROMPT_WEB3__URL, or the connection that the program's chain.conn_id names"),
+}
+"""By name: what to look at, and what to do where that fails."""

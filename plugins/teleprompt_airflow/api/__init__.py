@@ -1,0 +1,1 @@
+"""The REST API inside Airflow's API server."""

@@ -1,0 +1,36 @@
+"""The application, mounted in Airflow's API server at `/teleprompt/api/v1`."""
+
+from typing import Any
+
+from airflow.api_fastapi.core_api.security import requires_authenticated
+from fastapi import Depends, FastAPI
+
+from teleprompt_airflow.api import problems
+from teleprompt_airflow.api.routes import attestations, contributors, health, programs, runs, traces, versions
+
+PREFIX = "/teleprompt/api/v1"
+ROUTES = (programs, runs, traces, versions, attestations, contributors, health)
+
+
+def create_api() -> FastAPI:
+    """The API. Every route asks for Airflow's login, the description of the API too."""
+    app = FastAPI(
+        title="Teleprompt",
+        description="Programs, their runs, versions and attestations. Log in as for Airflow's own API: a token of "
+        "`/auth/token` as bearer.",
+        version="1",
+        dependencies=[Depends(requires_authenticated())],
+        responses=problems.RESPONSES,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+    )
+    for routes in ROUTES:
+        app.include_router(routes.router)
+    problems.add_handlers(app)
+
+    @app.get("/openapi.json", include_in_schema=False)
+    def openapi() -> dict[str, Any]:
+        return app.openapi()
+
+    return app

@@ -1,0 +1,120 @@
+"""Errors as RFC 9457 problem documents."""
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from include.teleprompt.attest.codes import InvalidAttestationError
+from include.teleprompt.config.files import ProgramFileError
+from include.teleprompt.errors import (
+    ChainUnavailableError,
+    ConfigurationError,
+    RegistryBusyError,
+    TelepromptError,
+    TrackingUnavailableError,
+)
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = 30
+
+
+class Problem(BaseModel):
+    """What went wrong, and what to do (RFC 9457)."""
+
+    type: str = "about:blank"
+    title: str
+    """The status in words."""
+    status: int
+    detail: str
+    errors: list[dict[str, Any]] | None = None
+    """Of a request that breaks the schema: each place and what is wrong with it."""
+
+
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    status.value: {"description": status.phrase, "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}}
+    for status in (
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.UNAUTHORIZED,
+        HTTPStatus.FORBIDDEN,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.METHOD_NOT_ALLOWED,
+        HTTPStatus.CONFLICT,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+    )
+}
+"""What every route may answer beside its own."""
+
+
+class NotFoundError(ConfigurationError):
+    """There is no such thing, or the user may not see it."""
+
+
+class ConflictError(TelepromptError):
+    """What is asked for contradicts what there is."""
+
+
+def problem(
+    status: int, detail: str, *, headers: Mapping[str, str] | None = None, errors: list[dict[str, Any]] | None = None
+) -> JSONResponse:
+    """A problem document as an answer."""
+    body = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=errors)
+    return JSONResponse(body.model_dump(exclude_none=True), status, headers, media_type=MEDIA_TYPE)
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Answer every error with a problem document."""
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(TelepromptError, _domain)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def _http(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
+    return problem(error.status_code, str(error.detail), headers=error.headers)
+
+
+def _validation(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it
+    errors = [{"place": ".".join(map(str, found["loc"])), "problem": found["msg"]} for found in error.errors()]
+    detail = "; ".join(f"{found['place']}: {found['problem']}" for found in errors[:3])
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=errors)
+
+
+def _domain(_: Request, error: Exception) -> JSONResponse:
+    if isinstance(error, TrackingUnavailableError | ChainUnavailableError | RegistryBusyError):
+        headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+        return problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers=headers)
+    return problem(_status_of(error), str(error))
+
+
+def _status_of(error: Exception) -> HTTPStatus:
+    match error:
+        case NotFoundError():
+            return HTTPStatus.NOT_FOUND
+        case InvalidAttestationError():
+            return HTTPStatus.UNPROCESSABLE_ENTITY
+        case ProgramFileError() | ConflictError():
+            return HTTPStatus.CONFLICT
+        case ConfigurationError():
+            return HTTPStatus.UNPROCESSABLE_ENTITY
+        case _:
+            return HTTPStatus.CONFLICT
+
+
+def _unexpected(_: Request, error: Exception) -> JSONResponse:
+    log.exception("The API failed", exc_info=error)
+    return problem(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        f"Unexpected {type(error).__name__}; the API server's log says more.",
+    )

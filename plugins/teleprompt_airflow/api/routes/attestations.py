@@ -1,0 +1,120 @@
+"""The attestations: exact bytes, verification, proofs."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Header, Query, Response
+from pydantic import BaseModel
+
+from include.teleprompt.attest.load import MAX_BYTES
+from include.teleprompt.attest.proofs import RewardProof, RewardTree, TraceProof
+from include.teleprompt.attest.verify import Verification, verify_attestation
+from include.teleprompt.attribution.rewards import base_units
+from include.teleprompt.catalog import find_by_name
+from include.teleprompt.config.settings import Settings
+from include.teleprompt.errors import ConfigurationError
+from include.teleprompt.history import StoredAttestation, find_attestation, list_attestations
+from teleprompt_airflow.api.access import User, may, visible
+from teleprompt_airflow.api.problems import NotFoundError
+from teleprompt_airflow.api.tracking import Mlflow
+
+router = APIRouter(tags=["attestations"])
+
+AttestationId = Annotated[str, Query()]
+
+
+class Attestations(BaseModel):
+    """The attestations of the programs that the user may see, newest first."""
+
+    attestations: list[StoredAttestation]
+
+
+@router.get("/attestations")
+def list_stored(
+    user: User,
+    client: Mlflow,
+    program: Annotated[str | None, Query(max_length=200, description="The program's name in URLs.")] = None,
+    contributor: Annotated[str | None, Query(max_length=200, description="An id or an address.")] = None,
+) -> Attestations:
+    """What was attested; of one program, or crediting one contributor."""
+    found = list_attestations(client, contributor=contributor)
+    slugs = {name: find_by_name(Settings().programs_dir, name) for name in {stored.program for stored in found}}
+    seen = visible(user, (slug for slug in slugs.values() if slug is not None))
+    return Attestations(
+        attestations=[
+            stored
+            for stored in found
+            if slugs[stored.program] in seen and program in {None, slugs[stored.program], stored.program}
+        ]
+    )
+
+
+@router.get(
+    "/attestations/{attestation_id}", response_class=Response, responses={200: {"content": {"application/json": {}}}}
+)
+def show_attestation(
+    attestation_id: str, user: User, client: Mlflow, if_none_match: Annotated[str | None, Header()] = None
+) -> Response:
+    """The exact bytes of the document with that id or hash; they never change."""
+    stored, data = _find(attestation_id, user, client)
+    etag = f'"{stored.attestation_hash}"'
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
+    if if_none_match == etag:
+        return Response(status_code=304, headers=headers)
+    return Response(data, media_type="application/json", headers=headers)
+
+
+@router.post("/attestations/verification")
+def verify(
+    document: Annotated[bytes, Body(media_type="application/json", max_length=MAX_BYTES + 1)],
+    trusted_signer: Annotated[list[str] | None, Query(max_length=100)] = None,
+    require_signature: bool = False,
+    threshold: Annotated[int, Query(ge=1, le=100)] = 1,
+) -> Verification:
+    """Check a posted document, as `teleprompt attest verify` does; it need not be one of ours."""
+    return verify_attestation(
+        document, trusted_signers=trusted_signer or (), require_signature=require_signature, threshold=threshold
+    )
+
+
+@router.get("/attestations/{attestation_id}/proofs/traces/{trace_id}")
+def prove_trace(attestation_id: str, trace_id: str, user: User, client: Mlflow) -> TraceProof:
+    """The proof that a trace was used; it holds the trace itself."""
+    from include.teleprompt.audit import AttestedRun
+
+    _find(attestation_id, user, client)
+    try:
+        return AttestedRun(client, attestation_id).prove(trace_id)
+    except ConfigurationError as error:
+        raise NotFoundError(str(error)) from error
+
+
+@router.get("/attestations/{attestation_id}/proofs/rewards/{contributor}")
+def prove_reward(
+    attestation_id: str,
+    contributor: str,
+    user: User,
+    client: Mlflow,
+    total: Annotated[str, Query(max_length=100, description="Amount that is divided, in tokens.")],
+    decimals: Annotated[int, Query(ge=0, le=36)] = 18,
+) -> RewardProof:
+    """The proof of what a contributor, by id or address, is due of a total."""
+    from include.teleprompt.attest.load import load_attestation
+
+    attestation, _ = load_attestation(_find(attestation_id, user, client)[1])
+    tree = RewardTree(attestation, base_units(total, decimals=decimals))
+    try:
+        return tree.prove(contributor)
+    except ConfigurationError as error:
+        raise NotFoundError(str(error)) from error
+
+
+def _find(attestation_id: str, user: Any, client: Any) -> tuple[StoredAttestation, bytes]:
+    """The attestation, if the user may see its program."""
+    try:
+        stored, data = find_attestation(client, attestation_id)
+    except ConfigurationError as error:
+        raise NotFoundError(str(error)) from error
+    slug = find_by_name(Settings().programs_dir, stored.program)
+    if slug is None or not may(user, slug, "GET"):
+        raise NotFoundError(f"There is no attestation {attestation_id!r}; `/attestations` lists those there are.")
+    return stored, data

@@ -1,0 +1,85 @@
+"""The contributors: whose data the attested versions were made from, and what that is worth."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import AwareDatetime, BaseModel
+
+from include.teleprompt.attribution.rewards import base_units
+from include.teleprompt.catalog import find_by_name
+from include.teleprompt.config.settings import Settings
+from include.teleprompt.contributions import Contribution, ContributorLine, by_contributor, list_contributions
+from include.teleprompt.errors import ConfigurationError
+from include.teleprompt.history import StoredAttestation
+from include.teleprompt.window import Window
+from teleprompt_airflow.api.access import User, may
+from teleprompt_airflow.api.problems import NotFoundError
+from teleprompt_airflow.api.tracking import Mlflow
+
+router = APIRouter(tags=["contributors"])
+
+
+class Contributors(BaseModel):
+    """All contributors to the programs that the user may see."""
+
+    contributors: list[ContributorLine]
+
+
+class Contributions(BaseModel):
+    """One contributor's part in each attested version, newest first."""
+
+    contributions: list[Contribution]
+
+
+class Question(BaseModel):
+    """Which attestations count, and what each divides."""
+
+    window: Window | None
+    total: int
+    of: Callable[[StoredAttestation], bool]
+
+
+def _question(
+    user: User,
+    program: Annotated[str | None, Query(max_length=200, description="The program's name in URLs.")] = None,
+    start: Annotated[AwareDatetime | None, Query(description="Traces from here on; with `end`.")] = None,
+    end: Annotated[AwareDatetime | None, Query(description="Traces before this moment.")] = None,
+    total: Annotated[str, Query(max_length=100, description="What each attestation divides, in tokens.")] = "0",
+    decimals: Annotated[int, Query(ge=0, le=36)] = 18,
+) -> Question:
+    if (start is None) is not (end is None) or (start and end and start >= end):
+        raise ConfigurationError("A period needs `start` and a later `end`; give both or neither.")
+    folder = Settings().programs_dir
+    seen: dict[str, bool] = {}
+
+    def counts(stored: StoredAttestation) -> bool:
+        if stored.program not in seen:
+            slug = find_by_name(folder, stored.program)
+            seen[stored.program] = slug is not None and program in {None, slug} and may(user, slug, "GET")
+        return seen[stored.program]
+
+    window = Window(start=start, end=end) if start and end else None
+    return Question(window=window, total=base_units(total, decimals=decimals), of=counts)
+
+
+Asked = Annotated[Question, Depends(_question)]
+
+
+@router.get("/contributors")
+def list_contributors(asked: Asked, client: Mlflow) -> Contributors:
+    """Each contributor's attestations, traces and rewards, by program and period."""
+    return Contributors(contributors=by_contributor(_contributions(asked, client)))
+
+
+@router.get("/contributors/{contributor}")
+def show_contributor(contributor: str, asked: Asked, client: Mlflow) -> Contributions:
+    """A contributor, by id or address: the weight in each attested version."""
+    found = list(_contributions(asked, client, contributor))
+    if not found:
+        raise NotFoundError(f"Nothing is attested to {contributor!r} there.")
+    return Contributions(contributions=found)
+
+
+def _contributions(asked: Question, client: Any, contributor: str | None = None) -> Any:
+    return list_contributions(client, total=asked.total, window=asked.window, contributor=contributor, of=asked.of)

@@ -1,0 +1,78 @@
+"""Health, and all programs at a glance."""
+
+from typing import Literal
+
+from airflow.api_fastapi.common.db.common import SessionDep
+from airflow.models.pool import Pool
+from fastapi import APIRouter, Response
+from pydantic import BaseModel
+
+from include.teleprompt.catalog import list_programs
+from include.teleprompt.config.settings import Settings
+from include.teleprompt.health import Finding, examine
+from include.teleprompt.overview import Overview, overview
+from teleprompt_airflow.api.access import ReadProgram, User, find_program, visible
+from teleprompt_airflow.api.tracking import Mlflow, SettingsDep
+from teleprompt_airflow.program_dag import CHAIN_POOL, POOL
+
+router = APIRouter(tags=["health"])
+
+
+class Live(BaseModel):
+    """The API answers."""
+
+    status: Literal["ok"]
+
+
+class Ready(BaseModel):
+    """Whether a run could do its work now."""
+
+    ready: bool
+    findings: list[Finding]
+
+
+class Glance(BaseModel):
+    """Every program that the user may see and whose file is sound."""
+
+    programs: list[Overview]
+
+
+@router.get("/health/live")
+def live() -> Live:
+    """Whether the API answers at all."""
+    return Live(status="ok")
+
+
+@router.get("/health/ready", responses={503: {"model": Ready}})
+def ready(settings: SettingsDep, session: SessionDep, response: Response) -> Ready:
+    """Whether MLflow, the storage, the program files, the chain's node and the pools are there; 503 if not."""
+    findings = [*examine(settings, ("mlflow", "storage", "programs", "chain")), *(_pool(p, session) for p in POOLS)]
+    good = all(finding.ok for finding in findings)
+    if not good:
+        response.status_code = 503
+    return Ready(ready=good, findings=findings)
+
+
+@router.get("/overview")
+def glance(user: User, client: Mlflow) -> Glance:
+    """All programs: champion, last verdict, backlog against `min_traces`, spend."""
+    entries = [entry for entry in list_programs(Settings().programs_dir) if entry.problem is None]
+    seen = visible(user, (entry.program for entry in entries))
+    programs = [find_program(entry.program) for entry in entries if entry.program in seen]
+    return Glance(programs=[overview(client, slug=program.slug, config=program.config) for program in programs])
+
+
+@router.get("/programs/{program}/overview")
+def glance_at(program: ReadProgram, client: Mlflow) -> Overview:
+    """One program at a glance."""
+    return overview(client, slug=program.slug, config=program.config)
+
+
+POOLS = (POOL, CHAIN_POOL)
+
+
+def _pool(name: str, session: SessionDep) -> Finding:
+    pool = Pool.get_pool(name, session=session)
+    detail = "not there: tasks that name it wait for ever" if pool is None else f"{pool.slots} slots"
+    remedy = f"`airflow pools set {name} 4 'Teleprompt'`, or import airflow_settings.yaml" if pool is None else None
+    return Finding(check=f"pool {name}", ok=pool is not None, detail=detail, remedy=remedy)

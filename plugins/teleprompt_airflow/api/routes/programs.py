@@ -1,0 +1,99 @@
+"""The programs."""
+
+from datetime import datetime
+from typing import Any
+
+from airflow.api_fastapi.common.db.common import SessionDep
+from airflow.models.dag import DagModel
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from include.teleprompt import catalog
+from include.teleprompt.config.settings import Settings
+from teleprompt_airflow.api.access import ChangeProgram, ReadProgram, User, visible
+from teleprompt_airflow.program_dag import dag_id
+
+router = APIRouter(tags=["programs"])
+
+
+class ProgramLine(catalog.CatalogEntry):
+    """One program in a line."""
+
+    dag_id: str
+
+
+class Programs(BaseModel):
+    """The programs that the user may see."""
+
+    programs: list[ProgramLine]
+
+
+class Schedule(BaseModel):
+    """When a program runs next."""
+
+    paused: bool
+    next_run_at: datetime | None
+    """When the next scheduled run begins; null if there is none, or the DAG was not parsed yet."""
+    next_window: tuple[datetime, datetime] | None
+
+
+class ProgramDetail(BaseModel):
+    """One program with its whole configuration, defaults included."""
+
+    program: str
+    dag_id: str
+    configuration: dict[str, Any]
+    schedule: Schedule | None
+    """Null until Airflow has parsed its DAG."""
+
+
+class Validation(BaseModel):
+    """Whether a program's file and code can be used."""
+
+    valid: bool
+    problem: catalog.Problem | None
+
+
+@router.get("/programs")
+def list_programs(user: User) -> Programs:
+    """The programs that you may see, the broken ones too."""
+    entries = catalog.list_programs(Settings().programs_dir)
+    seen = visible(user, (entry.program for entry in entries))
+    return Programs(
+        programs=[
+            ProgramLine(**entry.model_dump(), dag_id=dag_id(entry.program))
+            for entry in entries
+            if entry.program in seen
+        ]
+    )
+
+
+@router.get("/programs/{program}")
+def show_program(program: ReadProgram, session: SessionDep) -> ProgramDetail:
+    """A program's configuration, and when it runs next."""
+    return ProgramDetail(
+        program=program.slug,
+        dag_id=program.dag_id,
+        configuration=program.config.model_dump(mode="json"),
+        schedule=schedule_of(program.dag_id, session),
+    )
+
+
+@router.post("/programs/{program}/validation")
+def validate_program(program: ChangeProgram) -> Validation:
+    """Load the file, import its code and build the program."""
+    problem = catalog.check_program(program.file)
+    return Validation(valid=problem is None, problem=problem)
+
+
+def schedule_of(own_id: str, session: Any) -> Schedule | None:
+    """What the scheduler plans for a DAG."""
+    model = session.get(DagModel, own_id)
+    if model is None:
+        return None
+    window = (model.next_dagrun_data_interval_start, model.next_dagrun_data_interval_end)
+    return Schedule(
+        paused=model.is_paused,
+        next_run_at=model.next_dagrun_create_after,
+        next_window=None if None in window else window,
+    )

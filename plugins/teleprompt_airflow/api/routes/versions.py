@@ -1,0 +1,84 @@
+"""The registered versions of a program, and which of them runs."""
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from include.teleprompt.registry.aliases import CHAMPION, aliases_of
+from include.teleprompt.registry.change_log import Change, list_changes
+from include.teleprompt.registry.changes import rollback
+from include.teleprompt.registry.listing import VersionLine, list_versions
+from teleprompt_airflow.api.access import ChangeProgram, ReadProgram, User
+from teleprompt_airflow.api.problems import NotFoundError
+from teleprompt_airflow.api.tracking import Mlflow
+
+router = APIRouter(tags=["versions"])
+
+
+class Versions(BaseModel):
+    """All versions, newest first."""
+
+    versions: list[VersionLine]
+
+
+class Changes(BaseModel):
+    """The log of changes, newest first."""
+
+    changes: list[Change]
+
+
+class ChampionRequest(BaseModel):
+    """Which version is to be champion; none names the one before."""
+
+    model_config = {"extra": "forbid"}
+
+    number: int | None = Field(None, ge=1, le=2**31 - 1)
+    instead_of: int | None = Field(None, ge=1, le=2**31 - 1)
+    """Change nothing unless this one is champion."""
+    why: str = Field(min_length=1, max_length=1000)
+    """For the log of changes."""
+
+
+class Champion(BaseModel):
+    """Which version is champion now."""
+
+    champion: int | None
+    changed: bool
+
+
+@router.get("/programs/{program}/versions")
+def list_program_versions(program: ReadProgram, client: Mlflow) -> Versions:
+    """The versions with their aliases and lineage."""
+    return Versions(versions=list_versions(client, program.config.name))
+
+
+@router.get("/programs/{program}/versions/{number}")
+def show_version(program: ReadProgram, number: int, client: Mlflow) -> VersionLine:
+    """One version."""
+    for line in list_versions(client, program.config.name):
+        if line.number == number:
+            return line
+    raise NotFoundError(f"{program.slug} has no version {number}.")
+
+
+@router.put("/programs/{program}/champion")
+def set_champion(program: ChangeProgram, request: ChampionRequest, user: User, client: Mlflow) -> Champion:
+    """Make a version champion that was champion before: a rollback, or forward again after one.
+
+    A version that never was champion is let in by its comparison alone.
+    """
+    name = program.config.name
+    change = rollback(
+        client,
+        name,
+        to=request.number,
+        instead_of=request.instead_of,
+        who=f"{user.get_name()} by the API",
+        why=request.why,
+    )
+    return Champion(champion=aliases_of(client, name).get(CHAMPION), changed=change is not None)
+
+
+@router.get("/programs/{program}/changes")
+def list_program_changes(program: ReadProgram, client: Mlflow) -> Changes:
+    """Who promoted, rolled back or refused what, and why."""
+    return Changes(changes=list_changes(client, program.config.name))

@@ -1,0 +1,30 @@
+"""MLflow and the storage for a request."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+from fastapi import Depends, Query
+
+from include.teleprompt.config.settings import Settings
+from teleprompt_airflow.hooks.settings import shared_settings
+
+
+def _settings() -> Settings:
+    return shared_settings()
+
+
+SettingsDep = Annotated[Settings, Depends(_settings)]
+
+
+def _client(settings: SettingsDep) -> Iterator[Any]:
+    from include.teleprompt.tracking.connection import mlflow_client
+
+    with mlflow_client(settings.tracking_uri) as client:
+        yield client
+
+
+Mlflow = Annotated[Any, Depends(_client)]
+Limit = Annotated[int, Query(ge=1, le=100, description="So many at most.")]
+Cursor = Annotated[
+    str | None, Query(max_length=4000, description="`next_cursor` of the page before; without it, the first page.")
+]

@@ -1,0 +1,91 @@
+"""Airflow's real API server, with a database of its own and our plugin in it, over a store with one promoted run."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk import Connection
+from fastapi.testclient import TestClient
+
+from include.teleprompt.config.settings import PROJECT_ROOT, Settings
+from include.teleprompt.history import RunSummary, list_runs
+from include.teleprompt.pipeline import Pipeline
+from include.teleprompt.tracking.connection import mlflow_client
+from tests.conftest import store_in
+from tests.support import WEEK, local_signer, log_shelf_calls, write_program
+
+API = "/teleprompt/api/v1"
+ROLES = ("VIEWER", "USER", "OP", "ADMIN")
+
+
+@dataclass(frozen=True)
+class World:
+    """The server and what is behind it."""
+
+    http: TestClient
+    settings: Settings
+    run: RunSummary
+    tokens: dict[str, str]
+    """By role in lower case."""
+
+    def call(self, method: str, path: str, *, role: str | None = "admin", **options: Any) -> Any:
+        """The answer of the API; `role` None comes without a token."""
+        headers = {} if role is None else {"Authorization": f"Bearer {self.tokens.get(role, role)}"}
+        return self.http.request(method, f"{API}{path}", headers=headers | options.pop("headers", {}), **options)
+
+    def get(self, path: str, *, role: str = "admin", **params: Any) -> Any:
+        """The JSON of a GET that has to succeed."""
+        answer = self.call("GET", path, role=role, params=params)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+
+@pytest.fixture(scope="session")
+def world(_empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("api")
+    settings = store_in(folder, _empty_store)
+    programs = folder / "programs"
+    file = write_program(programs)
+    (programs / "broken.yaml").write_text("name: Broken\nnope: 1\n")
+    log_shelf_calls(settings, count=160)
+    signed = settings.model_copy(update={"signer": local_signer(), "programs_dir": programs})
+    Pipeline.of_file(file, settings=signed, window=WEEK).run()
+    with mlflow_client(settings.tracking_uri) as client:
+        (run,) = list_runs(client)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TELEPROMPT_PROGRAMS_DIR", str(programs))
+        for conn_id, uri in (("mlflow_default", "tracking_uri"), ("teleprompt_storage", "uri")):
+            value = settings.tracking_uri if uri == "tracking_uri" else settings.storage_uri
+            conn = Connection(conn_id=conn_id, conn_type="generic", extra=json.dumps({uri: value}))
+            patch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", conn.get_uri())
+        http, tokens = _server()
+        with http:
+            yield World(http=http, settings=signed, run=run, tokens=tokens)
+
+
+def _server() -> tuple[TestClient, dict[str, str]]:
+    from airflow.api_fastapi.app import create_app, get_auth_manager
+    from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+    from airflow.dag_processing.bundles.manager import DagBundlesManager
+    from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+    from airflow.utils.db import initdb
+
+    initdb()
+    DagBundlesManager().sync_bundles_to_db()
+    bag = DagBag(str(PROJECT_ROOT / "dags"), bundle_path=PROJECT_ROOT / "dags", bundle_name="dags-folder")
+    sync_bag_to_db(bag, "dags-folder", None)
+    http = TestClient(create_app(), raise_server_exceptions=False)
+    tokens = {
+        role.lower(): get_auth_manager().generate_jwt(SimpleAuthManagerUser(username=role.lower(), role=role))
+        for role in ROLES
+    }
+    return http, tokens
+
+
+@pytest.fixture
+def api(world: World) -> Callable[..., Any]:
+    """Calls the API; returns the answer."""
+    return world.call

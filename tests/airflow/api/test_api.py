@@ -1,0 +1,151 @@
+"""What the routes answer, against a store with one promoted run."""
+
+from typing import Any
+
+import pytest
+
+from include.teleprompt.attest.load import load_attestation
+from include.teleprompt.attest.proofs import check_proof, load_proof
+from include.teleprompt.config.settings import Settings
+from include.teleprompt.registry.aliases import aliases_of
+from include.teleprompt.tracking.connection import mlflow_client
+from tests.airflow.api.conftest import World
+from tests.support import ALICE
+
+pytestmark = pytest.mark.xdist_group("api")
+
+
+def problem(world: World, method: str, path: str, status: int, **options: Any) -> dict[str, Any]:
+    """A problem document (RFC 9457)."""
+    answer = world.call(method, path, **options)
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json"), answer.text
+    body = answer.json()
+    assert body["status"] == status
+    return dict(body)
+
+
+def test_programs_are_listed_the_broken_ones_too_and_shown(world: World) -> None:
+    broken, shelves = world.get("/programs", role="viewer")["programs"]
+    assert (shelves["program"], shelves["name"], shelves["dag_id"]) == ("shelves", "Shelves", "teleprompt_shelves")
+    assert "nope" in broken["problem"]
+    shown = world.get("/programs/shelves")
+    assert shown["configuration"]["optimization"]["min_traces"] == 20
+    assert shown["schedule"]["paused"] in {True, False}
+    assert world.call("POST", "/programs/shelves/validation").json() == {"valid": True, "problem": None}
+    found = world.call("POST", "/programs/broken/validation").json()
+    assert (found["valid"], found["problem"]["key"]) == (False, "nope")
+    assert "nope" in problem(world, "GET", "/programs/broken", 409)["detail"]
+    assert "no program 'other'" in problem(world, "GET", "/programs/other", 404)["detail"]
+    problem(world, "GET", "/programs/Shelves", 422)
+
+
+def test_runs_are_read_page_by_page(world: World) -> None:
+    page = world.get("/programs/shelves/runs", limit=1)
+    (run,) = page["runs"]
+    assert (run["verdict"], run["attestation_id"]) == ("promote", world.run.attestation_id)
+    if page["next_cursor"]:
+        assert world.get("/programs/shelves/runs", cursor=page["next_cursor"])["runs"] == []
+    assert world.get(f"/programs/shelves/runs/{run['run_id']}") == run
+    gate = world.get(f"/programs/shelves/runs/{run['run_id']}/gate")
+    assert gate["report"]["delta_e6"] == run["delta_e6"]
+    problem(world, "GET", "/programs/shelves/runs/nothing", 404)
+    problem(world, "GET", "/programs/shelves/runs?cursor=nonsense", 422)
+    problem(world, "GET", "/programs/shelves/runs?limit=0", 422)
+
+
+def test_a_run_is_started_once_for_each_key_and_cancelled(world: World) -> None:
+    path = "/programs/shelves/dag-runs"
+    window = {"start": "2026-11-09T00:00:00Z", "end": "2026-11-16T00:00:00Z"}
+    key = {"Idempotency-Key": "monday, the second try"}
+    first = world.call("POST", path, json={"window": window, "min_traces": 30}, headers=key, role="user")
+    assert first.status_code == 201, first.text
+    again = world.call("POST", path, json={"window": window, "min_traces": 30}, headers=key, role="user")
+    assert (again.status_code, again.json()) == (200, first.json())
+    assert "another run" in problem(world, "POST", path, 409, json={"min_traces": 31}, headers=key)["detail"]
+    run = first.json()
+    assert (run["state"], run["asked_for_by"]) == ("queued", "user")
+    own = f"{path}/{run['dag_run_id']}"
+    assert "wait_for_traces" in {task["task_id"] for task in world.get(own)["tasks"]}
+    assert world.call("POST", f"{own}/cancellation").json()["state"] == "failed"
+    assert world.call("POST", f"{own}/cancellation").json()["state"] == "failed"
+    without_key = world.call("POST", path).json()
+    assert without_key["dag_run_id"] != run["dag_run_id"]
+    problem(world, "GET", f"{path}/nothing", 404)
+    backwards = {"start": window["end"], "end": window["start"]}
+    problem(world, "POST", path, 422, json={"window": backwards})
+    problem(world, "POST", path, 422, json={"nonsense": 1})
+
+
+def test_versions_are_listed_and_rolled_back_by_who_may(world: World) -> None:
+    assert [version["number"] for version in world.get("/programs/shelves/versions")["versions"]] == [2, 1]
+    assert world.get("/programs/shelves/versions/2")["aliases"] == ["champion"]
+    problem(world, "GET", "/programs/shelves/versions/3", 404)
+    path = "/programs/shelves/champion"
+    back = world.call("PUT", path, json={"why": "a test"}, role="user").json()
+    assert back == {"champion": 1, "changed": True}
+    assert world.call("PUT", path, json={"why": "a test", "instead_of": 2}).json() == {"champion": 1, "changed": False}
+    forward = world.call("PUT", path, json={"number": 2, "why": "it was well"}).json()
+    assert forward == {"champion": 2, "changed": True}
+    with mlflow_client(world.settings.tracking_uri) as client:
+        assert aliases_of(client, "Shelves")["champion"] == 2
+    change = world.get("/programs/shelves/changes")["changes"][1]
+    assert (change["action"], change["who"], change["why"]) == ("rollback", "user by the API", "a test")
+    assert "never champion" in problem(world, "PUT", path, 422, json={"number": 9, "why": "x"})["detail"]
+
+
+def test_attestations_come_in_their_exact_bytes_and_are_verified(world: World) -> None:
+    (listed,) = world.get("/attestations", program="shelves", contributor=ALICE)["attestations"]
+    own = listed["attestation_id"]
+    assert world.get("/attestations", program="other")["attestations"] == []
+    shown = world.call("GET", f"/attestations/{own}")
+    assert shown.headers["etag"] == f'"{listed["attestation_hash"]}"'
+    kept = world.call("GET", f"/attestations/{own}", headers={"If-None-Match": shown.headers["etag"]})
+    assert (kept.status_code, kept.content) == (304, b"")
+    checked = world.call("POST", "/attestations/verification", content=shown.content, role="viewer").json()
+    assert (checked["valid"], checked["code"]) == (True, "OK")
+    changed = shown.content.replace(b'"weight": 0.', b'"weight": 0.0', 1)
+    assert world.call("POST", "/attestations/verification", content=changed).json()["valid"] is False
+    problem(world, "GET", "/attestations/nothing", 404)
+
+    attestation, _ = load_attestation(shown.content)
+    reward = world.call("GET", f"/attestations/{own}/proofs/rewards/alice?total=1000")
+    assert "are due to" in check_proof(attestation, load_proof(reward.content))
+    problem(world, "GET", f"/attestations/{own}/proofs/traces/nothing", 404)
+
+
+def test_contributors_are_summed_by_program_and_period(world: World) -> None:
+    people = {p["contributor_id"]: p for p in world.get("/contributors", total="1000", decimals=0)["contributors"]}
+    assert sum(int(person["base_units"]) for person in people.values()) == 1000
+    assert people["alice"]["addresses"] == [ALICE]
+    (part,) = world.get("/contributors/alice", program="shelves")["contributions"]
+    assert part["attestation_id"] == world.run.attestation_id
+    period = {"start": "2020-01-01T00:00:00Z", "end": "2021-01-01T00:00:00Z"}
+    assert world.get("/contributors", **period)["contributors"] == []
+    problem(world, "GET", "/contributors?start=2020-01-01T00:00:00Z", 422)
+    problem(world, "GET", "/contributors/nobody", 404)
+
+
+def test_a_glance_and_a_count(world: World) -> None:
+    (shelves,) = world.get("/overview", role="viewer")["programs"]
+    assert shelves == world.get("/programs/shelves/overview")
+    assert (shelves["champion"]["number"], shelves["last_verdict"]["verdict"]) == (2, "promote")
+    window = {"start": "2026-11-09T00:00:00Z", "end": "2026-11-16T00:00:00Z"}
+    assert world.get("/programs/shelves/traces/count", **window)["found"]["calls"] == 160
+    problem(world, "GET", f"/programs/shelves/traces/count?start={window['end']}&end={window['start']}", 422)
+
+
+def test_it_is_ready_when_all_is_there(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert world.get("/health/live", role="viewer") == {"status": "ok"}
+    answer = world.call("GET", "/health/ready")
+    found = {finding["check"]: finding for finding in answer.json()["findings"]}
+    assert answer.status_code == 503
+    assert (found["mlflow"]["ok"], found["storage"]["ok"]) == (True, True)
+    assert "airflow pools set" in found["pool teleprompt"]["remedy"]
+    assert "nope" in found["programs"]["detail"]
+
+
+def test_mlflow_away_is_worth_a_retry(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    away = Settings(tracking_uri="http://127.0.0.1:9", storage_uri=world.settings.storage_uri)
+    monkeypatch.setattr("teleprompt_airflow.api.tracking.shared_settings", lambda: away)
+    answer = world.call("GET", "/attestations")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "30")

@@ -19,6 +19,7 @@ def create_api() -> FastAPI:
         description="Programs, their runs, versions and attestations. Log in as for Airflow's own API: a token of "
         "`/auth/token` as bearer.",
         version="1",
+        servers=[{"url": PREFIX}],
         dependencies=[Depends(requires_authenticated())],
         responses=problems.RESPONSES,
         docs_url=None,

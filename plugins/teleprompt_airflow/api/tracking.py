@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-from fastapi import Depends, Query
+from fastapi import Depends, Path, Query
 
 from include.teleprompt.config.settings import Settings
 from teleprompt_airflow.hooks.settings import shared_settings
@@ -24,6 +24,9 @@ def _client(settings: SettingsDep) -> Iterator[Any]:
 
 
 Mlflow = Annotated[Any, Depends(_client)]
+Identifier = Annotated[str, Path(pattern=r"^[^\x00-\x1f\x7f]{1,250}$")]
+"""What somebody else named: a run, a trace, a contributor."""
+
 Limit = Annotated[int, Query(ge=1, le=100, description="So many at most.")]
 Cursor = Annotated[
     str | None, Query(max_length=4000, description="`next_cursor` of the page before; without it, the first page.")

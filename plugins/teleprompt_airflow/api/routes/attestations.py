@@ -15,11 +15,9 @@ from include.teleprompt.errors import ConfigurationError
 from include.teleprompt.history import StoredAttestation, find_attestation, list_attestations
 from teleprompt_airflow.api.access import User, may, visible
 from teleprompt_airflow.api.problems import NotFoundError
-from teleprompt_airflow.api.tracking import Mlflow
+from teleprompt_airflow.api.tracking import Identifier, Mlflow
 
 router = APIRouter(tags=["attestations"])
-
-AttestationId = Annotated[str, Query()]
 
 
 class Attestations(BaseModel):
@@ -52,7 +50,7 @@ def list_stored(
     "/attestations/{attestation_id}", response_class=Response, responses={200: {"content": {"application/json": {}}}}
 )
 def show_attestation(
-    attestation_id: str, user: User, client: Mlflow, if_none_match: Annotated[str | None, Header()] = None
+    attestation_id: Identifier, user: User, client: Mlflow, if_none_match: Annotated[str | None, Header()] = None
 ) -> Response:
     """The exact bytes of the document with that id or hash; they never change."""
     stored, data = _find(attestation_id, user, client)
@@ -77,7 +75,7 @@ def verify(
 
 
 @router.get("/attestations/{attestation_id}/proofs/traces/{trace_id}")
-def prove_trace(attestation_id: str, trace_id: str, user: User, client: Mlflow) -> TraceProof:
+def prove_trace(attestation_id: Identifier, trace_id: Identifier, user: User, client: Mlflow) -> TraceProof:
     """The proof that a trace was used; it holds the trace itself."""
     from include.teleprompt.audit import AttestedRun
 
@@ -88,10 +86,10 @@ def prove_trace(attestation_id: str, trace_id: str, user: User, client: Mlflow) 
         raise NotFoundError(str(error)) from error
 
 
-@router.get("/attestations/{attestation_id}/proofs/rewards/{contributor}")
+@router.get("/attestations/{attestation_id}/proofs/rewards/{contributor:path}")
 def prove_reward(
-    attestation_id: str,
-    contributor: str,
+    attestation_id: Identifier,
+    contributor: Identifier,
     user: User,
     client: Mlflow,
     total: Annotated[str, Query(max_length=100, description="Amount that is divided, in tokens.")],

@@ -15,7 +15,7 @@ from include.teleprompt.history import StoredAttestation
 from include.teleprompt.window import Window
 from teleprompt_airflow.api.access import User, may
 from teleprompt_airflow.api.problems import NotFoundError
-from teleprompt_airflow.api.tracking import Mlflow
+from teleprompt_airflow.api.tracking import Identifier, Mlflow
 
 router = APIRouter(tags=["contributors"])
 
@@ -72,8 +72,8 @@ def list_contributors(asked: Asked, client: Mlflow) -> Contributors:
     return Contributors(contributors=by_contributor(_contributions(asked, client)))
 
 
-@router.get("/contributors/{contributor}")
-def show_contributor(contributor: str, asked: Asked, client: Mlflow) -> Contributions:
+@router.get("/contributors/{contributor:path}")
+def show_contributor(contributor: Identifier, asked: Asked, client: Mlflow) -> Contributions:
     """A contributor, by id or address: the weight in each attested version."""
     found = list(_contributions(asked, client, contributor))
     if not found:

@@ -20,7 +20,7 @@ from include.teleprompt.history import RunSummary, page_of_runs, read_comparison
 from include.teleprompt.window import Window, format_utc
 from teleprompt_airflow.api.access import ChangeRuns, Program, ReadRuns, StartRuns, User
 from teleprompt_airflow.api.problems import ConflictError, NotFoundError
-from teleprompt_airflow.api.tracking import Cursor, Limit, Mlflow
+from teleprompt_airflow.api.tracking import Cursor, Identifier, Limit, Mlflow
 
 router = APIRouter(tags=["runs"])
 
@@ -87,13 +87,13 @@ def list_runs(program: ReadRuns, client: Mlflow, limit: Limit = 20, cursor: Curs
 
 
 @router.get("/programs/{program}/runs/{run_id}")
-def show_run(program: ReadRuns, run_id: str, client: Mlflow) -> RunSummary:
+def show_run(program: ReadRuns, run_id: Identifier, client: Mlflow) -> RunSummary:
     """One run: how far it is, and what it found."""
     return _run_of(program, run_id, client)
 
 
 @router.get("/programs/{program}/runs/{run_id}/gate")
-def show_gate(program: ReadRuns, run_id: str, client: Mlflow) -> Comparison:
+def show_gate(program: ReadRuns, run_id: Identifier, client: Mlflow) -> Comparison:
     """The comparison on the sealed examples, with the score of each example under both programs."""
     found = _run_of(program, run_id, client)
     if found.verdict is None:
@@ -138,13 +138,13 @@ def start_run(
 
 
 @router.get("/programs/{program}/dag-runs/{dag_run_id}")
-def show_dag_run(program: ReadRuns, dag_run_id: str, session: SessionDep) -> AirflowRun:
+def show_dag_run(program: ReadRuns, dag_run_id: Identifier, session: SessionDep) -> AirflowRun:
     """A DAG run and the state of its tasks."""
     return _airflow_run(_dag_run(program, dag_run_id, session), session)
 
 
 @router.post("/programs/{program}/dag-runs/{dag_run_id}/cancellation")
-def cancel_run(program: ChangeRuns, dag_run_id: str, session: SessionDep) -> AirflowRun:
+def cancel_run(program: ChangeRuns, dag_run_id: Identifier, session: SessionDep) -> AirflowRun:
     """Stop a DAG run; its tasks are failed. One that has ended stays as it is."""
     run = _dag_run(program, dag_run_id, session)
     if run.state not in (DagRunState.SUCCESS, DagRunState.FAILED):

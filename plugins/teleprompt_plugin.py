@@ -1,19 +1,27 @@
 """Registers the package with Airflow. Loaded in every Airflow process, so it imports nothing heavy."""
 
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from airflow.sdk.plugins_manager import AirflowPlugin
 
 
 class TelepromptPlugin(AirflowPlugin):
-    """The REST API. Operators, sensor and triggers need no registration; they are imported by name."""
+    """The REST API and the pages. Operators, sensor and triggers need no registration; they are imported by name."""
 
     name = "teleprompt"
+    external_views: ClassVar[list[dict[str, Any]]] = [
+        {"name": "Teleprompt", "href": "teleprompt/ui/", "destination": "nav", "url_route": "teleprompt"}
+    ]
 
     @cached_property
     def fastapi_apps(self) -> list[dict[str, Any]]:
         """Asked for by the API server only; the import would cost every task process a second."""
         from teleprompt_airflow.api.app import PREFIX, create_api
+        from teleprompt_airflow.ui.app import PREFIX as PAGES
+        from teleprompt_airflow.ui.app import create_pages
 
-        return [{"app": create_api(), "url_prefix": PREFIX, "name": "Teleprompt"}]
+        return [
+            {"app": create_api(), "url_prefix": PREFIX, "name": "Teleprompt API"},
+            {"app": create_pages(), "url_prefix": PAGES, "name": "Teleprompt pages"},
+        ]

@@ -43,6 +43,9 @@ class RunSummary(Record):
     ci_low_e6: Millionths | None
     ci_high_e6: Millionths | None
     n_gate: int | None
+    baseline_e6: Millionths | None
+    optimized_e6: Millionths | None
+    """Scores of both programs on the sealed examples."""
     model_version: int | None
     attestation_id: str | None
     lm_calls: int | None
@@ -232,6 +235,8 @@ def _summary(client: Any, run: Any) -> RunSummary:
         ci_low_e6=report.ci_low_e6 if report else None,
         ci_high_e6=report.ci_high_e6 if report else None,
         n_gate=report.n if report else None,
+        baseline_e6=report.baseline_e6 if report else None,
+        optimized_e6=report.optimized_e6 if report else None,
         model_version=version.number if version else None,
         attestation_id=attestation.attestation_id if attestation else None,
         lm_calls=selection.spend.calls if selection else None,

@@ -92,14 +92,18 @@ def _validation(_: Request, error: Exception) -> JSONResponse:
 
 
 def _domain(_: Request, error: Exception) -> JSONResponse:
-    if isinstance(error, TrackingUnavailableError | ChainUnavailableError | RegistryBusyError):
-        headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-        return problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers=headers)
-    return problem(_status_of(error), str(error))
+    status = status_of(error)
+    wait = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status is HTTPStatus.SERVICE_UNAVAILABLE else None
+    return problem(status, str(error), headers=wait)
 
 
-def _status_of(error: Exception) -> HTTPStatus:
+def status_of(error: Exception) -> HTTPStatus:
+    """The status that an error of the domain, or of a request, is answered with."""
     match error:
+        case TrackingUnavailableError() | ChainUnavailableError() | RegistryBusyError():
+            return HTTPStatus.SERVICE_UNAVAILABLE
+        case RequestValidationError():
+            return HTTPStatus.UNPROCESSABLE_ENTITY
         case NotFoundError():
             return HTTPStatus.NOT_FOUND
         case InvalidAttestationError():

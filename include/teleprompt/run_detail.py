@@ -1,0 +1,59 @@
+"""One run in full, from the traces to the attestation, for people who look closely."""
+
+import json
+from typing import Any
+
+from include.teleprompt.attest.issue import ATTESTATION_ARTIFACT
+from include.teleprompt.deltaone.compare import ComparedAnswer, Comparison, compared_answers
+from include.teleprompt.history import RunSummary, read_run
+from include.teleprompt.optimize.select import CandidateScore, Selection
+from include.teleprompt.records import Record
+from include.teleprompt.traces.funnel import FunnelStep
+from include.teleprompt.traces.snapshot import SnapshotRecord, read_snapshot
+from include.teleprompt.tracking.pipeline_run import PipelineRun
+
+MOST_EXAMPLES = 50
+
+
+class RunDetail(Record):
+    """A run, as far as it got."""
+
+    run: RunSummary
+    funnel: tuple[FunnelStep, ...]
+    """From what was logged to what was used."""
+    parts: dict[str, int]
+    """Traces in each part of the split."""
+    candidates: tuple[CandidateScore, ...]
+    winner: int | None
+    """The chosen seed."""
+    comparison: Comparison | None
+    examples: tuple[ComparedAnswer, ...]
+    """Sealed examples whose scores differ, those that became worse first; at most 50."""
+    attestation: dict[str, Any] | None
+    """The document, if one was issued."""
+
+
+def read_detail(client: Any, run_id: str) -> RunDetail | None:
+    """The run with that id; None if there is none.
+
+    Raises:
+        TelepromptError: what it kept in the storage is missing or damaged.
+    """
+    summary = read_run(client, run_id)
+    if summary is None:
+        return None
+    run = PipelineRun(client, run_id)
+    record, selection = run.read("snapshot", SnapshotRecord), run.read("selection", Selection)
+    comparison, document = run.read("gate", Comparison), run.read_text(ATTESTATION_ARTIFACT)
+    snapshot = read_snapshot(record) if record else None
+    answers = compared_answers(comparison) if comparison else []
+    return RunDetail(
+        run=summary,
+        funnel=snapshot.funnel if snapshot else (),
+        parts={part.value: stored.rows for part, stored in snapshot.parts.items()} if snapshot else {},
+        candidates=selection.scores if selection else (),
+        winner=selection.winner.seed if selection else None,
+        comparison=comparison,
+        examples=tuple(answer for answer in answers if answer.change_e6)[:MOST_EXAMPLES],
+        attestation=json.loads(document) if document else None,
+    )

@@ -1,0 +1,57 @@
+"""The pages, mounted in Airflow's API server at `/teleprompt/ui` and shown in an iframe of Airflow's UI."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from airflow.api_fastapi.core_api.security import requires_authenticated
+from fastapi import Depends, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse
+from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
+
+from include.teleprompt.errors import TelepromptError
+from teleprompt_airflow.api.problems import status_of
+from teleprompt_airflow.ui import pages
+from teleprompt_airflow.ui.rendering import render
+
+PREFIX = "/teleprompt/ui"
+HERE = Path(__file__).parent
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self' 'unsafe-inline'; script-src 'self'; "
+    "img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'self'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+def create_pages() -> FastAPI:
+    """The pages. All but the style sheet and the script ask for Airflow's login."""
+    app = FastAPI(title="Teleprompt", docs_url=None, redoc_url=None, openapi_url=None)
+    app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
+    app.include_router(pages.router, dependencies=[Depends(requires_authenticated())])
+    app.middleware("http")(_guarded)
+    for kind in (HTTPException, RequestValidationError, TelepromptError):
+        app.add_exception_handler(kind, _said)
+    return app
+
+
+async def _guarded(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    """No form of another site acts in the user's name: browsers say where a request comes from."""
+    if request.method == "POST" and request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
+        return HTMLResponse("This came from another site, so nothing was done.", 403)
+    answer = await call_next(request)
+    static = request.url.path.startswith(f"{PREFIX}/static/")
+    answer.headers.update({name: value for name, value in HEADERS.items() if not (static and name == "Cache-Control")})
+    return answer
+
+
+def _said(request: Request, error: Exception) -> HTMLResponse:
+    """An error as a page."""
+    del request
+    status = error.status_code if isinstance(error, HTTPException) else status_of(error)
+    said = error.detail if isinstance(error, HTTPException) else str(error)
+    if status == 401:
+        said = "Log in to Airflow, then come back."
+    return HTMLResponse(render("error.html", said=said, root="."), status)

@@ -1,0 +1,133 @@
+"""What each page shows, and what its buttons do."""
+
+from typing import Annotated, Any
+
+from airflow.api.common.trigger_dag import trigger_dag
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
+from airflow.api_fastapi.common.db.common import SessionDep
+from airflow.exceptions import DagNotFound
+from airflow.utils.types import DagRunTriggeredByType
+from fastapi import APIRouter, Query
+from fastapi.responses import HTMLResponse, RedirectResponse
+from markupsafe import Markup
+
+from include.teleprompt import catalog
+from include.teleprompt.attest.verify import verify_attestation
+from include.teleprompt.audit import AttestedRun
+from include.teleprompt.config.settings import Settings
+from include.teleprompt.history import find_attestation, page_of_runs
+from include.teleprompt.overview import overview
+from include.teleprompt.registry.change_log import list_changes
+from include.teleprompt.registry.listing import list_versions
+from include.teleprompt.run_detail import RunDetail, read_detail
+from include.teleprompt.verify_deep import DeepCheck, verify_deep
+from teleprompt_airflow.api.access import Program, ReadProgram, ReadRuns, StartRuns, User, find_program, may, visible
+from teleprompt_airflow.api.problems import ConflictError, NotFoundError
+from teleprompt_airflow.api.routes.programs import schedule_of
+from teleprompt_airflow.api.tracking import Cursor, Identifier, Mlflow
+from teleprompt_airflow.ui.charts import history_chart
+from teleprompt_airflow.ui.rendering import render
+
+router = APIRouter(default_response_class=HTMLResponse)
+RUNS_OF_A_PAGE = 25
+
+
+@router.get("/")
+def programs(user: User, client: Mlflow, session: SessionDep) -> str:
+    """All programs at a glance."""
+    entries = catalog.list_programs(Settings().programs_dir)
+    seen = visible(user, (entry.program for entry in entries))
+    sound = [find_program(entry.program) for entry in entries if entry.program in seen and entry.problem is None]
+    return render(
+        "programs.html",
+        root=".",
+        glances=[
+            (overview(client, slug=program.slug, config=program.config), schedule_of(program.dag_id, session))
+            for program in sound
+        ],
+        broken=[entry for entry in entries if entry.program in seen and entry.problem is not None],
+    )
+
+
+@router.get("/programs/{program}")
+def program_history(
+    program: ReadProgram,
+    user: User,
+    client: Mlflow,
+    session: SessionDep,
+    cursor: Cursor = None,
+    started: Annotated[str | None, Query(max_length=250)] = None,
+) -> str:
+    """One program: scores over time, versions, runs."""
+    name = program.config.name
+    runs, following = page_of_runs(client, program=name, limit=RUNS_OF_A_PAGE, cursor=cursor)
+    changes = list_changes(client, name)
+    return render(
+        "program.html",
+        root="..",
+        glance=overview(client, slug=program.slug, config=program.config),
+        schedule=schedule_of(program.dag_id, session),
+        runs=runs,
+        following=following,
+        changes=changes,
+        versions=list_versions(client, name),
+        # The drawing is our own; matplotlib escapes what it writes into it.
+        chart=Markup(history_chart(runs, changes)),  # noqa: S704
+        may_start=may(user, program.slug, "POST", DagAccessEntity.RUN),
+        started=started,
+    )
+
+
+@router.post("/programs/{program}/start")
+def start(program: StartRuns, user: User, session: SessionDep) -> RedirectResponse:
+    """Start a run about the program's lookback."""
+    try:
+        run = trigger_dag(
+            program.dag_id,
+            triggered_by=DagRunTriggeredByType.UI,
+            triggering_user_name=user.get_name(),
+            conf={},
+            session=session,
+        )
+    except DagNotFound as error:
+        raise ConflictError(f"Airflow has not parsed {program.dag_id} yet; try again in a minute.") from error
+    assert run is not None  # noqa: S101 - only a partitioned DAG gives none
+    return RedirectResponse(f"../{program.slug}?started={run.run_id}", 303)
+
+
+@router.get("/programs/{program}/runs/{run_id}")
+def run_page(program: ReadRuns, run_id: Identifier, client: Mlflow) -> str:
+    """One run, from the traces to the attestation."""
+    return _run_page(program, run_id, client)
+
+
+@router.post("/programs/{program}/runs/{run_id}/verify")
+def verify(program: ReadRuns, run_id: Identifier, client: Mlflow) -> str:
+    """The run's page, with its attestation verified: the document itself, and all that it says made anew."""
+    detail = _detail(program, run_id, client)
+    if detail.attestation is None:
+        raise NotFoundError(f"The run {run_id} issued no attestation.")
+    own = detail.attestation["attestation_id"]
+    found = verify_attestation(find_attestation(client, own)[1])
+    deep = verify_deep(AttestedRun(client, own)) if found.valid else []
+    return _run_page(program, run_id, client, verification=found, deep=deep)
+
+
+def _run_page(
+    program: Program, run_id: str, client: Any, *, verification: Any = None, deep: list[DeepCheck] | None = None
+) -> str:
+    return render(
+        "run.html",
+        root="../../.." if verification is None else "../../../..",
+        program=program,
+        detail=_detail(program, run_id, client),
+        verification=verification,
+        deep=deep or [],
+    )
+
+
+def _detail(program: Program, run_id: str, client: Any) -> RunDetail:
+    detail = read_detail(client, run_id)
+    if detail is None or detail.run.program != program.config.name:
+        raise NotFoundError(f"{program.slug} has no run {run_id!r}.")
+    return detail

@@ -10,6 +10,7 @@ from include.teleprompt.optimize.select import CandidateScore, Selection
 from include.teleprompt.records import Record
 from include.teleprompt.traces.funnel import FunnelStep
 from include.teleprompt.traces.snapshot import SnapshotRecord, read_snapshot
+from include.teleprompt.traces.split import Part
 from include.teleprompt.tracking.pipeline_run import PipelineRun
 
 MOST_EXAMPLES = 50
@@ -50,7 +51,7 @@ def read_detail(client: Any, run_id: str) -> RunDetail | None:
     return RunDetail(
         run=summary,
         funnel=snapshot.funnel if snapshot else (),
-        parts={part.value: stored.rows for part, stored in snapshot.parts.items()} if snapshot else {},
+        parts={part.value: snapshot.parts[part].rows for part in Part} if snapshot else {},
         candidates=selection.scores if selection else (),
         winner=selection.winner.seed if selection else None,
         comparison=comparison,

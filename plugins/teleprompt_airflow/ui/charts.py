@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from include.teleprompt.history import RunSummary
@@ -12,6 +12,7 @@ INK = "#7d8590"
 """Readable on white and on black."""
 
 COLOURS = {"promote": "#2da44e", "reject": "#cf222e", "inconclusive": "#bf8700"}
+MONTH = timedelta(days=30)
 MARKS = {Action.PROMOTE: ("#2da44e", "promoted"), Action.ROLLBACK: ("#8250df", "rolled back")}
 
 
@@ -30,6 +31,7 @@ def history_chart(runs: Sequence[RunSummary], changes: Sequence[Change]) -> str:
         for verdict, colour in COLOURS.items():
             _draw_comparisons(axes, [run for run in runs if run.verdict == verdict], colour, verdict)
         _draw_changes(axes, changes)
+        _widen(axes, runs)
         axes.set_ylabel("score on sealed examples")
         axes.spines[["top", "right"]].set_visible(False)
         if axes.get_legend_handles_labels()[0]:
@@ -55,6 +57,13 @@ def _draw_comparisons(axes: Any, runs: Sequence[RunSummary], colour: str, label:
     above = [max(0.0, high - score) for score, (_, high) in zip(scores, ends, strict=True)]
     axes.errorbar(times, scores, yerr=[below, above], fmt="o", color=colour, capsize=3, label=label)
     axes.plot(times, [(run.baseline_e6 or 0) / 1e6 for run in runs], "_", color=INK, markersize=12)
+
+
+def _widen(axes: Any, runs: Sequence[RunSummary]) -> None:
+    """At least a month, or a single point would have years around it."""
+    times = [datetime.fromisoformat(run.window_end) for run in runs]
+    if times and max(times) - min(times) < MONTH:
+        axes.set_xlim(max(times) - MONTH, max(times) + MONTH / 4)
 
 
 def _draw_changes(axes: Any, changes: Sequence[Change]) -> None:

@@ -1,6 +1,7 @@
 """What each page shows, and what its buttons do."""
 
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from airflow.api.common.trigger_dag import trigger_dag
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
@@ -92,7 +93,7 @@ def start(program: StartRuns, user: User, session: SessionDep) -> RedirectRespon
     except DagNotFound as error:
         raise ConflictError(f"Airflow has not parsed {program.dag_id} yet; try again in a minute.") from error
     assert run is not None  # noqa: S101 - only a partitioned DAG gives none
-    return RedirectResponse(f"../{program.slug}?started={run.run_id}", 303)
+    return RedirectResponse(f"../{program.slug}?{urlencode({'started': run.run_id})}", 303)
 
 
 @router.get("/programs/{program}/runs/{run_id}")

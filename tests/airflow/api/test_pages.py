@@ -10,7 +10,9 @@ pytestmark = pytest.mark.xdist_group("api")
 UI = "/teleprompt/ui"
 
 
-def page(world: World, path: str, *, role: str = "admin", method: str = "GET", status: int = 200, **headers: str) -> str:
+def page(
+    world: World, path: str, *, role: str = "admin", method: str = "GET", status: int = 200, **headers: str
+) -> str:
     sent = {"Authorization": f"Bearer {world.tokens[role]}", **headers}
     answer = world.http.request(method, f"{UI}{path}", headers=sent, follow_redirects=False)
     assert answer.status_code == status, answer.text

@@ -1,0 +1,134 @@
+"""The pages in Chromium, inside Airflow's own UI, behind its login; screenshots go to .local/screenshots."""
+
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, Frame, Page, sync_playwright
+
+from include.teleprompt.config.settings import PROJECT_ROOT
+from tests.airflow.api.conftest import World
+
+pytestmark = [pytest.mark.xdist_group("api"), pytest.mark.slow]
+SCREENSHOTS = PROJECT_ROOT / ".local/screenshots"
+PATIENCE_MS = 60_000
+
+
+@pytest.fixture(scope="module")
+def address(world: World) -> Iterator[str]:
+    """The server on a port of its own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(world.http.app, port=port, log_level="warning", lifespan="off"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.05)
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join(20)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    binary = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if binary is None:
+        pytest.skip("Chromium is not installed (apt-get install chromium)")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=binary, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+class Visit:
+    """A logged-in visit, which notes what a careful reader of the console would see."""
+
+    def __init__(self, browser: Browser, address: str, token: str, theme: Any) -> None:
+        self.address = address
+        self.theme = theme
+        context = browser.new_context(viewport={"width": 1400, "height": 1000}, color_scheme=theme)
+        context.add_cookies([{"name": "_token", "value": token, "url": address}])
+        self.page: Page = context.new_page()
+        self.page.set_default_timeout(PATIENCE_MS)
+        self.complaints: list[str] = []
+        self.outside: list[str] = []
+        self.page.on("console", lambda m: self.complaints.append(m.text) if m.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", lambda request: self._note(request.url))
+
+    def _note(self, url: str) -> None:
+        if not url.startswith((self.address, "data:", f"blob:{self.address}")):
+            self.outside.append(url)
+
+    def frame(self) -> Frame:
+        """The iframe with our page, once it is there."""
+        self.page.wait_for_selector("iframe")
+        for _ in range(PATIENCE_MS // 100):
+            for frame in self.page.frames:
+                if frame.url.startswith(f"{self.address}/teleprompt/ui"):
+                    return frame
+            self.page.wait_for_timeout(100)
+        raise AssertionError("our page did not come")
+
+    def picture(self, name: str) -> None:
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=SCREENSHOTS / f"{name}_{self.theme}.png")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_from_the_navigation_to_a_verified_attestation(
+    browser: Browser, address: str, world: World, theme: str
+) -> None:
+    visit = Visit(browser, address, world.tokens["admin"], theme)
+    visit.page.goto(f"{address}/")
+    visit.page.get_by_text("Teleprompt", exact=True).first.click()
+    frame = visit.frame()
+
+    row = frame.locator('tr[data-program="shelves"]')
+    row.wait_for()
+    glance = world.get("/programs/shelves/overview")
+    assert glance["last_verdict"]["verdict"] in row.inner_text()
+    assert f"{glance['last_verdict']['delta_e6'] / 1e4:+.2f}" in row.inner_text()
+    assert row.locator(".backlog").inner_text() == str(glance["backlog"])
+    visit.picture("programs")
+
+    row.locator('a[href="programs/shelves"]').click()
+    frame.locator("#history svg").wait_for()
+    listed = [run["run_id"] for run in world.get("/programs/shelves/runs")["runs"]]
+    shown = [line.get_attribute("data-run") for line in frame.locator("#runs tbody tr").all()]
+    assert shown == listed
+    visit.picture("program")
+
+    frame.locator(f'tr[data-run="{world.run.run_id}"] a').click()
+    frame.locator("#gate").wait_for()
+    gate = world.get(f"/programs/shelves/runs/{world.run.run_id}/gate")["report"]
+    assert frame.locator("#delta").inner_text() == f"{gate['delta_e6'] / 1e4:+.2f}"
+    visit.picture("run")
+
+    frame.locator("#verify").click()
+    frame.locator("#verification").wait_for()
+    assert "valid: OK" in frame.locator("#verification").inner_text()
+    assert frame.locator("#deep td.ok").count() > 10
+    assert frame.locator("#deep td.bad").count() == 0
+    visit.picture("verified")
+
+    colour = frame.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+    assert (colour == "rgb(255, 255, 255)") is (theme == "light")
+    assert (visit.complaints, visit.outside) == ([], [])
+
+
+def test_a_run_is_started_from_the_page(browser: Browser, address: str, world: World) -> None:
+    visit = Visit(browser, address, world.tokens["user"], "light")
+    visit.page.goto(f"{address}/teleprompt/ui/programs/shelves")
+    visit.page.locator("#start").click()
+    said = visit.page.locator("p.notice").inner_text()
+    started = world.get(f"/programs/shelves/dag-runs/{quote(said.removeprefix('Started: '))}")
+    assert (started["state"], started["asked_for_by"]) == ("queued", "user")
+    assert visit.complaints == []

@@ -84,6 +84,36 @@ def inspect(
     _show(profile, min_traces=config.optimization.min_traces)
 
 
+@app.command()
+def submit(
+    program: str,
+    file: Annotated[Path, typer.Argument(help="JSON lines, a trace each; see docs/traces.md.")],
+    json_: JsonOption = False,
+) -> None:
+    """Hand traces in: each line is checked, kept on disk, and written to MLflow once however often it comes."""
+    from include.teleprompt.config.files import find_program_file, load_program_file
+    from include.teleprompt.config.settings import Settings
+    from include.teleprompt.traces.submission.spool import Spool
+    from include.teleprompt.traces.submission.submit import accept, drain
+    from include.teleprompt.tracking.connection import mlflow_client
+
+    settings = Settings()
+    config = load_program_file(find_program_file(settings.programs_dir, program))
+    spool = Spool(settings.spool_dir)
+    with file.open("rb") as lines:
+        accepted, rejected = accept(spool, config, (line for line in lines if line.strip()))
+    with mlflow_client(settings.tracking_uri) as client:
+        drain(spool, client, lambda slug: load_program_file(find_program_file(settings.programs_dir, slug)))
+    if json_:
+        print_json({"accepted": accepted, "rejected": [row.model_dump() for row in rejected], "waiting": len(spool)})
+    else:
+        typer.echo(f"{accepted} accepted, {len(rejected)} rejected, {len(spool)} wait for MLflow")
+        for row in rejected:
+            typer.echo(f"line {row.line}: {row.reason}", err=True)
+    if rejected:
+        raise typer.Exit(1)
+
+
 def _show(profile: Any, *, min_traces: int) -> None:
     typer.echo(f"{profile.program}, {profile.window}")
     steps = [

@@ -71,6 +71,8 @@ class Settings(BaseSettings):
     cosigners: tuple[SignerConfig, ...] = ()
     """Sign attestations and mint requests too."""
     web3: Web3Config | None = None
+    spool_dir: Path = Path(".local/spool")
+    """Where submitted traces wait for MLflow, on this machine's disk."""
 
     @field_validator("tracking_uri")
     @classmethod
@@ -90,7 +92,7 @@ class Settings(BaseSettings):
     def _absolute_folder(cls, uri: str) -> str:
         return uri if "://" in uri else str(PROJECT_ROOT / uri)
 
-    @field_validator("programs_dir")
+    @field_validator("programs_dir", "spool_dir")
     @classmethod
-    def _absolute_programs_dir(cls, path: Path) -> Path:
+    def _absolute_dir(cls, path: Path) -> Path:
         return PROJECT_ROOT / path

@@ -20,6 +20,7 @@ from include.teleprompt.errors import (
     TelepromptError,
     TrackingUnavailableError,
 )
+from include.teleprompt.traces.submission.spool import SpoolFullError
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +40,14 @@ class Problem(BaseModel):
     """Of a request that breaks the schema: each place and what is wrong with it."""
 
 
+def described(status: int) -> dict[str, Any]:
+    """A problem document among the answers that a route describes."""
+    content = {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
+    return {"description": HTTPStatus(status).phrase, "content": content}
+
+
 RESPONSES: dict[int | str, dict[str, Any]] = {
-    status.value: {"description": status.phrase, "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}}
+    status.value: described(status)
     for status in (
         HTTPStatus.BAD_REQUEST,
         HTTPStatus.UNAUTHORIZED,
@@ -93,7 +100,8 @@ def _validation(_: Request, error: Exception) -> JSONResponse:
 
 def _domain(_: Request, error: Exception) -> JSONResponse:
     status = status_of(error)
-    wait = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status is HTTPStatus.SERVICE_UNAVAILABLE else None
+    later = status in {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS}
+    wait = {"Retry-After": str(RETRY_AFTER_SECONDS)} if later else None
     return problem(status, str(error), headers=wait)
 
 
@@ -102,6 +110,8 @@ def status_of(error: Exception) -> HTTPStatus:
     match error:
         case TrackingUnavailableError() | ChainUnavailableError() | RegistryBusyError():
             return HTTPStatus.SERVICE_UNAVAILABLE
+        case SpoolFullError():
+            return HTTPStatus.TOO_MANY_REQUESTS
         case RequestValidationError():
             return HTTPStatus.UNPROCESSABLE_ENTITY
         case NotFoundError():

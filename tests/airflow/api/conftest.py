@@ -51,12 +51,15 @@ def world(_empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     file = write_program(programs)
     (programs / "broken.yaml").write_text("name: Broken\nnope: 1\n")
     log_shelf_calls(settings, count=160)
-    signed = settings.model_copy(update={"signer": local_signer(), "programs_dir": programs})
+    signed = settings.model_copy(
+        update={"signer": local_signer(), "programs_dir": programs, "spool_dir": folder / "spool"}
+    )
     Pipeline.of_file(file, settings=signed, window=WEEK).run()
     with mlflow_client(settings.tracking_uri) as client:
         (run,) = list_runs(client)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TELEPROMPT_PROGRAMS_DIR", str(programs))
+        patch.setenv("TELEPROMPT_SPOOL_DIR", str(folder / "spool"))
         for conn_id, uri in (("mlflow_default", "tracking_uri"), ("teleprompt_storage", "uri")):
             value = settings.tracking_uri if uri == "tracking_uri" else settings.storage_uri
             conn = Connection(conn_id=conn_id, conn_type="generic", extra=json.dumps({uri: value}))

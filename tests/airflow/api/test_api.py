@@ -1,5 +1,7 @@
 """What the routes answer, against a store with one promoted run."""
 
+import json
+import time
 from typing import Any
 
 import pytest
@@ -8,6 +10,7 @@ from include.teleprompt.attest.load import load_attestation
 from include.teleprompt.attest.proofs import check_proof, load_proof
 from include.teleprompt.config.settings import Settings
 from include.teleprompt.registry.aliases import aliases_of
+from include.teleprompt.traces.submission.spool import Spool
 from include.teleprompt.tracking.connection import mlflow_client
 from tests.airflow.api.conftest import World
 from tests.support import ALICE
@@ -149,3 +152,45 @@ def test_mlflow_away_is_worth_a_retry(world: World, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("teleprompt_airflow.api.tracking.shared_settings", lambda: away)
     answer = world.call("GET", "/attestations")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "30")
+
+
+def submitted(number: int, **changes: Any) -> dict[str, Any]:
+    """A trace of a day of its own."""
+    good = {
+        "trace_id": f"api-{number}",
+        "started_at": f"2026-10-05T12:00:{number:02}Z",
+        "inputs": {"item": "cup"},
+        "outputs": {"shelf": "left"},
+        "outcomes": {"outcome_score": 0.5},
+        "contributor_id": "alice",
+    }
+    return {**good, **changes}
+
+
+def test_traces_are_handed_in_one_by_one_and_in_bulk_and_get_to_mlflow(world: World) -> None:
+    path = "/programs/shelves/traces"
+    one = world.call("POST", path, json=submitted(0), role="user")
+    assert (one.status_code, one.json()["accepted"], one.json()["rejected"]) == (202, 1, 0), one.text
+    rows = [submitted(i) for i in range(1, 6)] + [submitted(9, contributor_address="0x1")]
+    body = "\n".join(json.dumps(row) for row in rows) + "\n\nnonsense\n"
+    bulk = world.call("POST", f"{path}/bulk", content=body, role="user").json()
+    assert (bulk["accepted"], bulk["rejected"]) == (5, 2)
+    assert [reason["line"] for reason in bulk["reasons"]] == [6, 7]
+    assert "contributor_address" in bulk["reasons"][0]["reason"]
+    day = {"start": "2026-10-05T00:00:00Z", "end": "2026-10-06T00:00:00Z"}
+    for _ in range(200):
+        if world.get(f"{path}/count", **day)["found"]["calls"] == 6:
+            break
+        time.sleep(0.1)
+    assert world.get(f"{path}/count", **day)["found"]["calls"] == 6
+    assert len(Spool(world.settings.spool_dir)) == 0
+
+    problem(world, "POST", path, 422, json=submitted(1, surprise=1))
+    problem(world, "POST", path, 403, json=submitted(1), role="viewer")
+    problem(world, "POST", f"{path}/bulk", 413, content=b" " * (10 * 2**20 + 1))
+
+
+def test_a_full_spool_says_when_to_come_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("include.teleprompt.traces.submission.spool.Spool._count", lambda *_: 2**40)
+    answer = world.call("POST", "/programs/shelves/traces", json=submitted(1))
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "30")

@@ -1,18 +1,30 @@
 """The logged calls of a program."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi.concurrency import run_in_threadpool
 from pydantic import AwareDatetime, BaseModel
 
+from include.teleprompt.config.settings import Settings
 from include.teleprompt.errors import ConfigurationError
+from include.teleprompt.traces.submission.row import SubmittedTrace
+from include.teleprompt.traces.submission.spool import Spool
+from include.teleprompt.traces.submission.submit import MOST_REASONS, Submitted, accept
 from include.teleprompt.traces.volume import Volume, volume
 from include.teleprompt.window import Window
-from teleprompt_airflow.api.access import Program, ReadProgram
-from teleprompt_airflow.api.tracking import Mlflow
+from teleprompt_airflow.api import problems
+from teleprompt_airflow.api.access import Program, ReadProgram, StartRuns
+from teleprompt_airflow.api.courier import COURIER
+from teleprompt_airflow.api.tracking import Mlflow, SettingsDep
 
 router = APIRouter(tags=["traces"])
+
+NDJSON = "application/x-ndjson"
+MAX_BULK_BYTES = 10 * 2**20
+FULL: dict[int | str, dict[str, Any]] = {429: problems.described(429)}
+"""Beside what every route may answer: too much waits for MLflow."""
 
 Start = Annotated[AwareDatetime | None, Query(description="By default the program's lookback before the end.")]
 End = Annotated[AwareDatetime | None, Query(description="By default now.")]
@@ -30,6 +42,38 @@ def count(program: ReadProgram, client: Mlflow, start: Start = None, end: End = 
     """Count the calls of a window; none is fetched."""
     window = _window(program, start, end)
     return Count(window=window, found=volume(client, config=program.config, window=window))
+
+
+@router.post("/programs/{program}/traces", status_code=202, responses=FULL)
+def submit(program: StartRuns, trace: SubmittedTrace, settings: SettingsDep) -> Submitted:
+    """Hand in one trace, or the late outcomes of one. It is on disk when this answers, and in MLflow soon."""
+    return _keep(program, [trace.model_dump()], settings)
+
+
+@router.post(
+    "/programs/{program}/traces/bulk",
+    status_code=202,
+    responses=FULL | {413: problems.described(413)},
+    openapi_extra={"requestBody": {"required": True, "content": {NDJSON: {"schema": {"type": "string"}}}}},
+)
+async def submit_bulk(program: StartRuns, request: Request, settings: SettingsDep) -> Submitted:
+    """Hand in traces as JSON lines, 10 MB at most; each line is taken or refused for itself."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BULK_BYTES:
+            raise HTTPException(413, f"More than {MAX_BULK_BYTES} bytes; send them in several requests.")
+    lines = [line for line in bytes(body).splitlines() if line.strip()]
+    return await run_in_threadpool(_keep, program, lines, settings)
+
+
+def _keep(program: Program, lines: list[Any], settings: Settings) -> Submitted:
+    spool = Spool(settings.spool_dir)
+    accepted, rejected = accept(spool, program.config, lines)
+    COURIER.wake()
+    return Submitted(
+        accepted=accepted, rejected=len(rejected), reasons=tuple(rejected[:MOST_REASONS]), waiting=len(spool)
+    )
 
 
 def _window(program: Program, start: datetime | None, end: datetime | None) -> Window:

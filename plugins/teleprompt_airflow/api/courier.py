@@ -1,0 +1,59 @@
+"""Carries submitted traces from the spool to MLflow, in the background of the API server."""
+
+import logging
+from threading import Event, Thread
+
+from include.teleprompt.config.program import ProgramConfig
+from include.teleprompt.errors import TelepromptError
+from include.teleprompt.traces.submission.spool import Spool
+from include.teleprompt.traces.submission.submit import drain
+from teleprompt_airflow.api.access import find_program
+from teleprompt_airflow.hooks.settings import shared_settings
+
+log = logging.getLogger(__name__)
+
+PATIENCE_SECONDS = 15.0
+"""Between two tries while MLflow is away, and two looks for what another process left behind."""
+
+
+class Courier:
+    """One thread, begun with the first trace or the first look; what waits is on disk, so it may die at any time."""
+
+    def __init__(self) -> None:
+        self._call = Event()
+        self._thread: Thread | None = None
+
+    def wake(self) -> None:
+        """There is something to carry."""
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = Thread(target=self._work, name="teleprompt-courier", daemon=True)
+            self._thread.start()
+        self._call.set()
+
+    def _work(self) -> None:
+        while True:
+            self._call.wait(PATIENCE_SECONDS)
+            self._call.clear()
+            try:
+                self._carry()
+            except TelepromptError as error:
+                log.warning("%s Submitted traces wait.", error)
+            except Exception:
+                log.exception("Submitted traces wait")
+
+    def _carry(self) -> None:
+        from include.teleprompt.tracking.connection import mlflow_client
+
+        settings = shared_settings()
+        spool = Spool(settings.spool_dir)
+        if len(spool):
+            with mlflow_client(settings.tracking_uri) as client:
+                drain(spool, client, _config_of)
+
+
+def _config_of(slug: str) -> ProgramConfig:
+    return find_program(slug).config
+
+
+COURIER = Courier()
+"""The API server's own."""

@@ -1,0 +1,193 @@
+"""Traces that are handed in: checked, never lost, written once, and read back like any other."""
+
+import json
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pytest
+
+from include.teleprompt.config.program import ProgramConfig
+from include.teleprompt.config.settings import PROJECT_ROOT, Settings
+from include.teleprompt.errors import ConfigurationError, TrackingUnavailableError
+from include.teleprompt.traces.loader import TraceLoader
+from include.teleprompt.traces.submission import write
+from include.teleprompt.traces.submission.row import SubmittedTrace, read_row
+from include.teleprompt.traces.submission.spool import Spool, SpoolFullError
+from include.teleprompt.traces.submission.submit import accept, drain
+from include.teleprompt.tracking.connection import mlflow_client
+from tests.support import ALICE
+
+CONFIG = ProgramConfig(name="Shelves", slug="shelves")
+START = datetime(2026, 11, 9, 12, tzinfo=UTC)
+
+
+def trace(number: int = 0, **changes: Any) -> dict[str, Any]:
+    good = {
+        "trace_id": f"call-{number}",
+        "started_at": (START + timedelta(seconds=number)).isoformat(),
+        "inputs": {"item": f"cup {number}"},
+        "outputs": {"shelf": "left"},
+        "outcomes": {"outcome_score": 0.5},
+        "contributor_id": "alice",
+        "contributor_address": ALICE,
+    }
+    return {**good, **changes}
+
+
+def lines(*traces: dict[str, Any]) -> list[bytes]:
+    return [json.dumps(one).encode() for one in traces]
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Spool:
+    return Spool(tmp_path / "spool")
+
+
+def carry(spool: Spool, settings: Settings) -> int:
+    with mlflow_client(settings.tracking_uri) as client:
+        return drain(spool, client, lambda _slug: CONFIG)
+
+
+def stored(settings: Settings) -> list[dict[str, Any]]:
+    return TraceLoader(settings).load_traces("Shelves", START - timedelta(days=1), START + timedelta(days=1))
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"contributor_address": "0x1"}, "contributor_address"),
+        ({"outcomes": {"outcome_score": "good"}}, "outcomes.outcome_score"),
+        ({"outcomes": {"outcome_score": float("nan")}}, "outcomes"),
+        ({"trace_id": "a\nb"}, "trace_id"),
+        ({"started_at": "2026-11-09T12:00:00"}, "started_at"),
+        ({"ended_at": "2026-11-08T00:00:00Z"}, "ended_at is before started_at"),
+        ({"contributor_id": None}, "contributor_id missing"),
+        ({"inputs": None, "outputs": None, "outcomes": {}}, "neither inputs and outputs nor outcomes"),
+        ({"surprise": "a secret"}, "surprise"),
+    ],
+)
+def test_a_bad_row_is_refused_with_a_reason_that_quotes_nothing(changes: dict[str, Any], problem: str) -> None:
+    said = read_row(json.dumps(trace(**changes)).encode())
+    assert isinstance(said, str)
+    assert problem in said
+    assert "secret" not in said
+    assert isinstance(read_row(b"{nonsense"), str)
+
+
+def test_good_rows_are_kept_and_bad_ones_named_by_their_line(spool: Spool) -> None:
+    accepted, rejected = accept(spool, CONFIG, [*lines(trace(0)), b"nonsense", *lines(trace(1))])
+    assert (accepted, [row.line for row in rejected], len(spool)) == (2, [2], 2)
+
+
+def test_what_was_handed_in_is_read_like_any_other_call(spool: Spool, settings: Settings) -> None:
+    accept(spool, CONFIG, lines(trace(0, group="g", program_version="1.0.0"), trace(1, failed=True), trace(2)))
+    assert carry(spool, settings) == 3
+    assert len(spool) == 0
+    found = {row["inputs"]["item"]: row for row in stored(settings)}
+    assert set(found) == {"cup 0", "cup 2"}  # a failed call teaches nothing
+    assert found["cup 0"]["outputs"] == {"shelf": "left"}
+    assert (found["cup 0"]["contributor_id"], found["cup 0"]["contributor_address"]) == ("alice", ALICE)
+
+
+def test_the_same_call_is_written_once_however_often_it_comes(spool: Spool, settings: Settings) -> None:
+    for _ in range(3):
+        accept(spool, CONFIG, lines(trace(0), trace(0)))
+        carry(spool, settings)
+    (row,) = stored(settings)
+    with mlflow_client(settings.tracking_uri) as client:
+        (kept,) = client.search_traces(locations=["1"])
+    assert [(said.name, said.value) for said in kept.info.assessments] == [("outcome_score", 0.5)]
+    assert row["inputs"] == {"item": "cup 0"}
+
+
+def test_a_late_outcome_joins_its_call_and_an_orphan_is_set_aside(spool: Spool, settings: Settings) -> None:
+    accept(spool, CONFIG, lines(trace(0, outcomes={})))
+    carry(spool, settings)
+    assert stored(settings) == []
+    late = [{"trace_id": name, "outcomes": {"outcome_score": 0.9}} for name in ("call-0", "nobody")]
+    accept(spool, CONFIG, lines(*late))
+    assert carry(spool, settings) == 1
+    assert [row["score"] for row in stored(settings)] == [0.9]
+    assert (len(spool), spool.aside()) == (0, 1)
+
+
+def test_an_outage_leaves_everything_waiting(spool: Spool, settings: Settings) -> None:
+    accept(spool, CONFIG, lines(trace(0), trace(1)))
+    with pytest.raises(TrackingUnavailableError):
+        carry(spool, settings.model_copy(update={"tracking_uri": "http://127.0.0.1:9"}))
+    assert (len(spool), spool.aside()) == (2, 0)
+    assert carry(spool, settings) == 2
+
+
+def test_one_row_that_mlflow_refuses_stops_no_other(
+    spool: Spool, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = write._span
+
+    def picky(program: str, row: SubmittedTrace) -> Any:
+        if row.trace_id == "call-1":
+            raise mlflow.MlflowException("too strange")
+        return real(program, row)
+
+    monkeypatch.setattr(write, "_span", picky)
+    accept(spool, CONFIG, lines(trace(0), trace(1), trace(2)))
+    assert carry(spool, settings) == 2
+    assert (len(spool), spool.aside()) == (0, 1)
+
+
+def test_rows_of_a_program_that_is_gone_are_set_aside(spool: Spool, settings: Settings) -> None:
+    def gone(_slug: str) -> ProgramConfig:
+        raise ConfigurationError("There is no such program.")
+
+    accept(spool, CONFIG, lines(trace(0)))
+    with mlflow_client(settings.tracking_uri) as client:
+        assert drain(spool, client, gone) == 0
+    assert (len(spool), spool.aside()) == (0, 1)
+
+
+def test_a_full_spool_takes_nothing_more(tmp_path: Path) -> None:
+    small = Spool(tmp_path, most=2)
+    with pytest.raises(SpoolFullError, match="try again"):
+        accept(small, CONFIG, lines(trace(0), trace(1), trace(2)))
+    assert len(small) == 0
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from include.teleprompt.traces.submission.row import SubmittedTrace
+from include.teleprompt.traces.submission.spool import Spool
+spool = Spool(Path(sys.argv[1]))
+for i in range(10**6):
+    spool.add("shelves", [SubmittedTrace(trace_id=f"t{i}", outcomes={"x": 1})])
+    print(i, flush=True)
+"""
+
+
+def test_what_was_accepted_survives_a_kill(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(tmp_path)], stdout=subprocess.PIPE, text=True, cwd=PROJECT_ROOT
+    )
+    assert process.stdout is not None
+    for _ in range(30):
+        last = int(process.stdout.readline())
+    process.send_signal(signal.SIGKILL)
+    last = max([last, *(int(line) for line in process.stdout)])
+    process.stdout.close()
+    process.wait()
+    found = Spool(tmp_path).oldest(10**6)
+    assert found is not None
+    assert {row.trace_id for _, row in found[1]} >= {f"t{i}" for i in range(last + 1)}
+
+
+def test_two_drains_at_once_take_turns(spool: Spool, settings: Settings) -> None:
+    accept(spool, CONFIG, lines(trace(0)))
+    with spool.only_one() as alone:
+        assert alone
+        assert carry(spool, settings) == 0
+    assert carry(spool, settings) == 1

@@ -1,18 +1,22 @@
 """`make bench`: all measurements, one after the other; each is a module: `python -m bench.traces --help`."""
 
+from bench.api import main as api
 from bench.attribution import main as attribution
 from bench.deltaone import main as deltaone
 from bench.merkle import main as merkle
 from bench.parse import main as parse
 from bench.racing import main as racing
 from bench.strategies import main as strategies
+from bench.submission import main as submission
 from bench.traces import main as traces
 
 if __name__ == "__main__":
+    api()
     attribution()
     deltaone()
     merkle()
     parse()
     racing()
     strategies()
+    submission()
     traces()

@@ -22,6 +22,7 @@ from include.teleprompt.deltaone.paired import examples_needed
 from include.teleprompt.history import list_runs
 from include.teleprompt.pipeline import Pipeline
 from include.teleprompt.registry.serving import forget_versions
+from include.teleprompt.traces.submission.row import SubmittedTrace, read_row
 from include.teleprompt.traces.validate import Reason
 from include.teleprompt.tracking.connection import mlflow_client
 from include.teleprompt.window import Window
@@ -72,6 +73,9 @@ def documented(attested, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tup
     monkeypatch.setenv("TELEPROMPT_TRACKING_URI", settings.tracking_uri)
     monkeypatch.setenv("TELEPROMPT_STORAGE_URI", settings.storage_uri)
     monkeypatch.setenv("TELEPROMPT_PROGRAMS_DIR", str(programs))
+    monkeypatch.setenv("TELEPROMPT_SPOOL_DIR", str(tmp_path / "spool"))
+    (tmp_path / "traces.ndjson").write_text(fenced_blocks("docs/traces.md", "json")[0])
+    monkeypatch.chdir(tmp_path)
     signer = local_signer()
     monkeypatch.setenv("TELEPROMPT_SIGNER__KEYSTORE", json.dumps(signer.keystore))
     monkeypatch.setenv("TELEPROMPT_SIGNER__PASSWORD", signer.password.get_secret_value())
@@ -150,6 +154,11 @@ def test_the_documented_pieces_of_program_files_are_valid(tmp_path: Path) -> Non
         file.write_text(f"name: Piece\nentry_point: piece_{i}:build\n{text}")
         (tmp_path / f"piece_{i}.py").write_text("def build(): ...\n")
         load_program_file(file)
+
+
+def test_the_documented_lines_of_traces_are_taken() -> None:
+    (text,) = fenced_blocks("docs/traces.md", "json")
+    assert [isinstance(read_row(line.encode()), SubmittedTrace) for line in text.splitlines()] == [True, True]
 
 
 def test_each_strategy_is_documented_with_a_valid_file(tmp_path: Path) -> None:

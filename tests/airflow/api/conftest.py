@@ -1,12 +1,17 @@
 """Airflow's real API server, with a database of its own and our plugin in it, over a store with one promoted run."""
 
 import json
+import socket
+import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
 from airflow.sdk import Connection
 from fastapi.testclient import TestClient
 
@@ -45,8 +50,14 @@ class World:
 
 @pytest.fixture(scope="session")
 def world(_empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    folder = tmp_path_factory.mktemp("api")
-    settings = store_in(folder, _empty_store)
+    with server_over(store_in(tmp_path_factory.mktemp("api"), _empty_store)) as made:
+        yield made
+
+
+@contextmanager
+def server_over(settings: Settings) -> Iterator[World]:
+    """The server over a store, in which one run is promoted before."""
+    folder = Path(settings.storage_uri).parent
     programs = folder / "programs"
     file = write_program(programs)
     (programs / "broken.yaml").write_text("name: Broken\nnope: 1\n")
@@ -92,3 +103,26 @@ def _server() -> tuple[TestClient, dict[str, str]]:
 def api(world: World) -> Callable[..., Any]:
     """Calls the API; returns the answer."""
     return world.call
+
+
+@pytest.fixture(scope="session")
+def address(world: World) -> Iterator[str]:
+    """The server on a port of its own."""
+    with listening(world) as found:
+        yield found
+
+
+@contextmanager
+def listening(world: World) -> Iterator[str]:
+    """The address of the server, on a port of its own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(world.http.app, port=port, log_level="warning", lifespan="off"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.05)
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join(20)

@@ -1,15 +1,11 @@
 """The pages in Chromium, inside Airflow's own UI, behind its login; screenshots go to .local/screenshots."""
 
 import shutil
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, Frame, Page, sync_playwright
 
 from include.teleprompt.config.settings import PROJECT_ROOT
@@ -18,22 +14,6 @@ from tests.airflow.api.conftest import World
 pytestmark = [pytest.mark.xdist_group("api"), pytest.mark.slow]
 SCREENSHOTS = PROJECT_ROOT / ".local/screenshots"
 PATIENCE_MS = 60_000
-
-
-@pytest.fixture(scope="module")
-def address(world: World) -> Iterator[str]:
-    """The server on a port of its own."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(world.http.app, port=port, log_level="warning", lifespan="off"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.05)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join(20)
 
 
 @pytest.fixture(scope="module")

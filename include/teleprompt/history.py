@@ -3,7 +3,9 @@
 import json
 import logging
 from collections.abc import Iterator
-from typing import Any, TypeVar
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeVar
 
 from include.teleprompt.attest.issue import ATTESTATION_ARTIFACT, AttestationRecord
 from include.teleprompt.deltaone.compare import Comparison
@@ -204,20 +206,51 @@ def _experiments(client: Any) -> list[str]:
     return [experiment.experiment_id for experiment in found]
 
 
+@dataclass(frozen=True)
+class _Ended:
+    """A run that is over. Its records change no more unless it ends anew."""
+
+    tracking_uri: str
+    run_id: str
+    end_time: int
+    client: Any = field(compare=False)
+
+
+class _Kept(NamedTuple):
+    """The records that a run's line is made of."""
+
+    snapshot: SnapshotRecord | None
+    selection: Selection | None
+    gate: Comparison | None
+    version: ProgramVersion | None
+    attestation: AttestationRecord | None
+
+
+def _kept(client: Any, run: Any) -> _Kept:
+    """A run's records; of one that is over read once, for each takes MLflow a twentieth of a second."""
+    if run.info.status != "FINISHED" or run.info.end_time is None:
+        return _read_all(PipelineRun(client, run.info.run_id))
+    return _kept_of_ended(_Ended(client.tracking_uri, run.info.run_id, run.info.end_time, client))
+
+
+@lru_cache(maxsize=2000)
+def _kept_of_ended(run: _Ended) -> _Kept:
+    return _read_all(PipelineRun(run.client, run.run_id))
+
+
+def _read_all(run: PipelineRun) -> _Kept:
+    return _Kept(
+        snapshot=_read(run, "snapshot", SnapshotRecord),
+        selection=_read(run, "selection", Selection),
+        gate=_read(run, "gate", Comparison),
+        version=_read(run, "version", ProgramVersion),
+        attestation=_read(run, "attestation", AttestationRecord),
+    )
+
+
 def _summary(client: Any, run: Any) -> RunSummary:
-    pipeline_run = PipelineRun(client, run.info.run_id)
-    snapshot = _read(pipeline_run, "snapshot", SnapshotRecord)
-    selection = _read(pipeline_run, "selection", Selection)
-    comparison = _read(pipeline_run, "gate", Comparison)
-    version = _read(pipeline_run, "version", ProgramVersion)
-    attestation = _read(pipeline_run, "attestation", AttestationRecord)
-    done = {
-        "snapshot": snapshot,
-        "selection": selection,
-        "gate": comparison,
-        "version": version,
-        "attestation": attestation,
-    }
+    kept = _kept(client, run)
+    _, selection, comparison, version, attestation = kept
     report = comparison.report if comparison else None
     tags = run.data.tags
     return RunSummary(
@@ -228,7 +261,7 @@ def _summary(client: Any, run: Any) -> RunSummary:
         window_end=tags["teleprompt.window_end"],
         state=run.info.status.lower(),
         error=tags.get("teleprompt.error") if run.info.status == "FAILED" else None,
-        stage=next((name for name in reversed(done) if done[name] is not None), "none"),
+        stage=next((name for name, record in reversed(kept._asdict().items()) if record is not None), "none"),
         progress=_progress(tags) if run.info.status == "RUNNING" and selection is None else None,
         verdict=report.verdict.value if report else None,
         delta_e6=report.delta_e6 if report else None,

@@ -88,12 +88,13 @@ def test_the_schema_is_the_published_one(call) -> None:
 
 def test_the_doctor_finds_what_is_wrong(call, monkeypatch: pytest.MonkeyPatch) -> None:
     healthy = call("doctor", "--json")
-    assert (healthy.status, [f["ok"] for f in healthy.json]) == (0, [True] * 5)
+    assert (healthy.status, [f["ok"] for f in healthy.json]) == (0, [True] * 6)
     monkeypatch.setenv("TELEPROMPT_SIGNER__PASSWORD", "wrong")
     monkeypatch.setenv("TELEPROMPT_STORAGE_URI", "/proc/nowhere")
     sick = call("doctor")
     assert sick.status == 1
     assert [line.split()[1] for line in sick.out.splitlines() if line.startswith("FAIL")] == ["storage", "signer"]
+    assert "make it writable, or correct TELEPROMPT_STORAGE_URI" in sick.out
 
 
 @pytest.mark.parametrize(

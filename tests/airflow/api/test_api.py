@@ -178,7 +178,7 @@ def test_traces_are_handed_in_one_by_one_and_in_bulk_and_get_to_mlflow(world: Wo
     assert [reason["line"] for reason in bulk["reasons"]] == [6, 7]
     assert "contributor_address" in bulk["reasons"][0]["reason"]
     day = {"start": "2026-10-05T00:00:00Z", "end": "2026-10-06T00:00:00Z"}
-    for _ in range(200):
+    for _ in range(600):
         if world.get(f"{path}/count", **day)["found"]["calls"] == 6:
             break
         time.sleep(0.1)

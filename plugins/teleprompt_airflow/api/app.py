@@ -6,7 +6,6 @@ from airflow.api_fastapi.core_api.security import requires_authenticated
 from fastapi import Depends, FastAPI
 
 from teleprompt_airflow.api import problems
-from teleprompt_airflow.api.courier import COURIER
 from teleprompt_airflow.api.routes import attestations, contributors, health, programs, runs, traces, versions
 
 PREFIX = "/teleprompt/api/v1"
@@ -30,7 +29,6 @@ def create_api() -> FastAPI:
     for routes in ROUTES:
         app.include_router(routes.router)
     problems.add_handlers(app)
-    COURIER.wake()  # an earlier server may have left something behind
 
     @app.get("/openapi.json", include_in_schema=False)
     def openapi() -> dict[str, Any]:

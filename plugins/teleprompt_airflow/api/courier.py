@@ -17,7 +17,10 @@ PATIENCE_SECONDS = 15.0
 
 
 class Courier:
-    """One thread, begun with the first trace or the first look; what waits is on disk, so it may die at any time."""
+    """One thread, begun with the first trace or the first look at the health; what waits is on disk, so it may die.
+
+    Never begun while the server starts: beside its imports and its asking for connections, a real server hung.
+    """
 
     def __init__(self) -> None:
         self._call = Event()

@@ -35,6 +35,8 @@ class World:
     run: RunSummary
     tokens: dict[str, str]
     """By role in lower case."""
+    environment: dict[str, str]
+    """Variables that the server reads."""
 
     def call(self, method: str, path: str, *, role: str | None = "admin", **options: Any) -> Any:
         """The answer of the API; `role` None comes without a token."""
@@ -50,8 +52,19 @@ class World:
 
 @pytest.fixture(scope="session")
 def world(_empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with server_over(store_in(tmp_path_factory.mktemp("api"), _empty_store)) as made:
+    with (
+        server_over(store_in(tmp_path_factory.mktemp("api"), _empty_store)) as made,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        for name in made.environment:  # this process runs other tests, too
+            patch.delenv(name)
         yield made
+
+
+@pytest.fixture(autouse=True)
+def _environment(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in world.environment.items():
+        monkeypatch.setenv(name, value)
 
 
 @contextmanager
@@ -68,16 +81,23 @@ def server_over(settings: Settings) -> Iterator[World]:
     Pipeline.of_file(file, settings=signed, window=WEEK).run()
     with mlflow_client(settings.tracking_uri) as client:
         (run,) = list_runs(client)
+    environment = {
+        "TELEPROMPT_PROGRAMS_DIR": str(programs),
+        "TELEPROMPT_SPOOL_DIR": str(folder / "spool"),
+        "AIRFLOW_CONN_MLFLOW_DEFAULT": _connection(tracking_uri=settings.tracking_uri),
+        "AIRFLOW_CONN_TELEPROMPT_STORAGE": _connection(uri=settings.storage_uri),
+    }
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TELEPROMPT_PROGRAMS_DIR", str(programs))
-        patch.setenv("TELEPROMPT_SPOOL_DIR", str(folder / "spool"))
-        for conn_id, uri in (("mlflow_default", "tracking_uri"), ("teleprompt_storage", "uri")):
-            value = settings.tracking_uri if uri == "tracking_uri" else settings.storage_uri
-            conn = Connection(conn_id=conn_id, conn_type="generic", extra=json.dumps({uri: value}))
-            patch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", conn.get_uri())
+        for name, value in environment.items():
+            patch.setenv(name, value)
         http, tokens = _server()
         with http:
-            yield World(http=http, settings=signed, run=run, tokens=tokens)
+            yield World(http=http, settings=signed, run=run, tokens=tokens, environment=environment)
+
+
+def _connection(**extra: str) -> str:
+    """A connection as Airflow reads it from the environment."""
+    return Connection(conn_id="c", conn_type="generic", extra=json.dumps(extra)).get_uri()
 
 
 def _server() -> tuple[TestClient, dict[str, str]]:

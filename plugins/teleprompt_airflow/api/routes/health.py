@@ -12,6 +12,7 @@ from include.teleprompt.config.settings import Settings
 from include.teleprompt.health import Finding, examine
 from include.teleprompt.overview import Overview, overview
 from teleprompt_airflow.api.access import ReadProgram, User, find_program, visible
+from teleprompt_airflow.api.courier import COURIER
 from teleprompt_airflow.api.tracking import Mlflow, SettingsDep
 from teleprompt_airflow.program_dag import CHAIN_POOL, POOL
 
@@ -46,6 +47,7 @@ def live() -> Live:
 @router.get("/health/ready", responses={503: {"model": Ready}})
 def ready(settings: SettingsDep, session: SessionDep, response: Response) -> Ready:
     """Whether MLflow, the storage, the program files, the chain's node and the pools are there; 503 if not."""
+    COURIER.wake()  # an earlier server may have left traces behind
     findings = [*examine(settings, ("mlflow", "storage", "programs", "chain")), *(_pool(p, session) for p in POOLS)]
     good = all(finding.ok for finding in findings)
     if not good:

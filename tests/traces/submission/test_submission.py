@@ -191,3 +191,9 @@ def test_two_drains_at_once_take_turns(spool: Spool, settings: Settings) -> None
         assert alone
         assert carry(spool, settings) == 0
     assert carry(spool, settings) == 1
+
+
+def test_a_program_that_reads_runs_only_takes_none(spool: Spool) -> None:
+    config = ProgramConfig.model_validate({"name": "P", "slug": "p", "traces": {"source": "runs"}})
+    with pytest.raises(ConfigurationError, match=r"traces.source: auto"):
+        accept(spool, config, lines(trace(0)))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.errors import TelepromptError
+from include.teleprompt.errors import ConfigurationError, TelepromptError
 from include.teleprompt.records import Record
 from include.teleprompt.traces.submission.row import SubmittedTrace, read_row
 from include.teleprompt.traces.submission.spool import Spool
@@ -42,8 +42,13 @@ def accept(spool: Spool, config: ProgramConfig, lines: Iterable[bytes | dict[str
     """Check each line and keep the good ones on disk; how many, and what is wrong with the others.
 
     Raises:
+        ConfigurationError: the program would never read them.
         SpoolFullError: too many wait already; nothing was kept.
     """
+    if config.traces.source == "runs":
+        raise ConfigurationError(
+            f"{config.name} reads MLflow runs only, and these become traces; set `traces.source: auto` in its file."
+        )
     good: list[SubmittedTrace] = []
     bad: list[Rejected] = []
     for number, line in enumerate(lines, start=1):

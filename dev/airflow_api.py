@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import httpx
+from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
 
 from dev.local import AIRFLOW_HOME
 
@@ -57,7 +58,16 @@ class AirflowApi:
             "reprocess_behavior": "none",
             "max_active_runs": 2,
         }
-        self._http.post("/api/v2/backfills", json=body).raise_for_status()
+        self._ask_until_unlocked("/api/v2/backfills", body)
+
+    @retry(
+        retry=retry_if_exception(lambda error: is_locked(error)),
+        stop=stop_after_delay(60),
+        wait=wait_random(1, 3),
+        reraise=True,
+    )
+    def _ask_until_unlocked(self, path: str, body: Mapping[str, Any]) -> None:
+        self._http.post(path, json=dict(body)).raise_for_status()
 
     def runs(self, dag_id: str) -> list[dict[str, Any]]:
         """The DAG's runs."""
@@ -81,6 +91,11 @@ class AirflowApi:
         """Give a task that waits for a person its answer."""
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
         self._http.patch(path, json={"chosen_options": [option], "params_input": {}}).raise_for_status()
+
+
+def is_locked(error: BaseException) -> bool:
+    """Whether Airflow says that its SQLite database is being written by another; it asks to try again."""
+    return isinstance(error, httpx.HTTPStatusError) and error.response.status_code == httpx.codes.SERVICE_UNAVAILABLE
 
 
 def admin_password() -> str:

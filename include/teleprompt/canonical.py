@@ -72,6 +72,17 @@ def is_plain(text: str) -> bool:
     )
 
 
+def plain(text: str) -> str:
+    """`text`, if it is fit for an identifier.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not is_plain(text):
+        raise ValueError("text must be plain: Unicode NFC, no control characters, no white space around it")
+    return text
+
+
 def normalised_text(text: str) -> str:
     """`text` as it is compared: Unicode NFKC, case-folded, runs of white space as one space."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())

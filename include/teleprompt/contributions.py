@@ -7,7 +7,7 @@ from typing import Any
 from include.teleprompt.attest.load import load_attestation
 from include.teleprompt.attribution.rewards import reward_shares
 from include.teleprompt.config.attribution import Unpayable
-from include.teleprompt.history import StoredAttestation, list_attestations, read_attestation
+from include.teleprompt.history import StoredAttestation, list_attestations, read_stored
 from include.teleprompt.records import Millionths, Record
 from include.teleprompt.window import Window
 
@@ -54,7 +54,7 @@ def list_contributions(
     Raises:
         InvalidAttestationError: a stored document is damaged.
     """
-    for stored in list_attestations(client, contributor=contributor):
+    for stored in list_attestations(client):
         if of(stored) and (window is None or window.start <= datetime.fromisoformat(stored.window_start) < window.end):
             for one in _contributions(client, stored, total):
                 if contributor in {None, one.contributor_id, one.address}:
@@ -79,7 +79,10 @@ def by_contributor(contributions: Iterator[Contribution]) -> list[ContributorLin
 
 
 def _contributions(client: Any, stored: StoredAttestation, total: int) -> Iterator[Contribution]:
-    attestation, document = load_attestation(read_attestation(client, stored.attestation_id))
+    data = read_stored(client, stored)
+    if data is None:
+        return
+    attestation, document = load_attestation(data)
     unpayable = Unpayable(attestation.credit.unpayable) if attestation.credit else Unpayable.HOLD_BACK
     rewards = reward_shares(document["contributors"], total, unpayable=unpayable)
     for person, reward in zip(attestation.contributors, rewards, strict=True):

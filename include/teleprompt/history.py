@@ -158,12 +158,20 @@ def list_attestations(
 
 def _credited(client: Any, stored: StoredAttestation) -> set[str]:
     """Ids and addresses of those whom an attestation credits; nobody where its file is missing."""
+    data = read_stored(client, stored)
+    if data is None:
+        return set()
+    people = json.loads(data)["contributors"]
+    return {person[key] for person in people for key in ("contributor_id", "address")}
+
+
+def read_stored(client: Any, stored: StoredAttestation) -> bytes | None:
+    """The exact bytes of a listed attestation; None, with a warning, where its file is missing."""
     text = PipelineRun(client, stored.run_id).read_text(ATTESTATION_ARTIFACT)
     if text is None:
         log.warning("The attestation %s is missing in the MLflow run %s.", stored.attestation_id, stored.run_id)
-        return set()
-    people = json.loads(text)["contributors"]
-    return {person[key] for person in people for key in ("contributor_id", "address")}
+        return None
+    return text.encode()
 
 
 def read_attestation(client: Any, attestation_id: str) -> bytes:

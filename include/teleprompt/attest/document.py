@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from include.teleprompt.addresses import checksum_address
-from include.teleprompt.canonical import digest_of, is_plain
+from include.teleprompt.canonical import digest_of, plain
 from include.teleprompt.records import MAX_IDENTIFIER, MILLION, Digest, to_millionths
 
 HASH = "attestation_hash"
@@ -32,12 +32,6 @@ MAX_METRICS = 100
 MAX_SIGNERS = 20
 MAX_NUMBER = 1e9
 """Up to here k / 10**6 is exact in both directions."""
-
-
-def _plain(text: str) -> str:
-    if not is_plain(text):
-        raise ValueError("text must be plain: Unicode NFC, no control characters, no white space around it")
-    return text
 
 
 def _utc(text: str) -> str:
@@ -59,7 +53,7 @@ def _in_millionths(value: float) -> float:
     return value
 
 
-Text = Annotated[str, Field(min_length=1, max_length=MAX_IDENTIFIER), AfterValidator(_plain)]
+Text = Annotated[str, Field(min_length=1, max_length=MAX_IDENTIFIER), AfterValidator(plain)]
 Moment = Annotated[str, AfterValidator(_utc)]
 Address = Annotated[str, AfterValidator(_checksummed)]
 Number = Annotated[float, AfterValidator(_in_millionths)]

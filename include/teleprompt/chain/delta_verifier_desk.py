@@ -18,6 +18,7 @@ from include.teleprompt.chain.desk import Desk
 from include.teleprompt.chain.node import Mined
 from include.teleprompt.chain.outbox import Call
 from include.teleprompt.chain.receipt import ChainState, Receipt
+from include.teleprompt.chain.sender import Errand
 from include.teleprompt.config.chain import DeltaVerifierConfig
 from include.teleprompt.errors import TelepromptError
 
@@ -52,9 +53,13 @@ class DeltaVerifierDesk:
             TelepromptError: it is refused, or not there to stay in time.
         """
         mined = self.desk.sender.deliver(
-            self.desk.outbox(does="mint", model=str(self.config.model_id), attestation=attestation.attestation_hash),
-            lambda: self._call(attestation),
-            lambda: self._taken(attestation),
+            Errand(
+                outbox=self.desk.outbox(
+                    does="mint", model=str(self.config.model_id), attestation=attestation.attestation_hash
+                ),
+                build=lambda: self._call(attestation),
+                on_chain=lambda: self._taken(attestation),
+            )
         )
         return self._taken_receipt(attestation, mined)
 

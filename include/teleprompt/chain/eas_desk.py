@@ -14,6 +14,7 @@ from include.teleprompt.chain.eas import (
 )
 from include.teleprompt.chain.node import Mined
 from include.teleprompt.chain.receipt import ChainState, Receipt
+from include.teleprompt.chain.sender import Errand
 from include.teleprompt.config.chain import EasConfig
 from include.teleprompt.errors import ConfigurationError, TelepromptError
 
@@ -53,9 +54,11 @@ class EasDesk:
         if not self.eas.is_registered():
             self._register()
         mined = self.desk.sender.deliver(
-            self.desk.outbox(does="attest", attestation=attestation.attestation_hash),
-            lambda: self.desk.call(self.config.contract, attest_call(attestation)),
-            lambda: self._made(attestation),
+            Errand(
+                outbox=self.desk.outbox(does="attest", attestation=attestation.attestation_hash),
+                build=lambda: self.desk.call(self.config.contract, attest_call(attestation)),
+                on_chain=lambda: self._made(attestation),
+            )
         )
         found = self.read(attestation)
         if found is None:
@@ -78,9 +81,11 @@ class EasDesk:
             )
         uid = found[0].uid
         self.desk.sender.deliver(
-            self.desk.outbox(does="revoke", uid=uid),
-            lambda: self.desk.call(self.config.contract, revoke_call(uid)),
-            lambda: self.eas.revoked_in(uid, self.desk.payer.address),
+            Errand(
+                outbox=self.desk.outbox(does="revoke", uid=uid),
+                build=lambda: self.desk.call(self.config.contract, revoke_call(uid)),
+                on_chain=lambda: self.eas.revoked_in(uid, self.desk.payer.address),
+            )
         )
         receipt = self.read(attestation)
         assert receipt is not None  # noqa: S101 - found above, and EAS forgets nothing
@@ -109,9 +114,11 @@ class EasDesk:
 
     def _register(self) -> None:
         self.desk.sender.deliver(
-            self.desk.outbox(does="register", schema=SCHEMA),
-            lambda: self.desk.call(self.config.schema_registry, register_call()),
-            lambda: self.eas.registered_in(schema_uid()),
+            Errand(
+                outbox=self.desk.outbox(does="register", schema=SCHEMA),
+                build=lambda: self.desk.call(self.config.schema_registry, register_call()),
+                on_chain=lambda: self.eas.registered_in(schema_uid()),
+            )
         )
 
     def _find(self, attestation: Attestation) -> tuple[EasAttestation, Mined] | None:

@@ -63,6 +63,17 @@ class Terms:
 
 
 @dataclass(frozen=True)
+class Errand:
+    """One call of a contract that is to be made once."""
+
+    outbox: Outbox
+    build: Callable[[], Call]
+    """Composes the call; again where nothing that was sent for it can take effect any more."""
+    on_chain: Callable[[], Mined | None]
+    """Looks for its effect in the contract: made by a sender whose outbox was lost, or by somebody else."""
+
+
+@dataclass(frozen=True)
 class Sender:
     """Sends for one signer through one node."""
 
@@ -72,10 +83,8 @@ class Sender:
     lock: Callable[[], AbstractContextManager[Lease]]
     """Held while a nonce is taken: one owner per key, wherever the processes run."""
 
-    def deliver(self, outbox: Outbox, build: Callable[[], Call], on_chain: Callable[[], Mined | None]) -> Mined:
-        """Make the call that `build` composes, once, and wait until it is there to stay.
-
-        `on_chain` looks for its effect in the contract: made by a sender whose outbox was lost, or by somebody else.
+    def deliver(self, errand: Errand) -> Mined:
+        """Make the call, once, and wait until it is there to stay.
 
         Raises:
             UnsettledError: it took too long; asking again goes on from there.
@@ -84,22 +93,22 @@ class Sender:
         """
         ends = time.monotonic() + self.policy.timeout_seconds
         while True:
-            submission = outbox.load()
+            submission = errand.outbox.load()
             if submission is not None:
                 self._check_sender(submission)
                 if submission.mined is not None:
                     return submission.mined
-            mined = self._mined(submission) or self._push(outbox, submission, build, on_chain)
+            mined = self._mined(submission) or self._push(errand, submission)
             if mined is not None and self._is_settled(mined):
                 if submission is None or not submission.sent(mined.tx_hash):
                     log.info("It was done by %s, which is none of ours.", mined.tx_hash)
                     return mined
-                self._write_down(outbox, mined)
+                self._write_down(errand.outbox, mined)
                 if mined.succeeded:
                     return mined
-                self._check_refusal(submission.call, mined, on_chain)
+                self._check_refusal(errand, submission.call, mined)
             if time.monotonic() > ends:
-                raise UnsettledError(mined.tx_hash if mined else _last_hash(outbox.load()))
+                raise UnsettledError(mined.tx_hash if mined else _last_hash(errand.outbox.load()))
             time.sleep(self.policy.poll_seconds)
 
     def _check_sender(self, submission: Submission) -> None:
@@ -126,9 +135,9 @@ class Sender:
             return self.node.finalized()
         return self.node.head() - self.policy.confirmations + 1
 
-    def _check_refusal(self, call: Call, mined: Mined, on_chain: Callable[[], Mined | None]) -> None:
+    def _check_refusal(self, errand: Errand, call: Call, mined: Mined) -> None:
         """Say why a transaction had no effect, unless somebody else had made it."""
-        if on_chain() is not None:
+        if errand.on_chain() is not None:
             return
         self.node.call(call.to, call.data, sender=call.sender)  # says why, if it still does
         raise TelepromptError(
@@ -144,27 +153,21 @@ class Sender:
                 lease.check()
                 outbox.save(entry.model_copy(update=became))
 
-    def _push(
-        self,
-        outbox: Outbox,
-        submission: Submission | None,
-        build: Callable[[], Call],
-        on_chain: Callable[[], Mined | None],
-    ) -> Mined | None:
+    def _push(self, errand: Errand, submission: Submission | None) -> Mined | None:
         """Get a transaction into a block: the first, the same again, a dearer one, or one with another nonce.
 
         Returns what somebody else did instead, if that is the case.
         """
         last = submission.live[-1] if submission and submission.live else None
         if submission is None or last is None:
-            return self._begin(outbox, submission, build, on_chain)
+            return self._begin(errand, submission)
         sender = submission.call.sender
         if self.node.nonce(sender, "latest") > last.nonce:
             settled = max(0, self._settled_block())
             if self.node.nonce(sender, settled) <= last.nonce or self._mined(submission) is not None:
                 return None  # it is used in a block that may still go away, or by ours since we looked
             log.warning("The nonce %d of %s was used by another transaction.", last.nonce, sender)
-            return self._begin(outbox, submission, build, on_chain)
+            return self._begin(errand, submission)
         waited = (datetime.now(UTC) - last.made_at).total_seconds()
         dearer = self._dearer(last.fees) if waited > self.policy.replace_after_seconds else None
         if dearer is None:
@@ -172,25 +175,19 @@ class Sender:
             return None
         log.warning("%s is in no block after %.0f seconds; it is replaced.", last.tx_hash, waited)
         with self.lock() as lease:
-            self._send(outbox, submission, submission.call, Terms(last.nonce, dearer, last.gas), lease)
+            self._send(errand.outbox, submission, submission.call, Terms(last.nonce, dearer, last.gas), lease)
         return None
 
-    def _begin(
-        self,
-        outbox: Outbox,
-        submission: Submission | None,
-        build: Callable[[], Call],
-        on_chain: Callable[[], Mined | None],
-    ) -> Mined | None:
+    def _begin(self, errand: Errand, submission: Submission | None) -> Mined | None:
         """The call with a new nonce, composed anew: nothing that was sent for it can take effect any more."""
-        found = on_chain()
+        found = errand.on_chain()
         if found is not None:
             return found
         with self.lock() as lease:
-            call = build()
+            call = errand.build()
             gas, fees = self._gas(call), self._fees()
             nonce = self.node.nonce(call.sender, "pending")
-            self._send(outbox, submission, call, Terms(nonce, fees, gas), lease)
+            self._send(errand.outbox, submission, call, Terms(nonce, fees, gas), lease)
         return None
 
     def _send(self, outbox: Outbox, before: Submission | None, call: Call, terms: Terms, lease: Lease) -> None:

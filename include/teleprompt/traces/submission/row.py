@@ -6,16 +6,10 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, AwareDatetime, Field, JsonValue, TypeAdapter, ValidationError, model_validator
 
 from include.teleprompt.addresses import checksum_address
-from include.teleprompt.canonical import is_plain, sha256_hex
+from include.teleprompt.canonical import plain, sha256_hex
 from include.teleprompt.records import MAX_IDENTIFIER, Record
 
 MAX_FIELDS = 100
-
-
-def _plain(text: str) -> str:
-    if not is_plain(text):
-        raise ValueError("has control or invisible characters, or white space around it")
-    return text
 
 
 def _finite(number: float) -> float:
@@ -24,7 +18,7 @@ def _finite(number: float) -> float:
     return number
 
 
-Name = Annotated[str, Field(min_length=1, max_length=MAX_IDENTIFIER), AfterValidator(_plain)]
+Name = Annotated[str, Field(min_length=1, max_length=MAX_IDENTIFIER), AfterValidator(plain)]
 Fields = Annotated[dict[Name, JsonValue], Field(max_length=MAX_FIELDS)]
 Outcomes = Annotated[dict[Name, Annotated[float, AfterValidator(_finite)]], Field(max_length=MAX_FIELDS)]
 

@@ -49,14 +49,14 @@ class AirflowApi:
         answer.raise_for_status()
         return str(answer.json()["dag_run_id"])
 
-    def backfill(self, dag_id: str, start: datetime, end: datetime) -> None:
+    def backfill(self, dag_id: str, start: datetime, end: datetime, *, max_active_runs: int) -> None:
         """Ask for a backfill of all intervals of the DAG that begin in `[start, end]`."""
         body = {
             "dag_id": dag_id,
             "from_date": start.isoformat(),
             "to_date": end.isoformat(),
             "reprocess_behavior": "none",
-            "max_active_runs": 2,
+            "max_active_runs": max_active_runs,
         }
         self._ask_until_unlocked("/api/v2/backfills", body)
 

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+from include.teleprompt.config.dependencies import check_dependencies
 from include.teleprompt.config.files import ProgramFileError, find_program_file, load_program_file, program_files
+from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.errors import ConfigurationError
 from include.teleprompt.records import Record
 
@@ -38,6 +40,7 @@ def check_program(file: Path) -> Problem | None:
 
     try:
         config = load_program_file(file)
+        check_dependencies(file, config)
         build_program(file, config.entry_point)
         if ":" in config.gate.metric:
             load_function(file.parent, config.gate.metric)
@@ -46,6 +49,11 @@ def check_program(file: Path) -> Problem | None:
     except ConfigurationError as error:
         return Problem(error=str(error), key="entry_point", line=None)
     return _twin(file, config.name)
+
+
+def sound_configs(programs_dir: Path) -> list[ProgramConfig]:
+    """What the files say that can be used."""
+    return [load_program_file(file) for file in program_files(programs_dir) if _entry(file).problem is None]
 
 
 def find_by_name(programs_dir: Path, name: str) -> str | None:

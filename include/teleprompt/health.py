@@ -85,12 +85,21 @@ def _chain(settings: Settings) -> str:
     return ", ".join(f"chain {chain_id} is at block {head}" for chain_id, head in heads)
 
 
+def _alerts(settings: Settings) -> str:
+    from include.teleprompt.alerts.webhook import dead_letters
+    from include.teleprompt.config.alerts import shared_rules
+
+    rules = len(shared_rules(settings.alerts_file))
+    return f"{rules} rules for all programs, {len(dead_letters(settings.storage_uri))} alerts that nobody took"
+
+
 CHECKS: Mapping[str, tuple[Callable[[Settings], str], str]] = {
     "mlflow": (_mlflow, "start MLflow, or correct MLFLOW_TRACKING_URI or the connection mlflow_default"),
     "storage": (_storage, "make it writable, or correct TELEPROMPT_STORAGE_URI or the connection teleprompt_storage"),
     "lm": (_lm, "correct TELEPROMPT_LM__MODEL and its key, or the connection teleprompt_lm"),
     "signer": (_signer, "correct TELEPROMPT_SIGNER__KEYSTORE and its password, or the connection teleprompt_signer"),
     "programs": (_programs, "correct the file that is named; `teleprompt programs validate` shows all that is wrong"),
+    "alerts": (_alerts, "correct include/alerts.yaml; `teleprompt alerts check` shows the rules that apply"),
     "chain": (_chain, "correct TELEPROMPT_WEB3__URL, or the connection that the program's chain.conn_id names"),
 }
 """By name: what to look at, and what to do where that fails."""

@@ -54,6 +54,10 @@ class RunSummary(Record):
     """Requests to language models while compiling and selecting."""
     cost_usd: float | None
     """Their price, as far as it is known."""
+    low_power: str | None
+    """Why the comparison could not have seen the threshold, if so."""
+    cut_short: str | None
+    """Which limits cut the work short, if any."""
     dag_run_id: str | None
     """Airflow's run that did it, or did it last; None for a run without Airflow."""
 
@@ -115,6 +119,12 @@ def read_run(client: Any, run_id: str) -> RunSummary | None:
             return None
         raise
     return _summary(client, run) if KEY_TAG in run.data.tags else None
+
+
+def find_summary(client: Any, *, program: str, key: Digest) -> RunSummary | None:
+    """The run of an idempotency key of a program (its `name`); None if there is none."""
+    run = PipelineRun.find(client, program=program, key_digest=key)
+    return None if run is None else read_run(client, run.run_id)
 
 
 def find_run(client: Any, run: str) -> str:
@@ -282,6 +292,8 @@ def _summary(client: Any, run: Any) -> RunSummary:
         attestation_id=attestation.attestation_id if attestation else None,
         lm_calls=selection.spend.calls if selection else None,
         cost_usd=selection.spend.cost_e6 / 1e6 if selection else None,
+        low_power=tags.get("teleprompt.low_power"),
+        cut_short=tags.get("teleprompt.cut_short"),
         dag_run_id=tags.get("teleprompt.dag_run_id"),
     )
 

@@ -107,6 +107,11 @@ class Pipeline:
         return run_key(self.config, code_digest=self._code_digest, settings=self.settings, window=self.window)
 
     @property
+    def did_work(self) -> bool:
+        """Whether a stage was done here; False while all were only read back."""
+        return bool(self._records.made)
+
+    @property
     def seeds(self) -> Sequence[int]:
         """The seeds that the program's strategy compiles."""
         return self.config.optimization.seeds
@@ -205,7 +210,10 @@ class Pipeline:
         """
 
         def stage(run: PipelineRun) -> PowerEstimate:
-            return self._gate.power(run, read_snapshot(snapshot))
+            estimate = self._gate.power(run, read_snapshot(snapshot))
+            if not estimate.is_enough:
+                run.tag(low_power=estimate.in_words)
+            return estimate
 
         estimate = self._records.once("power", PowerEstimate, stage)
         if not estimate.is_enough and self.config.gate.on_low_power is OnLowPower.SKIP:

@@ -88,6 +88,17 @@ def write_note(storage_uri: str, name: str, text: str) -> None:
     _write_whole(target, io.BytesIO(text.encode()))
 
 
+def list_notes(storage_uri: str, folder: str) -> list[str]:
+    """The names of the texts kept in a folder, sorted; what is being written is none yet."""
+    place = location(storage_uri) / folder
+    return sorted(str(path.name) for path in place.glob("*.json") if not path.name.startswith("."))
+
+
+def delete_note(storage_uri: str, name: str) -> None:
+    """Delete the text kept under `name`."""
+    (location(storage_uri) / name).unlink(missing_ok=True)
+
+
 def delete_blob(blob: Blob) -> None:
     """Delete what nothing refers to any more."""
     from upath import UPath

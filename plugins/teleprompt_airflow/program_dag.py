@@ -10,6 +10,8 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import (
     DAG,
     Asset,
+    AssetAll,
+    AssetAny,
     AssetOrTimeSchedule,
     AssetWatcher,
     BaseOperator,
@@ -17,14 +19,20 @@ from airflow.sdk import (
     get_parsing_context,
 )
 
+from include.teleprompt.config.cron import PRESETS
+from include.teleprompt.config.dependencies import check_dependencies
 from include.teleprompt.config.files import ProgramFileError, load_program_file, program_files
-from include.teleprompt.config.program import CRON_PRESETS, ProgramConfig
+from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.program.entry_point import check_entry_point
+from teleprompt_airflow.assets import ended_asset, traces_asset, version_asset
+from teleprompt_airflow.notifications.deadline import deadline_of
+from teleprompt_airflow.notifications.failure import FailureAlert
 from teleprompt_airflow.operators import (
     AttestOperator,
     BaselineOperator,
     CollectOperator,
     CompileOperator,
+    ConcludeOperator,
     DeltaOneBranchOperator,
     GateApprovalOperator,
     GateOperator,
@@ -37,6 +45,7 @@ from teleprompt_airflow.operators import (
 )
 from teleprompt_airflow.run_window import run_params
 from teleprompt_airflow.sensors.trace_volume import TraceVolumeSensor
+from teleprompt_airflow.sensors.upstream_programs import UpstreamProgramsSensor
 from teleprompt_airflow.triggers.trace_volume import NewTracesTrigger
 
 DAG_PREFIX = "teleprompt_"
@@ -49,9 +58,6 @@ RETRIES = {
 
 CHAIN_POOL = "teleprompt_chain"
 """Of one slot: who takes nonces for the signer takes them one after the other."""
-
-POOL = "teleprompt"
-"""Bounds the tasks that call the language model, backfills included."""
 
 
 def program_dags(programs_dir: Path) -> Iterator[DAG]:
@@ -78,6 +84,7 @@ def _dags_of_file(file: Path, own_id: str) -> list[DAG]:
     try:
         config = load_program_file(file)
         check_entry_point(file, config.entry_point)
+        check_dependencies(file, config)
         watched = [watch_dag(config)] if config.watch.enabled and config.optimization.enable_deltaone_check else []
         return [program_dag(config, source=file.read_text(encoding="utf-8")), *watched]
     except ProgramFileError as error:
@@ -98,10 +105,20 @@ def program_dag(config: ProgramConfig, *, source: str) -> DAG:
         max_active_runs=1,
         params=run_params(config),
         tags={"teleprompt", config.optimization.strategy.value},
-        default_args=RETRIES,
+        default_args=_default_args(config),
+        deadline=deadline_of(config),
     ) as dag:
         _tasks(config)
     return dag
+
+
+def _default_args(config: ProgramConfig) -> dict[str, Any]:
+    return {
+        **RETRIES,
+        "priority_weight": config.scheduling.priority,
+        "weight_rule": "absolute",
+        "on_failure_callback": FailureAlert(program=config.slug),
+    }
 
 
 def invalid_program_dag(own_id: str, problem: str) -> DAG:
@@ -122,10 +139,19 @@ def _tasks(config: ProgramConfig) -> None:
     wait = TraceVolumeSensor(
         task_id="wait_for_traces", program=config.slug, max_wait=timedelta(days=config.max_wait_days)
     )
+    if config.scheduling.depends_on:
+        upstream = [ended_asset(program) for program in config.scheduling.depends_on]
+        patience = timedelta(days=config.max_wait_days)
+        (
+            UpstreamProgramsSensor(
+                task_id="wait_for_programs", program=config.slug, upstream=upstream, patience=patience
+            )
+            >> wait
+        )
     stage: dict[str, Any] = {"program": config.slug, "waited": wait.output}
     limited = {
         **stage,
-        "pool": POOL,
+        "pool": config.scheduling.pool,
         "execution_timeout": timedelta(seconds=config.optimization.timeout_seconds + 600),
     }
     collect = CollectOperator(task_id="collect", **stage)
@@ -138,15 +164,20 @@ def _tasks(config: ProgramConfig) -> None:
         **limited,
     ).expand(seed=list(config.optimization.seeds))
     select = SelectOperator(task_id="select", snapshot=collect.output, candidates=compiled.output, **limited)
+    last: list[BaseOperator] = [select]
     if config.optimization.enable_deltaone_check:
         PowerOperator(task_id="power", snapshot=collect.output, **stage) >> compiled
         records = {"snapshot": collect.output, "selection": select.output, "baseline": baseline.output}
         gate = GateOperator(task_id="gate", **records, **limited)
-        _promotion(config, stage, {**records, "comparison": gate.output})
+        last = _promotion(config, stage, {**records, "comparison": gate.output})
+    last >> ConcludeOperator(task_id="conclude", ended=ended_asset(config.slug), **stage)
 
 
-def _promotion(config: ProgramConfig, stage: dict[str, Any], records: dict[str, Any]) -> None:
-    """What follows the verdict; a version that has to prove itself first is attested by the watch."""
+def _promotion(config: ProgramConfig, stage: dict[str, Any], records: dict[str, Any]) -> list[BaseOperator]:
+    """What follows the verdict; returns the tasks that come last.
+
+    A version that has to prove itself first is attested by the watch.
+    """
     comparison = records["comparison"]
     register = RegisterOperator(task_id="register", **records, **stage)
     first: BaseOperator = register
@@ -162,18 +193,21 @@ def _promotion(config: ProgramConfig, stage: dict[str, Any], records: dict[str, 
     branch = DeltaOneBranchOperator(
         task_id="deltaone", comparison=comparison, on_promote=first.task_id, otherwise="keep_champion"
     )
-    branch >> [first, EmptyOperator(task_id="keep_champion")]
-    if config.rollout.share is None:
-        attest = AttestOperator(
-            task_id="attest", **records, version=register.output, outlets=[_version_asset(config)], **stage
-        )
-        if config.chain is not None:
-            SubmitOperator(task_id="submit", program=config.slug, attestation=attest.output, pool=CHAIN_POOL)
+    keep = EmptyOperator(task_id="keep_champion")
+    branch >> [first, keep]
+    if config.rollout.share is not None:
+        return [keep, register]
+    attest = AttestOperator(
+        task_id="attest", **records, version=register.output, outlets=[version_asset(config.slug)], **stage
+    )
+    if config.chain is None:
+        return [keep, attest]
+    return [keep, SubmitOperator(task_id="submit", program=config.slug, attestation=attest.output, pool=CHAIN_POOL)]
 
 
 def watch_dag(config: ProgramConfig) -> DAG:
     """The small DAG that looks at what became of a program's versions in production."""
-    schedule = CRON_PRESETS.get(config.watch.schedule, config.watch.schedule)
+    schedule = PRESETS.get(config.watch.schedule, config.watch.schedule)
     with DAG(
         dag_id=watch_dag_id(config.slug),
         description=f"Watches the versions of {config.name} in production",
@@ -184,7 +218,7 @@ def watch_dag(config: ProgramConfig) -> DAG:
         catchup=False,
         max_active_runs=1,
         tags={"teleprompt", "watch"},
-        default_args=RETRIES,
+        default_args=_default_args(config),
     ) as dag:
         watch = WatchOperator(task_id="watch", program=config.slug)
         if config.chain is not None and config.rollout.share is not None:
@@ -197,12 +231,11 @@ def watch_dag_id(program: str) -> str:
     return f"{dag_id(program)}.watch"
 
 
-def _version_asset(config: ProgramConfig) -> Asset:
-    return Asset(name=f"{config.slug}_version", uri=f"teleprompt://versions/{config.slug}")
+def _schedule(config: ProgramConfig) -> AssetOrTimeSchedule | Asset | AssetAny:
+    """At its times, and whenever its traces' asset says that there are new ones.
 
-
-def _schedule(config: ProgramConfig) -> AssetOrTimeSchedule | Asset:
-    """At its times, and whenever its traces' asset says that there are new ones; the latter alone for `none`."""
+    For `none` the latter alone, or when all programs that come first have ended a run.
+    """
     watchers = []
     if config.new_traces is not None:
         trigger = NewTracesTrigger(
@@ -210,11 +243,13 @@ def _schedule(config: ProgramConfig) -> AssetOrTimeSchedule | Asset:
             enough=config.new_traces,
             least=config.optimization.min_traces,
             max_wait_seconds=timedelta(days=config.max_wait_days).total_seconds(),
+            min_gap_seconds=timedelta(hours=config.scheduling.min_gap_hours).total_seconds(),
         )
         watchers = [AssetWatcher(name=f"{config.slug}_new_traces", trigger=trigger)]
-    traces = Asset(name=f"{config.slug}_traces", uri=f"teleprompt://traces/{config.slug}", watchers=watchers)
+    traces = traces_asset(config.slug, watchers)
     if config.cron is None:
-        return traces
+        first = config.scheduling.depends_on
+        return AssetAny(traces, AssetAll(*map(ended_asset, first))) if first else traces
     return AssetOrTimeSchedule(timetable=CronDataIntervalTimetable(config.cron, timezone="UTC"), assets=[traces])
 
 

@@ -32,6 +32,6 @@ def airflow(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     async def aget(conn_id: str) -> Connection:
         return get(conn_id)
 
-    monkeypatch.setattr(BaseHook, "get_connection", get)
-    monkeypatch.setattr(BaseHook, "aget_connection", aget)
+    monkeypatch.setattr(BaseHook, "get_connection", staticmethod(get))
+    monkeypatch.setattr(BaseHook, "aget_connection", staticmethod(aget))
     return connections

@@ -16,7 +16,7 @@ from tests.support import write_program
 
 TASKS = {
     "wait_for_traces", "collect", "power", "baseline", "compile", "select", "gate", "deltaone", "register", "attest",
-    "keep_champion",
+    "keep_champion", "conclude",
 }  # fmt: skip
 
 
@@ -116,6 +116,35 @@ def test_an_asset_can_start_a_run_beside_the_schedule_and_a_watcher_announces(tm
     assert (watcher.trigger.program, watcher.trigger.enough, watcher.trigger.least) == ("shelves", 2000, 1000)
 
 
+def test_programs_that_come_first_start_a_run_or_are_waited_for(tmp_path: Path) -> None:
+    write_program(tmp_path)
+    for slug, schedule in (("after", "none"), ("beside", "weekly")):
+        own = f"name: {slug}\nschedule: {schedule}\nscheduling: {{depends_on: [shelves]}}\n"
+        write_program(tmp_path, slug, yaml=own)
+    found = dags(tmp_path)
+    (announced,) = found["teleprompt_shelves"].task_dict["conclude"].outlets
+    traces, first = found["teleprompt_after"].timetable.asset_condition.objects
+    assert (traces.uri, *first.objects) == ("teleprompt://traces/after", announced)
+    for dag in (found["teleprompt_after"], found["teleprompt_beside"]):
+        waiting = dag.task_dict["wait_for_programs"]
+        assert (waiting.inlets, waiting.downstream_task_ids) == ([announced], {"wait_for_traces"})
+        DagSerialization.from_dict(json.loads(json.dumps(DagSerialization.to_dict(dag))))
+
+
+def test_a_program_says_where_it_stands_in_the_queue(tmp_path: Path) -> None:
+    write_program(tmp_path, yaml="name: S\nscheduling: {priority: 7, pool: gpu}\n")
+    dag = dags(tmp_path)["teleprompt_shelves"]
+    assert {task.priority_weight for task in dag.tasks} == {7}
+    assert {task.task_id for task in dag.tasks if task.pool == "gpu"} == {"compile", "select", "gate"}
+
+
+def test_a_run_is_concluded_unless_a_task_failed() -> None:
+    dag = dags(PROJECT_ROOT / "include/programs")["teleprompt_email_draft"]
+    conclude = dag.task_dict["conclude"]
+    assert conclude.upstream_task_ids == {"wait_for_traces", "keep_champion", "attest"}
+    assert conclude.trigger_rule == "none_failed"
+
+
 @pytest.mark.parametrize(
     ("name", "yaml", "code", "problem"),
     [
@@ -128,6 +157,7 @@ def test_an_asset_can_start_a_run_beside_the_schedule_and_a_watcher_announces(tm
         ("syntax", "name: T\n", "def build(:\n", "not valid Python"),
         ("imports", "name: T\n", "import not_there\ndef build(): ...\n", "imports 'not_there', which is not installed"),
         ("two words", "name: T\n", None, "rename it"),
+        ("alone", "name: T\nscheduling: {depends_on: [nobody]}\n", None, "there is no program 'nobody'"),
     ],
 )
 def test_a_bad_program_is_a_dag_that_says_so_and_hides_no_other(

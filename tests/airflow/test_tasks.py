@@ -1,7 +1,7 @@
 """The sensor, its triggers and the operators against a real MLflow store; Airflow's context is a dict."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,10 +22,12 @@ from include.teleprompt.history import list_runs
 from include.teleprompt.registry.change_log import Action, list_changes
 from include.teleprompt.tracking.connection import mlflow_client
 from include.teleprompt.window import Window, format_utc
+from teleprompt_airflow.assets import ended_asset
 from teleprompt_airflow.operators import (
     BaselineOperator,
     CollectOperator,
     CompileOperator,
+    ConcludeOperator,
     DeltaOneBranchOperator,
     GateApprovalOperator,
     GateOperator,
@@ -34,6 +36,7 @@ from teleprompt_airflow.operators import (
     WatchOperator,
 )
 from teleprompt_airflow.sensors.trace_volume import TraceVolumeSensor
+from teleprompt_airflow.sensors.upstream_programs import UpstreamProgramsSensor
 from teleprompt_airflow.triggers import shared_look
 from teleprompt_airflow.triggers.trace_volume import NewTracesTrigger, TraceVolumeTrigger
 from tests.support import WEEK, log_shelf_calls, write_program
@@ -43,7 +46,7 @@ DAY = timedelta(days=1)
 
 def context(window: Window = WEEK, kind: DagRunType = DagRunType.MANUAL, **params: Any) -> dict[str, Any]:
     return {
-        "dag_run": SimpleNamespace(run_type=kind, run_after=datetime.now(UTC)),
+        "dag_run": SimpleNamespace(run_type=kind, run_after=datetime.now(UTC), run_id="r"),
         "params": {"window_start": format_utc(window.start), "window_end": format_utc(window.end), **params},
         "data_interval_start": window.start,
         "data_interval_end": window.end,
@@ -96,6 +99,87 @@ def test_an_open_window_is_waited_for_without_a_worker(settings: Settings) -> No
 
 
 @pytest.mark.usefixtures("airflow")
+def test_a_run_that_is_due_waits_for_the_end_of_a_blackout_but_not_one_that_was_asked_for(
+    settings: Settings, tmp_path: Path
+) -> None:
+    log_shelf_calls(settings, count=20)
+    today = datetime.now(UTC).date()
+    own = f"scheduling: {{blackout: [{{first: {today}, last: {today + DAY}}}]}}"
+    write_program(tmp_path / "programs", yaml=f"name: Shelves\noptimization: {{min_traces: 20}}\n{own}\n")
+    for kind in (DagRunType.SCHEDULED, DagRunType.BACKFILL_JOB, DagRunType.ASSET_TRIGGERED):
+        with pytest.raises(TaskDeferred) as deferred:
+            sensor().execute(context(kind=kind))
+        assert deferred.value.method_name == "execute_when_free"
+        assert deferred.value.trigger.moment == datetime.combine(today + 2 * DAY, time(), UTC)
+    assert sensor().execute(context())["count"] == 20
+
+
+@pytest.mark.usefixtures("airflow")
+def test_a_run_that_is_due_waits_for_the_gap_after_the_one_before(settings: Settings, tmp_path: Path) -> None:
+    log_shelf_calls(settings, count=20)
+    own = "scheduling: {min_gap_hours: 24}"
+    write_program(tmp_path / "programs", yaml=f"name: Shelves\noptimization: {{min_traces: 20}}\n{own}\n")
+    backfilled = run_context("backfill__1", DagRunType.BACKFILL_JOB, Window(start=WEEK.start - DAY, end=WEEK.end))
+    assert sensor().execute(backfilled)["count"] == 20
+    first = run_context("scheduled__1", DagRunType.SCHEDULED)
+    assert sensor().execute(first)["count"] == 20  # the backfill does not count
+    assert sensor().execute(first)["count"] == 20  # nor does the run wait for itself when it is tried again
+    second = run_context("scheduled__2", DagRunType.SCHEDULED)
+    with pytest.raises(TaskDeferred) as deferred:
+        sensor().execute(second)
+    assert timedelta(hours=23, minutes=55) < deferred.value.trigger.moment - datetime.now(UTC) < DAY
+    assert sensor().execute(backfilled)["count"] == 20
+
+
+def run_context(run_id: str, kind: DagRunType, window: Window = WEEK) -> dict[str, Any]:
+    own = context(window, kind)
+    own["dag_run"].run_id = run_id
+    return own
+
+
+class Events(list):  # type: ignore[type-arg]
+    """An asset's events, as Airflow gives them to a task."""
+
+    def ascending(self, order: bool) -> "Events":
+        return Events(self if order else reversed(self))
+
+    def limit(self, most: int) -> "Events":
+        return Events(self[:most])
+
+
+def test_a_scheduled_run_waits_until_the_programs_before_it_reached_its_end(airflow: dict[str, Connection]) -> None:
+    first, second = ended_asset("first"), ended_asset("second")
+    waiting = UpstreamProgramsSensor(
+        task_id="wait", program="shelves", upstream=[first, second], patience=timedelta(days=7)
+    )
+    assert (waiting.mode, waiting.timeout) == ("reschedule", 7 * 86400)
+    reached = SimpleNamespace(extra={"window_start": format_utc(WEEK.start), "window_end": format_utc(WEEK.end)})
+    before = SimpleNamespace(extra={"window_end": format_utc(WEEK.end - DAY)})
+    by_hand = SimpleNamespace(extra={})
+
+    def goes_on(kind: DagRunType, *of_second: object) -> bool:
+        inlet_events = {first: Events([reached, before]), second: Events(of_second)}
+        return waiting.poke({**context(kind=kind), "inlet_events": inlet_events})
+
+    assert not goes_on(DagRunType.SCHEDULED)
+    assert not goes_on(DagRunType.BACKFILL_JOB, before, by_hand)
+    assert goes_on(DagRunType.SCHEDULED, before, reached, by_hand)
+    assert goes_on(DagRunType.MANUAL)
+    assert goes_on(DagRunType.ASSET_TRIGGERED)
+
+
+@pytest.mark.usefixtures("airflow")
+def test_the_end_of_a_run_says_how_far_it_reached() -> None:
+    ended = ended_asset("shelves")
+    announced = SimpleNamespace(extra={})
+    ti = SimpleNamespace(task_id="conclude", xcom_pull=lambda **_: None)
+    ConcludeOperator(task_id="conclude", program="shelves", waited=None, ended=ended).execute(
+        {**context(), "ti": ti, "outlet_events": {ended: announced}}
+    )
+    assert announced.extra == {"window_start": format_utc(WEEK.start), "window_end": format_utc(WEEK.end)}
+
+
+@pytest.mark.usefixtures("airflow")
 def test_the_deferred_sensor_goes_on_with_what_the_trigger_saw(settings: Settings) -> None:
     now = datetime.now(UTC).replace(microsecond=0)
     window = Window(start=now - DAY, end=now + DAY)
@@ -110,7 +194,7 @@ def test_the_deferred_sensor_goes_on_with_what_the_trigger_saw(settings: Setting
         sensor().execute_complete(context(window), {"error": "MLflow is gone"})
 
 
-def fired(trigger: TraceVolumeTrigger | NewTracesTrigger) -> Any:
+def fired(trigger: TraceVolumeTrigger | NewTracesTrigger, *, within: float = 30) -> Any:
     """The payload of the trigger's first event."""
     path, arguments = trigger.serialize()
     assert path.endswith(type(trigger).__name__)
@@ -118,7 +202,7 @@ def fired(trigger: TraceVolumeTrigger | NewTracesTrigger) -> Any:
     again.asset_state_store = getattr(trigger, "asset_state_store", None)
 
     async def first() -> Any:
-        return (await asyncio.wait_for(anext(again.run()), timeout=30)).payload
+        return (await asyncio.wait_for(anext(again.run()), timeout=within)).payload
 
     return asyncio.run(first())
 
@@ -212,6 +296,12 @@ def test_new_calls_are_announced_once_and_the_place_is_kept(settings: Settings) 
     waiting = NewTracesTrigger(program="shelves", enough=99, least=20, max_wait_seconds=1, poll_seconds=0.01)
     waiting.asset_state_store = Store(watermark=format_utc(WEEK.start))
     assert fired(waiting)["window_start"] == format_utc(WEEK.start)  # it waited long enough
+    early = NewTracesTrigger(
+        program="shelves", enough=20, least=20, max_wait_seconds=1e9, min_gap_seconds=1e10, poll_seconds=0.01
+    )
+    early.asset_state_store = Store(watermark=format_utc(WEEK.start))
+    with pytest.raises(TimeoutError):
+        fired(early, within=1)
     assert store.values["watermark"] <= payload["window_end"]
 
 

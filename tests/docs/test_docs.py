@@ -142,16 +142,28 @@ def test_the_documented_keys_and_defaults_are_those_of_the_schema(tmp_path: Path
     schema = ProgramConfig.model_json_schema()
     assert set(documented) == set(schema["properties"]) - {"slug"}
     assert documented["curation"] == [{"step": "duplicates"}]
-    for section in ("traces", "outcome", "split", "optimization", "gate", "attribution", "rollout", "watch"):
+    for section in (
+        "traces",
+        "outcome",
+        "split",
+        "optimization",
+        "gate",
+        "attribution",
+        "rollout",
+        "watch",
+        "scheduling",
+        "alerts",
+    ):
         definition = schema["properties"][section]["$ref"].rpartition("/")[2]
         assert set(documented[section]) == set(schema["$defs"][definition]["properties"]), section
 
 
 def test_the_documented_pieces_of_program_files_are_valid(tmp_path: Path) -> None:
-    pages = ("traces", "deltaone", "rewards", "chain")
+    pages = ("traces", "deltaone", "rewards", "chain", "scheduling", "alerts")
     for i, text in enumerate(text for page in pages for text in fenced_blocks(f"docs/{page}.md", "yaml")):
         file = tmp_path / f"piece_{i}.yaml"
-        file.write_text(f"name: Piece\nentry_point: piece_{i}:build\n{text}")
+        named = "" if text.startswith("name:") else "name: Piece\n"
+        file.write_text(f"{named}entry_point: piece_{i}:build\n{text}")
         (tmp_path / f"piece_{i}.py").write_text("def build(): ...\n")
         load_program_file(file)
 

@@ -1,6 +1,7 @@
 """A backfill in a real Airflow, as a process of its own; prints what came of it as JSON.
 
-Four past weeks, the third without traffic; a broken program file beside the good one; then the first week by hand.
+A quarter of past weeks, of which four have traffic, through a pool of two slots; a broken program file beside the good
+one; then the first week by hand.
 """
 
 import json
@@ -27,33 +28,41 @@ from include.teleprompt.window import Window, format_utc
 from tests.support import log_shelf_calls, write_program
 
 DAG = "teleprompt_shelves"
-SECONDS = 240
+SECONDS = 480
+WEEKS = 13
+BUSY = (0, 1, 3, 12)
+SLOTS = 2
 
 
 def main() -> None:
     quiet_libraries()
     settings, programs = Settings(), Path(Settings().programs_dir)
-    weeks = last_weeks(4, now=datetime.now(UTC))
+    weeks = last_weeks(WEEKS, now=datetime.now(UTC))
     write_program(programs, yaml="name: Shelves\nschedule: weekly\noptimization:\n  min_traces: 20\n")
     write_program(programs, "typo", yaml="name: T\nschedul: daily\n")
     prepare_store()
-    for week in (weeks[0], weeks[1], weeks[3]):
-        log_shelf_calls(settings, count=80, window=week)
+    for number in BUSY:
+        log_shelf_calls(settings, count=80, window=weeks[number])
     airflow_settings = LOCAL / "airflow_settings.yaml"
     airflow_settings.write_text(settings_file(settings))
     with process_family(LOGS) as family:
         api = start_airflow(family, free_ports(), extra_env={}, settings_file=airflow_settings)
         wait_for_dag(api, "teleprompt_typo", family)
         wait_for_dag(api, DAG, family)
-        api.backfill(DAG, weeks[0].start, weeks[3].start)
+        api.backfill(DAG, weeks[0].start, weeks[-1].start, max_active_runs=WEEKS)
         api.set_paused(DAG, False)  # after the backfill: the schedule finds its latest interval taken
-        backfilled = wait_for_runs(api, 4)
+        backfilled = wait_for_runs(api, WEEKS)
+        limited = [task for run in backfilled for task in api.task_instances(DAG, run["dag_run_id"]) if in_pool(task)]
         before = snapshot_of(settings)
         api.trigger(DAG, {"window_start": format_utc(weeks[0].start), "window_end": format_utc(weeks[0].end)})
-        wait_for_runs(api, 5)
+        wait_for_runs(api, WEEKS + 1)
         after = snapshot_of(settings)
     report = {
         "weeks": [str(week) for week in weeks],
+        "busy": [str(weeks[number]) for number in BUSY],
+        "limited_tasks": len(limited),
+        "most_at_once": most_at_once(limited),
+        "slots": SLOTS,
         "runs": [run_line(api_run) for api_run in backfilled],
         "before": before,
         "after": after,
@@ -68,9 +77,24 @@ def settings_file(settings: Settings) -> str:
         "teleprompt_storage": {"uri": settings.storage_uri},
     }
     connections = [{"conn_id": name, "conn_type": "generic", "conn_extra": extra} for name, extra in extras.items()]
-    pools = [{"pool_name": "teleprompt", "pool_slot": 2, "pool_description": "test"}]
+    pools = [{"pool_name": "teleprompt", "pool_slot": SLOTS, "pool_description": "test"}]
     variables = [{"variable_name": "loaded", "variable_value": "yes"}]
     return json.dumps({"airflow": {"connections": connections, "pools": pools, "variables": variables}})
+
+
+def in_pool(task: dict[str, Any]) -> bool:
+    """Whether a task took one of the pool's slots."""
+    return task["pool"] == "teleprompt" and task["start_date"] is not None and task["state"] == "success"
+
+
+def most_at_once(tasks: list[dict[str, Any]]) -> int:
+    """How many of the tasks were under way at the same moment."""
+    moments = [(task["start_date"], 1) for task in tasks] + [(task["end_date"], -1) for task in tasks]
+    under_way = most = 0
+    for _, change in sorted(moments):  # where one ends when another begins, the end comes first
+        under_way += change
+        most = max(most, under_way)
+    return most
 
 
 def wait_for_runs(api: AirflowApi, count: int) -> list[dict[str, Any]]:

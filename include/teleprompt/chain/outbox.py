@@ -1,11 +1,15 @@
 """What is on its way to the chain, written down before it is sent."""
 
+from datetime import datetime
+
 from pydantic import AwareDatetime, ValidationError
 
 from include.teleprompt.chain.node import Fees, Mined
 from include.teleprompt.errors import TelepromptError
 from include.teleprompt.records import Digest, Record
-from include.teleprompt.storage import read_note, write_note
+from include.teleprompt.storage import list_notes, read_note, write_note
+
+FOLDER = "outbox"
 
 
 class Call(Record):
@@ -77,4 +81,15 @@ class Outbox:
 
     @property
     def _name(self) -> str:
-        return f"outbox/{self.key}.json"
+        return f"{FOLDER}/{self.key}.json"
+
+
+def waiting_since(storage_uri: str) -> dict[Digest, datetime]:
+    """Of all entries that were sent and are not there to stay: when they were sent first, by key."""
+    keys = [name.removesuffix(".json") for name in list_notes(storage_uri, FOLDER)]
+    entries = {key: Outbox(storage_uri, key).load() for key in keys}
+    return {
+        key: min(attempt.made_at for attempt in entry.live)
+        for key, entry in entries.items()
+        if entry is not None and entry.mined is None and entry.live
+    }

@@ -9,6 +9,7 @@ import sys
 import typer
 
 from include.teleprompt.cli import (
+    alerts,
     attest,
     attest_chain,
     deltaone,
@@ -39,6 +40,7 @@ app.add_typer(attest.app, name="attest")
 app.command("rewards")(rewards.rewards)
 app.add_typer(versions.app, name="versions")
 app.add_typer(deltaone.app, name="deltaone")
+app.add_typer(alerts.app, name="alerts")
 app.command("doctor")(doctor.doctor)
 
 

@@ -1,20 +1,22 @@
 """The schema of a program file, `include/programs/<name>.yaml`."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
-from itertools import takewhile
+from datetime import date, timedelta
 from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
 from include.teleprompt.canonical import digest_of, is_plain
+from include.teleprompt.config.alerts import AlertsConfig
 from include.teleprompt.config.attribution import AttributionConfig
 from include.teleprompt.config.chain import ChainConfig
+from include.teleprompt.config.cron import PRESETS, fires_within, is_cron
 from include.teleprompt.config.curation import ON_TRAIN_ONLY, CurationStep, DuplicatesStep, RedactStep
 from include.teleprompt.config.gate import JUDGE, GateConfig
 from include.teleprompt.config.optimization import OptimizationConfig
 from include.teleprompt.config.outcome import OutcomeConfig
 from include.teleprompt.config.production import ApprovalConfig, RolloutConfig, WatchConfig
+from include.teleprompt.config.scheduling import SchedulingConfig
 from include.teleprompt.config.section import Section
 from include.teleprompt.config.settings import LMConfig
 from include.teleprompt.config.split import SplitConfig
@@ -22,7 +24,6 @@ from include.teleprompt.config.traces import TracesConfig
 from include.teleprompt.records import MAX_IDENTIFIER
 
 LOOKS_WITHOUT_SCHEDULE = 52
-CRON_PRESETS = {"daily": "0 0 * * *", "weekly": "0 0 * * 1", "monthly": "0 0 1 * *"}
 
 FORBIDDEN_IN_NAMES = """/ : . % " ' ` \\"""
 """MLflow's registry, its filter language or a URI cannot take these."""
@@ -48,6 +49,7 @@ class ProgramConfig(Section):
     """Start a run as soon as so many new calls were logged, beside the schedule."""
     max_wait_days: float = Field(7, gt=0, le=3660)
     """Start it after so long even with fewer new calls, if they are at least `min_traces`."""
+    scheduling: SchedulingConfig = SchedulingConfig()
     baseline_version: str = Field("1.0.0", pattern=r"^\d+\.\d+\.\d+$")
     """Version of the program as written, before any optimisation."""
     lm_conn_id: str = "teleprompt_lm"
@@ -69,12 +71,13 @@ class ProgramConfig(Section):
     rollout: RolloutConfig = RolloutConfig()
     watch: WatchConfig = WatchConfig()
     attribution: AttributionConfig = AttributionConfig()
+    alerts: AlertsConfig = AlertsConfig()
     chain: ChainConfig | None = None
     """Submit attestations to a contract; none of them leaves the house without it."""
 
     @model_validator(mode="after")
     def _watch_can_be_scheduled(self) -> Self:
-        if self.watch.schedule not in CRON_PRESETS and not _is_cron(self.watch.schedule):
+        if self.watch.schedule not in PRESETS and not is_cron(self.watch.schedule):
             raise ValueError(
                 f"watch.schedule {self.watch.schedule!r} is not daily, weekly, monthly or a cron expression"
             )
@@ -93,9 +96,9 @@ class ProgramConfig(Section):
     @field_validator("schedule")
     @classmethod
     def _schedule_is_known(cls, value: str) -> str:
-        if value == "none" or value in CRON_PRESETS:
+        if value == "none" or value in PRESETS:
             return value
-        if not _is_cron(value):
+        if not is_cron(value):
             raise ValueError(f"{value!r} is not daily, weekly, monthly, none or a cron expression of five fields")
         return value
 
@@ -113,6 +116,12 @@ class ProgramConfig(Section):
                 f"new_traces {self.new_traces} is below min_traces {self.optimization.min_traces}: "
                 "such a run would never have enough"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _does_not_wait_for_itself(self) -> Self:
+        if self.slug in self.scheduling.depends_on:
+            raise ValueError("scheduling.depends_on names the program itself")
         return self
 
     @field_validator("curation")
@@ -140,14 +149,14 @@ class ProgramConfig(Section):
     @property
     def cron(self) -> str | None:
         """The schedule as a cron expression, in UTC; None for `none`."""
-        return None if self.schedule == "none" else CRON_PRESETS.get(self.schedule, self.schedule)
+        return None if self.schedule == "none" else PRESETS.get(self.schedule, self.schedule)
 
     @property
     def looks_a_year(self) -> int:
         """Comparisons that are planned for a year: as the file says, or as many as the schedule has runs."""
         if self.gate.looks_a_year is not None:
             return self.gate.looks_a_year
-        return LOOKS_WITHOUT_SCHEDULE if self.cron is None else runs_within(self.cron, days=365)
+        return LOOKS_WITHOUT_SCHEDULE if self.cron is None else fires_within(self.cron, days=365)
 
     @property
     def lookback(self) -> timedelta:
@@ -164,8 +173,8 @@ class ProgramConfig(Section):
     ) -> str:
         """SHA-256 over all that can change a result: this file, the code of program and metric, the language models.
 
-        When the pipeline runs (schedule, waiting, threads), and what is done with what it found (approval, rollout,
-        watch), does not change what it finds.
+        When the pipeline runs (schedule, scheduling, waiting, threads), and what is done with what it found (approval,
+        rollout, watch), does not change what it finds.
         """
         decisive = self.model_dump(
             mode="json",
@@ -176,6 +185,7 @@ class ProgramConfig(Section):
                 "start_date": True,
                 "new_traces": True,
                 "max_wait_days": True,
+                "scheduling": True,
                 "lm_conn_id": True,
                 "prompt_lm_conn_id": True,
                 "num_threads": True,
@@ -185,6 +195,7 @@ class ProgramConfig(Section):
                 "approval": True,
                 "rollout": True,
                 "watch": True,
+                "alerts": True,
                 "attribution": True,
                 "chain": True,
             },
@@ -192,25 +203,3 @@ class ProgramConfig(Section):
         others = {"prompt_lm": prompt_lm, "judge_lm": judge_lm if self.gate.metric == JUDGE else None}
         models = {name: model.identity for name, model in {"lm": lm, **others}.items() if model is not None}
         return digest_of({"config": decisive, "code": list(code_digests), **models})
-
-
-def runs_within(cron: str, *, days: int) -> int:
-    """How often a schedule comes due in so many days, at least once."""
-    from croniter import croniter
-
-    start = datetime(2025, 1, 1, tzinfo=UTC)
-    fires = croniter(cron, start).all_next(datetime)
-    return max(1, sum(1 for _ in takewhile(lambda moment: moment <= start + timedelta(days=days), fires)))
-
-
-def _is_cron(text: str) -> bool:
-    """Whether `text` is a plain cron expression that ever comes due (unlike the 31st of February)."""
-    from croniter import CroniterError, croniter
-
-    if len(text.split()) != 5 or "R" in text.upper():
-        return False
-    try:
-        croniter(text).get_next()
-    except CroniterError:
-        return False
-    return True

@@ -71,6 +71,8 @@ class Settings(BaseSettings):
     cosigners: tuple[SignerConfig, ...] = ()
     """Sign attestations and mint requests too."""
     web3: Web3Config | None = None
+    alerts_file: Path = Path("include/alerts.yaml")
+    """Who is told of what, for all programs; it need not exist."""
     spool_dir: Path = Path(".local/spool")
     """Where submitted traces wait for MLflow, on this machine's disk."""
 
@@ -92,7 +94,7 @@ class Settings(BaseSettings):
     def _absolute_folder(cls, uri: str) -> str:
         return uri if "://" in uri else str(PROJECT_ROOT / uri)
 
-    @field_validator("programs_dir", "spool_dir")
+    @field_validator("programs_dir", "spool_dir", "alerts_file")
     @classmethod
     def _absolute_dir(cls, path: Path) -> Path:
         return PROJECT_ROOT / path

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from include.teleprompt.config.program import CRON_PRESETS, ProgramConfig, runs_within
+from include.teleprompt.config.cron import PRESETS, fires_within
+from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.deltaone.online import ObservedCall, OnlineDecision, compare_online
 from include.teleprompt.deltaone.spending import alpha_of_look
 from include.teleprompt.errors import TelepromptError
@@ -97,7 +98,7 @@ class Calls:
         """How often the watch looks at the calls of so many days, until the last of them is mature."""
         schedule = self.config.watch.schedule
         until = timedelta(days=days) + self.config.outcome.maturity
-        return runs_within(CRON_PRESETS.get(schedule, schedule), days=math.ceil(until / timedelta(days=1)))
+        return fires_within(PRESETS.get(schedule, schedule), days=math.ceil(until / timedelta(days=1)))
 
     def mature(self, since: datetime, now: datetime) -> datetime:
         """Until when calls must have started for their outcomes to be in; never before `since`."""

@@ -21,6 +21,8 @@ class StageRecords:
     def __init__(self, tracking_uri: str, key: RunKey) -> None:
         self._tracking_uri = tracking_uri
         self._key = key
+        self.made: list[str] = []
+        """Stages that were done here, not read back."""
 
     def once(self, name: str, model: type[R], stage: Callable[[PipelineRun], R]) -> R:
         """The record of the stage `name`: read back, or made by `stage` and kept.
@@ -37,6 +39,7 @@ class StageRecords:
             with run.under_way():
                 record = stage(run)
             run.write(name, record)
+            self.made.append(name)
             return record
 
     @contextmanager

@@ -13,6 +13,7 @@ from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import Depends, HTTPException
 from fastapi import Path as PathParameter
 
+from include.teleprompt.catalog import CatalogEntry, list_programs
 from include.teleprompt.config.files import find_program_file, load_program_file
 from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.config.settings import Settings
@@ -85,6 +86,13 @@ def visible(user: BaseUser, programs: Iterable[str]) -> set[str]:
     by_dag = {dag_id(program): program for program in programs}
     allowed = get_auth_manager().filter_authorized_dag_ids(dag_ids=set(by_dag), user=user, method="GET")
     return {by_dag[own_id] for own_id in allowed}
+
+
+def visible_entries(user: BaseUser) -> list[CatalogEntry]:
+    """The programs that `user` may see, the broken ones too, by name."""
+    entries = list_programs(Settings().programs_dir)
+    seen = visible(user, (entry.program for entry in entries))
+    return [entry for entry in entries if entry.program in seen]
 
 
 ReadProgram = Annotated[Program, Depends(program_for("GET"))]

@@ -9,6 +9,7 @@ from include.teleprompt.traces.submission.spool import Spool
 from include.teleprompt.traces.submission.submit import drain
 from teleprompt_airflow.api.access import find_program
 from teleprompt_airflow.hooks.settings import shared_settings
+from teleprompt_airflow.metrics import gauge
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ class Courier:
                 self._carry()
             except TelepromptError as error:
                 log.warning("%s Submitted traces wait.", error)
-            except Exception:
+            except Exception:  # the thread must outlive whatever happens: what waits is carried by nobody else
                 log.exception("Submitted traces wait")
 
     def _carry(self) -> None:
@@ -49,7 +50,9 @@ class Courier:
 
         settings = shared_settings()
         spool = Spool(settings.spool_dir)
-        if len(spool):
+        waiting = len(spool)
+        gauge("spool_waiting", waiting)
+        if waiting:
             with mlflow_client(settings.tracking_uri) as client:
                 drain(spool, client, _config_of)
 

@@ -5,6 +5,7 @@ from teleprompt_airflow.operators.attest import AttestOperator
 from teleprompt_airflow.operators.baseline import BaselineOperator
 from teleprompt_airflow.operators.collect import CollectOperator
 from teleprompt_airflow.operators.compile import CompileOperator
+from teleprompt_airflow.operators.conclude import ConcludeOperator
 from teleprompt_airflow.operators.deltaone_branch import DeltaOneBranchOperator
 from teleprompt_airflow.operators.gate import GateOperator
 from teleprompt_airflow.operators.invalid_program import InvalidProgramOperator
@@ -19,6 +20,7 @@ __all__ = [
     "BaselineOperator",
     "CollectOperator",
     "CompileOperator",
+    "ConcludeOperator",
     "DeltaOneBranchOperator",
     "GateApprovalOperator",
     "GateOperator",

@@ -26,6 +26,7 @@ from include.teleprompt.errors import (
 )
 from include.teleprompt.window import Window
 from teleprompt_airflow.hooks.settings import settings_from_connections
+from teleprompt_airflow.metrics import measure_record, timed_stage
 from teleprompt_airflow.run_window import overrides_of, was_asked_for
 
 if TYPE_CHECKING:
@@ -52,7 +53,11 @@ class StageOperator(BaseOperator):
         """Run the stage and return its record."""
         with domain_errors(skip_without_traces=not was_asked_for(context)):
             pipeline = pipeline_of(self.program, self.waited, context, signs=self.signs)
-            return self.run_stage(pipeline).model_dump(mode="json")  # type: ignore[no-any-return]
+            with timed_stage(program=self.program, stage=self.task_id):
+                record = self.run_stage(pipeline)
+            if pipeline.did_work:
+                measure_record(record, program=self.program)
+            return record.model_dump(mode="json")  # type: ignore[no-any-return]
 
     @abstractmethod
     def run_stage(self, pipeline: "Pipeline") -> Any:

@@ -1,5 +1,6 @@
 """Look at what became of a version in production."""
 
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import BaseOperator
@@ -8,7 +9,10 @@ from airflow.sdk.exceptions import AirflowFailException
 from include.teleprompt.config.files import find_program_file, load_program_file
 from include.teleprompt.config.settings import Settings
 from teleprompt_airflow.hooks.settings import settings_from_connections
+from teleprompt_airflow.metrics import gauge
+from teleprompt_airflow.notifications.tell import tell
 from teleprompt_airflow.operators.base import actor_of, domain_errors
+from teleprompt_airflow.run_window import resolve_window
 
 
 class WatchOperator(BaseOperator):
@@ -26,13 +30,28 @@ class WatchOperator(BaseOperator):
         from include.teleprompt.environment import quiet_libraries
 
         quiet_libraries()
+        from include.teleprompt.alerts.of_watch import alerts_of_watch
+        from include.teleprompt.chain.outbox import waiting_since
         from include.teleprompt.production.look import Production
         from include.teleprompt.production.report import WatchOutcome
+        from include.teleprompt.tracking.connection import mlflow_client
 
         config = load_program_file(find_program_file(Settings().programs_dir, self.program))
         with domain_errors(skip_without_traces=True):
             settings = settings_from_connections(config, signer=True)
             report = Production(config, settings, actor_of(context)).look()
+            with mlflow_client(settings.tracking_uri) as client:
+                alerts = alerts_of_watch(
+                    client,
+                    config,
+                    report,
+                    since=resolve_window(context, lookback=timedelta(days=1)),
+                    storage_uri=settings.storage_uri,
+                    cause=context["dag_run"].run_id,
+                )
+            if config.chain is not None:
+                gauge("outbox_waiting", len(waiting_since(settings.storage_uri)), program=self.program)
+        tell(alerts, config, context)
         if report.outcome in {WatchOutcome.REGRESSED, WatchOutcome.ROLLED_BACK}:
             done = {
                 WatchOutcome.REGRESSED: f"`teleprompt versions rollback {self.program}` restores the version before",

@@ -3,16 +3,20 @@
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 from airflow.sdk import BaseSensorOperator
 
 from include.teleprompt.config.files import find_program_file, load_program_file
 from include.teleprompt.config.program import ProgramConfig
+from include.teleprompt.config.scheduling import earliest_start
 from include.teleprompt.config.settings import Settings
 from include.teleprompt.errors import InsufficientTracesError, TelepromptError
+from include.teleprompt.tracking.last_start import BACKFILL, last_start
 from include.teleprompt.window import Window, format_utc
 from teleprompt_airflow.hooks.settings import settings_from_connections
+from teleprompt_airflow.metrics import measure_volume
 from teleprompt_airflow.operators.base import domain_errors
-from teleprompt_airflow.run_window import overrides_of, resolve_window, was_asked_for
+from teleprompt_airflow.run_window import overrides_of, resolve_window, run_type, was_asked_for
 from teleprompt_airflow.triggers.trace_volume import TraceVolumeTrigger
 
 if TYPE_CHECKING:
@@ -27,6 +31,9 @@ class TraceVolumeSensor(BaseSensorOperator):
     somebody asked for fails. A window that is still open is waited for, without a worker, until there are enough calls
     or `max_wait` has passed since its start; then it ends at that moment.
 
+    Before that it waits, without a worker, for the end of a blackout and for the gap that the program file asks for
+    between two runs. A run that somebody asked for waits for neither, a backfill for the blackouts only.
+
     :param program: the program's name on the command line.
     :param max_wait: how long after the window's start to go on with what there is, if that is enough to run.
     """
@@ -37,7 +44,8 @@ class TraceVolumeSensor(BaseSensorOperator):
         self.max_wait_after_start = max_wait
 
     def execute(self, context: Any) -> dict[str, Any] | None:
-        """Look once; defer when the window is open and too empty."""
+        """Look once; defer when the run may not begin yet, or the window is open and too empty."""
+        self._hold_back(context)
         with domain_errors(skip_without_traces=not was_asked_for(context)):
             config, settings = self._config(context)
             window = resolve_window(context, lookback=config.lookback)
@@ -63,6 +71,22 @@ class TraceVolumeSensor(BaseSensorOperator):
         )
         return None
 
+    def execute_when_free(self, context: Any, event: object = None) -> dict[str, Any] | None:
+        """Go on after a blackout or a gap, unless another has begun since."""
+        del event
+        return self.execute(context)
+
+    def _hold_back(self, context: Any) -> None:
+        if was_asked_for(context):
+            return
+        with domain_errors(skip_without_traces=True):
+            config, settings = self._config(context)
+            now = datetime.now(UTC)
+            begin = earliest_start(config.scheduling, now, last=_last_start(config, settings, context))
+        if begin > now:
+            self.log.info("The run waits until %s, for a blackout or the gap between two runs", begin)
+            self.defer(trigger=DateTimeTrigger(moment=begin), method_name="execute_when_free")
+
     def execute_complete(self, context: Any, event: dict[str, Any]) -> dict[str, Any]:
         """Go on when the trigger has fired."""
         with domain_errors(skip_without_traces=not was_asked_for(context)):
@@ -87,6 +111,7 @@ class TraceVolumeSensor(BaseSensorOperator):
         found = _volume(settings, config, window)
         outcomes = "unknown" if found.new_outcomes is None else found.new_outcomes
         self.log.info("%d calls and %s new outcomes in %s", found.calls, outcomes, window)
+        measure_volume(program=self.program, calls=found.calls, window=window)
         if found.calls < config.optimization.min_traces:
             raise InsufficientTracesError(
                 found.calls, config.optimization.min_traces, program=config.name, window=str(window)
@@ -95,13 +120,25 @@ class TraceVolumeSensor(BaseSensorOperator):
         key = run_key(config, code_digest=code, settings=settings, window=window)
         with mlflow_client(settings.tracking_uri) as client:
             run = PipelineRun.open(client, key)  # here, before tasks that run side by side would each make one
-            run.tag(dag_run_id=getattr(context["dag_run"], "run_id", ""))
+            run.tag(dag_run_id=getattr(context["dag_run"], "run_id", ""), run_type=run_type(context))
         return {
             "window": window.model_dump(mode="json"),
             "count": found.calls,
             "new_outcomes": found.new_outcomes,
             "key": key.digest,
         }
+
+
+def _last_start(config: ProgramConfig, settings: Settings, context: Any) -> datetime | None:
+    """When the run before began, where the program file cares."""
+    if not config.scheduling.min_gap_hours or run_type(context) == BACKFILL:
+        return None
+    from include.teleprompt.environment import quiet_libraries
+    from include.teleprompt.tracking.connection import mlflow_client
+
+    quiet_libraries()
+    with mlflow_client(settings.tracking_uri) as client:
+        return last_start(client, config.name, besides=getattr(context["dag_run"], "run_id", ""))
 
 
 def _has_enough(settings: Settings, config: ProgramConfig, window: Window, *, enough: int) -> bool:

@@ -76,17 +76,26 @@ class NewTracesTrigger(BaseEventTrigger):
     :param enough: new calls that are announced at once.
     :param least: new calls that are announced after `max_wait_seconds`.
     :param max_wait_seconds: see `least`.
+    :param min_gap_seconds: at least so long between two announcements.
     :param poll_seconds: pause between two looks.
     """
 
     def __init__(
-        self, *, program: str, enough: int, least: int, max_wait_seconds: float, poll_seconds: float = 60
+        self,
+        *,
+        program: str,
+        enough: int,
+        least: int,
+        max_wait_seconds: float,
+        min_gap_seconds: float = 0,
+        poll_seconds: float = 60,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.program = program
         self.enough = enough
         self.least = least
         self.max_wait_seconds = max_wait_seconds
+        self.min_gap_seconds = min_gap_seconds
         self.poll_seconds = poll_seconds
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -98,6 +107,7 @@ class NewTracesTrigger(BaseEventTrigger):
                 "enough": self.enough,
                 "least": self.least,
                 "max_wait_seconds": self.max_wait_seconds,
+                "min_gap_seconds": self.min_gap_seconds,
                 "poll_seconds": self.poll_seconds,
             },
         )
@@ -107,8 +117,9 @@ class NewTracesTrigger(BaseEventTrigger):
         since = await self._watermark()
         while True:
             now = datetime.now(UTC).replace(microsecond=0)
-            if now > since:
-                waited = (now - since).total_seconds() >= self.max_wait_seconds
+            since_last = (now - since).total_seconds()
+            if since_last > self.min_gap_seconds:
+                waited = since_last >= self.max_wait_seconds
                 wanted = min(self.enough, self.least) if waited else self.enough
                 try:
                     ready = await has_enough(Ask(self.program, Window(start=since, end=now), wanted))

@@ -3,27 +3,33 @@
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from airflow.api.common.trigger_dag import trigger_dag
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.common.db.common import SessionDep
-from airflow.exceptions import DagNotFound
 from airflow.utils.types import DagRunTriggeredByType
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse, RedirectResponse
 from markupsafe import Markup
 
-from include.teleprompt import catalog
 from include.teleprompt.attest.verify import verify_attestation
 from include.teleprompt.audit import AttestedRun
-from include.teleprompt.config.settings import Settings
 from include.teleprompt.history import find_attestation, page_of_runs
 from include.teleprompt.overview import overview
 from include.teleprompt.registry.change_log import list_changes
 from include.teleprompt.registry.listing import list_versions
 from include.teleprompt.run_detail import RunDetail, read_detail
-from include.teleprompt.verify_deep import DeepCheck, verify_deep
-from teleprompt_airflow.api.access import Program, ReadProgram, ReadRuns, StartRuns, User, find_program, may, visible
-from teleprompt_airflow.api.problems import ConflictError, NotFoundError
+from include.teleprompt.verify_deep import verify_deep
+from teleprompt_airflow.api.access import (
+    Program,
+    ReadProgram,
+    ReadRuns,
+    StartRuns,
+    User,
+    find_program,
+    may,
+    visible_entries,
+)
+from teleprompt_airflow.api.dag_runs import start_dag_run
+from teleprompt_airflow.api.problems import NotFoundError
 from teleprompt_airflow.api.routes.programs import schedule_of
 from teleprompt_airflow.api.tracking import Cursor, Identifier, Mlflow
 from teleprompt_airflow.ui.charts import history_chart
@@ -36,9 +42,8 @@ RUNS_OF_A_PAGE = 25
 @router.get("/")
 def programs(user: User, client: Mlflow, session: SessionDep) -> str:
     """All programs at a glance."""
-    entries = catalog.list_programs(Settings().programs_dir)
-    seen = visible(user, (entry.program for entry in entries))
-    sound = [find_program(entry.program) for entry in entries if entry.program in seen and entry.problem is None]
+    entries = visible_entries(user)
+    sound = [find_program(entry.program) for entry in entries if entry.problem is None]
     return render(
         "programs.html",
         root=".",
@@ -46,7 +51,7 @@ def programs(user: User, client: Mlflow, session: SessionDep) -> str:
             (overview(client, slug=program.slug, config=program.config), schedule_of(program.dag_id, session))
             for program in sound
         ],
-        broken=[entry for entry in entries if entry.program in seen and entry.problem is not None],
+        broken=[entry for entry in entries if entry.problem is not None],
     )
 
 
@@ -82,24 +87,21 @@ def program_history(
 @router.post("/programs/{program}/start")
 def start(program: StartRuns, user: User, session: SessionDep) -> RedirectResponse:
     """Start a run about the program's lookback."""
-    try:
-        run = trigger_dag(
-            program.dag_id,
-            triggered_by=DagRunTriggeredByType.UI,
-            triggering_user_name=user.get_name(),
-            conf={},
-            session=session,
-        )
-    except DagNotFound as error:
-        raise ConflictError(f"Airflow has not parsed {program.dag_id} yet; try again in a minute.") from error
-    assert run is not None  # noqa: S101 - only a partitioned DAG gives none
+    run, _ = start_dag_run(program, by=DagRunTriggeredByType.UI, user=user, session=session, conf={})
     return RedirectResponse(f"../{program.slug}?{urlencode({'started': run.run_id})}", 303)
 
 
 @router.get("/programs/{program}/runs/{run_id}")
 def run_page(program: ReadRuns, run_id: Identifier, client: Mlflow) -> str:
     """One run, from the traces to the attestation."""
-    return _run_page(program, run_id, client)
+    return render(
+        "run.html",
+        root="../../..",
+        program=program,
+        detail=_detail(program, run_id, client),
+        verification=None,
+        deep=[],
+    )
 
 
 @router.post("/programs/{program}/runs/{run_id}/verify")
@@ -111,20 +113,7 @@ def verify(program: ReadRuns, run_id: Identifier, client: Mlflow) -> str:
     own = detail.attestation["attestation_id"]
     found = verify_attestation(find_attestation(client, own)[1])
     deep = verify_deep(AttestedRun(client, own)) if found.valid else []
-    return _run_page(program, run_id, client, verification=found, deep=deep)
-
-
-def _run_page(
-    program: Program, run_id: str, client: Any, *, verification: Any = None, deep: list[DeepCheck] | None = None
-) -> str:
-    return render(
-        "run.html",
-        root="../../.." if verification is None else "../../../..",
-        program=program,
-        detail=_detail(program, run_id, client),
-        verification=verification,
-        deep=deep or [],
-    )
+    return render("run.html", root="../../../..", program=program, detail=detail, verification=found, deep=deep)
 
 
 def _detail(program: Program, run_id: str, client: Any) -> RunDetail:

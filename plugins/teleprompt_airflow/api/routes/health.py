@@ -7,14 +7,14 @@ from airflow.models.pool import Pool
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
-from include.teleprompt.catalog import list_programs
+from include.teleprompt.catalog import sound_configs
 from include.teleprompt.config.settings import Settings
 from include.teleprompt.health import Finding, examine
 from include.teleprompt.overview import Overview, overview
-from teleprompt_airflow.api.access import ReadProgram, User, find_program, visible
+from teleprompt_airflow.api.access import ReadProgram, User, find_program, visible_entries
 from teleprompt_airflow.api.courier import COURIER
 from teleprompt_airflow.api.tracking import Mlflow, SettingsDep
-from teleprompt_airflow.program_dag import CHAIN_POOL, POOL
+from teleprompt_airflow.program_dag import CHAIN_POOL
 
 router = APIRouter(tags=["health"])
 
@@ -48,7 +48,7 @@ def live() -> Live:
 def ready(settings: SettingsDep, session: SessionDep, response: Response) -> Ready:
     """Whether MLflow, the storage, the program files, the chain's node and the pools are there; 503 if not."""
     COURIER.wake()  # an earlier server may have left traces behind
-    findings = [*examine(settings, ("mlflow", "storage", "programs", "chain")), *(_pool(p, session) for p in POOLS)]
+    findings = [*examine(settings, ("mlflow", "storage", "programs", "chain")), *_pools(settings, session)]
     good = all(finding.ok for finding in findings)
     if not good:
         response.status_code = 503
@@ -58,9 +58,7 @@ def ready(settings: SettingsDep, session: SessionDep, response: Response) -> Rea
 @router.get("/overview")
 def glance(user: User, client: Mlflow) -> Glance:
     """All programs: champion, last verdict, backlog against `min_traces`, spend."""
-    entries = [entry for entry in list_programs(Settings().programs_dir) if entry.problem is None]
-    seen = visible(user, (entry.program for entry in entries))
-    programs = [find_program(entry.program) for entry in entries if entry.program in seen]
+    programs = [find_program(entry.program) for entry in visible_entries(user) if entry.problem is None]
     return Glance(programs=[overview(client, slug=program.slug, config=program.config) for program in programs])
 
 
@@ -70,7 +68,11 @@ def glance_at(program: ReadProgram, client: Mlflow) -> Overview:
     return overview(client, slug=program.slug, config=program.config)
 
 
-POOLS = (POOL, CHAIN_POOL)
+def _pools(settings: Settings, session: SessionDep) -> list[Finding]:
+    configs = sound_configs(settings.programs_dir)
+    named = {config.scheduling.pool for config in configs}
+    named |= {CHAIN_POOL for config in configs if config.chain is not None}
+    return [_pool(name, session) for name in sorted(named)]
 
 
 def _pool(name: str, session: SessionDep) -> Finding:

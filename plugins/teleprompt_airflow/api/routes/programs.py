@@ -9,8 +9,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from include.teleprompt import catalog
-from include.teleprompt.config.settings import Settings
-from teleprompt_airflow.api.access import ChangeProgram, ReadProgram, User, visible
+from teleprompt_airflow.api.access import ChangeProgram, ReadProgram, User, visible_entries
 from teleprompt_airflow.program_dag import dag_id
 
 router = APIRouter(tags=["programs"])
@@ -57,15 +56,8 @@ class Validation(BaseModel):
 @router.get("/programs")
 def list_programs(user: User) -> Programs:
     """The programs that you may see, the broken ones too."""
-    entries = catalog.list_programs(Settings().programs_dir)
-    seen = visible(user, (entry.program for entry in entries))
-    return Programs(
-        programs=[
-            ProgramLine(**entry.model_dump(), dag_id=dag_id(entry.program))
-            for entry in entries
-            if entry.program in seen
-        ]
-    )
+    entries = visible_entries(user)
+    return Programs(programs=[ProgramLine(**entry.model_dump(), dag_id=dag_id(entry.program)) for entry in entries])
 
 
 @router.get("/programs/{program}")

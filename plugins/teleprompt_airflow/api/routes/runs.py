@@ -5,9 +5,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from airflow.api.common.mark_tasks import set_dag_run_state_to_failed
-from airflow.api.common.trigger_dag import trigger_dag
 from airflow.api_fastapi.common.db.common import SessionDep
-from airflow.exceptions import DagNotFound, DagRunAlreadyExists, ParamValidationError
 from airflow.models.dagbag import DBDagBag
 from airflow.models.dagrun import DagRun
 from airflow.utils.state import DagRunState
@@ -19,6 +17,7 @@ from include.teleprompt.deltaone.compare import Comparison
 from include.teleprompt.history import RunSummary, page_of_runs, read_comparison, read_run
 from include.teleprompt.window import Window, format_utc
 from teleprompt_airflow.api.access import ChangeRuns, Program, ReadRuns, StartRuns, User
+from teleprompt_airflow.api.dag_runs import start_dag_run
 from teleprompt_airflow.api.problems import ConflictError, NotFoundError
 from teleprompt_airflow.api.tracking import Cursor, Identifier, Limit, Mlflow
 
@@ -115,26 +114,11 @@ def start_run(
     """Start a run by hand, as Airflow's form does."""
     conf = (request or RunRequest()).conf()
     own_id = None if idempotency_key is None else _run_id_of(idempotency_key)
-    try:
-        run = trigger_dag(
-            program.dag_id,
-            triggered_by=DagRunTriggeredByType.REST_API,
-            triggering_user_name=user.get_name(),
-            run_id=own_id,
-            conf=conf,
-            session=session,
-        )
-    except DagNotFound as error:
-        raise ConflictError(f"Airflow has not parsed {program.dag_id} yet; try again in a minute.") from error
-    except ParamValidationError as error:
-        raise ConflictError(f"Airflow refuses the request: {error}.") from error
-    except DagRunAlreadyExists as error:
-        if error.dag_run.conf != conf:
-            raise ConflictError("This key started another run; send a new one for a new run.") from error
+    by = DagRunTriggeredByType.REST_API
+    started = start_dag_run(program, by=by, user=user, session=session, conf=conf, run_id=own_id)
+    if not started.is_new:
         response.status_code = 200
-        run = error.dag_run
-    assert run is not None  # noqa: S101 - only a partitioned DAG gives none
-    return _airflow_run(run, session)
+    return _airflow_run(started.run, session)
 
 
 @router.get("/programs/{program}/dag-runs/{dag_run_id}")

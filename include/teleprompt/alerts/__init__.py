@@ -1,0 +1,1 @@
+"""What is worth telling somebody, and the signed webhook that tells it."""

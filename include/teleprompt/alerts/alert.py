@@ -1,0 +1,34 @@
+"""One thing that somebody should know."""
+
+import hashlib
+
+from pydantic import AwareDatetime, Field
+
+from include.teleprompt.config.alerts import AlertEvent
+from include.teleprompt.records import Record
+
+
+class Alert(Record):
+    """One event of one program."""
+
+    event: AlertEvent
+    program: str
+    """Its file's name."""
+    text: str
+    """What happened, in one or two sentences."""
+    cause: str
+    """What it is about: a run, a change, a transaction. The same event of the same cause is the same alert."""
+    at: AwareDatetime
+    facts: dict[str, float | int | str | None] = Field(default_factory=dict)
+    """Figures, for those who filter by them."""
+
+    @property
+    def title(self) -> str:
+        """A subject line."""
+        return f"{self.program}: {self.event.value.replace('_', ' ')}"
+
+    @property
+    def alert_id(self) -> str:
+        """The same for the same alert, however often it is sent."""
+        text = "\n".join((self.event.value, self.program, self.cause))
+        return f"alert_{hashlib.sha256(text.encode()).hexdigest()[:32]}"

@@ -1,0 +1,95 @@
+"""What there is to tell when a run is over."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from include.teleprompt.alerts.alert import Alert
+from include.teleprompt.alerts.traffic import in_words, traffic_of, unusual
+from include.teleprompt.config.alerts import AlertEvent
+from include.teleprompt.config.program import ProgramConfig
+from include.teleprompt.deltaone.report import Verdict
+from include.teleprompt.history import RunSummary, page_of_runs
+from include.teleprompt.records import Record
+from include.teleprompt.traces.snapshot import Snapshot, SnapshotRecord, read_snapshot
+from include.teleprompt.tracking.pipeline_run import PipelineRun
+
+EARLIER_RUNS = 12
+
+
+class RunEnd(Record):
+    """How a run ended."""
+
+    dag_run_id: str
+    window: str
+    run: RunSummary | None
+    """None where there were too few traces to begin."""
+    insufficient_in_a_row: int
+    """Runs, this one included, that had too few traces."""
+
+
+def alerts_of_run(client: Any, config: ProgramConfig, end: RunEnd) -> list[Alert]:
+    """The alerts of a run that did not fail."""
+    return list(_alerts(client, config, end))
+
+
+def _alerts(client: Any, config: ProgramConfig, end: RunEnd) -> Iterator[Alert]:
+    def alert(event: AlertEvent, text: str, **facts: float | int | str | None) -> Alert:
+        about = {"window": end.window, "dag_run_id": end.dag_run_id, **facts}
+        return Alert(
+            event=event, program=config.slug, text=text, cause=end.dag_run_id, at=datetime.now(UTC), facts=about
+        )
+
+    if end.run is None:
+        if end.insufficient_in_a_row and end.insufficient_in_a_row % config.alerts.insufficient_runs == 0:
+            runs = end.insufficient_in_a_row
+            text = f"The last {runs} runs had fewer than {config.optimization.min_traces} traces, the last one over "
+            yield alert(
+                AlertEvent.INSUFFICIENT_TRACES,
+                f"{text}{end.window}; see `teleprompt traces inspect {config.slug}`.",
+                runs=runs,
+            )
+        return
+    run = end.run
+    if run.low_power:
+        yield alert(AlertEvent.LOW_POWER, run.low_power)
+    if run.cut_short:
+        yield alert(AlertEvent.BUDGET, f"The work was cut short: {run.cut_short}.", lm_calls=run.lm_calls)
+    found = _unusual_traffic(client, config, run)
+    if found:
+        yield alert(AlertEvent.TRAFFIC, in_words(found), **{name: value for name, (value, _) in found.items()})
+    if run.verdict is not None and run.delta_e6 is not None:
+        is_better = run.verdict == Verdict.PROMOTE.value
+        yield alert(
+            AlertEvent.DELTAONE if is_better else AlertEvent.REJECTION,
+            _verdict_in_words(run),
+            verdict=run.verdict,
+            delta_points=run.delta_e6 / 1e4,
+            model_version=run.model_version,
+            attestation_id=run.attestation_id,
+        )
+
+
+def _verdict_in_words(run: RunSummary) -> str:
+    assert run.delta_e6 is not None  # noqa: S101 - a verdict has its figures
+    interval = f"[{(run.ci_low_e6 or 0) / 1e4:+.2f}, {(run.ci_high_e6 or 0) / 1e4:+.2f}]"
+    measured = f"{run.delta_e6 / 1e4:+.2f} points {interval} on {run.n_gate} sealed examples"
+    if run.verdict != Verdict.PROMOTE.value:
+        return f"The gate says {run.verdict}: {measured}; the champion stays."
+    version = f"version {run.model_version} was registered" if run.model_version else "nothing is registered yet"
+    return f"DeltaOne: {measured}; {version}."
+
+
+def _unusual_traffic(client: Any, config: ProgramConfig, run: RunSummary) -> dict[str, tuple[float, float]]:
+    own = _snapshot(client, run.run_id)
+    if own is None:
+        return {}
+    runs, _ = page_of_runs(client, program=config.name, limit=EARLIER_RUNS + 1)
+    others = (_snapshot(client, other.run_id) for other in runs if other.run_id != run.run_id)
+    before = [traffic_of(other) for other in others if other is not None and other.window.end <= own.window.end]
+    return unusual(traffic_of(own), before, sensitivity=config.alerts.sensitivity)
+
+
+def _snapshot(client: Any, run_id: str) -> Snapshot | None:
+    record = PipelineRun(client, run_id).read("snapshot", SnapshotRecord)
+    return None if record is None else read_snapshot(record)

@@ -1,0 +1,132 @@
+"""Alerts as signed HTTP requests, and what becomes of those that nobody takes.
+
+Format: Standard Webhooks 1.0 (https://www.standardwebhooks.com): the headers `webhook-id`, `webhook-timestamp` and
+`webhook-signature: v1,<base64 HMAC-SHA256 of "id.timestamp.body">`. The id is the same however often an alert is sent,
+so that a receiver can drop repetitions; the timestamp lets it refuse old requests.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import logging
+from datetime import UTC, datetime
+
+from pydantic import AwareDatetime, SecretStr
+
+from include.teleprompt.alerts.alert import Alert
+from include.teleprompt.errors import TelepromptError
+from include.teleprompt.records import Record
+from include.teleprompt.storage import delete_note, list_notes, read_note, write_note
+
+log = logging.getLogger(__name__)
+
+DEAD_LETTERS = "dead_letters"
+SECRET_PREFIX = "whsec_"  # noqa: S105 - of the format
+TRIES = 5
+TIMEOUT_SECONDS = 10
+MOST_RESENT = 100
+
+
+class Target(Record):
+    """Where alerts are sent."""
+
+    name: str
+    """Of the connection; dead letters remember it instead of the URL and the secret."""
+    url: SecretStr
+    secret: SecretStr
+    """Base64 after `whsec_`, as the format has it, or any text."""
+
+
+class DeadLetter(Record):
+    """An alert that nobody took."""
+
+    target: str
+    alert: Alert
+    problem: str
+    failed_at: AwareDatetime
+
+
+class WebhookError(TelepromptError):
+    """The receiver did not take an alert."""
+
+
+def sign(secret: str, *, message_id: str, timestamp: int, body: bytes) -> str:
+    """The header `webhook-signature`; `timestamp` in seconds since the epoch."""
+    coded = secret.startswith(SECRET_PREFIX)
+    key = base64.b64decode(secret.removeprefix(SECRET_PREFIX)) if coded else secret.encode()
+    digest = hmac.new(key, f"{message_id}.{timestamp}.".encode() + body, hashlib.sha256).digest()
+    return f"v1,{base64.b64encode(digest).decode()}"
+
+
+def deliver(target: Target, alert: Alert, *, storage_uri: str, wait_seconds: float = 1) -> None:
+    """Send an alert, then those that the target did not take before; one that is not taken is kept.
+
+    `wait_seconds` is the first of the growing pauses between two tries.
+
+    Raises:
+        WebhookError: it was not taken; it is a dead letter now, and is sent again with the next alert.
+    """
+    try:
+        _send(target, alert, wait_seconds=wait_seconds)
+    except WebhookError as error:
+        letter = DeadLetter(target=target.name, alert=alert, problem=str(error), failed_at=datetime.now(UTC))
+        write_note(storage_uri, _name(target, alert), letter.model_dump_json(indent=1))
+        raise
+    delete_note(storage_uri, _name(target, alert))
+    _resend(target, storage_uri)
+
+
+def dead_letters(storage_uri: str) -> list[DeadLetter]:
+    """The alerts that nobody took, oldest first."""
+    texts = (read_note(storage_uri, f"{DEAD_LETTERS}/{name}") for name in list_notes(storage_uri, DEAD_LETTERS))
+    letters = [DeadLetter.model_validate_json(text) for text in texts if text is not None]
+    return sorted(letters, key=lambda letter: letter.failed_at)
+
+
+def _resend(target: Target, storage_uri: str) -> None:
+    mine = [letter for letter in dead_letters(storage_uri) if letter.target == target.name]
+    for letter in mine[:MOST_RESENT]:
+        try:
+            _post(target, letter.alert)
+        except WebhookError as error:
+            log.warning("A dead letter of %s stays: %s", target.name, error)
+            return
+        delete_note(storage_uri, _name(target, letter.alert))
+
+
+def _send(target: Target, alert: Alert, *, wait_seconds: float) -> None:
+    from tenacity import Retrying, stop_after_attempt, wait_random_exponential
+
+    pauses = wait_random_exponential(multiplier=wait_seconds, max=30 * wait_seconds)
+    for attempt in Retrying(stop=stop_after_attempt(TRIES), wait=pauses, reraise=True):
+        with attempt:
+            _post(target, alert)
+
+
+def _post(target: Target, alert: Alert) -> None:
+    import httpx
+
+    body = json.dumps(
+        {"type": f"teleprompt.{alert.event.value}", "title": alert.title, **alert.model_dump(mode="json")},
+        ensure_ascii=False,
+    ).encode()
+    timestamp = int(datetime.now(UTC).timestamp())
+    secret = target.secret.get_secret_value()
+    headers = {
+        "content-type": "application/json",
+        "webhook-id": alert.alert_id,
+        "webhook-timestamp": str(timestamp),
+        "webhook-signature": sign(secret, message_id=alert.alert_id, timestamp=timestamp, body=body),
+    }
+    try:
+        answer = httpx.post(target.url.get_secret_value(), content=body, headers=headers, timeout=TIMEOUT_SECONDS)
+    except httpx.HTTPError as error:
+        raise WebhookError(f"{target.name} does not answer ({type(error).__name__}); check its URL.") from error
+    if not answer.is_success:
+        raise WebhookError(f"{target.name} answers {answer.status_code} instead of 2xx; look at the receiver's log.")
+
+
+def _name(target: Target, alert: Alert) -> str:
+    owner = hashlib.sha256(target.name.encode()).hexdigest()[:16]
+    return f"{DEAD_LETTERS}/{owner}_{alert.alert_id}.json"

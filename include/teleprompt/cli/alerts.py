@@ -1,0 +1,43 @@
+"""`teleprompt alerts`: who is told of what, and what nobody took."""
+
+import typer
+
+from include.teleprompt.alerts import webhook
+from include.teleprompt.cli.output import JsonOption, print_json, print_table
+from include.teleprompt.config.alerts import shared_rules
+from include.teleprompt.config.files import load_program_file, program_files
+from include.teleprompt.config.settings import Settings
+from include.teleprompt.window import format_utc
+
+app = typer.Typer(help="Who is told of what, and what nobody took.", no_args_is_help=True)
+
+
+@app.command("dead-letters")
+def dead_letters(json_: JsonOption = False) -> None:
+    """List the alerts that no webhook took; they are sent again after the next one that is taken."""
+    found = webhook.dead_letters(Settings().storage_uri)
+    if json_:
+        print_json([letter.model_dump(mode="json") for letter in found])
+        return
+    print_table(
+        ("failed at", "connection", "alert", "problem"),
+        [(format_utc(letter.failed_at), letter.target, letter.alert.title, letter.problem) for letter in found],
+        empty="Every alert was taken.",
+    )
+
+
+@app.command()
+def check(json_: JsonOption = False) -> None:
+    """List the rules that apply, those for all programs and those of each."""
+    settings = Settings()
+    rules = [("all", rule) for rule in shared_rules(settings.alerts_file)]
+    for file in program_files(settings.programs_dir):
+        rules += [(file.stem, rule) for rule in load_program_file(file).alerts.rules]
+    if json_:
+        print_json([{"program": program, "events": rule.events, "notifier": rule.notifier} for program, rule in rules])
+        return
+    print_table(
+        ("program", "events", "notifier"),
+        [(program, ", ".join(rule.events), rule.notifier) for program, rule in rules],
+        empty="There is no rule yet: nobody is told of anything (docs/alerts.md).",
+    )

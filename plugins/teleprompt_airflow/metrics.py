@@ -1,0 +1,134 @@
+"""What the tasks measure, by Airflow's own metrics API: every name once, with labels of few values.
+
+No label holds a run, a window, a contributor or a text. docs/monitoring.md has the same table.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from airflow.sdk.observability import stats
+
+from include.teleprompt.records import Record
+from include.teleprompt.window import Window
+
+if TYPE_CHECKING:
+    from include.teleprompt.deltaone.compare import Comparison
+    from include.teleprompt.optimize.select import Selection
+    from include.teleprompt.traces.snapshot import SnapshotRecord
+
+
+class Kind(StrEnum):
+    """How values add up."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    TIMER = "timer"
+
+
+class Metric(NamedTuple):
+    """One name: `teleprompt.<name>`, which Airflow prefixes with its own."""
+
+    kind: Kind
+    labels: tuple[str, ...]
+    meaning: str
+
+
+METRICS = {
+    "backlog": Metric(Kind.GAUGE, ("program",), "calls in the window that a run looked at"),
+    "watermark_lag_seconds": Metric(Kind.GAUGE, ("program",), "age of the newest window's end when its run began"),
+    "snapshot_rows": Metric(Kind.GAUGE, ("program",), "rows that the last snapshot uses"),
+    "quarantined": Metric(Kind.COUNTER, ("program", "reason"), "rows that could not be used"),
+    "candidate_score": Metric(Kind.GAUGE, ("program", "seed"), "score of each candidate on the select part"),
+    "lm_calls": Metric(Kind.COUNTER, ("program",), "requests to language models while compiling and selecting"),
+    "lm_tokens": Metric(Kind.COUNTER, ("program",), "their tokens, in and out"),
+    "lm_cost_usd_e6": Metric(Kind.COUNTER, ("program",), "their estimated price, in millionths of a dollar"),
+    "lm_unpriced": Metric(Kind.COUNTER, ("program",), "answers whose price is not known"),
+    "verdicts": Metric(Kind.COUNTER, ("program", "verdict"), "what gates said"),
+    "delta_points": Metric(Kind.GAUGE, ("program",), "measured change at the last gate, in percentage points"),
+    "stage_duration": Metric(Kind.TIMER, ("program", "stage"), "time of each stage, in milliseconds"),
+    "outbox_waiting": Metric(Kind.GAUGE, ("program",), "transactions that wait for the chain"),
+    "spool_waiting": Metric(Kind.GAUGE, (), "submitted traces that wait for MLflow on an API server's disk"),
+    "alerts": Metric(Kind.COUNTER, ("program", "event"), "alerts that were raised"),
+    "notifier_failures": Metric(Kind.COUNTER, ("program", "notifier"), "alerts that a notifier could not send"),
+}  # fmt: skip
+
+
+def count(name: str, by: int = 1, **labels: str) -> None:
+    """Add to a counter; nothing for zero."""
+    if by:
+        stats.incr(_full(name, Kind.COUNTER, labels), by, tags=labels)
+
+
+def gauge(name: str, value: float, **labels: str) -> None:
+    """Set a gauge."""
+    stats.gauge(_full(name, Kind.GAUGE, labels), value, tags=labels)
+
+
+@contextmanager
+def timed_stage(*, program: str, stage: str) -> Iterator[None]:
+    """The block as a span `teleprompt.<stage>` below the task's, and its time in `stage_duration`."""
+    from opentelemetry import trace
+
+    labels = {"program": program, "stage": stage}
+    tracer = trace.get_tracer("teleprompt")
+    attributes = {f"teleprompt.{name}": value for name, value in labels.items()}
+    span = tracer.start_as_current_span(f"teleprompt.{stage}", attributes=attributes)
+    with span, stats.timer(_full("stage_duration", Kind.TIMER, labels), tags=labels):
+        yield
+
+
+def measure_volume(*, program: str, calls: int, window: Window) -> None:
+    """What a run's sensor found."""
+    gauge("backlog", calls, program=program)
+    gauge("watermark_lag_seconds", (datetime.now(UTC) - window.end).total_seconds(), program=program)
+
+
+def measure_record(record: Record, *, program: str) -> None:
+    """What a stage that did work came to; most stages have nothing to say."""
+    measure = _MEASURES.get(type(record).__name__)
+    if measure is not None:
+        measure(record, program)
+
+
+def _measure_snapshot(record: "SnapshotRecord", program: str) -> None:
+    from include.teleprompt.traces.snapshot import read_snapshot
+
+    snapshot = read_snapshot(record)
+    gauge("snapshot_rows", snapshot.trace_count, program=program)
+    for reason, rows in snapshot.quarantined.items():
+        count("quarantined", rows, program=program, reason=reason)
+
+
+def _measure_selection(record: "Selection", program: str) -> None:
+    for candidate in record.scores:
+        if candidate.score_e6 is not None:
+            gauge("candidate_score", candidate.score_e6 / 1e6, program=program, seed=str(candidate.seed))
+    spend = record.spend
+    count("lm_calls", spend.calls, program=program)
+    count("lm_tokens", spend.tokens_in + spend.tokens_out, program=program)
+    count("lm_cost_usd_e6", spend.cost_e6, program=program)
+    count("lm_unpriced", spend.unpriced, program=program)
+
+
+def _measure_comparison(record: "Comparison", program: str) -> None:
+    report = record.report
+    count("verdicts", program=program, verdict=report.verdict.value)
+    gauge("delta_points", report.delta_e6 / 1e4, program=program)
+
+
+_MEASURES: Mapping[str, Callable[[Any, str], None]] = {
+    "SnapshotRecord": _measure_snapshot,
+    "Selection": _measure_selection,
+    "Comparison": _measure_comparison,
+}
+"""By the record's type, whose modules are not imported for a look at its name."""
+
+
+def _full(name: str, kind: Kind, labels: dict[str, str]) -> str:
+    metric = METRICS[name]
+    if metric.kind is not kind or set(labels) != set(metric.labels):
+        raise ValueError(f"{name} is a {metric.kind} with the labels {metric.labels}")
+    return f"teleprompt.{name}"

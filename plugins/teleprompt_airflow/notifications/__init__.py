@@ -1,0 +1,1 @@
+"""Telling people: any Airflow notifier, and a signed webhook."""

@@ -1,0 +1,41 @@
+"""Tell people that a run was not over in time."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.sdk.definitions.callback import SyncCallback
+from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
+
+from include.teleprompt.alerts.alert import Alert
+from include.teleprompt.config.alerts import AlertEvent
+from include.teleprompt.config.files import find_program_file, load_program_file
+from include.teleprompt.config.program import ProgramConfig
+from include.teleprompt.config.settings import Settings
+from teleprompt_airflow.notifications.tell import tell
+
+
+def deadline_of(config: ProgramConfig) -> DeadlineAlert | None:
+    """The deadline of the program's runs, if its file sets one."""
+    hours = config.alerts.deadline_hours
+    if hours is None:
+        return None
+    return DeadlineAlert(
+        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        interval=timedelta(hours=hours),
+        callback=SyncCallback(deadline_missed, kwargs={"program": config.slug}),
+    )
+
+
+def deadline_missed(*, program: str, context: dict[str, Any]) -> None:
+    """What Airflow calls, in a worker of the default executor; `context` holds the run as plain JSON."""
+    config = load_program_file(find_program_file(Settings().programs_dir, program))
+    run = context["dag_run"]
+    alert = Alert(
+        event=AlertEvent.DEADLINE,
+        program=program,
+        text=f"The run {run['dag_run_id']} is not over {config.alerts.deadline_hours:g} hours after it was queued.",
+        cause=str(run["dag_run_id"]),
+        at=datetime.now(UTC),
+        facts={"dag_run_id": run["dag_run_id"]},
+    )
+    tell([alert], config, context)

@@ -1,0 +1,90 @@
+"""Alerts on their way to whoever the rules name; a notifier that fails is counted and logged, and fails no run."""
+
+import inspect
+import logging
+import pkgutil
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from airflow.sdk import BaseNotifier
+
+from include.teleprompt.alerts.alert import Alert
+from include.teleprompt.config.alerts import WEBHOOK, AlertRule, shared_rules
+from include.teleprompt.config.program import ProgramConfig
+from include.teleprompt.config.settings import Settings
+from include.teleprompt.errors import ConfigurationError
+from teleprompt_airflow.metrics import count
+from teleprompt_airflow.notifications.webhook import WebhookNotifier
+
+log = logging.getLogger(__name__)
+
+USUAL_ARGUMENTS: Mapping[str, str] = {
+    "subject": "{{ alert.title }}",
+    "title": "{{ alert.title }}",
+    "text": "{{ alert.title }}: {{ alert.text }}",
+    "message": "{{ alert.title }}: {{ alert.text }}",
+    "body": "{{ alert.text }}",
+    "html_content": "<p>{{ alert.text | e }}</p><p>{{ alert.at }}</p>",
+}
+"""What notifiers call what they say; given to each that has such a parameter and is not told otherwise."""
+
+
+def tell(alerts: Iterable[Alert], config: ProgramConfig, context: Mapping[str, Any]) -> None:
+    """Send each alert to all whose rule names its event."""
+    alerts = list(alerts)
+    if not alerts:
+        return
+    rules = (*config.alerts.rules, *_shared(config))
+    for alert in alerts:
+        log.info("%s: %s", alert.title, alert.text)
+        count("alerts", program=config.slug, event=alert.event.value)
+        for rule in rules:
+            if alert.event in rule.events:
+                _tell_one(alert, rule, config, context)
+
+
+def _shared(config: ProgramConfig) -> tuple[AlertRule, ...]:
+    try:
+        return shared_rules(Settings().alerts_file)
+    except ConfigurationError:
+        log.exception("The rules for all programs cannot be used, those of the program can")
+        count("notifier_failures", program=config.slug, notifier="alerts.yaml")
+        return ()
+
+
+def _tell_one(alert: Alert, rule: AlertRule, config: ProgramConfig, context: Mapping[str, Any]) -> None:
+    try:
+        notifier = build_notifier(rule)
+        # A plain mapping beside Airflow's: what the texts may say, and the record itself.
+        words = {"title": alert.title, **alert.model_dump(mode="json")}
+        notifier({**context, "alert": words, "alert_record": alert})
+    except Exception:
+        log.exception("%s could not be told of: %s", rule.notifier, alert.title)
+        count("notifier_failures", program=config.slug, notifier=rule.notifier)
+
+
+def build_notifier(rule: AlertRule) -> BaseNotifier:
+    """The notifier of a rule.
+
+    Raises:
+        ConfigurationError: it cannot be imported, is no notifier, or does not take these arguments.
+    """
+    kind = WebhookNotifier if rule.notifier == WEBHOOK else _imported(rule.notifier)
+    known = inspect.signature(kind).parameters
+    usual = {name: text for name, text in USUAL_ARGUMENTS.items() if name in known}
+    try:
+        return kind(**{**usual, **rule.arguments})
+    except TypeError as error:
+        raise ConfigurationError(
+            f"{rule.notifier} does not take these arguments ({error}); correct the rule."
+        ) from error
+
+
+def _imported(path: str) -> type[BaseNotifier]:
+    try:
+        found = pkgutil.resolve_name(path)
+    except (ImportError, AttributeError) as error:
+        raise ConfigurationError(f"There is no notifier {path} ({error}); install it or correct the rule.") from error
+    if not (isinstance(found, type) and issubclass(found, BaseNotifier)):
+        raise ConfigurationError(f"{path} is not an Airflow notifier; name a class that is one.")
+    return found

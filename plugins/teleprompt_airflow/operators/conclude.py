@@ -1,0 +1,74 @@
+"""Say that a run is over, and what came of it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from airflow.sdk import Asset, BaseOperator
+
+from include.teleprompt.config.files import find_program_file, load_program_file
+from include.teleprompt.config.settings import Settings
+from include.teleprompt.window import Window, format_utc
+from teleprompt_airflow.hooks.settings import settings_from_connections
+from teleprompt_airflow.notifications.tell import tell
+from teleprompt_airflow.operators.base import domain_errors
+from teleprompt_airflow.run_window import overrides_of, resolve_window
+
+
+class ConcludeOperator(BaseOperator):
+    """Sends the alerts of a run that did not fail, and tells the programs that wait for it how far it reached.
+
+    Returns how the run ended, with the number of runs in a row that had too few traces.
+
+    :param program: the program's name on the command line.
+    :param waited: what the `TraceVolumeSensor` of the run returned; nothing if there were too few traces.
+    :param ended: the asset whose events say that a run of the program is over.
+    """
+
+    template_fields: Sequence[str] = ("waited",)
+
+    def __init__(self, *, program: str, waited: Any, ended: Asset, **kwargs: Any) -> None:
+        super().__init__(outlets=[ended], trigger_rule="none_failed", **kwargs)
+        self.program = program
+        self.waited = waited
+        self.ended = ended
+
+    def execute(self, context: Any) -> dict[str, Any]:
+        """Announce the end, then send what there is to tell."""
+        from include.teleprompt.alerts.of_run import RunEnd, alerts_of_run
+        from include.teleprompt.environment import quiet_libraries
+        from include.teleprompt.history import find_summary
+        from include.teleprompt.tracking.connection import mlflow_client
+
+        quiet_libraries()
+        file = find_program_file(Settings().programs_dir, self.program)
+        config = load_program_file(file, overrides=overrides_of(context["params"]))
+        window = (
+            Window.model_validate(self.waited["window"])
+            if self.waited
+            else resolve_window(context, lookback=config.lookback)
+        )
+        context["outlet_events"][self.ended].extra = {
+            "window_start": format_utc(window.start),
+            "window_end": format_utc(window.end),
+        }
+        with (
+            domain_errors(skip_without_traces=True),
+            mlflow_client(settings_from_connections(config).tracking_uri) as client,
+        ):
+            run = find_summary(client, program=config.name, key=self.waited["key"]) if self.waited else None
+            end = RunEnd(
+                dag_run_id=context["dag_run"].run_id,
+                window=str(window),
+                run=run,
+                insufficient_in_a_row=0 if self.waited else _in_a_row(context) + 1,
+            )
+            tell(alerts_of_run(client, config, end), config, context)
+        return {"window": end.window, "insufficient_in_a_row": end.insufficient_in_a_row,
+                "verdict": run.verdict if run else None}  # fmt: skip
+
+
+def _in_a_row(context: Any) -> int:
+    """How many runs in a row, up to the one before, had too few traces."""
+    task = context["ti"]
+    before = task.xcom_pull(task_ids=task.task_id, include_prior_dates=True)
+    return int(before["insufficient_in_a_row"]) if before else 0

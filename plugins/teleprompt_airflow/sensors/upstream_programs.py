@@ -1,0 +1,45 @@
+"""Programs whose runs come first."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from airflow.sdk import Asset, BaseSensorOperator
+
+from include.teleprompt.config.files import find_program_file, load_program_file
+from include.teleprompt.config.settings import Settings
+from teleprompt_airflow.run_window import resolve_window, run_type
+
+EVENTS = 200
+
+
+class UpstreamProgramsSensor(BaseSensorOperator):
+    """Waits until other programs have ended a run that reaches as far as this one's window.
+
+    A run that these programs started, or that somebody asked for, goes on at once. It takes no worker between looks.
+
+    :param program: the program's name on the command line.
+    :param upstream: assets of the programs that come first; each of their events says how far its run reached.
+    :param patience: how long to wait for them; after that the task fails.
+    """
+
+    def __init__(self, *, program: str, upstream: list[Asset], patience: timedelta, **kwargs: Any) -> None:
+        timing = {"mode": "reschedule", "poke_interval": 60, "timeout": patience.total_seconds()}
+        super().__init__(inlets=upstream, **{**timing, **kwargs})
+        self.program = program
+        self.upstream = upstream
+
+    def poke(self, context: Any) -> bool:
+        """Look at the newest events of each."""
+        if run_type(context) not in {"scheduled", "backfill"}:
+            return True
+        config = load_program_file(find_program_file(Settings().programs_dir, self.program))
+        end = resolve_window(context, lookback=config.lookback).end
+        missing = [asset.name for asset in self.upstream if not _reached(context["inlet_events"][asset], end)]
+        if missing:
+            self.log.info("Waiting for %s to reach %s", ", ".join(missing), end)
+        return not missing
+
+
+def _reached(events: Any, end: datetime) -> bool:
+    newest = events.ascending(False).limit(EVENTS)
+    return any(datetime.fromisoformat(event.extra["window_end"]) >= end for event in newest if event.extra)

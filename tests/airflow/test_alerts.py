@@ -1,0 +1,213 @@
+"""Who is told what: rules, notifiers, and the tasks that send alerts. Mail goes to a real SMTP server on loopback."""
+
+import json
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.sdk import BaseNotifier, Connection
+from airflow.sdk.exceptions import AirflowFailException
+from airflow.utils.types import DagRunType
+
+from include.teleprompt.alerts.alert import Alert
+from include.teleprompt.config.alerts import AlertEvent, AlertRule, shared_rules
+from include.teleprompt.config.files import load_program_file
+from include.teleprompt.config.settings import Settings
+from include.teleprompt.errors import ConfigurationError
+from teleprompt_airflow.assets import ended_asset
+from teleprompt_airflow.notifications import tell as tell_module
+from teleprompt_airflow.notifications.deadline import deadline_missed
+from teleprompt_airflow.notifications.failure import FailureAlert
+from teleprompt_airflow.notifications.tell import build_notifier, tell
+from teleprompt_airflow.operators import ConcludeOperator
+from tests.airflow.test_tasks import context, waited
+from tests.alerts.mailbox import Mailbox, taking_mail
+from tests.alerts.receiver import Receiver, receiving
+from tests.support import log_shelf_calls, write_program
+
+SMTP = "airflow.providers.smtp.notifications.smtp.SmtpNotifier"
+MAIL = {"to": "ops@example.org", "from_email": "teleprompt@example.org"}
+
+
+@pytest.fixture
+def mailbox(airflow: dict[str, Connection]) -> Iterator[Mailbox]:
+    with taking_mail() as box:
+        extra = json.dumps({"disable_tls": True, "disable_ssl": True})
+        airflow["smtp_default"] = Connection(
+            conn_id="smtp_default", conn_type="smtp", host="127.0.0.1", port=box.port, extra=extra
+        )
+        yield box
+
+
+@pytest.fixture
+def hook(airflow: dict[str, Connection]) -> Iterator[Receiver]:
+    with receiving() as receiver:
+        airflow["teleprompt_webhook"] = Connection(
+            conn_id="teleprompt_webhook", conn_type="http", password="shared", extra=json.dumps({"url": receiver.url})
+        )
+        yield receiver
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, str]]]:
+    """The metrics that were counted."""
+    seen: list[tuple[str, dict[str, str]]] = []
+    monkeypatch.setattr(tell_module, "count", lambda name, **labels: seen.append((name, labels)))
+    return seen
+
+
+def write_rules(folder: Path, *rules: dict[str, Any], **alerts: Any) -> None:
+    section = json.dumps({"rules": rules, **alerts})
+    write_program(folder / "programs", yaml=f"name: Shelves\noptimization: {{min_traces: 20}}\nalerts: {section}\n")
+
+
+def alert(event: AlertEvent = AlertEvent.ROLLBACK) -> Alert:
+    return Alert(event=event, program="shelves", text="1 < 2 & so on", cause="c", at=datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def config(folder: Path) -> Any:
+    return load_program_file(folder / "programs/shelves.yaml")
+
+
+def test_mail_and_webhook_say_what_happened_to_those_who_asked(
+    mailbox: Mailbox, hook: Receiver, tmp_path: Path
+) -> None:
+    write_rules(
+        tmp_path, {"events": ["rollback"], "notifier": SMTP, "arguments": MAIL}, {"events": ["rollback", "failure"]}
+    )
+    tell([alert(), alert(AlertEvent.FAILURE), alert(AlertEvent.DEADLINE)], config(tmp_path), {})
+    (mail,) = mailbox.messages
+    assert (mail["subject"], mail["to"], mail["from"]) == (
+        "shelves: rollback", "ops@example.org", "teleprompt@example.org",
+    )  # fmt: skip
+    (html,) = (part.get_payload(decode=True) for part in mail.walk() if part.get_content_type() == "text/html")
+    assert b"1 &lt; 2 &amp; so on" in html
+    assert [body["type"] for body in hook.bodies] == ["teleprompt.rollback", "teleprompt.failure"]
+
+
+def test_texts_of_the_rule_are_templates(mailbox: Mailbox, tmp_path: Path) -> None:
+    own = {**MAIL, "subject": "[{{ alert.event }}] {{ alert.program }}"}
+    write_rules(tmp_path, {"events": ["rollback"], "notifier": SMTP, "arguments": own})
+    tell([alert()], config(tmp_path), {})
+    assert mailbox.messages[0]["subject"] == "[rollback] shelves"
+
+
+def test_rules_for_all_programs_come_beside_the_programs_own(
+    hook: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "alerts.yaml"
+    monkeypatch.setenv("TELEPROMPT_ALERTS_FILE", str(file))
+    write_rules(tmp_path)
+    tell([alert()], config(tmp_path), {})
+    assert hook.requests == []
+    file.write_text("rules:\n  - events: [rollback]\n")
+    tell([alert()], config(tmp_path), {})
+    assert len(hook.requests) == 1
+    for text, problem in (
+        ("rules: [{events: [rollbak]}]", "rules.0.events.0"),
+        ("rules: {", "cannot be read"),
+        ("x: 1", "x"),
+    ):
+        file.write_text(text)
+        with pytest.raises(ConfigurationError, match=problem):
+            shared_rules(file)
+
+
+class BrokenNotifier(BaseNotifier):
+    """A notifier whose service is away."""
+
+    def notify(self, context: Any) -> None:
+        raise OSError("the service is away")
+
+
+def test_a_notifier_that_fails_is_counted_and_hinders_no_other(
+    hook: Receiver, tmp_path: Path, counted: list[tuple[str, dict[str, str]]], caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = f"{__name__}.BrokenNotifier"
+    write_rules(
+        tmp_path,
+        {"events": ["rollback"], "notifier": broken},
+        {"events": ["rollback"], "notifier": "nowhere.Notifier"},
+        {"events": ["rollback"], "notifier": SMTP, "arguments": {"too": "x"}},
+        {"events": ["rollback"]},
+    )
+    with caplog.at_level(logging.ERROR):
+        tell([alert()], config(tmp_path), {})
+    assert len(hook.requests) == 1
+    failures = [tags["notifier"] for name, tags in counted if name == "notifier_failures"]
+    assert failures == [broken, "nowhere.Notifier", SMTP]
+    assert counted[0] == ("alerts", {"program": "shelves", "event": "rollback"})
+    assert "the service is away" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("rule", "problem"),
+    [
+        ({"notifier": "nowhere.Notifier"}, "There is no notifier nowhere.Notifier"),
+        ({"notifier": "json.dumps"}, "json.dumps is not an Airflow notifier"),
+        ({"arguments": {"too": "x"}}, "webhook does not take these arguments"),
+    ],
+)
+def test_a_rule_that_cannot_work_says_why(rule: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ConfigurationError, match=problem):
+        build_notifier(AlertRule.model_validate({"events": ["failure"], **rule}))
+
+
+def test_a_failed_task_is_told_of_with_its_log(hook: Receiver, tmp_path: Path) -> None:
+    write_rules(tmp_path, {"events": ["failure"]})
+    task = SimpleNamespace(
+        dag_id="teleprompt_shelves", run_id="manual__1", task_id="collect", map_index=-1, log_url="http://log"
+    )
+    FailureAlert(program="shelves")({"ti": task, "exception": AirflowFailException("Insufficient traces: 1 < 20")})
+    (body,) = hook.bodies
+    assert body["text"] == "The task collect failed: Insufficient traces: 1 < 20"
+    assert body["facts"]["log_url"] == "http://log"
+
+
+def test_a_missed_deadline_is_told_of(hook: Receiver, tmp_path: Path) -> None:
+    write_rules(tmp_path, {"events": ["deadline"]}, deadline_hours=2)
+    deadline_missed(program="shelves", context={"dag_run": {"dag_run_id": "scheduled__1"}})
+    assert hook.bodies[0]["text"] == "The run scheduled__1 is not over 2 hours after it was queued."
+
+
+class Task:
+    """A task instance with what earlier runs returned."""
+
+    task_id = "conclude"
+
+    def __init__(self, before: dict[str, Any] | None) -> None:
+        self._before = before
+
+    def xcom_pull(self, *, task_ids: str, include_prior_dates: bool) -> dict[str, Any] | None:
+        assert (task_ids, include_prior_dates) == ("conclude", True)
+        return self._before
+
+
+def conclude(found: dict[str, Any] | None, before: dict[str, Any] | None = None, run_id: str = "r") -> dict[str, Any]:
+    ended = ended_asset("shelves")
+    own = context(kind=DagRunType.SCHEDULED)
+    own["dag_run"].run_id = run_id
+    return ConcludeOperator(task_id="conclude", program="shelves", waited=found, ended=ended).execute(
+        {**own, "ti": Task(before), "outlet_events": {ended: SimpleNamespace(extra={})}}
+    )
+
+
+def test_the_third_run_in_a_row_without_traces_is_told_of(hook: Receiver, tmp_path: Path) -> None:
+    write_rules(tmp_path, {"events": ["insufficient_traces"]})
+    before = None
+    for number in range(1, 5):
+        before = conclude(None, before)
+        assert before["insufficient_in_a_row"] == number
+        assert len(hook.requests) == (number >= 3)
+    assert "The last 3 runs had fewer than 20 traces" in hook.bodies[0]["text"]
+
+
+def test_a_run_with_enough_traces_begins_to_count_anew(settings: Settings, hook: Receiver, tmp_path: Path) -> None:
+    write_rules(tmp_path, {"events": ["insufficient_traces"]})
+    log_shelf_calls(settings, count=20)
+    assert conclude(waited(), {"insufficient_in_a_row": 2})["insufficient_in_a_row"] == 0
+    assert hook.requests == []

@@ -5,7 +5,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 PAGES  := configuration cli api
-SITE   := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --clean --site-dir .local/site
+# Its warnings are what --strict counts, so --quiet would let everything through.
+SITE   := said=$$(NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --clean --site-dir .local/site 2>&1) \
+	|| { echo "$$said"; exit 1; }
 
 # Byte code may be cached: without it each of Airflow's processes compiles its imports anew, for ten seconds.
 unexport PYTHONDONTWRITEBYTECODE
@@ -48,7 +50,7 @@ docs: $(STAMP) ## build the documentation's site
 	@$(SITE)
 	@echo "$(CURDIR)/.local/site/index.html"
 
-pictures: $(STAMP) ## draw the pictures of docs/deltaone.md anew
+pictures: $(STAMP) ## draw the pictures of docs/ anew
 	@$(BIN)/python -m dev.pictures
 
 bench: $(STAMP) ## measurements, each against what one would use instead

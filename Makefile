@@ -4,6 +4,10 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+PAGES  := configuration cli api
+# Its warnings are what --strict counts, so --quiet would let everything through.
+SITE   := said=$$(NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --clean --site-dir .local/site 2>&1) \
+	|| { echo "$$said"; exit 1; }
 
 # Byte code may be cached: without it each of Airflow's processes compiles its imports anew, for ten seconds.
 unexport PYTHONDONTWRITEBYTECODE
@@ -13,10 +17,10 @@ export UV_SYSTEM_CERTS := true
 export UV_NATIVE_TLS := true
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test lint schema pictures bench clean lock install
+.PHONY: help run up test lint reference docs pictures bench clean lock install
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(STAMP) ## the main job: traffic, Airflow, one DAG per program, a table of verdicts
 	@$(BIN)/python -m dev.run
@@ -27,19 +31,26 @@ up: $(STAMP) ## leave Airflow and MLflow running, with addresses and login print
 test: $(STAMP) ## all tests
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
-lint: $(STAMP) ## format, rules, types, direction of imports, files that are generated
+lint: $(STAMP) ## format, rules, types, direction of imports, generated files, the site
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/teleprompt programs schema | diff - docs/schemas/program.schema.json
 	$(BIN)/teleprompt attest schema | diff - docs/schemas/attestation.schema.json
+	@for page in $(PAGES); do $(BIN)/python -m dev.reference.$$page | diff - docs/reference/$$page.md || exit 1; done
+	@$(SITE)
 
-schema: $(STAMP) ## write the JSON Schemas of program files and attestations anew
+reference: $(STAMP) ## write what docs/ holds that is generated: JSON Schemas, reference pages
 	$(BIN)/teleprompt programs schema > docs/schemas/program.schema.json
 	$(BIN)/teleprompt attest schema > docs/schemas/attestation.schema.json
+	@for page in $(PAGES); do $(BIN)/python -m dev.reference.$$page > docs/reference/$$page.md || exit 1; done
 
-pictures: $(STAMP) ## draw the pictures of docs/deltaone.md anew
+docs: $(STAMP) ## build the documentation's site
+	@$(SITE)
+	@echo "$(CURDIR)/.local/site/index.html"
+
+pictures: $(STAMP) ## draw the pictures of docs/ anew
 	@$(BIN)/python -m dev.pictures
 
 bench: $(STAMP) ## measurements, each against what one would use instead

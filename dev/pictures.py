@@ -1,4 +1,4 @@
-"""The pictures of docs/deltaone.md, drawn from the gate itself: `make pictures`."""
+"""The pictures of the documentation, those of docs/deltaone.md drawn from the gate itself: `make pictures`."""
 
 from pathlib import Path
 
@@ -27,12 +27,60 @@ INK = "#333333"
 def main() -> None:
     """Draw all of them."""
     FOLDER.mkdir(exist_ok=True)
-    for draw in (verdicts, sample_size, looks):
+    for draw in (flow, verdicts, sample_size, looks):
         figure = draw()
         file = FOLDER / f"{draw.__name__}.svg"
         figure.savefig(file, bbox_inches="tight", metadata={"Date": None})
         plt.close(figure)
         print(file.relative_to(Path.cwd()))
+
+
+STAGES = {
+    "MLflow": "logged calls,\noutcomes",
+    "snapshot": "what is usable,\nfrozen",
+    "candidates": "compiled,\none per seed",
+    "selection": "the best\nof them",
+    "DeltaOne?": "compared on\nsealed examples",
+}
+ENDS = {
+    "promote": "new champion,\nattestation",
+    "inconclusive": "keep champion,\nneeds more data",
+    "reject": "keep champion,\nsay why",
+}
+HALF = 0.38
+"""Of a box's width; the boxes stand one apart."""
+
+
+def flow() -> mpl.figure.Figure:
+    """The way of the data, from logged calls to one of three verdicts."""
+    figure, axes = plt.subplots(figsize=(11.5, 2.9))
+    for x, (name, text) in enumerate(STAGES.items()):
+        _box(axes, (x, 0), name, text, INK)
+        if x:
+            _arrow(axes, (x - 1, 0), (x, 0), ("", "", "train", "select", "gate")[x])
+    for y, (name, text) in zip((1, 0, -1), ENDS.items(), strict=True):
+        _box(axes, (len(STAGES), y), name, text, COLOURS[Verdict(name)])
+        _arrow(axes, (len(STAGES) - 1, 0), (len(STAGES), y), "")
+    axes.set_xlim(-0.45, len(STAGES) + 0.45)
+    axes.set_ylim(-1.4, 1.4)
+    axes.set_axis_off()
+    return figure
+
+
+def _box(axes: mpl.axes.Axes, at: tuple[float, float], name: str, text: str, colour: str) -> None:
+    x, y = at
+    frame = mpl.patches.FancyBboxPatch(
+        (x - HALF, y - 0.36), 2 * HALF, 0.72, boxstyle="round,pad=0,rounding_size=0.08", fill=False, edgecolor=colour
+    )
+    axes.add_patch(frame)
+    axes.text(x, y + 0.18, name, ha="center", va="center", color=colour, weight="bold")
+    axes.text(x, y - 0.1, text, ha="center", va="center", color=INK, fontsize=8)
+
+
+def _arrow(axes: mpl.axes.Axes, start: tuple[float, float], end: tuple[float, float], text: str) -> None:
+    (x0, y0), (x1, y1) = start, end
+    axes.annotate("", (x1 - HALF, y1), (x0 + HALF, y0), arrowprops={"arrowstyle": "->", "color": INK})
+    axes.text((x0 + x1) / 2, 0.42, text, ha="center", color=INK, fontsize=8)
 
 
 def verdicts() -> mpl.figure.Figure:

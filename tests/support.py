@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import textwrap
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -226,4 +227,5 @@ def local_signer(key: str = "11" * 32) -> KeystoreSigner:
 def fenced_blocks(page: str, language: str) -> list[str]:
     """The code blocks of that language on a page of the documentation."""
     text = (PROJECT_ROOT / page).read_text()
-    return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+    found = re.findall(rf"^( *)```{language}\n(.*?)^\1```", text, flags=re.MULTILINE | re.DOTALL)
+    return [textwrap.dedent(block) for _, block in found]  # one in a list is indented

@@ -15,15 +15,21 @@ OFFLINE_MODEL = "offline/nearest-demo"
 class LMConfig(BaseModel):
     """A language model: the embedded offline engine, or any model that LiteLLM names."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     model: str = OFFLINE_MODEL
+    """`provider/model` as LiteLLM names it."""
     api_base: str | None = None
+    """Address of the API, where it is not the provider's own."""
     api_key: SecretStr | None = None
     temperature: float | None = None
+    """Without it, the provider's own."""
     max_tokens: int | None = Field(None, ge=1)
+    """Most tokens of an answer; without it, the provider's own limit."""
     timeout_seconds: float = Field(60, gt=0)
+    """Time limit of one request."""
     num_retries: int = Field(3, ge=0)
+    """How often a request is repeated after an outage or a limit of rate."""
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -34,7 +40,7 @@ class LMConfig(BaseModel):
 class Web3Config(BaseModel):
     """A node of the chain that attestations are submitted to."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     url: SecretStr
     """Its JSON-RPC address; providers put a key into it."""
@@ -53,15 +59,20 @@ class Settings(BaseSettings):
         frozen=True,
         extra="ignore",
         populate_by_name=True,
+        use_attribute_docstrings=True,
     )
 
     tracking_uri: str = Field(
         "sqlite:///.local/mlflow/mlflow.db",
         validation_alias=AliasChoices("TELEPROMPT_TRACKING_URI", "MLFLOW_TRACKING_URI"),
     )
+    """The MLflow that holds traces, records and versions; `MLFLOW_TRACKING_URI` says the same."""
     storage_uri: str = ".local/storage"
+    """Folder or bucket of what is big (snapshots, candidates) and of the outbox; all workers have to see it."""
     programs_dir: Path = Path("include/programs")
+    """Folder of the program files and their code."""
     lm: LMConfig = LMConfig()
+    """Answers for the programs."""
     prompt_lm: LMConfig | None = None
     """Writes and criticises instructions; None: `lm` does it."""
     judge_lm: LMConfig | None = None
@@ -71,6 +82,7 @@ class Settings(BaseSettings):
     cosigners: tuple[SignerConfig, ...] = ()
     """Sign attestations and mint requests too."""
     web3: Web3Config | None = None
+    """The chain's node; only where a program file has a `chain`."""
     alerts_file: Path = Path("include/alerts.yaml")
     """Who is told of what, for all programs; it need not exist."""
     spool_dir: Path = Path(".local/spool")

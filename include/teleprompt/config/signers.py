@@ -10,13 +10,14 @@ _Address = Annotated[str, AfterValidator(checksum_address)]
 
 
 class _Signer(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class KeystoreSigner(_Signer):
     """An encrypted Ethereum keystore (Web3 Secret Storage v3) and the password that opens it."""
 
     keystore: dict[str, Any] = Field(repr=False)
+    """The keystore itself, as JSON; a path to it only in the connection."""
     password: SecretStr
 
 
@@ -25,6 +26,7 @@ class CommandSigner(_Signer):
 
     address: _Address
     command: tuple[str, ...] = Field(min_length=1)
+    """The program and its arguments, as a JSON list; no shell reads them."""
 
 
 class UrlSigner(_Signer):
@@ -33,6 +35,7 @@ class UrlSigner(_Signer):
     address: _Address
     url: str = Field(pattern=r"^https?://")
     token: SecretStr | None = None
+    """Sent as bearer."""
 
 
 SignerConfig = KeystoreSigner | CommandSigner | UrlSigner

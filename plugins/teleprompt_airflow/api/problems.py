@@ -31,6 +31,8 @@ RETRY_AFTER_SECONDS = 30
 class Problem(BaseModel):
     """What went wrong, and what to do (RFC 9457)."""
 
+    model_config = {"use_attribute_docstrings": True}
+
     type: str = "about:blank"
     title: str
     """The status in words."""

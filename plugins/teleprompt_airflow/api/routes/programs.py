@@ -30,6 +30,8 @@ class Programs(BaseModel):
 class Schedule(BaseModel):
     """When a program runs next."""
 
+    model_config = {"use_attribute_docstrings": True}
+
     paused: bool
     next_run_at: datetime | None
     """When the next scheduled run begins; null if there is none, or the DAG was not parsed yet."""
@@ -38,6 +40,8 @@ class Schedule(BaseModel):
 
 class ProgramDetail(BaseModel):
     """One program with its whole configuration, defaults included."""
+
+    model_config = {"use_attribute_docstrings": True}
 
     program: str
     dag_id: str

@@ -29,7 +29,7 @@ class Changes(BaseModel):
 class ChampionRequest(BaseModel):
     """Which version is to be champion; none names the one before."""
 
-    model_config = {"extra": "forbid"}
+    model_config = {"extra": "forbid", "use_attribute_docstrings": True}
 
     number: int | None = Field(None, ge=1, le=2**31 - 1)
     instead_of: int | None = Field(None, ge=1, le=2**31 - 1)

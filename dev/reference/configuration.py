@@ -1,0 +1,110 @@
+"""docs/reference/configuration.md: each key of a program file, and each setting of the environment."""
+
+from collections.abc import Iterator
+
+from dev.reference.fields import Fields, Schema, anchor, choices, one_line, table
+from include.teleprompt.config.program import ProgramConfig
+from include.teleprompt.config.settings import Settings
+from include.teleprompt.strategies import OptimizationStrategy, strategy_of
+
+INTRODUCTION = """\
+# Program files and settings
+
+Made by `make reference` from the types that check them. [Program files](../programs.md) shows a whole
+file with its defaults, and says what a run does with it.
+
+## Program files
+"""
+
+ENVIRONMENT = """\
+## The environment
+
+What is used outside Airflow; in Airflow, [connections](../programs.md#connections) say it. A field of a field is
+written with two underscores, a list or a mapping as JSON. Relative paths start at the project.
+`TELEPROMPT_PROGRAM__<SECTION>__<KEY>` overrides any key of all program files. `TELEPROMPT_DEBUG=1` shows where an
+unexpected error of the command came from.
+"""
+
+LANGUAGE_MODEL = """\
+### Language models
+
+The same for `TELEPROMPT_PROMPT_LM__` and `TELEPROMPT_JUDGE_LM__`.
+"""
+
+SIGNERS = """\
+### Signers
+
+One of these three; `TELEPROMPT_COSIGNERS` is a JSON list of further ones, with the same keys in lower case.
+"""
+
+PREFIX = "TELEPROMPT_"
+
+
+def main() -> None:
+    """Print the page."""
+    parts = (INTRODUCTION, *_program_file(), ENVIRONMENT, *_environment())
+    print("\n\n".join(part.strip("\n") for part in parts))
+
+
+def _program_file() -> Iterator[str]:
+    schema = ProgramConfig.model_json_schema()
+    definitions = schema["$defs"]
+    paths = dict(_sections("", schema, definitions))
+    headings = {name: _heading(path, definitions[name]) for name, path in paths.items()}
+    fields = Fields(definitions, headings)
+    yield fields.table(schema, skip=["slug"])
+    for name, heading in headings.items():
+        yield f"### {heading}\n\n{one_line(definitions[name])}\n\n{fields.table(definitions[name])}"
+    yield "### Options of the strategies\n\nWhat `optimization.options` may hold, by `optimization.strategy`."
+    for strategy in OptimizationStrategy:
+        options = strategy_of(strategy).options.model_json_schema()
+        yield f"#### {strategy.value}\n\n{one_line(options)}\n\n{Fields({}, {}).table(options)}"
+
+
+def _sections(path: str, schema: Schema, definitions: Schema) -> Iterator[tuple[str, str]]:
+    """Every definition with keys, and the first path that leads to it."""
+    for key, field in schema.get("properties", {}).items():
+        below = f"{path}.{key}" if path else key
+        for choice in choices(field):
+            name = str(choice.get("$ref", "")).rpartition("/")[2]
+            if definitions.get(name, {}).get("properties"):
+                yield name, below
+                yield from _sections(below, definitions[name], definitions)
+
+
+def _heading(path: str, definition: Schema) -> str:
+    """A path; where several kinds of things may lie there, the kind too."""
+    return " ".join([path, *(field["const"] for field in definition["properties"].values() if "const" in field)])
+
+
+def _environment() -> Iterator[str]:
+    schema = Settings.model_json_schema(by_alias=False)
+    definitions = schema["$defs"]
+    headings = {name: "Language models" if name == "LMConfig" else "Signers" for name in definitions}
+    headings["Web3Config"] = "The chain's node"
+    rows = []
+    for name, field in schema["properties"].items():
+        found = {headings[str(choice["$ref"]).rpartition("/")[2]] for choice in choices(field) if "$ref" in choice}
+        places = ", ".join(f"[{heading}](#{anchor(heading)})" for heading in sorted(found))
+        default = "" if places or field.get("default") is None else f"`{field['default']}`"
+        below = "__…" if places and field.get("type") != "array" else ""
+        rows.append((f"`{PREFIX}{name.upper()}{below}`", default, places, field.get("description", "")))
+    yield table(("variable", "default", "its fields", "meaning"), rows)
+    yield LANGUAGE_MODEL
+    yield _variables("lm", definitions["LMConfig"])
+    yield SIGNERS
+    for name in ("KeystoreSigner", "CommandSigner", "UrlSigner"):
+        yield f"{one_line(definitions[name])}\n\n{_variables('signer', definitions[name])}"
+    node = definitions["Web3Config"]
+    yield f"### The chain's node\n\n{one_line(node)}\n\n{_variables('web3', node)}"
+
+
+def _variables(field: str, definition: Schema) -> str:
+    named = {key.upper(): value for key, value in definition["properties"].items()}
+    required = [key.upper() for key in definition.get("required", ())]
+    schema = {**definition, "properties": named, "required": required}
+    return Fields({}, {}).table(schema, prefix=f"{PREFIX}{field.upper()}__")
+
+
+if __name__ == "__main__":
+    main()

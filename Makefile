@@ -16,6 +16,9 @@ unexport PYTHONDONTWRITEBYTECODE
 export UV_SYSTEM_CERTS := true
 export UV_NATIVE_TLS := true
 
+RESOLVE := uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links \
+	--custom-compile-command "make lock"
+
 .DEFAULT_GOAL := help
 .PHONY: help run up test lint reference docs pictures bench clean lock install
 
@@ -59,21 +62,20 @@ bench: $(STAMP) ## measurements, each against what one would use instead
 clean: ## remove what make run, make up and make test left behind, and the environment
 	rm -rf .local $(VENV)
 
-lock: ## resolve requirements.txt and the dev group anew (needs uv)
-	uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links \
-		--custom-compile-command "make lock" requirements.txt -o requirements.lock
-	uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links \
-		--custom-compile-command "make lock" -c requirements.lock --group dev -o requirements-dev.lock
+lock: ## resolve requirements.txt, requirements-cluster.txt and the dev group anew (needs uv)
+	$(RESOLVE) -c requirements-cluster.txt requirements.txt -o requirements.lock
+	$(RESOLVE) -c requirements.lock requirements-cluster.txt -o requirements-cluster.lock
+	$(RESOLVE) -c requirements.lock -c requirements-cluster.lock --group dev -o requirements-dev.lock
 
 install: $(STAMP) ## the environment, .venv, from the lock files
 
-$(STAMP): requirements.lock requirements-dev.lock pyproject.toml requirements.txt
+$(STAMP): requirements.lock requirements-cluster.lock requirements-dev.lock pyproject.toml requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 		|| { echo "Python 3.11, 3.12 or 3.13 is needed; name one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@command -v uv >/dev/null || test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@echo "Installing into $(VENV)"
 	@UV=$$(command -v uv || echo $(BIN)/uv); export VIRTUAL_ENV=$(CURDIR)/$(VENV); \
-		$$UV pip install --quiet -r requirements.lock -r requirements-dev.lock && \
+		$$UV pip install --quiet -r requirements.lock -r requirements-cluster.lock -r requirements-dev.lock && \
 		$$UV pip install --quiet --no-deps --editable .
 	@touch $@

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Self, TypeVar
 
 from pydantic import ValidationError
@@ -124,9 +126,11 @@ class PipelineRun:
         if all(item.path != path for item in self.client.list_artifacts(self.run_id, folder or None)):
             return None
         uri = f"runs:/{self.run_id}/{path}"
-        local = mlflow.artifacts.download_artifacts(artifact_uri=uri, tracking_uri=self.client.tracking_uri)
-        with open(local, encoding="utf-8", newline="") as file:  # noqa: PTH123 - keeps newlines as they are
-            return file.read()
+        with TemporaryDirectory() as own:  # in one of its own, MLflow would leave what came from a server
+            local = mlflow.artifacts.download_artifacts(
+                artifact_uri=uri, tracking_uri=self.client.tracking_uri, dst_path=own
+            )
+            return Path(local).read_bytes().decode()
 
     def write_text(self, path: str, text: str) -> None:
         """Keep `text` at `path`, byte for byte."""

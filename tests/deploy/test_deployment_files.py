@@ -1,0 +1,206 @@
+"""The files of a deployment on several machines. They were never started here: what can be checked without, is."""
+
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from include.teleprompt.config.program import ProgramConfig
+from include.teleprompt.config.settings import OFFLINE_MODEL, PROJECT_ROOT, Settings
+from tests.support import fenced_blocks
+
+DEPLOY = PROJECT_ROOT / "deploy"
+COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+HELM = yaml.safe_load((DEPLOY / "helm-values.yaml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+AIRFLOW_SERVICES = {"init", "api-server", "scheduler", "dag-processor", "triggerer", "worker-1", "worker-2"}
+READ_ELSEWHERE = re.compile(r"AWS_\w+|MLFLOW_BACKEND_STORE_URI|COMPILE_SLOTS|ADMIN_PASSWORD|DUMB_INIT_SETSID")
+"""Read by boto, by the command line of `mlflow server`, by the service's own command, by the image's entry point."""
+
+SERVICE_KEYS = {
+    "build", "command", "depends_on", "entrypoint", "environment", "healthcheck", "hostname", "image", "ports",
+    "restart", "stop_grace_period", "volumes",
+}  # fmt: skip
+"""Of the compose specification, those that are used; a mistyped one is refused by `docker compose` as a whole."""
+
+
+def example() -> dict[str, str]:
+    lines = (DEPLOY / ".env.example").read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+
+def filled(text: str) -> str:
+    """With the example's values in the places of variables, and `$$` as the container sees it."""
+    values = {**{name: value or "secret" for name, value in example().items()}, "SIGNER_CONNECTION": ""}
+    return re.sub(r"(?<!\$)\$\{(\w+)[^}]*\}", lambda found: values[found[1]], text).replace("$$", "$")
+
+
+def environment(service: str) -> dict[str, str]:
+    return {name: filled(value) for name, value in SERVICES[service].get("environment", {}).items()}
+
+
+def test_compose_names_only_what_is_there() -> None:
+    assert set(COMPOSE) <= {"name", "services", "volumes", *[key for key in COMPOSE if key.startswith("x-")]}
+    named = set()
+    for name, service in SERVICES.items():
+        assert set(service) <= SERVICE_KEYS, name
+        for other, wanted in service.get("depends_on", {}).items():
+            if wanted["condition"] == "service_healthy":
+                assert "healthcheck" in SERVICES[other], f"{name} waits for {other}"
+            else:
+                assert wanted["condition"] == "service_completed_successfully"
+                assert SERVICES[other].get("restart", "no") in {"no", "on-failure"}, f"{other} would never complete"
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            if source.startswith("."):
+                assert (DEPLOY / source).is_file(), volume
+            else:
+                named.add(source)
+        if "build" in service:
+            context = DEPLOY / service["build"]["context"]
+            assert (context / service["build"]["dockerfile"]).is_file()
+    assert named == set(COMPOSE["volumes"])
+    assert {name for name, service in SERVICES.items() if "healthcheck" not in service} == {"bucket", "init"}
+
+
+def test_the_example_of_secrets_has_just_those_that_compose_reads() -> None:
+    text = (DEPLOY / "compose.yaml").read_text()
+    assert set(re.findall(r"(?<!\$)\$\{(\w+)", text)) == set(example())
+    assert "**/.env" in (PROJECT_ROOT / ".dockerignore").read_text().splitlines()
+    assert ".env" in (PROJECT_ROOT / ".gitignore").read_text().splitlines()
+
+
+@pytest.mark.parametrize("service", sorted(SERVICES))
+def test_every_variable_is_one_that_somebody_reads(service: str) -> None:
+    if "build" in SERVICES[service]:
+        for name in environment(service):
+            assert is_read(name), name
+
+
+def is_read(name: str) -> bool:
+    from airflow.configuration import conf
+
+    if option := re.fullmatch(r"AIRFLOW__(.+?)__(.+)", name):
+        section, key = (part.lower() for part in option.groups())
+        return key in conf.configuration_description.get(section, {}).get("options", {})
+    if connection := re.fullmatch(r"AIRFLOW_CONN_(.+)", name):
+        return connection[1].lower() in connections_read()
+    if own := re.fullmatch(r"TELEPROMPT_(.+)", name):
+        return own[1].lower() in Settings.model_fields
+    if READ_ELSEWHERE.fullmatch(name):
+        return True
+    from mlflow import environment_variables
+
+    return getattr(environment_variables, name, None) is not None
+
+
+def connections_read() -> set[str]:
+    from teleprompt_airflow.hooks.settings import MLFLOW, SIGNER, STORAGE
+
+    return {MLFLOW, STORAGE, SIGNER, ProgramConfig(name="P", slug="p").lm_conn_id}
+
+
+def test_the_connections_make_the_settings_of_the_cluster() -> None:
+    from airflow.sdk import Connection
+
+    from teleprompt_airflow.hooks.settings import build_settings
+
+    env = environment("worker-1")
+    given = {}
+    for name, value in env.items():
+        if name.startswith("AIRFLOW_CONN_") and value:
+            conn_id = name.removeprefix("AIRFLOW_CONN_").lower()
+            given[conn_id] = Connection(conn_id=conn_id, **with_text(json.loads(value)))
+    settings = build_settings(given, lm_conn_id="teleprompt_lm")
+    assert settings.tracking_uri == "http://mlflow:5000"
+    assert settings.storage_uri == "s3://teleprompt/storage"
+    assert settings.lm.model == OFFLINE_MODEL
+    assert settings.signer is None
+
+
+def with_text(connection: dict[str, Any]) -> dict[str, Any]:
+    return {**connection, "extra": json.dumps(connection["extra"])}
+
+
+def test_every_command_is_one_that_airflow_and_mlflow_have() -> None:
+    from airflow.cli.cli_parser import get_parser
+    from mlflow.cli import server
+
+    for name in sorted(AIRFLOW_SERVICES - {"init"}):
+        get_parser().parse_args(SERVICES[name]["command"])
+    script = filled(SERVICES["init"]["command"][0]).replace("\\\n", " ")
+    for line in script.strip().splitlines():
+        command, *arguments = shlex.split(line.replace('"$COMPILE_SLOTS"', "4"))
+        assert command == "airflow"
+        get_parser().parse_args(arguments)
+    assert [*SERVICES["mlflow"]["entrypoint"]] == ["mlflow", "server"]
+    server.make_context("server", list(SERVICES["mlflow"]["command"]))
+    assert {parameter.envvar for parameter in server.params} >= {"MLFLOW_BACKEND_STORE_URI"}
+    compile(SERVICES["bucket"]["command"][0], "bucket", "exec")
+
+
+def test_workers_share_their_configuration_and_no_disk() -> None:
+    assert environment("worker-1") == environment("worker-2")
+    first, second = (set(SERVICES[name]["volumes"]) for name in ("worker-1", "worker-2"))
+    assert not first & second
+    assert environment("api-server").items() <= environment("worker-1").items()
+    (spool,) = SERVICES["api-server"]["volumes"]
+    assert environment("api-server")["TELEPROMPT_SPOOL_DIR"] == spool.split(":")[1]
+
+
+def test_what_was_proved_is_what_is_deployed() -> None:
+    """The test of two workers sets its machines up with the variables of the compose file."""
+    text = (PROJECT_ROOT / "tests/e2e/two_workers.py").read_text()
+    proved = set(re.findall(r'"(AIRFLOW_(?:_\w+|CONN_\w+))"', text))
+    assert len(proved) > 6
+    assert proved - {"AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL"} <= set(
+        environment("worker-1")
+    )
+
+
+def test_the_image_has_the_versions_of_the_lock() -> None:
+    lock = (PROJECT_ROOT / "requirements.lock").read_text()
+    (version,) = re.findall(r"^apache-airflow==(.+)$", lock, re.MULTILINE)
+    dockerfile = (DEPLOY / "Dockerfile").read_text()
+    assert f"FROM apache/airflow:slim-{version}-" in dockerfile
+    assert HELM["airflowVersion"] == version
+    for file in re.findall(r"[\w-]+\.lock", dockerfile):
+        assert (PROJECT_ROOT / file).is_file()
+
+
+def test_the_chart_is_given_what_compose_sets() -> None:
+    env = environment("worker-1")
+    assert HELM["executor"] == env["AIRFLOW__CORE__EXECUTOR"]
+    for section, options in HELM["config"].items():
+        for key, value in options.items():
+            name = f"AIRFLOW__{section}__{key}".upper()
+            assert is_read(name), name
+            assert str(value) == env[name], name
+    for variable in HELM["env"]:
+        assert env[variable["name"]] == variable["value"]
+    (mount,) = HELM["apiServer"]["extraVolumeMounts"]
+    assert mount["mountPath"] == env["TELEPROMPT_SPOOL_DIR"]
+    (source,) = yaml.safe_load(HELM["extraEnvFrom"])
+    assert source == {"secretRef": {"name": "teleprompt-connections"}}
+    described = re.findall(r"\b(?:AIRFLOW_CONN|AWS)_\w+", (DEPLOY / "helm-values.yaml").read_text())
+    assert set(described) == {name for name in env if name.startswith(("AIRFLOW_CONN_", "AWS_"))}
+
+
+def test_the_documented_commands_name_what_is_there() -> None:
+    from airflow.cli.cli_parser import get_parser
+
+    lines = [line for block in fenced_blocks("docs/deployment.md", "console") for line in block.splitlines()]
+    assert lines
+    for line in lines:
+        words = shlex.split(line, comments=True)
+        for word in words:
+            if word.startswith("deploy/") and word != "deploy/.env":
+                assert (PROJECT_ROOT / Path(word)).is_file(), line
+        if "exec" in words:
+            before, arguments = words[: words.index("airflow")], words[words.index("airflow") + 1 :]
+            assert before[-1] == "--" or before[-1] in SERVICES
+            get_parser().parse_args(arguments)

@@ -1,0 +1,27 @@
+"""The run that keeps a pipeline's records."""
+
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from bench.mlflow_server import MlflowServer
+from include.teleprompt.canonical import sha256_hex
+from include.teleprompt.tracking.connection import mlflow_client
+from include.teleprompt.tracking.pipeline_run import PipelineRun
+from include.teleprompt.tracking.run_key import RunKey
+from tests.support import WEEK
+
+
+@pytest.mark.slow
+def test_what_is_read_from_a_server_leaves_nothing_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = tmp_path / "tmp"
+    own.mkdir()
+    monkeypatch.chdir(tmp_path)  # the server's files lie below it
+    with MlflowServer(f"sqlite:///{tmp_path}/mlflow.db", tmp_path, workers=1) as server:
+        monkeypatch.setattr(tempfile, "tempdir", str(own))
+        with mlflow_client(server.uri) as client:
+            run = PipelineRun.open(client, RunKey(program="Shelves", window=WEEK, fingerprint=sha256_hex(b"one")))
+            run.write_text("records/note.txt", "one\r\ntwo\n")
+            assert run.read_text("records/note.txt") == "one\r\ntwo\n"
+    assert list(own.iterdir()) == []

@@ -13,6 +13,7 @@ from include.teleprompt.cli import (
     attest_chain,
     deltaone,
     doctor,
+    maintenance,
     programs,
     rewards,
     run,
@@ -39,6 +40,7 @@ app.add_typer(attest.app, name="attest")
 app.command("rewards")(rewards.rewards)
 app.add_typer(versions.app, name="versions")
 app.add_typer(deltaone.app, name="deltaone")
+app.add_typer(maintenance.app, name="maintenance")
 app.command("doctor")(doctor.doctor)
 
 

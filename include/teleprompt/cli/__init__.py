@@ -11,6 +11,7 @@ import typer
 from include.teleprompt.cli import (
     attest,
     attest_chain,
+    backup,
     deltaone,
     doctor,
     maintenance,
@@ -41,6 +42,8 @@ app.command("rewards")(rewards.rewards)
 app.add_typer(versions.app, name="versions")
 app.add_typer(deltaone.app, name="deltaone")
 app.add_typer(maintenance.app, name="maintenance")
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 app.command("doctor")(doctor.doctor)
 
 

@@ -43,15 +43,15 @@ def runs_of(client: Any, experiment_id: str) -> Iterator[Any]:
 def own_models(client: Any) -> Iterator[tuple[Any, list[Any]]]:
     """The registered models that hold programs, with all their versions, oldest first; no locks."""
     for model in _all_pages(lambda token: client.search_registered_models(max_results=100, page_token=token)):
-        versions = list(
-            _all_pages(
-                lambda token, name=model.name: client.search_model_versions(
-                    f"name = {quoted(name)}", max_results=PAGE, page_token=token
-                )
-            )
-        )
+        versions = _versions_of(client, model.name)
         if any(VERSION_ID in version.tags and STATE_DIGEST in version.tags for version in versions):
-            yield model, sorted(versions, key=lambda version: int(version.version))
+            yield model, versions
+
+
+def _versions_of(client: Any, name: str) -> list[Any]:
+    condition = f"name = {quoted(name)}"
+    found = _all_pages(lambda token: client.search_model_versions(condition, max_results=PAGE, page_token=token))
+    return sorted(found, key=lambda version: int(version.version))
 
 
 def _all_pages(search: Callable[[str | None], Any]) -> Iterator[Any]:

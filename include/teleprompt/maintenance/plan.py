@@ -102,16 +102,22 @@ def make_plan(
     files: Iterable[StoredFile], references: References, retention: RetentionConfig, *, now: datetime
 ) -> Plan:
     """Decide on every file."""
-    protected = reachable(references.roots, references.refers)
-    days = days_of_kinds(retention)
-    decided = [(file, _decide(file, protected, references.named, days, now)) for file in files]
-    kinds = [_of_kind(kind, days.get(kind), decided) for kind in Kind]
+    decided = decide(files, references, retention, now=now)
+    kinds = [_of_kind(kind, days_of_kinds(retention).get(kind), decided) for kind in Kind]
     return Plan(
         made_at=now,
         leaving=tuple(Leaving(file=file, reason=reason) for file, reason in decided if reason is Reason.OLD),
         kinds=tuple(kind for kind in kinds if kind.kept or kind.leaving),
-        missing=len(protected - {file.digest for file, _ in decided}),
+        missing=len(reachable(references.roots, references.refers) - {file.digest for file, _ in decided}),
     )
+
+
+def decide(
+    files: Iterable[StoredFile], references: References, retention: RetentionConfig, *, now: datetime
+) -> list[tuple[StoredFile, Reason]]:
+    """Each file, and why it stays or goes."""
+    protected, days = reachable(references.roots, references.refers), days_of_kinds(retention)
+    return [(file, _decide(file, protected, references.named, days, now)) for file in files]
 
 
 def reachable(roots: Iterable[Digest], refers: Mapping[Digest, Iterable[Digest]]) -> set[Digest]:

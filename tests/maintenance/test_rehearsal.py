@@ -33,8 +33,15 @@ def teleprompt(settings: Settings, programs: Path, *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.fixture
+def new(_empty_store: Path, tmp_path: Path) -> Settings:
+    """An empty place."""
+    (tmp_path / "new").mkdir()
+    return store_in(tmp_path / "new", _empty_store)
+
+
 @pytest.mark.slow
-def test_the_rehearsal(email_store: Settings, _empty_store: Path, tmp_path: Path) -> None:
+def test_the_rehearsal(email_store: Settings, new: Settings, tmp_path: Path) -> None:
     programs = tmp_path / "programs"
     shutil.copytree(PROJECT_ROOT / "include/programs", programs, ignore=shutil.ignore_patterns("__pycache__"))
     end = datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=1)
@@ -42,8 +49,7 @@ def test_the_rehearsal(email_store: Settings, _empty_store: Path, tmp_path: Path
     teleprompt(email_store, programs, "run", "email_draft", *window)
     teleprompt(email_store, programs, "maintenance", "plan")
     teleprompt(email_store, programs, "backup", str(tmp_path / "backup"))
-    (tmp_path / "new").mkdir()
-    new, restored = store_in(tmp_path / "new", _empty_store), tmp_path / "restored"
+    restored = tmp_path / "restored"
     teleprompt(new, restored, "restore", str(tmp_path / "backup"))
     kept = Path(email_store.storage_uri).rename(tmp_path / "gone")
     try:

@@ -6,6 +6,7 @@ import io
 import os
 import secrets
 import shutil
+import time
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import unquote, urlsplit
@@ -13,6 +14,9 @@ from urllib.parse import unquote, urlsplit
 from include.teleprompt.canonical import sha256_hex
 from include.teleprompt.errors import TelepromptError
 from include.teleprompt.records import Digest, Record
+
+REFRESHED_AFTER_SECONDS = 86_400.0
+"""A blob that is stored again is written again after so long."""
 
 
 class Blob(Record):
@@ -25,13 +29,13 @@ class Blob(Record):
 def put_blob(storage_uri: str, kind: str, data: bytes, *, suffix: str) -> Blob:
     """Store `data` as `<storage_uri>/<kind>/<sha256><suffix>`.
 
-    The same bytes get the same name and are written once. The blob appears whole or not at all: a crash in
-    the middle leaves only a temporary file.
+    The same bytes get the same name and are written once; again after a day, so that a file's age says how long nobody
+    needed it. The blob appears whole or not at all: a crash in the middle leaves only a temporary file.
     """
     digest = sha256_hex(data)
     target = location(storage_uri) / kind / f"{digest}{suffix}"
     blob = Blob(uri=str(target), digest=digest)
-    if target.exists():
+    if _is_fresh(target):
         return blob
     target.parent.mkdir(parents=True, exist_ok=True)
     _write_whole(target, io.BytesIO(data))
@@ -65,7 +69,7 @@ def put_file(storage_uri: str, kind: str, file: Path, *, suffix: str) -> Blob:
         digest = hashlib.file_digest(source, "sha256").hexdigest()
     target = location(storage_uri) / kind / f"{digest}{suffix}"
     blob = Blob(uri=str(target), digest=digest)
-    if target.exists():
+    if _is_fresh(target):
         return blob
     target.parent.mkdir(parents=True, exist_ok=True)
     with file.open("rb") as source:
@@ -111,6 +115,23 @@ def location(storage_uri: str) -> Any:
     from upath import UPath
 
     return Path(unquote(urlsplit(storage_uri).path)) if storage_uri.startswith("file://") else UPath(storage_uri)
+
+
+def modified_at(path: Any) -> float:
+    """When a file of the storage was written last, in seconds since 1970.
+
+    Raises:
+        FileNotFoundError: it is not there.
+    """
+    return float(path.stat().st_mtime if isinstance(path, Path) else path.fs.modified(path.path).timestamp())
+
+
+def _is_fresh(target: Any) -> bool:
+    """Whether the file is there and was written not long ago."""
+    try:
+        return time.time() - modified_at(target) < REFRESHED_AFTER_SECONDS
+    except FileNotFoundError:
+        return False
 
 
 def _write_whole(target: Any, source: BinaryIO) -> None:

@@ -49,6 +49,9 @@ from teleprompt_airflow.sensors.upstream_programs import UpstreamProgramsSensor
 from teleprompt_airflow.triggers.trace_volume import NewTracesTrigger
 
 DAG_PREFIX = "teleprompt_"
+MAINTENANCE_DAG_ID = f"{DAG_PREFIX}maintenance"
+"""Of the DAG that looks after the storage; no program can have it."""
+
 RETRIES = {
     "retries": 2,
     "retry_delay": timedelta(seconds=30),
@@ -69,6 +72,9 @@ def program_dags(programs_dir: Path) -> Iterator[DAG]:
         if own_id in seen:
             own_id = dag_id(file.name)  # `draft.yml` beside `draft.yaml`
             yield invalid_program_dag(own_id, f"{file.name}: there is another file of that name; remove one.")
+        elif own_id == MAINTENANCE_DAG_ID:
+            problem = f"{file.name}: {own_id} is the DAG that looks after the storage; give the file another name."
+            yield invalid_program_dag(dag_id(file.name), problem)
         elif wanted is None or wanted in {own_id, watch_dag_id(file.stem)}:
             yield from (dag for dag in _dags_of_file(file, own_id) if wanted is None or dag.dag_id == wanted)
         seen.add(own_id)

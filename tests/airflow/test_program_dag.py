@@ -212,7 +212,7 @@ def test_two_hundred_programs_are_parsed_without_dspy_mlflow_or_web3(tmp_path: P
             "PYTHONPATH": f"{PROJECT_ROOT}:{PROJECT_ROOT}/plugins",
         },
     )
-    assert done.stdout.splitlines()[-1] == "400 []"
+    assert done.stdout.splitlines()[-1] == "401 []"  # each with its watch, and the one that looks after the storage
 
 
 def test_the_plugin_scan_imports_the_registration_file_only() -> None:

@@ -12,8 +12,10 @@ from include.teleprompt.cli import (
     alerts,
     attest,
     attest_chain,
+    backup,
     deltaone,
     doctor,
+    maintenance,
     programs,
     rewards,
     run,
@@ -41,6 +43,9 @@ app.command("rewards")(rewards.rewards)
 app.add_typer(versions.app, name="versions")
 app.add_typer(deltaone.app, name="deltaone")
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(maintenance.app, name="maintenance")
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 app.command("doctor")(doctor.doctor)
 
 

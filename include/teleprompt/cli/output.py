@@ -63,3 +63,12 @@ def interval(low_e6: int | None, high_e6: int | None) -> str:
 def window_text(start: str, end: str) -> str:
     """A window of two ISO times; midnights as days."""
     return " - ".join(moment.removesuffix("T00:00:00Z") for moment in (start, end))
+
+
+def size(bytes_: int) -> str:
+    """A number of bytes for people."""
+    value, units = float(bytes_), iter(("B", "kB", "MB", "GB"))
+    unit = next(units)
+    while value >= 1000 and (larger := next(units, None)):
+        value, unit = value / 1000, larger
+    return f"{bytes_} B" if unit == "B" else f"{value:.1f} {unit}"

@@ -9,6 +9,7 @@ from teleprompt_airflow.operators.conclude import ConcludeOperator
 from teleprompt_airflow.operators.deltaone_branch import DeltaOneBranchOperator
 from teleprompt_airflow.operators.gate import GateOperator
 from teleprompt_airflow.operators.invalid_program import InvalidProgramOperator
+from teleprompt_airflow.operators.maintenance import MaintenanceOperator
 from teleprompt_airflow.operators.power import PowerOperator
 from teleprompt_airflow.operators.register import RegisterOperator
 from teleprompt_airflow.operators.select import SelectOperator
@@ -25,6 +26,7 @@ __all__ = [
     "GateApprovalOperator",
     "GateOperator",
     "InvalidProgramOperator",
+    "MaintenanceOperator",
     "PowerOperator",
     "RegisterOperator",
     "SelectOperator",

@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from include.teleprompt.errors import TelepromptError
 from include.teleprompt.traces.submission.row import SubmittedTrace
@@ -18,6 +19,16 @@ class SpoolFullError(TelepromptError):
 
     def __init__(self, waiting: int) -> None:
         super().__init__(f"{waiting} traces wait for MLflow already; try again when it answers.")
+
+
+class AsideRow(NamedTuple):
+    """A row that was set aside."""
+
+    number: int
+    size: int
+    """Bytes."""
+    since: int
+    """Seconds since 1970."""
 
 
 class Spool:
@@ -35,8 +46,10 @@ class Spool:
             )
             connection.execute(
                 "CREATE TABLE IF NOT EXISTS aside "
-                "(id INTEGER PRIMARY KEY, program TEXT NOT NULL, body TEXT NOT NULL, problem TEXT NOT NULL)"
+                "(id INTEGER PRIMARY KEY, program TEXT NOT NULL, body TEXT NOT NULL, problem TEXT NOT NULL, "
+                "since INTEGER NOT NULL DEFAULT 0)"
             )
+            _add_since(connection)
 
     def add(self, program: str, rows: Sequence[SubmittedTrace]) -> None:
         """Keep rows; they are on disk when this returns.
@@ -70,7 +83,8 @@ class Spool:
         """Keep rows that MLflow refuses where they stop nobody; a person looks at them."""
         with self._connected() as connection, connection:
             connection.executemany(
-                "INSERT INTO aside SELECT id, program, body, ? FROM waiting WHERE id = ?",
+                "INSERT INTO aside (id, program, body, problem, since) "
+                "SELECT id, program, body, ?, unixepoch() FROM waiting WHERE id = ?",
                 [(problem, number) for number in numbers],
             )
             connection.executemany("DELETE FROM waiting WHERE id = ?", [(number,) for number in numbers])
@@ -79,6 +93,17 @@ class Spool:
         """How many rows were set aside."""
         with self._connected() as connection:
             return int(connection.execute("SELECT count(*) FROM aside").fetchone()[0])
+
+    def list_aside(self) -> list[AsideRow]:
+        """The rows that were set aside, oldest first."""
+        with self._connected() as connection:
+            rows = connection.execute("SELECT id, length(CAST(body AS BLOB)), since FROM aside ORDER BY id").fetchall()
+        return [AsideRow(*row) for row in rows]
+
+    def forget_aside(self, numbers: Sequence[int]) -> None:
+        """Delete rows that were set aside, for good."""
+        with self._connected() as connection, connection:
+            connection.executemany("DELETE FROM aside WHERE id = ?", [(number,) for number in numbers])
 
     @contextmanager
     def only_one(self) -> Iterator[bool]:
@@ -99,8 +124,22 @@ class Spool:
     def _count(connection: sqlite3.Connection) -> int:
         return int(connection.execute("SELECT count(*) FROM waiting").fetchone()[0])
 
+    @staticmethod
+    def is_in(folder: Path) -> bool:
+        """Whether there is a spool in the folder."""
+        return (folder / "traces.db").exists()
+
     @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(self._file, timeout=30)) as connection:
             connection.execute("PRAGMA synchronous = FULL")
             yield connection
+
+
+def _add_since(connection: sqlite3.Connection) -> None:
+    """A spool of an earlier version of the package did not say since when a row is aside: let it be since now."""
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
+        if "since" not in {column[1] for column in connection.execute("PRAGMA table_info(aside)")}:
+            connection.execute("ALTER TABLE aside ADD COLUMN since INTEGER NOT NULL DEFAULT 0")
+            connection.execute("UPDATE aside SET since = unixepoch()")

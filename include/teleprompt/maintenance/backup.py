@@ -1,0 +1,93 @@
+"""Backing up what the package needs to verify, serve and go on: MLflow's part, the evidence, the program files.
+
+No setting is in it, so no key, password or keystore is.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from include.teleprompt.config.settings import Settings
+from include.teleprompt.errors import TelepromptError
+from include.teleprompt.maintenance.archive import ArchiveWriter, Manifest
+from include.teleprompt.maintenance.inventory import list_files, path_below
+from include.teleprompt.maintenance.mlflow_export import MlflowCopy, export_mlflow
+from include.teleprompt.maintenance.plan import Kind, Reason, References, StoredFile, decide, reachable
+from include.teleprompt.maintenance.references import read_references
+from include.teleprompt.storage import location
+
+PROGRAM_SUFFIXES = {".py", ".yaml", ".yml"}
+"""Of the files that are programs; others in their folder may be anything, keys too."""
+
+_ALWAYS = frozenset({Kind.ATTESTATIONS, Kind.LOOKS, Kind.OUTBOX})
+_STAY = frozenset({Reason.PROTECTED, Reason.NAMED})
+
+
+def back_up(client: Any, settings: Settings, target: str, *, also: frozenset[Kind] = frozenset()) -> Manifest:
+    """Write a backup to a folder or URI that holds nothing yet; `also` adds whole kinds to the evidence.
+
+    Raises:
+        ConfigurationError: the target holds something.
+        TelepromptError: evidence is missing or damaged, or MLflow's records cannot be read.
+    """
+    archive = ArchiveWriter(target)
+    copy = export_mlflow(client, archive)  # before the storage is looked at: what a record names is there by then
+    stored = list_files(settings.storage_uri)
+    references = read_references(client, stored)
+    _check_is_whole(stored, references, settings)
+    root = location(settings.storage_uri)
+    kept = list(_kept(stored, references, settings, also))
+    for file in kept:
+        _copy_blob(archive, root, file)
+    programs = list(program_files_below(settings.programs_dir))
+    for program in programs:
+        archive.add(f"programs/{program.relative_to(settings.programs_dir).as_posix()}", program.read_bytes())
+    return archive.finish(
+        made_at=datetime.now(UTC),
+        versions={package: version(package) for package in ("teleprompt-airflow", "mlflow")},
+        counts={**_counts(copy), "stored files": len(kept), "program files": len(programs)},
+    )
+
+
+def program_files_below(folder: Path) -> Iterator[Path]:
+    """The files of all programs."""
+    for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
+        if path.is_file() and path.suffix in PROGRAM_SUFFIXES and "__pycache__" not in path.parts:
+            yield path
+
+
+def _kept(
+    stored: list[StoredFile], references: References, settings: Settings, also: frozenset[Kind]
+) -> Iterator[StoredFile]:
+    for file, reason in decide(stored, references, settings.retention, now=datetime.now(UTC)):
+        if reason in _STAY or file.kind in _ALWAYS | also:
+            yield file
+
+
+def _check_is_whole(stored: list[StoredFile], references: References, settings: Settings) -> None:
+    missing = reachable(references.roots, references.refers) - {file.digest for file in stored}
+    if missing:
+        raise TelepromptError(
+            f"{len(missing)} files that are evidence are not in {settings.storage_uri}, among them {min(missing)}; "
+            "restore them first, for a backup without them could not be verified."
+        )
+
+
+def _copy_blob(archive: ArchiveWriter, root: Any, file: StoredFile) -> None:
+    path = location(file.uri)
+    with path.open("rb") as source:
+        found = archive.copy(f"storage/{path_below(root, path)}", source)
+    if file.digest is not None and found != file.digest:
+        raise TelepromptError(f"{file.uri} is damaged: its content no longer matches its digest; restore it first.")
+
+
+def _counts(copy: MlflowCopy) -> dict[str, int]:
+    return {
+        "experiments": len(copy.experiments),
+        "runs": len(copy.runs),
+        "attestations": sum("teleprompt.attestation_id" in run.tags for run in copy.runs),
+        "models": len(copy.models),
+        "versions": sum(len(model.versions) for model in copy.models),
+    }

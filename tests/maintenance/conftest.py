@@ -1,0 +1,58 @@
+"""A store in which one run promoted and was attested, and another one was inconclusive."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from include.teleprompt.config.settings import Settings
+from include.teleprompt.pipeline import Outcome, Pipeline
+from include.teleprompt.window import Window
+from tests.conftest import store_in
+from tests.support import WEEK, local_signer, log_shelf_calls, write_program
+
+NEXT_WEEK = Window(start=WEEK.end, end=WEEK.end + (WEEK.end - WEEK.start))
+
+
+def shelves(settings: Settings, window: Window = WEEK, **optimization: object) -> Pipeline:
+    overrides = {"optimization": optimization} if optimization else None
+    file = settings.programs_dir / "shelves.yaml"
+    return Pipeline.of_file(file, settings=settings, window=window, overrides=overrides)
+
+
+@pytest.fixture(scope="session")
+def _shop(tmp_path_factory: pytest.TempPathFactory, _empty_store: Path) -> tuple[Settings, Outcome]:
+    folder = tmp_path_factory.mktemp("shop")
+    write_program(folder / "programs")
+    own = {"programs_dir": folder / "programs", "spool_dir": folder / "spool", "signer": local_signer()}
+    settings = store_in(folder, _empty_store).model_copy(update=own)
+    log_shelf_calls(settings, count=160)
+    log_shelf_calls(settings, count=160, window=NEXT_WEEK, first=1000)
+    promoted = shelves(settings).run()
+    assert promoted.attestation is not None
+    nothing = {"max_labeled_demos": 0, "max_bootstrapped_demos": 0}
+    assert shelves(settings, NEXT_WEEK, options=nothing).run().version is None
+    return settings, promoted
+
+
+@pytest.fixture
+def shop(_shop: tuple[Settings, Outcome]) -> Settings:
+    """The store. Its storage may be changed: it is put back after the test."""
+    settings, _ = _shop
+    return settings
+
+
+@pytest.fixture
+def storage(shop: Settings) -> "object":
+    """The folder of the storage; put back after the test, for MLflow's records name it where it lies."""
+    folder = Path(shop.storage_uri)
+    kept = folder.with_name("kept")
+    shutil.copytree(folder, kept)
+    yield folder
+    shutil.rmtree(folder)
+    kept.rename(folder)
+
+
+@pytest.fixture
+def promoted(_shop: tuple[Settings, Outcome]) -> Outcome:
+    return _shop[1]

@@ -44,7 +44,7 @@ def new(_empty_store: Path, tmp_path: Path) -> Settings:
 def test_the_rehearsal(email_store: Settings, new: Settings, tmp_path: Path) -> None:
     programs = tmp_path / "programs"
     shutil.copytree(PROJECT_ROOT / "include/programs", programs, ignore=shutil.ignore_patterns("__pycache__"))
-    end = datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=1)
+    end = datetime.now(UTC).replace(microsecond=0)
     window = ("--start", (end - timedelta(days=8)).isoformat(), "--end", end.isoformat())
     teleprompt(email_store, programs, "run", "email_draft", *window)
     teleprompt(email_store, programs, "maintenance", "plan")

@@ -1,0 +1,119 @@
+"""A run's tasks one after the other, with Airflow's metrics and traces sent to a collector; a process of its own."""
+
+import json
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from airflow.sdk import BaseHook, Connection
+from airflow.sdk.exceptions import AirflowNotFoundException
+from airflow.sdk.observability import stats
+from airflow.sdk.observability.metrics import stats_utils
+from airflow.utils.types import DagRunType
+from opentelemetry import metrics, trace
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+
+from include.teleprompt.config.settings import Settings
+from include.teleprompt.environment import quiet_libraries
+from include.teleprompt.window import format_utc
+from teleprompt_airflow.api.courier import COURIER
+from teleprompt_airflow.assets import ended_asset
+from teleprompt_airflow.operators import (
+    BaselineOperator,
+    CollectOperator,
+    CompileOperator,
+    ConcludeOperator,
+    GateOperator,
+    PowerOperator,
+    SelectOperator,
+    WatchOperator,
+)
+from teleprompt_airflow.program_dag import program_dags
+from tests.support import WEEK, log_shelf_calls, write_program
+
+PROGRAM = """
+name: Shelves
+optimization: {min_traces: 20}
+alerts: {rules: [{events: [deltaone, rejection, low_power], notifier: nowhere.Notifier}]}
+chain: {adapter: eas, chain_id: 1, contract: "0x1111111111111111111111111111111111111111",
+        schema_registry: "0x2222222222222222222222222222222222222222"}
+"""
+
+
+def main(folder: Path) -> None:
+    quiet_libraries()
+    settings = Settings()
+    write_program(folder / "programs", yaml=PROGRAM)
+    give_connections(settings)
+    stats.initialize(factory=stats_utils.get_stats_factory(), export_legacy_names=False)
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(OTLPSpanExporter()))
+    trace.set_tracer_provider(provider)
+    log_shelf_calls(settings, count=80)
+    log_unusable(settings)
+    run_tasks()
+    COURIER._carry()
+    metrics.get_meter_provider().force_flush()  # type: ignore[attr-defined]
+
+
+def run_tasks() -> None:
+    (dag, *_) = program_dags(Path(os.environ["TELEPROMPT_PROGRAMS_DIR"]))
+    context = run_context()
+    waited = dag.task_dict["wait_for_traces"].execute(context)
+    stage: dict[str, Any] = {"program": "shelves", "waited": waited}
+    snapshot = CollectOperator(task_id="collect", **stage).execute(context)
+    baseline = BaselineOperator(task_id="baseline", **stage).execute(context)
+    PowerOperator(task_id="power", snapshot=snapshot, **stage).execute(context)
+    compiling = CompileOperator(task_id="compile", snapshot=snapshot, baseline=baseline, seed=0, **stage)
+    candidates = [compiling.execute(context)]
+    selection = SelectOperator(task_id="select", snapshot=snapshot, candidates=candidates, **stage).execute(context)
+    records = {"snapshot": snapshot, "selection": selection, "baseline": baseline}
+    GateOperator(task_id="gate", **records, **stage).execute(context)
+    ConcludeOperator(task_id="conclude", ended=ended_asset("shelves"), **stage).execute(context)
+    WatchOperator(task_id="watch", program="shelves").execute(context)
+
+
+def run_context() -> dict[str, Any]:
+    ended = ended_asset("shelves")
+    return {
+        "dag_run": SimpleNamespace(run_type=DagRunType.MANUAL, run_after=datetime.now(UTC), run_id="manual__1"),
+        "params": {"window_start": format_utc(WEEK.start), "window_end": format_utc(WEEK.end)},
+        "ti": SimpleNamespace(task_id="conclude", xcom_pull=lambda **_: None),
+        "outlet_events": {ended: SimpleNamespace(extra={})},
+    }
+
+
+def log_unusable(settings: Settings) -> None:
+    """A call whose input is missing."""
+    import mlflow
+
+    client = mlflow.MlflowClient(settings.tracking_uri)
+    experiment = client.search_experiments(filter_string="name LIKE 'production%'") or client.search_experiments()
+    run = client.create_run(
+        experiment[0].experiment_id, start_time=WEEK.start_ms + 1000, tags={"dspy_program_name": "Shelves"}
+    )
+    client.log_metric(run.info.run_id, "outcome_score", 1.0)
+    client.set_terminated(run.info.run_id, end_time=WEEK.start_ms + 2000)
+
+
+def give_connections(settings: Settings) -> None:
+    extras = {
+        "mlflow_default": {"tracking_uri": settings.tracking_uri},
+        "teleprompt_storage": {"uri": settings.storage_uri},
+    }
+
+    def get(conn_id: str) -> Connection:
+        if conn_id not in extras:
+            raise AirflowNotFoundException(conn_id)
+        return Connection(conn_id=conn_id, conn_type="generic", extra=json.dumps(extras[conn_id]))
+
+    BaseHook.get_connection = staticmethod(get)  # type: ignore[method-assign,assignment]
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,5 +1,6 @@
 """docs/reference/configuration.md: each key of a program file, and each setting of the environment."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 from dev.reference.fields import Fields, Schema, anchor, choices, one_line, table
@@ -50,7 +51,8 @@ def _program_file() -> Iterator[str]:
     schema = ProgramConfig.model_json_schema()
     definitions = schema["$defs"]
     paths = dict(_sections("", schema, definitions))
-    headings = {name: _heading(path, definitions[name]) for name, path in paths.items()}
+    shared = {path for path, count in Counter(paths.values()).items() if count > 1}
+    headings = {name: _heading(path, definitions[name], is_shared=path in shared) for name, path in paths.items()}
     fields = Fields(definitions, headings)
     yield fields.table(schema, skip=["slug"])
     for name, heading in headings.items():
@@ -72,9 +74,12 @@ def _sections(path: str, schema: Schema, definitions: Schema) -> Iterator[tuple[
                 yield from _sections(below, definitions[name], definitions)
 
 
-def _heading(path: str, definition: Schema) -> str:
-    """A path; where several kinds of things may lie there, the kind too."""
-    return " ".join([path, *(field["const"] for field in definition["properties"].values() if "const" in field)])
+def _heading(path: str, definition: Schema, *, is_shared: bool) -> str:
+    """A path; where several kinds of things may lie there, the kind too, or the first key that tells it."""
+    kinds = [field["const"] for field in definition["properties"].values() if "const" in field]
+    if is_shared and not kinds:
+        kinds = ["with", definition["required"][0]]
+    return " ".join([path, *kinds])
 
 
 def _environment() -> Iterator[str]:

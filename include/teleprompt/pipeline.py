@@ -319,7 +319,9 @@ class Pipeline:
         assert self.config.chain is not None  # noqa: S101 - nobody asks otherwise
         attestation, _ = load_attestation(get_blob(record.blob))
         with self._records.open() as run:
-            return submit_attestation(run, attestation, self.config, self.settings, send=self.config.chain.send)
+            return submit_attestation(
+                run, attestation, self.config, self.settings, send=self.config.chain.send, who=self.actor
+            )
 
     def run(
         self,

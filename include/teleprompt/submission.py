@@ -10,6 +10,7 @@ from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.config.settings import Settings
 from include.teleprompt.errors import ConfigurationError
 from include.teleprompt.optimize.select import Selection
+from include.teleprompt.registry.audit_trail import Deed, append
 from include.teleprompt.tracking.pipeline_run import PipelineRun
 
 log = logging.getLogger(__name__)
@@ -19,7 +20,7 @@ RECEIPT = "receipt"
 
 
 def submit_attestation(
-    run: PipelineRun, attestation: Attestation, config: ProgramConfig, settings: Settings, *, send: bool
+    run: PipelineRun, attestation: Attestation, config: ProgramConfig, settings: Settings, *, send: bool, who: str
 ) -> Receipt:
     """Hand an attestation in at the program's contract and keep the receipt with its run; without `send` a dry run.
 
@@ -30,6 +31,9 @@ def submit_attestation(
     desk = _desk(run, config, settings)
     receipt = desk.submit(attestation) if send else desk.show(attestation)
     log.info("%s on chain %d: %s", attestation.attestation_id, receipt.chain_id, receipt.note)
+    if receipt.state is not ChainState.DRY_RUN:
+        about = {"chain_id": receipt.chain_id, "contract": receipt.contract, "tx_hash": receipt.tx_hash}
+        append(run.client, config.name, Deed.SUBMIT, who=who, about=attestation.attestation_id, after=about)
     _keep(run, receipt)
     return receipt
 

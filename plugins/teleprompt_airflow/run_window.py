@@ -55,6 +55,11 @@ def run_type(context: Mapping[str, Any]) -> str:
     return str(getattr(kind, "value", kind))
 
 
+def asked_by(context: Mapping[str, Any]) -> str:
+    """Who asked for this run: a user by name, or what brought it about."""
+    return str(getattr(context["dag_run"], "triggering_user_name", None) or f"airflow ({run_type(context)})")
+
+
 def was_asked_for(context: Mapping[str, Any]) -> bool:
     """Whether somebody wanted this very run: then it fails where a scheduled one is skipped."""
     return run_type(context) in {"manual", "operator_triggered"}

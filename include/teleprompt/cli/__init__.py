@@ -12,6 +12,7 @@ from include.teleprompt.cli import (
     alerts,
     attest,
     attest_chain,
+    audit,
     backup,
     deltaone,
     doctor,
@@ -43,6 +44,7 @@ app.command("rewards")(rewards.rewards)
 app.add_typer(versions.app, name="versions")
 app.add_typer(deltaone.app, name="deltaone")
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(audit.app, name="audit")
 app.add_typer(maintenance.app, name="maintenance")
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)

@@ -19,9 +19,10 @@ SendOption = Annotated[bool, typer.Option("--send", help="Really send it; withou
 @app.command()
 def submit(attestation_id: AttestationId, send: SendOption = False, json_: JsonOption = False) -> None:
     """Hand an attestation in at its program's contract, once; a dry run unless --send."""
+    from include.teleprompt.environment import current_user
     from include.teleprompt.submission import submit_attestation
 
-    receipt = _at_contract(attestation_id, lambda *place: submit_attestation(*place, send=send))
+    receipt = _at_contract(attestation_id, lambda *place: submit_attestation(*place, send=send, who=current_user()))
     _print(receipt, json_)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from include.teleprompt.errors import ConfigurationError, LockLostError
 from include.teleprompt.registry.aliases import CHALLENGER, CHAMPION, PREVIOUS, aliases_of, set_aliases
+from include.teleprompt.registry.audit_trail import record_changes
 from include.teleprompt.registry.change_log import Action, Change, ChangeState, list_changes, mark, write_entry
 from include.teleprompt.registry.lock import Lease, registry_lock
 from include.teleprompt.window import format_utc
@@ -155,7 +156,9 @@ def _note(client: Any, name: str, action: Action, aliases: dict[str, int], *, wh
     for change in list_changes(client, name):
         if change.action is action and change.why == why:
             return change
-    return write_entry(client, name, action, aliases, aliases, ChangeState.DONE, who=who, why=why)
+    written = write_entry(client, name, action, aliases, aliases, ChangeState.DONE, who=who, why=why)
+    record_changes(client, name)
+    return written
 
 
 def _repaired_aliases(client: Any, name: str) -> dict[str, int]:
@@ -199,6 +202,7 @@ def _make(
         _undo(client, name, change)
         raise
     mark(client, change, ChangeState.DONE)
+    record_changes(client, name)
     log.info("%s: %s, %s -> %s (%s)", name, action, before.get(CHAMPION), after.get(CHAMPION), why)
     return change.model_copy(update={"state": ChangeState.DONE})
 

@@ -39,10 +39,24 @@ class GateApprovalOperator(ApprovalOperator):
 
     def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
         """Go on, or write the refusal down."""
-        if "error" not in event and event["chosen_options"] != [self.APPROVE]:
+        if "error" not in event:
             with domain_errors(skip_without_traces=True):
-                self._write_down(**_refusal(event))
+                if event["chosen_options"] == [self.APPROVE]:
+                    self._approved(who=_name_of(event["responded_by_user"]))
+                else:
+                    self._write_down(**_refusal(event))
         return super().execute_complete(context, event)
+
+    def _approved(self, *, who: str) -> None:
+        from include.teleprompt.environment import quiet_libraries
+
+        quiet_libraries()
+        from include.teleprompt.registry.audit_trail import Deed, append
+        from include.teleprompt.tracking.connection import mlflow_client
+
+        config = load_program_file(find_program_file(Settings().programs_dir, self.program))
+        with mlflow_client(settings_from_connections(config).tracking_uri) as client:
+            append(client, config.name, Deed.APPROVE, who=who, about=self.waited["key"])
 
     def _write_down(self, *, who: str, why: str) -> None:
         """By the run's key: the program's file may have changed while the run waited."""
@@ -59,4 +73,8 @@ def _refusal(event: Mapping[str, Any]) -> dict[str, str]:
     user = event.get("responded_by_user")
     if not user:
         return {"who": "nobody", "why": "nobody answered the request for approval in time"}
-    return {"who": str(user.get("name") or user.get("id")), "why": "the promotion was refused"}
+    return {"who": _name_of(user), "why": "the promotion was refused"}
+
+
+def _name_of(user: Mapping[str, Any]) -> str:
+    return str(user.get("name") or user.get("id"))

@@ -9,7 +9,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from include.teleprompt.config.files import find_program_file, load_program_file
 from include.teleprompt.config.settings import Settings
 from teleprompt_airflow.hooks.settings import settings_from_connections
-from teleprompt_airflow.operators.base import domain_errors
+from teleprompt_airflow.operators.base import actor_of, domain_errors
 
 
 class SubmitOperator(BaseOperator):
@@ -30,7 +30,6 @@ class SubmitOperator(BaseOperator):
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Submit, and wait until it is there to stay."""
-        del context
         given = self.attestation.get("attestation", self.attestation)
         if given is None:
             raise AirflowSkipException("Nothing was attested, so nothing is submitted.")
@@ -49,5 +48,7 @@ class SubmitOperator(BaseOperator):
             with mlflow_client(settings.tracking_uri) as client:
                 attested = AttestedRun(client, record.attestation_id)
                 send = config.chain is not None and config.chain.send
-                receipt = submit_attestation(attested.run, attested.attestation, config, settings, send=send)
+                receipt = submit_attestation(
+                    attested.run, attested.attestation, config, settings, send=send, who=actor_of(context)
+                )
         return receipt.model_dump(mode="json")

@@ -15,12 +15,13 @@ from include.teleprompt.tracking.last_start import BACKFILL, last_start
 from include.teleprompt.window import Window, format_utc
 from teleprompt_airflow.hooks.settings import settings_from_connections
 from teleprompt_airflow.metrics import measure_volume
-from teleprompt_airflow.operators.base import domain_errors
-from teleprompt_airflow.run_window import overrides_of, resolve_window, run_type, was_asked_for
+from teleprompt_airflow.operators.base import actor_of, domain_errors
+from teleprompt_airflow.run_window import asked_by, overrides_of, resolve_window, run_type, was_asked_for
 from teleprompt_airflow.triggers.trace_volume import TraceVolumeTrigger
 
 if TYPE_CHECKING:
     from include.teleprompt.traces.volume import Volume
+    from include.teleprompt.tracking.run_key import RunKey
 
 
 class TraceVolumeSensor(BaseSensorOperator):
@@ -120,13 +121,27 @@ class TraceVolumeSensor(BaseSensorOperator):
         key = run_key(config, code_digest=code, settings=settings, window=window)
         with mlflow_client(settings.tracking_uri) as client:
             run = PipelineRun.open(client, key)  # here, before tasks that run side by side would each make one
-            run.tag(dag_run_id=getattr(context["dag_run"], "run_id", ""), run_type=run_type(context))
+            run.tag(dag_run_id=context["dag_run"].run_id, run_type=run_type(context))
+            self._write_down(client, settings, key, context)
         return {
             "window": window.model_dump(mode="json"),
             "count": found.calls,
             "new_outcomes": found.new_outcomes,
             "key": key.digest,
         }
+
+    def _write_down(self, client: Any, settings: Settings, key: "RunKey", context: Any) -> None:
+        """Who asked for this run, with which configuration, for the audit trail."""
+        from include.teleprompt.program.entry_point import code_file, file_digest
+        from include.teleprompt.registry.audit_trail import Deed, append
+        from include.teleprompt.registry.configuration_log import record_configuration
+
+        run, config = context["dag_run"], load_program_file(find_program_file(settings.programs_dir, self.program))
+        code = file_digest(code_file(settings.programs_dir / "_", config.entry_point))
+        models = {"lm": settings.lm.identity}
+        record_configuration(client, config, code=code, models=models, who=actor_of(context), about=run.run_id)
+        asked = {"window": str(key.window), "run_type": run_type(context), **overrides_of(context["params"])}
+        append(client, config.name, Deed.RUN, who=asked_by(context), about=f"{run.run_id} {key.digest}", after=asked)
 
 
 def _last_start(config: ProgramConfig, settings: Settings, context: Any) -> datetime | None:
@@ -138,7 +153,7 @@ def _last_start(config: ProgramConfig, settings: Settings, context: Any) -> date
 
     quiet_libraries()
     with mlflow_client(settings.tracking_uri) as client:
-        return last_start(client, config.name, besides=getattr(context["dag_run"], "run_id", ""))
+        return last_start(client, config.name, besides=context["dag_run"].run_id)
 
 
 def _has_enough(settings: Settings, config: ProgramConfig, window: Window, *, enough: int) -> bool:

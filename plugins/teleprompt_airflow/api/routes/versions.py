@@ -4,6 +4,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from include.teleprompt.registry.aliases import CHAMPION, aliases_of
+from include.teleprompt.registry.audit_trail import AuditEntry, find_gaps, read_trail
 from include.teleprompt.registry.change_log import Change, list_changes
 from include.teleprompt.registry.changes import rollback
 from include.teleprompt.registry.listing import VersionLine, list_versions
@@ -24,6 +25,17 @@ class Changes(BaseModel):
     """The log of changes, newest first."""
 
     changes: list[Change]
+
+
+class Trail(BaseModel):
+    """The audit trail, oldest first, and what is wrong with it."""
+
+    model_config = {"use_attribute_docstrings": True}
+
+    whole: bool
+    """Whether no entry is missing, changed or out of order."""
+    problems: list[str]
+    entries: list[AuditEntry]
 
 
 class ChampionRequest(BaseModel):
@@ -76,6 +88,13 @@ def set_champion(program: ChangeProgram, request: ChampionRequest, user: User, c
         why=request.why,
     )
     return Champion(champion=aliases_of(client, name).get(CHAMPION), changed=change is not None)
+
+
+@router.get("/programs/{program}/audit")
+def show_trail(program: ReadProgram, client: Mlflow) -> Trail:
+    """Who did what to the program, with before and after, each entry chained to the one before."""
+    problems = find_gaps(client, program.config.name)
+    return Trail(whole=not problems, problems=problems, entries=read_trail(client, program.config.name))
 
 
 @router.get("/programs/{program}/changes")

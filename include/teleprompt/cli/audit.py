@@ -1,0 +1,52 @@
+"""`teleprompt audit`: who did what to a program."""
+
+import typer
+
+from include.teleprompt.cli.output import JsonOption, print_json, print_table
+from include.teleprompt.config.files import find_program_file, load_program_file
+from include.teleprompt.config.settings import Settings
+from include.teleprompt.window import format_utc
+
+app = typer.Typer(help="Who did what to a program, and whether the trail is whole.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_entries(program: str, json_: JsonOption = False) -> None:
+    """List the entries, oldest first; `--json` is the export, with the digests that chain them."""
+    from include.teleprompt.registry.audit_trail import read_trail
+    from include.teleprompt.tracking.connection import mlflow_client
+
+    settings = Settings()
+    name = load_program_file(find_program_file(settings.programs_dir, program)).name
+    with mlflow_client(settings.tracking_uri) as client:
+        entries = read_trail(client, name)
+    if json_:
+        print_json([entry.model_dump(mode="json") for entry in entries])
+        return
+    print_table(
+        ("number", "at", "who", "deed", "before", "after"),
+        [(e.number, format_utc(e.at), e.who, e.deed.value, _brief(e.before), _brief(e.after)) for e in entries],
+        empty=f"Nobody did anything to {name} yet.",
+    )
+
+
+@app.command()
+def verify(program: str, json_: JsonOption = False) -> None:
+    """See that no entry is missing, changed or out of order; exit status 1 if one is."""
+    from include.teleprompt.registry.audit_trail import find_gaps, read_trail
+    from include.teleprompt.tracking.connection import mlflow_client
+
+    settings = Settings()
+    name = load_program_file(find_program_file(settings.programs_dir, program)).name
+    with mlflow_client(settings.tracking_uri) as client:
+        problems, count = find_gaps(client, name), len(read_trail(client, name))
+    if json_:
+        print_json({"whole": not problems, "entries": count, "problems": problems})
+    else:
+        typer.echo("\n".join(problems) or f"{count} entries, none is missing or changed.")
+    if problems:
+        raise typer.Exit(1)
+
+
+def _brief(values: dict[str, object]) -> str | None:
+    return ", ".join(f"{key}: {value}" for key, value in values.items() if value is not None)[:80] or None

@@ -1,0 +1,117 @@
+"""Who did what, in a chain that shows what was changed, taken out or cut off."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from include.teleprompt.config.program import ProgramConfig
+from include.teleprompt.config.settings import Settings
+from include.teleprompt.registry.audit_trail import ENTRY, NUMBER, Deed, append, find_gaps, read_trail, record_changes
+from include.teleprompt.registry.change_log import Action, ChangeState, write_entry
+from include.teleprompt.registry.configuration_log import record_configuration
+from include.teleprompt.tracking.connection import mlflow_client
+
+NAME = "Shelves"
+
+
+@pytest.fixture
+def client(settings: Settings) -> Any:
+    with mlflow_client(settings.tracking_uri) as own:
+        yield own
+
+
+def runs(client: Any) -> dict[int, Any]:
+    experiment = client.get_experiment_by_name("teleprompt/Shelves/audit")
+    return {int(run.data.tags[NUMBER]): run for run in client.search_runs([experiment.experiment_id])}
+
+
+def three(client: Any) -> None:
+    for number in range(3):
+        append(client, NAME, Deed.RUN, who="ann", about=f"run {number}", after={"window": number})
+
+
+def test_entries_are_numbered_chained_and_written_once(client: Any) -> None:
+    assert (read_trail(client, NAME), find_gaps(client, NAME)) == ([], [])
+    three(client)
+    again = append(client, NAME, Deed.RUN, who="bob", about="run 1")
+    trail = read_trail(client, NAME)
+    assert [(entry.number, entry.who, entry.after) for entry in trail] == [
+        (number, "ann", {"window": number - 1}) for number in (1, 2, 3)
+    ]
+    assert again == trail[1]
+    assert [entry.previous for entry in trail] == [None, trail[0].digest, trail[1].digest]
+    assert find_gaps(client, NAME) == []
+
+
+def test_those_who_write_at_once_all_get_a_number(client: Any) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda n: append(client, NAME, Deed.RUN, who="x", about=str(n)), range(6)))
+    assert [entry.number for entry in read_trail(client, NAME)] == [1, 2, 3, 4, 5, 6]
+    assert find_gaps(client, NAME) == []
+
+
+def change(client: Any) -> None:
+    run = runs(client)[2]
+    client.set_tag(run.info.run_id, ENTRY, run.data.tags[ENTRY].replace("ann", "eve"))
+
+
+def garble(client: Any) -> None:
+    client.set_tag(runs(client)[2].info.run_id, ENTRY, "{")
+
+
+def delete(number: int) -> Any:
+    return lambda client: client.delete_run(runs(client)[number].info.run_id)
+
+
+@pytest.mark.parametrize(
+    ("tamper", "problem"),
+    [
+        (change, "entry 2 was changed"),
+        (garble, "entry 2 is missing or not readable; the next one is 3"),
+        (delete(1), "entry 1 is missing"),
+        (delete(2), "entry 2 is missing"),
+        (delete(3), "but its head says 3"),
+    ],
+)
+def test_what_was_tampered_with_shows(client: Any, tamper: Any, problem: str) -> None:
+    three(client)
+    tamper(client)
+    assert problem in find_gaps(client, NAME)[0]
+
+
+def test_changes_of_versions_that_a_dead_process_left_out_are_added(client: Any) -> None:
+    before, after = {"champion": 1}, {"champion": 2, "previous": 1}
+    write_entry(client, NAME, Action.PROMOTE, before, after, ChangeState.DONE, who="airflow run", why="+3 points")
+    write_entry(client, NAME, Action.ROLLBACK, after, before, ChangeState.OPEN, who="ann", why="cut off")
+    assert find_gaps(client, NAME) == ["1 changes of versions are not in it; the next run adds them"]
+    record_changes(client, NAME)
+    record_changes(client, NAME)
+    (entry,) = read_trail(client, NAME)
+    assert (entry.deed, entry.who, entry.before) == (Deed.PROMOTE, "airflow run", before)
+    assert entry.after == {**after, "why": "+3 points"}
+    assert find_gaps(client, NAME) == []
+
+
+def test_a_configuration_is_written_down_when_it_changes_with_what_it_was(client: Any) -> None:
+    def ran(about: str, **changes: Any) -> None:
+        config = ProgramConfig.model_validate({"name": NAME, "slug": "shelves", **changes})
+        models = {"lm": {"model": "offline/nearest-demo"}}
+        record_configuration(client, config, code="a" * 64, models=models, who="run", about=about)
+
+    ran("1")
+    ran("2")
+    ran("3", optimization={"min_traces": 50}, alerts={"rules": [{"events": ["failure"]}]})
+    ran("4", optimization={"min_traces": 50})
+    ran("5")
+    assert [(entry.about, entry.before, sorted(entry.after)) for entry in read_trail(client, NAME)[1:]] == [
+        ("3", {"alerts.rules": None, "optimization.min_traces": None}, ["alerts.rules", "optimization.min_traces"]),
+        ("4", {"alerts.rules": [{"events": ["failure"]}]}, ["alerts.rules"]),
+        ("5", {"optimization.min_traces": 50}, ["optimization.min_traces"]),
+    ]
+
+
+def test_more_than_a_tag_holds_is_kept_by_its_digest(client: Any) -> None:
+    entry = append(client, NAME, Deed.CONFIGURE, who="x", about="x", after={"text": "x" * 10_000})
+    assert set(entry.after) == {"sha256"}
+    assert find_gaps(client, NAME) == []

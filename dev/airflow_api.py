@@ -87,6 +87,22 @@ class AirflowApi:
         answer.raise_for_status()
         return list(answer.json()["task_instances"])
 
+    def xcom(self, dag_id: str, run_id: str, task_id: str) -> Any:
+        """What a task returned."""
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/return_value"
+        answer = self._http.get(path)
+        answer.raise_for_status()
+        value = answer.json()["value"]
+        return json.loads(value) if isinstance(value, str) else value
+
+    def submit_traces(self, program: str, lines: str) -> int:
+        """Hand JSON lines in by the project's own API; returns how many were accepted."""
+        headers = {"Content-Type": "application/x-ndjson"}
+        path = f"/teleprompt/api/v1/programs/{program}/traces/bulk"
+        answer = self._http.post(path, content=lines.encode(), headers=headers)
+        answer.raise_for_status()
+        return int(answer.json()["accepted"])
+
     def answer(self, dag_id: str, run_id: str, task_id: str, option: str) -> None:
         """Give a task that waits for a person its answer."""
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"

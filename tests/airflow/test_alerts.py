@@ -1,5 +1,6 @@
 """Who is told what: rules, notifiers, and the tasks that send alerts. Mail goes to a real SMTP server on loopback."""
 
+import asyncio
 import json
 import logging
 from collections.abc import Iterator
@@ -170,7 +171,7 @@ def test_a_failed_task_is_told_of_with_its_log(hook: Receiver, tmp_path: Path) -
 
 def test_a_missed_deadline_is_told_of(hook: Receiver, tmp_path: Path) -> None:
     write_rules(tmp_path, {"events": ["deadline"]}, deadline_hours=2)
-    deadline_missed(program="shelves", context={"dag_run": {"dag_run_id": "scheduled__1"}})
+    asyncio.run(deadline_missed(program="shelves", context={"dag_run": {"dag_run_id": "scheduled__1"}}))
     assert hook.bodies[0]["text"] == "The run scheduled__1 is not over 2 hours after it was queued."
 
 

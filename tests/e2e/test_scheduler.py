@@ -19,6 +19,8 @@ def report_of(script: str, folder: Path) -> dict[str, Any]:
         "TELEPROMPT_TRACKING_URI": f"sqlite:///{folder}/mlflow/mlflow.db",
         "TELEPROMPT_STORAGE_URI": str(folder / "storage"),
         "TELEPROMPT_PROGRAMS_DIR": str(folder / "programs"),
+        "TELEPROMPT_ALERTS_FILE": str(folder / "alerts.yaml"),
+        "TELEPROMPT_SPOOL_DIR": str(folder / "spool"),
     }
     done = subprocess.run(
         [sys.executable, "-m", script], env=env, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False
@@ -64,3 +66,29 @@ def test_a_person_decides_on_promotions_in_a_real_airflow(tmp_path: Path) -> Non
     assert [who for action, who in report["changes"] if action == "refuse"] == ["nobody", "admin"]
     assert sorted(report["runs"], key=str) == [["finished", "promote", 2], *[["finished", "promote", None]] * 2]
     assert report["watched"] == {"state": "success", "tasks": {"watch": "success"}}
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("e2e")
+def test_traces_start_a_run_its_end_starts_another_and_people_are_told(tmp_path: Path) -> None:
+    report = report_of("tests.e2e.events", tmp_path)
+    assert report["accepted"] == 100
+
+    # The event that starts the run covers the calls that were handed in; the run's end starts the one behind it.
+    shelves, after = report["shelves"], report["after"]
+    assert (shelves["type"], shelves["state"], shelves["tasks"]["gate"]) == ("asset_triggered", "success", "success")
+    assert (after["type"], after["state"]) == ("asset_triggered", "success")
+    assert (after["tasks"]["wait_for_traces"], after["tasks"]["conclude"]) == ("skipped", "success")
+    assert after["concluded"]["window"] == shelves["concluded"]["window"]
+    assert after["concluded"]["insufficient_in_a_row"] == 1
+
+    # Mail for the task that failed, signed webhooks for the rest.
+    assert report["mail"] == [["broken: failure", "ops@example.org"]]
+    verdict = "deltaone" if shelves["concluded"]["verdict"] == "promote" else "rejection"
+    expected = {f"teleprompt.{event}" for event in (verdict, "deadline", "insufficient_traces")}
+    assert expected <= set(report["webhooks"])
+
+    # Who did what is in the trail, and none of it is missing.
+    assert report["trail"][0] == ["configure", report["trail"][0][1]]
+    assert ["run", "airflow (asset_triggered)"] in report["trail"]
+    assert report["gaps"] == []

@@ -1,9 +1,10 @@
 """Tell people that a run was not over in time."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow.sdk.definitions.callback import SyncCallback
+from airflow.sdk.definitions.callback import AsyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
 from include.teleprompt.alerts.alert import Alert
@@ -22,12 +23,19 @@ def deadline_of(config: ProgramConfig) -> DeadlineAlert | None:
     return DeadlineAlert(
         reference=DeadlineReference.DAGRUN_QUEUED_AT,
         interval=timedelta(hours=hours),
-        callback=SyncCallback(deadline_missed, kwargs={"program": config.slug}),
+        callback=AsyncCallback(deadline_missed, kwargs={"program": config.slug}),
     )
 
 
-def deadline_missed(*, program: str, context: dict[str, Any]) -> None:
-    """What Airflow calls, in a worker of the default executor; `context` holds the run as plain JSON."""
+async def deadline_missed(*, program: str, context: dict[str, Any]) -> None:
+    """What Airflow calls, in the triggerer; `context` holds the run as plain JSON.
+
+    Not in a worker: what Airflow calls there may not read connections, and a notifier needs one.
+    """
+    await asyncio.to_thread(_tell, program, context)  # notifiers may block
+
+
+def _tell(program: str, context: dict[str, Any]) -> None:
     config = load_program_file(find_program_file(Settings().programs_dir, program))
     run = context["dag_run"]
     alert = Alert(

@@ -1,0 +1,156 @@
+"""Traces that are handed in start a run, its end starts another, and people are told; in a real Airflow.
+
+`shelves` runs when 80 new calls were logged, `after` when a run of `shelves` is over, `broken` when it is asked for.
+Mail goes to a real SMTP server, webhooks to a real HTTP receiver. Prints what came of it as JSON.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from standardwebhooks.webhooks import Webhook
+
+from dev.airflow_api import ENDED, AirflowApi
+from dev.airflow_stack import start_airflow, wait_for_dag
+from dev.local import LOCAL, LOGS, free_ports
+from dev.processes import process_family
+from dev.traffic.parallel import prepare_store
+from include.teleprompt.config.settings import Settings
+from include.teleprompt.environment import quiet_libraries
+from include.teleprompt.registry.audit_trail import find_gaps, read_trail
+from include.teleprompt.tracking.connection import mlflow_client
+from tests.alerts.mailbox import Mailbox, taking_mail
+from tests.alerts.receiver import Receiver, receiving
+from tests.support import ALICE, write_program
+
+SECONDS = 420
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+SMTP = "airflow.providers.smtp.notifications.smtp.SmtpNotifier"
+SHELVES = """
+name: Shelves
+schedule: none
+new_traces: 80
+optimization: {min_traces: 40}
+alerts: {deadline_hours: 0.002}
+"""
+AFTER = """
+name: After
+schedule: none
+scheduling: {depends_on: [shelves]}
+alerts: {insufficient_runs: 1}
+"""
+RULES = f"""
+rules:
+  - events: [deltaone, rejection, deadline, insufficient_traces, low_power]
+  - events: [failure]
+    notifier: {SMTP}
+    arguments: {{to: ops@example.org, from_email: teleprompt@example.org}}
+"""
+
+
+def main() -> None:
+    quiet_libraries()
+    settings = Settings()
+    write_program(settings.programs_dir, yaml=SHELVES)
+    write_program(settings.programs_dir, "after", yaml=AFTER)
+    write_program(settings.programs_dir, "broken", yaml="name: Broken\nschedule: none\n")
+    prepare_store()
+    with taking_mail() as mailbox, receiving() as hook, process_family(LOGS) as family:
+        settings.alerts_file.write_text(RULES)
+        file = LOCAL / "airflow_settings.yaml"
+        file.write_text(settings_file(settings, mailbox, hook))
+        api = start_airflow(family, free_ports(), extra_env={}, settings_file=file)
+        for program in ("shelves", "after", "broken"):
+            wait_for_dag(api, f"teleprompt_{program}", family)
+            api.set_paused(f"teleprompt_{program}", False)
+        failed = api.trigger("teleprompt_broken", {})
+        triggerer = family.log("airflow-triggerer")  # calls that started before it watches are not new
+        wait_until(lambda: "1 watchers currently running" in triggerer.read_text(), "the triggerer to watch")
+        accepted = submit(api, 100)
+        shelves = ended(api, "teleprompt_shelves")
+        after = ended(api, "teleprompt_after")
+        wait_until(lambda: api.run_state("teleprompt_broken", failed) in ENDED, "broken to end")
+        wait_until(lambda: bool(mailbox.messages) and len(types(hook)) >= 3, "mail and webhooks")
+    with mlflow_client(settings.tracking_uri) as client:
+        trail = [(entry.deed, entry.who) for entry in read_trail(client, "Shelves")]
+        gaps = find_gaps(client, "Shelves")
+    report = {
+        "accepted": accepted,
+        "shelves": shelves,
+        "after": after,
+        "mail": [(str(mail["subject"]), str(mail["to"])) for mail in mailbox.messages],
+        "webhooks": sorted(verified(hook)),
+        "trail": trail,
+        "gaps": gaps,
+    }
+    print(json.dumps(report))
+
+
+def settings_file(settings: Settings, mailbox: Mailbox, hook: Receiver) -> str:
+    url = {"url": hook.url}
+    connections = [
+        {"conn_id": "mlflow_default", "conn_type": "generic", "conn_extra": {"tracking_uri": settings.tracking_uri}},
+        {"conn_id": "teleprompt_storage", "conn_type": "generic", "conn_extra": {"uri": settings.storage_uri}},
+        {"conn_id": "teleprompt_webhook", "conn_type": "http", "conn_password": SECRET, "conn_extra": url},
+        {"conn_id": "smtp_default", "conn_type": "smtp", "conn_host": "127.0.0.1", "conn_port": mailbox.port,
+         "conn_extra": {"disable_tls": True, "disable_ssl": True}},
+    ]  # fmt: skip
+    pools = [{"pool_name": "teleprompt", "pool_slot": 2, "pool_description": "test"}]
+    variables = [{"variable_name": "loaded", "variable_value": "yes"}]
+    return json.dumps({"airflow": {"connections": connections, "pools": pools, "variables": variables}})
+
+
+def submit(api: AirflowApi, count: int) -> int:
+    """Hand calls in by the API, as one body of JSON lines."""
+    now = datetime.now(UTC)
+    lines = []
+    for i in range(count):
+        kind = "wooden" if i % 4 < 2 else "metal"
+        right, wrong = ("left", "right") if kind == "wooden" else ("right", "left")
+        lines.append(
+            json.dumps(
+                {
+                    "trace_id": f"call-{i}",
+                    "started_at": (now + timedelta(milliseconds=i)).isoformat(),
+                    "inputs": {"thing": f"{kind} thing number {i}"},
+                    "outputs": {"shelf": right if i % 2 == 0 else wrong},
+                    "outcomes": {"outcome_score": float(i % 2 == 0)},
+                    "contributor_id": "alice",
+                    "contributor_address": ALICE,
+                }
+            )
+        )
+    return api.submit_traces("shelves", "\n".join(lines))
+
+
+def ended(api: AirflowApi, dag_id: str) -> dict[str, Any]:
+    """The DAG's first run, once it is over."""
+    wait_until(lambda: any(run["state"] in ENDED for run in api.runs(dag_id)), f"{dag_id} to run")
+    run = next(run for run in api.runs(dag_id) if run["state"] in ENDED)
+    tasks = {task["task_id"]: task["state"] for task in api.task_instances(dag_id, run["dag_run_id"])}
+    concluded = api.xcom(dag_id, run["dag_run_id"], "conclude")
+    return {"type": run["run_type"], "state": run["state"], "tasks": tasks, "concluded": concluded}
+
+
+def types(hook: Receiver) -> set[str]:
+    return {body["type"] for body in hook.bodies}
+
+
+def verified(hook: Receiver) -> set[str]:
+    """What was received, each verified by the format's own library."""
+    return {str(Webhook(SECRET).verify(body, headers)["type"]) for headers, body in hook.requests}
+
+
+def wait_until(done: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not done():
+        if time.monotonic() > deadline:
+            sys.exit(f"waited in vain for {what}")
+        time.sleep(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
@@ -55,27 +54,13 @@ def inspect(
     json_: JsonOption = False,
 ) -> None:
     """Show what a run over the window would use, what it would drop and why, and whose data it is."""
-    from include.teleprompt.program.entry_point import build_program
-    from include.teleprompt.program.fields import program_fields
-    from include.teleprompt.traces.collect import collect_snapshot
-    from include.teleprompt.traces.profile import profile_of
+    from include.teleprompt.inspection import inspect_window
     from include.teleprompt.traces.profile_page import profile_page
-    from include.teleprompt.traces.snapshot import read_snapshot
     from include.teleprompt.tracking.connection import mlflow_client
 
     settings, config, window, file = _resolve(program, start, end)
-    # Looking leaves nothing behind.
-    config = config.model_copy(update={"traces": config.traces.model_copy(update={"incremental": False})})
-    with TemporaryDirectory(prefix="teleprompt-inspect-") as folder, mlflow_client(settings.tracking_uri) as client:
-        record = collect_snapshot(
-            client,
-            config=config,
-            fields=program_fields(build_program(file, config.entry_point)),
-            window=window,
-            storage_uri=folder,
-            least=0,
-        )
-        profile = profile_of(read_snapshot(record), good_from=config.optimization.min_quality_score)
+    with mlflow_client(settings.tracking_uri) as client:
+        profile = inspect_window(client, file, config, window)
     if html:
         html.write_text(profile_page(profile), encoding="utf-8")
     if json_:

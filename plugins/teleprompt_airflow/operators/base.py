@@ -30,6 +30,8 @@ from teleprompt_airflow.metrics import measure_record, timed_stage
 from teleprompt_airflow.run_window import overrides_of, was_asked_for
 
 if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
+
     from include.teleprompt.pipeline import Pipeline
 
 
@@ -58,6 +60,20 @@ class StageOperator(BaseOperator):
             if pipeline.did_work:
                 measure_record(record, program=self.program)
             return record.model_dump(mode="json")  # type: ignore[no-any-return]
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> "OperatorLineage[Any, Any]":
+        """What the stage read and wrote; Airflow's OpenLineage provider asks for it, where it is installed."""
+        from teleprompt_airflow.lineage import lineage_of
+
+        config = load_program_file(find_program_file(Settings().programs_dir, self.program))
+        given = {name: getattr(self, name) for name in self.template_fields if name != "waited"}
+        return lineage_of(
+            program=self.program,
+            window=self.waited["window"],
+            tracking_uri=settings_from_connections(config).tracking_uri,
+            given=given,
+            record=task_instance.xcom_pull(task_ids=self.task_id, map_indexes=task_instance.map_index) or {},
+        )
 
     @abstractmethod
     def run_stage(self, pipeline: "Pipeline") -> Any:

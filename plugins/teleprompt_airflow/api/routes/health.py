@@ -7,10 +7,13 @@ from airflow.models.pool import Pool
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
+from include.teleprompt.alerts.webhook import dead_letters
 from include.teleprompt.catalog import sound_configs
+from include.teleprompt.chain.outbox import waiting_since
 from include.teleprompt.config.settings import Settings
 from include.teleprompt.health import Finding, examine
 from include.teleprompt.overview import Overview, overview
+from include.teleprompt.traces.submission.spool import Spool
 from teleprompt_airflow.api.access import ReadProgram, User, find_program, visible_entries
 from teleprompt_airflow.api.courier import COURIER
 from teleprompt_airflow.api.tracking import Mlflow, SettingsDep
@@ -38,6 +41,26 @@ class Glance(BaseModel):
     programs: list[Overview]
 
 
+class Summary(BaseModel):
+    """Where something waits, and what was spent."""
+
+    model_config = {"use_attribute_docstrings": True}
+
+    programs: int
+    behind: int
+    """Programs with enough traces for a run."""
+    backlog: int
+    """Traces since the newest windows, of each program counted to `min_traces` at least."""
+    cost_usd: float
+    """Of compiling and selecting in the last ten runs of each, as far as prices are known."""
+    spool_waiting: int
+    """Submitted traces on this server's disk."""
+    outbox_waiting: int
+    """Transactions that wait for the chain."""
+    dead_letters: int
+    """Alerts that nobody took."""
+
+
 @router.get("/health/live")
 def live() -> Live:
     """Whether the API answers at all."""
@@ -60,6 +83,21 @@ def glance(user: User, client: Mlflow) -> Glance:
     """All programs: champion, last verdict, backlog against `min_traces`, spend."""
     programs = [find_program(entry.program) for entry in visible_entries(user) if entry.problem is None]
     return Glance(programs=[overview(client, slug=program.slug, config=program.config) for program in programs])
+
+
+@router.get("/metrics")
+def summary(user: User, client: Mlflow, settings: SettingsDep) -> Summary:
+    """A few figures of all programs that you may see; docs/monitoring.md says how to watch them over time."""
+    programs = glance(user, client).programs
+    return Summary(
+        programs=len(programs),
+        behind=sum(program.backlog >= program.min_traces for program in programs),
+        backlog=sum(program.backlog for program in programs),
+        cost_usd=sum(program.cost_usd for program in programs),
+        spool_waiting=len(Spool(settings.spool_dir)),
+        outbox_waiting=len(waiting_since(settings.storage_uri)),
+        dead_letters=len(dead_letters(settings.storage_uri)),
+    )
 
 
 @router.get("/programs/{program}/overview")

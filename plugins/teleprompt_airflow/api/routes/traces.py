@@ -9,6 +9,8 @@ from pydantic import AwareDatetime, BaseModel
 
 from include.teleprompt.config.settings import Settings
 from include.teleprompt.errors import ConfigurationError
+from include.teleprompt.inspection import inspect_window
+from include.teleprompt.traces.profile import Profile
 from include.teleprompt.traces.submission.row import SubmittedTrace
 from include.teleprompt.traces.submission.spool import Spool
 from include.teleprompt.traces.submission.submit import MOST_REASONS, Submitted, accept
@@ -42,6 +44,12 @@ def count(program: ReadProgram, client: Mlflow, start: Start = None, end: End = 
     """Count the calls of a window; none is fetched."""
     window = _window(program, start, end)
     return Count(window=window, found=volume(client, config=program.config, window=window))
+
+
+@router.get("/programs/{program}/traces/inspection")
+def inspect(program: StartRuns, client: Mlflow, start: Start = None, end: End = None) -> Profile:
+    """What a run over the window would use, and what it would drop and why. It reads all of it, and takes as long."""
+    return inspect_window(client, program.file, program.config, _window(program, start, end))
 
 
 @router.post("/programs/{program}/traces", status_code=202, responses=FULL)

@@ -1,0 +1,33 @@
+"""What a run over a window would use, seen without running it."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from include.teleprompt.config.program import ProgramConfig
+from include.teleprompt.program.entry_point import build_program
+from include.teleprompt.program.fields import program_fields
+from include.teleprompt.traces.collect import collect_snapshot
+from include.teleprompt.traces.profile import Profile, profile_of
+from include.teleprompt.traces.snapshot import read_snapshot
+from include.teleprompt.window import Window
+
+
+def inspect_window(client: Any, file: Path, config: ProgramConfig, window: Window) -> Profile:
+    """Collect the window as a run would, and say what was used, what dropped and why; nothing is left behind.
+
+    Raises:
+        ConfigurationError: the program's code cannot be used.
+        TrackingUnavailableError: MLflow does not answer.
+    """
+    looking = config.model_copy(update={"traces": config.traces.model_copy(update={"incremental": False})})
+    with TemporaryDirectory(prefix="teleprompt-inspect-") as folder:
+        record = collect_snapshot(
+            client,
+            config=looking,
+            fields=program_fields(build_program(file, config.entry_point)),
+            window=window,
+            storage_uri=folder,
+            least=0,
+        )
+        return profile_of(read_snapshot(record), good_from=config.optimization.min_quality_score)

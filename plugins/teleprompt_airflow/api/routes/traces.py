@@ -47,7 +47,7 @@ def count(program: ReadProgram, client: Mlflow, start: Start = None, end: End = 
 
 
 @router.get("/programs/{program}/traces/inspection")
-def inspect(program: StartRuns, client: Mlflow, start: Start = None, end: End = None) -> Profile:
+def inspect(program: ReadProgram, client: Mlflow, start: Start = None, end: End = None) -> Profile:
     """What a run over the window would use, and what it would drop and why. It reads all of it, and takes as long."""
     return inspect_window(client, program.file, program.config, _window(program, start, end))
 

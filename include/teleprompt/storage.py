@@ -123,7 +123,10 @@ def modified_at(path: Any) -> float:
     Raises:
         FileNotFoundError: it is not there.
     """
-    return float(path.stat().st_mtime if isinstance(path, Path) else path.fs.modified(path.path).timestamp())
+    if isinstance(path, Path):
+        return path.stat().st_mtime
+    path.fs.invalidate_cache(path.parent.path)  # a listing of before would answer
+    return float(path.fs.modified(path.path).timestamp())
 
 
 def _is_fresh(target: Any) -> bool:

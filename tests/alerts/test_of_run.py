@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from include.teleprompt.alerts.of_run import RunEnd, alerts_of_run
-from include.teleprompt.alerts.of_watch import alerts_of_watch
+from include.teleprompt.alerts.of_watch import alerts_before_look, alerts_of_look
 from include.teleprompt.chain.node import Fees
 from include.teleprompt.chain.outbox import Attempt, Call, Outbox, Submission
 from include.teleprompt.config.alerts import AlertEvent
@@ -80,13 +80,18 @@ def test_traffic_is_compared_with_the_runs_before(settings: Settings, tmp_path: 
     assert "calls a day is 14.3 instead of about 3.57" in found[AlertEvent.TRAFFIC].text
 
 
-def watched(settings: Settings, config: ProgramConfig, outcome: WatchOutcome = WatchOutcome.STEADY) -> list[Any]:
+def watched(
+    settings: Settings,
+    config: ProgramConfig,
+    outcome: WatchOutcome = WatchOutcome.STEADY,
+    actor: str = "airflow teleprompt_shelves.watch scheduled__2",
+) -> list[Any]:
     since = Window(start=datetime.now(UTC) - timedelta(hours=1), end=datetime.now(UTC) + timedelta(hours=1))
     report = ProductionReport(outcome=outcome, version="1.0.1", why="0.1 less.")
     with mlflow_client(settings.tracking_uri) as client:
-        return alerts_of_watch(
-            client, config, report, since=since, storage_uri=settings.storage_uri, cause="w", now=NOW
-        )
+        storage = settings.storage_uri
+        before = alerts_before_look(client, config, since=since, storage_uri=storage, actor=actor, now=NOW)
+        return before + alerts_of_look(client, config, report, actor=actor, now=NOW)
 
 
 def test_a_rollback_is_told_of_whoever_did_it_and_a_regression_too(settings: Settings) -> None:
@@ -106,6 +111,15 @@ def test_a_rollback_is_told_of_whoever_did_it_and_a_regression_too(settings: Set
     }  # fmt: skip
 
 
+def test_a_rollback_by_the_watch_is_told_of_once_and_at_once(settings: Settings) -> None:
+    config = ProgramConfig(name="Shelves", slug="shelves")
+    who = "airflow teleprompt_shelves.watch scheduled__1"
+    with mlflow_client(settings.tracking_uri) as client:
+        write_entry(client, "Shelves", Action.ROLLBACK, {}, {"champion": 1}, ChangeState.DONE, who=who, why="worse")
+    assert [alert.event for alert in watched(settings, config, actor=who)] == [AlertEvent.ROLLBACK]
+    assert watched(settings, config) == []  # the next look, whose interval it falls into
+
+
 @pytest.mark.parametrize(("age", "is_told"), [(timedelta(hours=23), False), (timedelta(hours=25), True)])
 def test_a_transaction_that_waits_for_too_long_is_told_of(settings: Settings, age: timedelta, is_told: bool) -> None:
     chain = {"adapter": "eas", "chain_id": 1, "contract": "0x" + "1" * 40, "schema_registry": "0x" + "2" * 40}
@@ -113,8 +127,9 @@ def test_a_transaction_that_waits_for_too_long_is_told_of(settings: Settings, ag
     attempt = Attempt(
         nonce=1, fees=Fees(max_fee=2, priority_fee=1), gas=1, raw="0x", tx_hash="0x" + "a" * 64, made_at=NOW - age
     )
-    call = Call(chain_id=1, sender="0x", to="0x", data="0x")
-    Outbox(settings.storage_uri, "a" * 64).save(Submission(call=call, attempts=(attempt,)))
+    for key, contract in (("a" * 64, "0x" + "1" * 40), ("b" * 64, "0x" + "9" * 40)):  # the latter is another program's
+        call = Call(chain_id=1, sender="0x", to=contract, data="0x")
+        Outbox(settings.storage_uri, key).save(Submission(call=call, attempts=(attempt,)))
     assert [alert.event for alert in watched(settings, config)] == [AlertEvent.OUTBOX] * is_told
 
 

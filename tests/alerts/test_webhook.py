@@ -96,3 +96,24 @@ def test_the_documented_receiver_works(receiver: Receiver, tmp_path: Path, capsy
     (text,) = fenced_blocks("docs/alerts.md", "python")
     exec(compile(text, "docs/alerts.md", "exec"), {"secret": SECRET, "headers": headers, "body": body})
     assert capsys.readouterr().out.startswith("teleprompt.deltaone shelves DeltaOne")
+
+
+def test_one_letter_that_the_receiver_does_not_want_hinders_no_other(receiver: Receiver, tmp_path: Path) -> None:
+    receiver.statuses = [500] * 15
+    for cause in ("run 1", "run 2", "run 3"):
+        with pytest.raises(WebhookError):
+            send(receiver, tmp_path, cause)
+    (tmp_path / "dead_letters/0_garbled.json").write_text("{")
+    receiver.statuses = [204, 400]
+    send(receiver, tmp_path, "run 4")
+    assert [letter.alert.cause for letter in dead_letters(str(tmp_path))] == ["run 1"]
+
+
+@pytest.mark.parametrize(
+    ("url", "secret"), [("http://127.0.0.1:port", "s"), ("http://127.0.0.1:9", "whsec_not base64"), ("nowhere", "s")]
+)
+def test_a_connection_that_cannot_work_keeps_the_alert(tmp_path: Path, url: str, secret: str) -> None:
+    own = Target(name="hook", url=SecretStr(url), secret=SecretStr(secret))
+    with pytest.raises(WebhookError):
+        deliver(own, alert(), storage_uri=str(tmp_path), wait_seconds=0.001)
+    assert len(dead_letters(str(tmp_path))) == 1

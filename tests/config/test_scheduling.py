@@ -62,6 +62,7 @@ def test_the_moment_is_never_before_now_nor_in_a_blackout(now: datetime, ago: in
         ({"blackout": [{"cron": "0 0 * * *", "hours": 24}]}, "leave no time at all"),
         ({"blackout": [{"cron": "99 0 * * *", "hours": 2}]}, "not a cron expression"),
         ({"blackout": [{"first": "2026-02-02", "last": "2026-02-01"}]}, "is after last"),
+        ({"blackout": [{"first": "2026-02-02", "last": "9999-12-31"}]}, "less than 9000"),
         ({"depends_on": ["a", "a"]}, "stands twice"),
         ({"priority": 0}, "priority"),
     ],

@@ -78,6 +78,8 @@ def test_what_was_tampered_with_shows(client: Any, tamper: Any, problem: str) ->
     three(client)
     tamper(client)
     assert problem in find_gaps(client, NAME)[0]
+    append(client, NAME, Deed.RUN, who="ann", about="the next")
+    assert find_gaps(client, NAME) != []  # it is not healed by going on
 
 
 def test_changes_of_versions_that_a_dead_process_left_out_are_added(client: Any) -> None:
@@ -104,7 +106,8 @@ def test_a_configuration_is_written_down_when_it_changes_with_what_it_was(client
     ran("3", optimization={"min_traces": 50}, alerts={"rules": [{"events": ["failure"]}]})
     ran("4", optimization={"min_traces": 50})
     ran("5")
-    assert [(entry.about, entry.before, sorted(entry.after)) for entry in read_trail(client, NAME)[1:]] == [
+    entries = read_trail(client, NAME)
+    assert [(entry.about.split()[0], entry.before, sorted(entry.after)) for entry in entries[1:]] == [
         ("3", {"alerts.rules": None, "optimization.min_traces": None}, ["alerts.rules", "optimization.min_traces"]),
         ("4", {"alerts.rules": [{"events": ["failure"]}]}, ["alerts.rules"]),
         ("5", {"optimization.min_traces": 50}, ["optimization.min_traces"]),
@@ -115,3 +118,48 @@ def test_more_than_a_tag_holds_is_kept_by_its_digest(client: Any) -> None:
     entry = append(client, NAME, Deed.CONFIGURE, who="x", about="x", after={"text": "x" * 10_000})
     assert set(entry.after) == {"sha256"}
     assert find_gaps(client, NAME) == []
+
+
+def test_a_long_configuration_is_kept_key_by_key_and_written_down_once(client: Any) -> None:
+    rules = [{"events": ["failure"], "arguments": {"to": f"ops-{n}@example.org"}} for n in range(50)]
+    own = {"name": NAME, "slug": "shelves", "description": "x" * 5000, "alerts": {"rules": rules}}
+    for about, changes in (
+        ("1", {}),
+        ("2", {}),
+        ("3", {"description": "y" * 5000}),
+        ("4", {"description": "y" * 5000}),
+    ):
+        config = ProgramConfig.model_validate({**own, **changes})
+        record_configuration(client, config, code="a" * 64, models={}, who="run", about=about)
+    *first, last = read_trail(client, NAME)
+    assert {entry.about.split()[0] for entry in first} == {"1"}
+    assert (last.about.split()[0], set(last.after), set(last.after["description"])) == (
+        "3",
+        {"description"},
+        {"sha256"},
+    )
+
+
+def test_a_run_that_is_cleared_may_find_another_configuration(client: Any) -> None:
+    for seed in (0, 1):
+        config = ProgramConfig.model_validate({"name": NAME, "slug": "shelves", "split": {"seed": seed}})
+        record_configuration(client, config, code="a" * 64, models={}, who="run", about="the same run")
+    assert read_trail(client, NAME)[-1].after == {"split.seed": 1}
+
+
+def test_an_entry_that_mlflow_was_asked_for_twice_is_one(client: Any) -> None:
+    three(client)
+    run = runs(client)[2]
+    tags = {NUMBER: "2", ENTRY: run.data.tags[ENTRY]}
+    client.create_run(run.info.experiment_id, tags=tags)
+    assert find_gaps(client, NAME) == []
+
+
+def test_a_process_that_died_before_it_moved_the_head_leaves_no_gap(client: Any) -> None:
+    three(client)
+    experiment = client.get_experiment_by_name("teleprompt/Shelves/audit")
+    second = read_trail(client, NAME)[1]
+    client.set_experiment_tag(experiment.experiment_id, "teleprompt.audit_head", f"2 {second.digest}")
+    assert find_gaps(client, NAME) == []
+    append(client, NAME, Deed.RUN, who="ann", about="run 4")
+    assert ([entry.number for entry in read_trail(client, NAME)], find_gaps(client, NAME)) == ([1, 2, 3, 4], [])

@@ -9,29 +9,41 @@ from include.teleprompt.chain.outbox import waiting_since
 from include.teleprompt.config.alerts import AlertEvent
 from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.production.report import ProductionReport, WatchOutcome
-from include.teleprompt.registry.change_log import Action, ChangeState, list_changes
+from include.teleprompt.registry.change_log import Action, Change, ChangeState, list_changes
 from include.teleprompt.window import Window, format_utc
 
 
-def alerts_of_watch(
-    client: Any,
-    config: ProgramConfig,
-    report: ProductionReport,
-    *,
-    since: Window,
-    storage_uri: str,
-    cause: str,
-    now: datetime | None = None,
+def alerts_before_look(
+    client: Any, config: ProgramConfig, *, since: Window, storage_uri: str, actor: str, now: datetime | None = None
 ) -> list[Alert]:
-    """The alerts of one look; of rollbacks those that fall into `since`, whoever did them."""
-    now = now or datetime.now(UTC)
-    rollbacks = (_rollback(config, change) for change in list_changes(client, config.name)
-                 if change.action is Action.ROLLBACK and change.state is ChangeState.DONE
-                 and since.start <= change.at < since.end)  # fmt: skip
-    return [*rollbacks, *_regression(config, report, cause, now), *_stuck(config, storage_uri, now)]
+    """What happened without the look: rollbacks that others did in `since`, and transactions that wait too long.
+
+    `actor` is who looks, as the log of changes names it: a DAG and its run.
+    """
+    watch = actor.rpartition(" ")[0]
+    done = (change for change in _rollbacks(client, config) if since.start <= change.at < since.end)
+    others = (change for change in done if not change.who.startswith(f"{watch} "))
+    return [*(_rollback(config, change) for change in others), *_stuck(config, storage_uri, now or datetime.now(UTC))]
 
 
-def _rollback(config: ProgramConfig, change: Any) -> Alert:
+def alerts_of_look(
+    client: Any, config: ProgramConfig, report: ProductionReport, *, actor: str, now: datetime | None = None
+) -> list[Alert]:
+    """What the look found, or did itself."""
+    own = (change for change in _rollbacks(client, config) if change.who == actor)
+    return [
+        *(_rollback(config, change) for change in own),
+        *_regression(config, report, actor, now or datetime.now(UTC)),
+    ]
+
+
+def _rollbacks(client: Any, config: ProgramConfig) -> Iterator[Change]:
+    for change in list_changes(client, config.name):
+        if change.action is Action.ROLLBACK and change.state is ChangeState.DONE:
+            yield change
+
+
+def _rollback(config: ProgramConfig, change: Change) -> Alert:
     before, after = (versions.get("champion") for versions in (change.before, change.after))
     return Alert(
         event=AlertEvent.ROLLBACK,
@@ -59,7 +71,7 @@ def _stuck(config: ProgramConfig, storage_uri: str, now: datetime) -> Iterator[A
     if config.chain is None:
         return
     limit = now - timedelta(hours=config.alerts.outbox_hours)
-    for key, since in waiting_since(storage_uri).items():
+    for key, since in waiting_since(storage_uri, config.chain).items():
         if since < limit:
             yield Alert(
                 event=AlertEvent.OUTBOX,

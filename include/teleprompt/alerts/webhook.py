@@ -12,7 +12,7 @@ import json
 import logging
 from datetime import UTC, datetime
 
-from pydantic import AwareDatetime, SecretStr
+from pydantic import AwareDatetime, SecretStr, ValidationError
 
 from include.teleprompt.alerts.alert import Alert
 from include.teleprompt.errors import TelepromptError
@@ -51,12 +51,23 @@ class WebhookError(TelepromptError):
     """The receiver did not take an alert."""
 
 
+class WebhookAwayError(WebhookError):
+    """The receiver does not answer at all."""
+
+
 def sign(secret: str, *, message_id: str, timestamp: int, body: bytes) -> str:
     """The header `webhook-signature`; `timestamp` in seconds since the epoch."""
-    coded = secret.startswith(SECRET_PREFIX)
-    key = base64.b64decode(secret.removeprefix(SECRET_PREFIX)) if coded else secret.encode()
-    digest = hmac.new(key, f"{message_id}.{timestamp}.".encode() + body, hashlib.sha256).digest()
+    digest = hmac.new(_key(secret), f"{message_id}.{timestamp}.".encode() + body, hashlib.sha256).digest()
     return f"v1,{base64.b64encode(digest).decode()}"
+
+
+def _key(secret: str) -> bytes:
+    if not secret.startswith(SECRET_PREFIX):
+        return secret.encode()
+    try:
+        return base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
+    except ValueError as error:
+        raise WebhookError(f"The secret after {SECRET_PREFIX} is not base64; correct the password.") from error
 
 
 def deliver(target: Target, alert: Alert, *, storage_uri: str, wait_seconds: float = 1) -> None:
@@ -79,9 +90,18 @@ def deliver(target: Target, alert: Alert, *, storage_uri: str, wait_seconds: flo
 
 def dead_letters(storage_uri: str) -> list[DeadLetter]:
     """The alerts that nobody took, oldest first."""
-    texts = (read_note(storage_uri, f"{DEAD_LETTERS}/{name}") for name in list_notes(storage_uri, DEAD_LETTERS))
-    letters = [DeadLetter.model_validate_json(text) for text in texts if text is not None]
+    names = (f"{DEAD_LETTERS}/{name}" for name in list_notes(storage_uri, DEAD_LETTERS))
+    letters = [letter for name in names if (letter := _read(storage_uri, name)) is not None]
     return sorted(letters, key=lambda letter: letter.failed_at)
+
+
+def _read(storage_uri: str, name: str) -> DeadLetter | None:
+    text = read_note(storage_uri, name)
+    try:
+        return None if text is None else DeadLetter.model_validate_json(text)
+    except ValidationError:
+        log.warning("The dead letter %s cannot be read; it stays where it is.", name)
+        return None
 
 
 def _resend(target: Target, storage_uri: str) -> None:
@@ -89,9 +109,12 @@ def _resend(target: Target, storage_uri: str) -> None:
     for letter in mine[:MOST_RESENT]:
         try:
             _post(target, letter.alert)
-        except WebhookError as error:
-            log.warning("A dead letter of %s stays: %s", target.name, error)
+        except WebhookAwayError as error:
+            log.warning("The dead letters of %s stay: %s", target.name, error)
             return
+        except WebhookError as error:  # the receiver does not want this one; perhaps the next
+            log.warning("A dead letter of %s stays: %s", target.name, error)
+            continue
         delete_note(storage_uri, _name(target, letter.alert))
 
 
@@ -121,8 +144,8 @@ def _post(target: Target, alert: Alert) -> None:
     }
     try:
         answer = httpx.post(target.url.get_secret_value(), content=body, headers=headers, timeout=TIMEOUT_SECONDS)
-    except httpx.HTTPError as error:
-        raise WebhookError(f"{target.name} does not answer ({type(error).__name__}); check its URL.") from error
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise WebhookAwayError(f"{target.name} does not answer ({type(error).__name__}); check its URL.") from error
     if not answer.is_success:
         raise WebhookError(f"{target.name} answers {answer.status_code} instead of 2xx; look at the receiver's log.")
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from pydantic import AwareDatetime, ValidationError
 
 from include.teleprompt.chain.node import Fees, Mined
+from include.teleprompt.config.chain import ChainConfig
 from include.teleprompt.errors import TelepromptError
 from include.teleprompt.records import Digest, Record
 from include.teleprompt.storage import list_notes, read_note, write_note
@@ -84,12 +85,19 @@ class Outbox:
         return f"{FOLDER}/{self.key}.json"
 
 
-def waiting_since(storage_uri: str) -> dict[Digest, datetime]:
-    """Of all entries that were sent and are not there to stay: when they were sent first, by key."""
+def waiting_since(storage_uri: str, chain: ChainConfig | None = None) -> dict[Digest, datetime]:
+    """Of entries that were sent and are not there to stay: when they were sent first, by key.
+
+    With `chain` only those for the contracts that it names.
+    """
+    places = None if chain is None else {(chain.chain_id, address.lower()) for address in chain.contracts}
     keys = [name.removesuffix(".json") for name in list_notes(storage_uri, FOLDER)]
     entries = {key: Outbox(storage_uri, key).load() for key in keys}
     return {
         key: min(attempt.made_at for attempt in entry.live)
         for key, entry in entries.items()
-        if entry is not None and entry.mined is None and entry.live
+        if entry is not None
+        and entry.mined is None
+        and entry.live
+        and (places is None or (entry.call.chain_id, entry.call.to.lower()) in places)
     }

@@ -39,6 +39,11 @@ class _Chain(Section):
     max_fee_gwei: float | None = Field(None, gt=0)
     """Never offer more per unit of gas."""
 
+    @property
+    def contracts(self) -> tuple[str, ...]:
+        """All that are called."""
+        return (self.contract,)
+
 
 class EasConfig(_Chain):
     """The Ethereum Attestation Service."""
@@ -46,6 +51,11 @@ class EasConfig(_Chain):
     adapter: Literal["eas"]
     schema_registry: Address
     """Address of its schema registry."""
+
+    @property
+    def contracts(self) -> tuple[str, ...]:
+        """All that are called."""
+        return (self.contract, self.schema_registry)
 
 
 class DeltaVerifierConfig(_Chain):

@@ -122,6 +122,11 @@ class ProgramConfig(Section):
     def _does_not_wait_for_itself(self) -> Self:
         if self.slug in self.scheduling.depends_on:
             raise ValueError("scheduling.depends_on names the program itself")
+        if self.cron is None and self.new_traces is not None and len(self.scheduling.depends_on) > 1:
+            raise ValueError(
+                "new_traces beside several programs in scheduling.depends_on needs a schedule: without one, "
+                "a run that new traces start takes away what is known of the programs that have ended"
+            )
         return self
 
     @field_validator("curation")

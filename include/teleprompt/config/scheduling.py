@@ -37,7 +37,7 @@ class DatedBlackout(Section):
     """Some days, the first and the last included (UTC)."""
 
     first: date
-    last: date
+    last: date = Field(lt=date(9000, 1, 1))
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

@@ -26,7 +26,8 @@ _HALF_WRITTEN = re.compile(r"\..+\.[0-9a-f]{8}\.part")
 def list_files(storage_uri: str) -> list[StoredFile]:
     """All files below the storage, in the order of their names; none where there is no storage yet."""
     root = location(storage_uri)
-    return [_described(root, path) for path in sorted(_files_below(root), key=str)]
+    found = (_described_if_there(root, path) for path in sorted(_files_below(root), key=str))
+    return [file for file in found if file is not None]
 
 
 def kind_of(name: str) -> Kind:
@@ -51,6 +52,14 @@ def _files_below(root: Any) -> Iterator[Any]:
     elif root.exists():  # one listing, where walking would ask for each folder
         base = root.path.rstrip("/")
         yield from (root / found.removeprefix(base).lstrip("/") for found in root.fs.find(base))
+
+
+def _described_if_there(root: Any, path: Any) -> StoredFile | None:
+    """None for a file that went since it was listed, as half-written ones do."""
+    try:
+        return _described(root, path)
+    except FileNotFoundError:
+        return None
 
 
 def _described(root: Any, path: Any) -> StoredFile:

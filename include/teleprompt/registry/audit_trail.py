@@ -77,12 +77,28 @@ def append(
     at: datetime | None = None,
 ) -> AuditEntry:
     """Add an entry to the trail of `program` (its `name`); the one that is there, if it was added before."""
-    with registry_lock(client, f"audit-{program}"):
+    with registry_lock(client, f"audit-{program}") as lease:
         trail = read_trail(client, program)
         known = next((entry for entry in trail if (entry.deed, entry.about) == (deed, about)), None)
-        return known or _add(
-            client, program, trail, deed, who=who, about=about, before=before, after=after, at=at or datetime.now(UTC)
+        if known is not None:
+            return known
+        number, previous = _end(client, program, trail)
+        blank = AuditEntry(
+            number=number + 1,
+            program=program,
+            deed=deed,
+            who=who,
+            at=at or datetime.now(UTC),
+            about=about,
+            before=_short(before),
+            after=_short(after),
+            previous=previous,
+            digest="0" * 64,
         )
+        entry = blank.model_copy(update={"digest": _digest(blank)})
+        lease.check()
+        _write(client, entry)
+        return entry
 
 
 def record_changes(client: Any, program: str) -> None:
@@ -114,7 +130,8 @@ def read_trail(client: Any, program: str) -> list[AuditEntry]:
             [experiment.experiment_id], f"tags.`{NUMBER}` != ''", max_results=1000, page_token=page and page.token
         )
         entries += [entry for run in page if (entry := _read(run)) is not None]
-    return sorted(entries, key=lambda entry: entry.number)
+    once = {entry.digest: entry for entry in entries}  # MLflow's client may have asked twice for one
+    return sorted(once.values(), key=lambda entry: entry.number)
 
 
 def find_gaps(client: Any, program: str) -> list[str]:
@@ -133,7 +150,8 @@ def find_gaps(client: Any, program: str) -> list[str]:
     experiment = client.get_experiment_by_name(_experiment(program))
     head = experiment.tags.get(HEAD) if experiment else None
     end = _head(entries[-1]) if entries else None
-    if not problems and head != end:
+    is_late = bool(entries) and head == _head_before(entries[-1])  # the next entry sets it right
+    if not problems and head != end and not is_late:
         problems.append(f"the trail ends with {end or 'nothing'}, but its head says {head or 'nothing'}")
     done = {_name_of(change) for change in list_changes(client, program) if change.state is ChangeState.DONE}
     lacking = done - {entry.about for entry in entries}
@@ -142,37 +160,26 @@ def find_gaps(client: Any, program: str) -> list[str]:
     return problems
 
 
-def _add(
-    client: Any,
-    program: str,
-    trail: list[AuditEntry],
-    deed: Deed,
-    *,
-    who: str,
-    about: str,
-    before: Mapping[str, Any] | None,
-    after: Mapping[str, Any] | None,
-    at: datetime,
-) -> AuditEntry:
-    blank = AuditEntry(
-        number=trail[-1].number + 1 if trail else 1,
-        program=program,
-        deed=deed,
-        who=who,
-        at=at,
-        about=about,
-        before=_short(before),
-        after=_short(after),
-        previous=trail[-1].digest if trail else None,
-        digest="0" * 64,
-    )
-    entry = blank.model_copy(update={"digest": _digest(blank)})
-    experiment = internal_experiment(client, _experiment(program))
+def _end(client: Any, program: str, trail: list[AuditEntry]) -> tuple[int, Digest | None]:
+    """Number and digest of the entry to go on from: the head's, where the end of the trail was taken away.
+
+    So the gap stays. A head that names the entry before the last is late only: a process died between the two.
+    """
+    end = (trail[-1].number, trail[-1].digest) if trail else (0, None)
+    experiment = client.get_experiment_by_name(_experiment(program))
+    head = experiment.tags.get(HEAD) if experiment else None
+    if head is None or (trail and head in {_head(trail[-1]), _head_before(trail[-1])}):
+        return end
+    number, _, digest = head.partition(" ")
+    return int(number), digest
+
+
+def _write(client: Any, entry: AuditEntry) -> None:
+    experiment = internal_experiment(client, _experiment(entry.program))
     tags = {NUMBER: str(entry.number), ENTRY: entry.model_dump_json()}
-    run = client.create_run(experiment, run_name=f"{entry.number} {deed.value}", tags=tags)
+    run = client.create_run(experiment, run_name=f"{entry.number} {entry.deed.value}", tags=tags)
     client.set_terminated(run.info.run_id, "FINISHED")
     client.set_experiment_tag(experiment, HEAD, _head(entry))
-    return entry
 
 
 def _experiment(program: str) -> str:
@@ -181,6 +188,10 @@ def _experiment(program: str) -> str:
 
 def _head(entry: AuditEntry) -> str:
     return f"{entry.number} {entry.digest}"
+
+
+def _head_before(entry: AuditEntry) -> str | None:
+    return f"{entry.number - 1} {entry.previous}" if entry.previous else None
 
 
 def _digest(entry: AuditEntry) -> str:

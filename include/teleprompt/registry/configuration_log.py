@@ -1,11 +1,19 @@
 """Which configuration a program ran with: an audit entry whenever a run finds another one than the run before."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
+from include.teleprompt.canonical import digest_of
 from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.records import Digest
 from include.teleprompt.registry.audit_trail import Deed, append, read_trail
+
+MOST_TEXT = 200
+"""Characters of a value."""
+
+KEYS_OF_AN_ENTRY = 8
+"""So that an entry with all its values before and after fits into a tag of MLflow's."""
 
 
 def record_configuration(
@@ -15,22 +23,30 @@ def record_configuration(
 
     `who` is the run that noticed it: a file does not say who wrote it.
     """
-    now = {**_flat(config.model_dump(mode="json", exclude_defaults=True)), "code": code, **_flat(models)}
+    flat = {**_flat(config.model_dump(mode="json", exclude_defaults=True)), "code": code, **_flat(models)}
+    now = {key: _short(value) for key, value in flat.items()}
     before: dict[str, Any] = {}
     for entry in read_trail(client, config.name):
         if entry.deed is Deed.CONFIGURE:
             before |= entry.after
-    changed = {key for key in now.keys() | before.keys() if now.get(key) != before.get(key)}
-    if changed:
+    changed = sorted(key for key in now.keys() | before.keys() if now.get(key) != before.get(key))
+    for first in range(0, len(changed), KEYS_OF_AN_ENTRY):
+        keys = changed[first : first + KEYS_OF_AN_ENTRY]
+        after = {key: now.get(key) for key in keys}
         append(
             client,
             config.name,
             Deed.CONFIGURE,
             who=who,
-            about=about,
-            before={key: before.get(key) for key in sorted(changed)},
-            after={key: now.get(key) for key in sorted(changed)},
+            about=f"{about} {digest_of(after)[:16]}",  # a run that was cleared may find another configuration
+            before={key: before.get(key) for key in keys},
+            after=after,
         )
+
+
+def _short(value: Any) -> Any:
+    """The value, or in place of a long one its digest, which tells as well whether it changed."""
+    return value if len(json.dumps(value)) <= MOST_TEXT else {"sha256": digest_of(value)}
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

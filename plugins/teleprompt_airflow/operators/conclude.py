@@ -1,6 +1,7 @@
 """Say that a run is over, and what came of it."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from airflow.sdk import Asset, BaseOperator
@@ -63,12 +64,19 @@ class ConcludeOperator(BaseOperator):
                 insufficient_in_a_row=0 if self.waited else _in_a_row(context) + 1,
             )
             tell(alerts_of_run(client, config, end), config, context)
-        return {"window": end.window, "insufficient_in_a_row": end.insufficient_in_a_row,
-                "verdict": run.verdict if run else None}  # fmt: skip
+        return {
+            "window": end.window,
+            "verdict": run.verdict if run else None,
+            "insufficient_in_a_row": end.insufficient_in_a_row,
+            "concluded_at": datetime.now(UTC).isoformat(),
+        }
 
 
 def _in_a_row(context: Any) -> int:
-    """How many runs in a row, up to the one before, had too few traces."""
+    """How many runs in a row, up to the one that was concluded last, had too few traces."""
     task = context["ti"]
-    before = task.xcom_pull(task_ids=task.task_id, include_prior_dates=True)
-    return int(before["insufficient_in_a_row"]) if before else 0
+    found = task.xcom_pull(task_ids=task.task_id, include_prior_dates=True)
+    # One value or many, in no order that runs without a logical date would keep.
+    ends = [end for end in (found if isinstance(found, list) else [found]) if end]
+    newest = max(ends, key=lambda end: str(end["concluded_at"]), default=None)
+    return int(newest["insufficient_in_a_row"]) if newest else 0

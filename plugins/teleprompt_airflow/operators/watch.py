@@ -30,7 +30,7 @@ class WatchOperator(BaseOperator):
         from include.teleprompt.environment import quiet_libraries
 
         quiet_libraries()
-        from include.teleprompt.alerts.of_watch import alerts_of_watch
+        from include.teleprompt.alerts.of_watch import alerts_before_look, alerts_of_look
         from include.teleprompt.chain.outbox import waiting_since
         from include.teleprompt.production.look import Production
         from include.teleprompt.production.report import WatchOutcome
@@ -39,19 +39,17 @@ class WatchOperator(BaseOperator):
         config = load_program_file(find_program_file(Settings().programs_dir, self.program))
         with domain_errors(skip_without_traces=True):
             settings = settings_from_connections(config, signer=True)
-            report = Production(config, settings, actor_of(context)).look()
+            actor = actor_of(context)
             with mlflow_client(settings.tracking_uri) as client:
-                alerts = alerts_of_watch(
-                    client,
-                    config,
-                    report,
-                    since=resolve_window(context, lookback=timedelta(days=1)),
-                    storage_uri=settings.storage_uri,
-                    cause=context["dag_run"].run_id,
-                )
+                since = resolve_window(context, lookback=timedelta(days=1))
+                found = alerts_before_look(client, config, since=since, storage_uri=settings.storage_uri, actor=actor)
+            tell(found, config, context)  # also when looking fails
             if config.chain is not None:
-                gauge("outbox_waiting", len(waiting_since(settings.storage_uri)), program=self.program)
-        tell(alerts, config, context)
+                gauge("outbox_waiting", len(waiting_since(settings.storage_uri, config.chain)), program=self.program)
+            report = Production(config, settings, actor).look()
+            with mlflow_client(settings.tracking_uri) as client:
+                found = alerts_of_look(client, config, report, actor=actor)
+        tell(found, config, context)
         if report.outcome in {WatchOutcome.REGRESSED, WatchOutcome.ROLLED_BACK}:
             done = {
                 WatchOutcome.REGRESSED: f"`teleprompt versions rollback {self.program}` restores the version before",

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 from airflow.sdk import BaseSensorOperator
+from airflow.sdk.exceptions import AirflowException
 
 from include.teleprompt.config.files import find_program_file, load_program_file
 from include.teleprompt.config.program import ProgramConfig
@@ -89,10 +90,10 @@ class TraceVolumeSensor(BaseSensorOperator):
             self.defer(trigger=DateTimeTrigger(moment=begin), method_name="execute_when_free")
 
     def execute_complete(self, context: Any, event: dict[str, Any]) -> dict[str, Any]:
-        """Go on when the trigger has fired."""
+        """Go on when the trigger has fired; where MLflow did not answer, Airflow tries again."""
+        if "error" in event:
+            raise AirflowException(event["error"])
         with domain_errors(skip_without_traces=not was_asked_for(context)):
-            if "error" in event:
-                raise TelepromptError(event["error"])
             config, settings = self._config(context)
             start = resolve_window(context, lookback=config.lookback).start
             window = Window.model_validate({"start": start, "end": event["seen_at"]})

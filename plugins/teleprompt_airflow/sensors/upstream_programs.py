@@ -1,5 +1,6 @@
 """Programs whose runs come first."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -7,6 +8,7 @@ from airflow.sdk import Asset, BaseSensorOperator
 
 from include.teleprompt.config.files import find_program_file, load_program_file
 from include.teleprompt.config.settings import Settings
+from include.teleprompt.window import Window
 from teleprompt_airflow.run_window import resolve_window, run_type
 
 EVENTS = 200
@@ -42,4 +44,13 @@ class UpstreamProgramsSensor(BaseSensorOperator):
 
 def _reached(events: Any, end: datetime) -> bool:
     newest = events.ascending(False).limit(EVENTS)
-    return any(datetime.fromisoformat(event.extra["window_end"]) >= end for event in newest if event.extra)
+    ends = (ended_at(event.extra or {}) for event in newest)
+    return any(reached is not None and reached >= end for reached in ends)
+
+
+def ended_at(extra: Mapping[str, Any]) -> datetime | None:
+    """How far an event says that a run reached; None if it says nothing, as one that somebody made by hand."""
+    try:
+        return Window.model_validate({"start": extra["window_start"], "end": extra["window_end"]}).end
+    except (KeyError, TypeError, ValueError):
+        return None

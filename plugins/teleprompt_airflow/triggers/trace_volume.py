@@ -129,7 +129,9 @@ class NewTracesTrigger(BaseEventTrigger):
                 if ready:
                     yield TriggerEvent({"window_start": format_utc(since), "window_end": format_utc(now)})
                     since = now
-                    await self._keep(since)
+                    await asyncio.sleep(self.poll_seconds)
+                    await self._keep(since)  # not before the event is in the database: rather twice than never
+                    continue
             await asyncio.sleep(self.poll_seconds)
 
     async def _watermark(self) -> datetime:

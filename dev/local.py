@@ -36,6 +36,18 @@ def free_ports() -> Ports:
             sock.close()
 
 
+def _fernet_key() -> str:
+    """Of this home, and the same for all processes: one that found none in `airflow.cfg` could not read the others'."""
+    from cryptography.fernet import Fernet
+
+    file = AIRFLOW_HOME / "fernet_key"
+    if not file.exists():
+        AIRFLOW_HOME.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(Fernet.generate_key().decode())
+    return file.read_text()
+
+
 def airflow_environment(ports: Ports) -> dict[str, str]:
     """The environment of all Airflow processes: a home of their own, LocalExecutor, SQLite, loopback."""
     base = f"http://127.0.0.1:{ports.airflow}"
@@ -45,6 +57,7 @@ def airflow_environment(ports: Ports) -> dict[str, str]:
         "CORE__LOAD_EXAMPLES": False,
         "CORE__EXECUTOR": "LocalExecutor",
         "CORE__PARALLELISM": 4,
+        "CORE__FERNET_KEY": _fernet_key(),
         "CORE__EXECUTION_API_SERVER_URL": f"{base}/execution/",
         "CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
         "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{AIRFLOW_HOME / 'airflow.db'}",
@@ -58,7 +71,6 @@ def airflow_environment(ports: Ports) -> dict[str, str]:
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": 0.5,
         "SCHEDULER__ENABLE_HEALTH_CHECK": False,
         "DAG_PROCESSOR__REFRESH_INTERVAL": 30,
-        "USAGE_DATA_COLLECTION__ENABLED": False,
     }
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return {

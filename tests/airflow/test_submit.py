@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from include.teleprompt.config.settings import Settings
 from include.teleprompt.pipeline import Pipeline
 from teleprompt_airflow.operators import SubmitOperator
+from tests.airflow.test_tasks import context
 from tests.chain.anvil import Anvil
 from tests.support import WEEK, local_signer, log_shelf_calls, write_program
 
@@ -41,7 +42,7 @@ def attested(file: Path, settings: Settings, airflow: dict[str, Connection]) -> 
 
 
 def submit(attestation: Any) -> dict[str, Any]:
-    return SubmitOperator(task_id="submit", program="shelves", attestation=attestation).execute({})
+    return SubmitOperator(task_id="submit", program="shelves", attestation=attestation).execute(context())
 
 
 def test_it_is_a_dry_run_until_the_program_says_send(

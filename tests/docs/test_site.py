@@ -1,5 +1,6 @@
 """`make docs` builds the site, asks nobody else for anything, and refuses what leads nowhere."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -13,8 +14,9 @@ pytestmark = pytest.mark.slow
 
 
 def make_docs(project: Path) -> subprocess.CompletedProcess[str]:
-    command = ["make", "--old-file=.venv/.installed", "docs"]
-    return subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    command = ["make", "--no-print-directory", "--old-file=.venv/.installed", "docs"]
+    env = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}}
+    return subprocess.run(command, cwd=project, env=env, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture

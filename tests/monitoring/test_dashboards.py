@@ -132,11 +132,12 @@ def wait_for_samples(client: httpx.Client) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
-            found = client.get("/query", params={"query": "count_over_time(airflow_teleprompt_backlog[5m])"}).json()
-            if found["data"]["result"] and float(found["data"]["result"][0]["value"][1]) >= 3:
-                return
+            answer = client.get("/query", params={"query": "count_over_time(airflow_teleprompt_backlog[5m])"})
         except httpx.TransportError:
-            pass
+            answer = None
+        found = answer.json()["data"]["result"] if answer is not None and answer.is_success else []
+        if found and float(found[0]["value"][1]) >= 3:
+            return
         time.sleep(0.5)
     pytest.fail("Prometheus scraped nothing")
 

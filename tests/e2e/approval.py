@@ -79,6 +79,7 @@ def decided(api: AirflowApi, week: Window, option: str | None, port: int) -> dic
         if PAUSE:
             print(f"http://127.0.0.1:{port}/dags/{DAG}/runs/{run}/tasks/approval/required_actions", file=sys.stderr)
             time.sleep(PAUSE)
+        time.sleep(10)  # an answer sooner than the scheduler sees that the question was asked makes Airflow ask twice
         api.answer(DAG, run, "approval", option)
     return ended(api, DAG, run)
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from dev.local import RUN
 from dev.signer import signer_address
+from include.teleprompt.attest.stored import read_attestation
 from include.teleprompt.config.files import find_program_file, load_program_file
 from include.teleprompt.config.settings import PROJECT_ROOT, Settings
-from include.teleprompt.history import list_runs, read_attestation
+from include.teleprompt.history import list_runs
 from include.teleprompt.program.entry_point import code_file, file_digest
 from include.teleprompt.program.fingerprint import run_key
 from include.teleprompt.tracking.connection import mlflow_client

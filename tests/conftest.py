@@ -107,3 +107,14 @@ def anvil(tmp_path: Path) -> "Iterator[Anvil]":
     node.give(SIGNER_ADDRESS)
     yield node
     node.stop()
+
+
+@pytest.fixture
+def chained(settings: Settings, anvil: "Anvil") -> Settings:
+    """Settings with a node that has a chain of its own, and a signer."""
+    from pydantic import SecretStr
+
+    from include.teleprompt.config.settings import Web3Config
+    from tests.support import local_signer
+
+    return settings.model_copy(update={"signer": local_signer(), "web3": Web3Config(url=SecretStr(anvil.url))})

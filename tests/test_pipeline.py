@@ -6,21 +6,23 @@ import dspy
 import mlflow
 import pytest
 
+from include.teleprompt.attest.stored import list_attestations, read_attestation
 from include.teleprompt.attest.verify import verify_attestation
 from include.teleprompt.config.settings import LMConfig, Settings
 from include.teleprompt.deltaone import compare
 from include.teleprompt.deltaone.report import Verdict
 from include.teleprompt.errors import InsufficientTracesError, TelepromptError
 from include.teleprompt.evaluate.score import example_digest
-from include.teleprompt.history import list_attestations, list_runs, read_attestation
+from include.teleprompt.history import list_runs
 from include.teleprompt.lm.build import build_lm
-from include.teleprompt.pipeline import Outcome, Pipeline
+from include.teleprompt.pipeline import Pipeline
 from include.teleprompt.registry.change_log import Action, list_changes
 from include.teleprompt.registry.listing import list_versions
 from include.teleprompt.storage import get_blob
 from include.teleprompt.traces.snapshot import read_snapshot
 from include.teleprompt.traces.split import Part
 from include.teleprompt.tracking.connection import mlflow_client
+from include.teleprompt.whole_run import Outcome, run_all_stages
 from tests.support import ALICE, WEEK, local_signer, log_shelf_calls, rows_of, write_program
 
 
@@ -39,7 +41,7 @@ def signed(settings: Settings) -> Settings:
 @pytest.fixture
 def promoted(signed: Settings, tmp_path: Path) -> Outcome:
     log_shelf_calls(signed, count=160)
-    return pipeline(signed, tmp_path / "programs").run()
+    return run_all_stages(pipeline(signed, tmp_path / "programs"))
 
 
 def test_a_real_gain_is_promoted_registered_and_attested(promoted: Outcome, signed: Settings) -> None:
@@ -60,7 +62,7 @@ def test_a_real_gain_is_promoted_registered_and_attested(promoted: Outcome, sign
 
 @pytest.mark.usefixtures("promoted")
 def test_the_same_key_again_returns_what_exists(promoted: Outcome, signed: Settings, tmp_path: Path) -> None:
-    assert pipeline(signed, tmp_path / "programs").run() == promoted
+    assert run_all_stages(pipeline(signed, tmp_path / "programs")) == promoted
     with mlflow_client(signed.tracking_uri) as client:
         assert len(list_versions(client, "Shelves")) == 2
         assert len(list_runs(client)) == 1
@@ -75,7 +77,7 @@ def test_a_lost_record_is_made_again_without_a_second_registration(
         uri = client.get_run(run.run_id).info.artifact_uri
     for lost in ("version", "attestation"):
         (Path(uri.removeprefix("file://")) / f"records/{lost}.json").unlink()
-    assert pipeline(signed, tmp_path / "programs").run() == promoted
+    assert run_all_stages(pipeline(signed, tmp_path / "programs")) == promoted
     with mlflow_client(signed.tracking_uri) as client:
         assert len(list_versions(client, "Shelves")) == 2
 
@@ -97,7 +99,7 @@ def test_the_registered_model_serves_without_unpickling(signed: Settings, monkey
 def test_nothing_of_a_key_or_a_contributor_is_stored_with_the_program(signed: Settings, tmp_path: Path) -> None:
     log_shelf_calls(signed, count=160)
     marked = signed.model_copy(update={"lm": LMConfig.model_validate({"api_key": "sk-marked"})})
-    outcome = pipeline(marked, tmp_path / "programs").run()
+    outcome = run_all_stages(pipeline(marked, tmp_path / "programs"))
     assert ALICE.encode() not in get_blob(outcome.version.state)
     for file in (path for path in tmp_path.rglob("*") if path.is_file()):
         assert b"sk-marked" not in file.read_bytes(), file
@@ -113,9 +115,9 @@ def test_the_parts_share_no_input_and_lose_no_trace(signed: Settings, tmp_path: 
 def test_no_gain_is_not_promoted(settings: Settings, tmp_path: Path) -> None:
     """Zero demonstrations: candidate and baseline are the same program."""
     log_shelf_calls(settings, count=160)
-    outcome = pipeline(
-        settings, tmp_path / "programs", options={"max_labeled_demos": 0, "max_bootstrapped_demos": 0}
-    ).run()
+    outcome = run_all_stages(
+        pipeline(settings, tmp_path / "programs", options={"max_labeled_demos": 0, "max_bootstrapped_demos": 0})
+    )
     assert (outcome.comparison.report.verdict, outcome.comparison.report.delta_e6) == (Verdict.INCONCLUSIVE, 0)
     assert outcome.version is outcome.attestation is None
     with mlflow_client(settings.tracking_uri) as client:
@@ -128,7 +130,7 @@ def test_too_few_traces_in_the_documents_words(settings: Settings, tmp_path: Pat
     with pytest.raises(
         InsufficientTracesError, match=r"^Insufficient traces: 5 < 20 .*lower `optimization.min_traces`"
     ):
-        pipeline(settings, tmp_path / "programs").run()
+        run_all_stages(pipeline(settings, tmp_path / "programs"))
     with mlflow_client(settings.tracking_uri) as client:
         (run,) = list_runs(client)
     assert (run.state, run.stage) == ("failed", "none")
@@ -138,12 +140,12 @@ def test_too_few_traces_in_the_documents_words(settings: Settings, tmp_path: Pat
 def test_no_good_outcome_is_a_clear_error(settings: Settings, tmp_path: Path) -> None:
     log_shelf_calls(settings, count=40, good=0.5)
     with pytest.raises(TelepromptError, match="No training trace reaches the quality score"):
-        pipeline(settings, tmp_path / "programs").run()
+        run_all_stages(pipeline(settings, tmp_path / "programs"))
 
 
 def test_without_the_deltaone_check_nothing_is_promoted(settings: Settings, tmp_path: Path) -> None:
     log_shelf_calls(settings, count=60)
-    outcome = pipeline(settings, tmp_path / "programs", enable_deltaone_check=False).run()
+    outcome = run_all_stages(pipeline(settings, tmp_path / "programs", enable_deltaone_check=False))
     assert (outcome.comparison, outcome.version, outcome.attestation) == (None, None, None)
 
 
@@ -178,7 +180,8 @@ def test_an_unchanged_baseline_is_asked_about_new_traces_only(
         return whole(program, examples, objective, book=book, **more)
 
     monkeypatch.setattr(compare, "score_program", counting)
-    pipeline(signed, tmp_path / "programs", strategy="labeled_fewshot", options={"max_labeled_demos": 1}).run()
+    options = {"max_labeled_demos": 1}
+    run_all_stages(pipeline(signed, tmp_path / "programs", strategy="labeled_fewshot", options=options))
     assert asked[0] == 0  # the baseline: the candidate that was promoted on these
     assert asked[1] > 0
 

@@ -5,12 +5,12 @@ from typing import Any, Literal, TypeVar
 
 from include.teleprompt.attest.load import load_attestation
 from include.teleprompt.attest.proofs import TraceProof, prove_trace
+from include.teleprompt.attest.stored import find_attestation
 from include.teleprompt.attest.verify import check_content
 from include.teleprompt.attribution.attribute import Attribution
 from include.teleprompt.attribution.usage import demo_traces
 from include.teleprompt.deltaone.compare import Comparison
 from include.teleprompt.errors import TelepromptError
-from include.teleprompt.history import find_attestation
 from include.teleprompt.optimize.select import Selection
 from include.teleprompt.records import Record
 from include.teleprompt.storage import get_blob

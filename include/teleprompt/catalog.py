@@ -1,9 +1,10 @@
 """The programs of a folder, the broken ones too."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from include.teleprompt.config.dependencies import check_dependencies
-from include.teleprompt.config.files import ProgramFileError, find_program_file, load_program_file, program_files
+from include.teleprompt.config.files import ProgramFileError, load_program_file, program_files
 from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.errors import ConfigurationError
 from include.teleprompt.records import Record
@@ -53,15 +54,16 @@ def check_program(file: Path) -> Problem | None:
 
 def sound_configs(programs_dir: Path) -> list[ProgramConfig]:
     """What the files say that can be used."""
-    return [load_program_file(file) for file in program_files(programs_dir) if _entry(file).problem is None]
+    sound = []
+    for file in program_files(programs_dir):
+        with suppress(ProgramFileError):
+            sound.append(load_program_file(file))
+    return sound
 
 
-def find_by_name(programs_dir: Path, name: str) -> str | None:
-    """What the program with that `name` is called in URLs; None if its file is gone."""
-    try:
-        return find_program_file(programs_dir, name).stem
-    except ConfigurationError:
-        return None
+def programs_by_name(programs_dir: Path) -> dict[str, str]:
+    """What the programs are called in URLs, by the `name` that their files state; without broken files."""
+    return {entry.name: entry.program for entry in reversed(list_programs(programs_dir)) if entry.name is not None}
 
 
 def _entry(file: Path) -> CatalogEntry:

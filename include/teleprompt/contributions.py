@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from include.teleprompt.attest.load import load_attestation
+from include.teleprompt.attest.stored import StoredAttestation, list_attestations, read_known
 from include.teleprompt.attribution.rewards import reward_shares
 from include.teleprompt.config.attribution import Unpayable
-from include.teleprompt.history import StoredAttestation, list_attestations, read_stored
 from include.teleprompt.records import Millionths, Record
 from include.teleprompt.window import Window
 
@@ -53,6 +53,7 @@ def list_contributions(
 
     Raises:
         InvalidAttestationError: a stored document is damaged.
+        TelepromptError: one is gone.
     """
     for stored in list_attestations(client):
         if of(stored) and (window is None or window.start <= datetime.fromisoformat(stored.window_start) < window.end):
@@ -79,10 +80,7 @@ def by_contributor(contributions: Iterator[Contribution]) -> list[ContributorLin
 
 
 def _contributions(client: Any, stored: StoredAttestation, total: int) -> Iterator[Contribution]:
-    data = read_stored(client, stored)
-    if data is None:
-        return
-    attestation, document = load_attestation(data)
+    attestation, document = load_attestation(read_known(client, stored))
     unpayable = Unpayable(attestation.credit.unpayable) if attestation.credit else Unpayable.HOLD_BACK
     rewards = reward_shares(document["contributors"], total, unpayable=unpayable)
     for person, reward in zip(attestation.contributors, rewards, strict=True):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from include.teleprompt.config.settings import Settings
+from include.teleprompt.config.settings import Settings, Web3Config
 from include.teleprompt.errors import TelepromptError
 from include.teleprompt.records import Record
 
@@ -22,10 +22,19 @@ def examine(settings: Settings, checks: Iterable[str] | None = None) -> list[Fin
     return [_examine(settings, name) for name in (CHECKS if checks is None else checks)]
 
 
+def examine_node(chain_id: int, node: Callable[[], Web3Config]) -> Finding:
+    """Look at one chain; `node` says where its node is, or raises what is wrong with that."""
+    return _finding(f"chain {chain_id}", lambda: _head(node(), chain_id), CHECKS["chain"][1])
+
+
 def _examine(settings: Settings, name: str) -> Finding:
     check, remedy = CHECKS[name]
+    return _finding(name, lambda: check(settings), remedy)
+
+
+def _finding(name: str, look: Callable[[], str], remedy: str) -> Finding:
     try:
-        return Finding(check=name, ok=True, detail=check(settings), remedy=None)
+        return Finding(check=name, ok=True, detail=look(), remedy=None)
     except Exception as error:  # noqa: BLE001 - whatever fails is the finding
         lines = str(error).strip().splitlines() or [type(error).__name__]
         return Finding(check=name, ok=False, detail=lines[0], remedy=remedy)
@@ -72,7 +81,6 @@ def _programs(settings: Settings) -> str:
 
 
 def _chain(settings: Settings) -> str:
-    from include.teleprompt.chain.node import Node
     from include.teleprompt.config.files import load_program_file, program_files
 
     chains = {config.chain.chain_id for file in program_files(settings.programs_dir)
@@ -81,8 +89,13 @@ def _chain(settings: Settings) -> str:
         return "no program names a contract"
     if settings.web3 is None:
         raise TelepromptError(f"There is no node for chain {', '.join(map(str, sorted(chains)))}.")
-    heads = [(chain_id, Node(settings.web3.url.get_secret_value(), chain_id=chain_id).head()) for chain_id in chains]
-    return ", ".join(f"chain {chain_id} is at block {head}" for chain_id, head in heads)
+    return ", ".join(_head(settings.web3, chain_id) for chain_id in sorted(chains))
+
+
+def _head(web3: Web3Config, chain_id: int) -> str:
+    from include.teleprompt.chain.node import Node
+
+    return f"chain {chain_id} is at block {Node(web3.url.get_secret_value(), chain_id=chain_id).head()}"
 
 
 def _alerts(settings: Settings) -> str:

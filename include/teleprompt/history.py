@@ -1,13 +1,11 @@
 """Reading finished and running pipeline runs back from MLflow."""
 
-import json
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
-from include.teleprompt.attest.issue import ATTESTATION_ARTIFACT, AttestationRecord
+from include.teleprompt.attest.issue import AttestationRecord
 from include.teleprompt.deltaone.compare import Comparison
 from include.teleprompt.errors import ConfigurationError
 from include.teleprompt.optimize.select import Selection
@@ -15,8 +13,9 @@ from include.teleprompt.records import Digest, Millionths, Record
 from include.teleprompt.registry.versions import ProgramVersion
 from include.teleprompt.traces.snapshot import SnapshotRecord
 from include.teleprompt.tracking.connection import quoted
-from include.teleprompt.tracking.pipeline_run import INTERNAL_TAG, KEY_TAG, PipelineRun, RecordUnreadableError
+from include.teleprompt.tracking.pipeline_run import KEY_TAG, PipelineRun, RecordUnreadableError
 from include.teleprompt.tracking.progress_tags import PROGRESS
+from include.teleprompt.tracking.search import NEWEST_FIRST, own_experiment_ids, search_own_runs
 
 log = logging.getLogger(__name__)
 
@@ -62,25 +61,18 @@ class RunSummary(Record):
     """Airflow's run that did it, or did it last; None for a run without Airflow."""
 
 
-class StoredAttestation(Record):
-    """An attestation as it lies in MLflow."""
-
-    attestation_id: str
-    attestation_hash: str
-    program: str
-    window_start: str
-    window_end: str
-    run_id: str
-    chain_state: str | None
-    """Where it is on the chain, as last seen; None if nowhere."""
-
-
 def list_runs(client: Any, *, program: str | None = None, limit: int = 100) -> list[RunSummary]:
     """The pipeline runs, newest first; of one program (its `name`) if given."""
     condition = f"tags.`{KEY_TAG}` != ''"
     if program is not None:
         condition += f" AND tags.`teleprompt.program` = {quoted(program)}"
-    return [_summary(client, run) for run in _search(client, condition, limit)]
+    return [_summary(client, run) for run in search_own_runs(client, condition, limit=limit)]
+
+
+def newest_runs(client: Any, *, program: str, limit: int) -> list[str]:
+    """The ids of a program's last runs, newest first; costs one request, whatever the runs hold."""
+    condition = f"tags.`{KEY_TAG}` != '' AND tags.`teleprompt.program` = {quoted(program)}"
+    return [run.info.run_id for run in search_own_runs(client, condition, limit=limit)]
 
 
 def page_of_runs(
@@ -94,13 +86,11 @@ def page_of_runs(
     import mlflow
 
     condition = f"tags.`{KEY_TAG}` != '' AND tags.`teleprompt.program` = {quoted(program)}"
-    experiments = _experiments(client)
+    experiments = own_experiment_ids(client)
     if not experiments:
         return [], None
     try:
-        found = client.search_runs(
-            experiments, condition, max_results=limit, order_by=["attributes.start_time DESC"], page_token=cursor
-        )
+        found = client.search_runs(experiments, condition, max_results=limit, order_by=NEWEST_FIRST, page_token=cursor)
     except mlflow.MlflowException as error:
         if error.error_code == "INVALID_PARAMETER_VALUE" and cursor is not None:
             raise ConfigurationError("The cursor is none of ours; begin with the first page.") from error
@@ -133,7 +123,7 @@ def find_run(client: Any, run: str) -> str:
     Raises:
         ConfigurationError: there is none, or there are several.
     """
-    ids = [known.info.run_id for known in _search(client, f"tags.`{KEY_TAG}` != ''", 50_000)]
+    ids = [known.info.run_id for known in search_own_runs(client, f"tags.`{KEY_TAG}` != ''")]
     found = [run_id for run_id in ids if run_id.startswith(run)]
     if len(found) != 1:
         some = f"{len(found)} runs begin with" if found else "There is no run"
@@ -151,77 +141,6 @@ def read_comparison(client: Any, run_id: str) -> Comparison:
     if comparison is None:
         raise ConfigurationError(f"The run {run_id} has compared nothing yet; wait for it, or name another one.")
     return comparison
-
-
-def list_attestations(
-    client: Any, *, program: str | None = None, contributor: str | None = None, limit: int = 1000
-) -> list[StoredAttestation]:
-    """The attestations, newest first: of one program, or that credit one contributor (an id or an address)."""
-    condition = "tags.`teleprompt.attestation_id` != ''"
-    if program is not None:
-        condition += f" AND tags.`teleprompt.program` = {quoted(program)}"
-    found = [_stored(run) for run in _search(client, condition, limit)]
-    if contributor is None:
-        return found
-    return [stored for stored in found if contributor in _credited(client, stored)]
-
-
-def _credited(client: Any, stored: StoredAttestation) -> set[str]:
-    """Ids and addresses of those whom an attestation credits; nobody where its file is missing."""
-    data = read_stored(client, stored)
-    if data is None:
-        return set()
-    people = json.loads(data)["contributors"]
-    return {person[key] for person in people for key in ("contributor_id", "address")}
-
-
-def read_stored(client: Any, stored: StoredAttestation) -> bytes | None:
-    """The exact bytes of a listed attestation; None, with a warning, where its file is missing."""
-    text = PipelineRun(client, stored.run_id).read_text(ATTESTATION_ARTIFACT)
-    if text is None:
-        log.warning("The attestation %s is missing in the MLflow run %s.", stored.attestation_id, stored.run_id)
-        return None
-    return text.encode()
-
-
-def read_attestation(client: Any, attestation_id: str) -> bytes:
-    """The exact bytes of the attestation with that id or hash.
-
-    Raises:
-        ConfigurationError: there is none.
-    """
-    return find_attestation(client, attestation_id)[1]
-
-
-def find_attestation(client: Any, attestation_id: str) -> tuple[StoredAttestation, bytes]:
-    """The attestation with that id or hash: where it is kept, and its exact bytes.
-
-    Raises:
-        ConfigurationError: there is none.
-    """
-    wanted = quoted(attestation_id)
-    for tag in ("attestation_id", "attestation_hash"):
-        for run in _search(client, f"tags.`teleprompt.{tag}` = {wanted}", 1):
-            text = PipelineRun(client, run.info.run_id).read_text(ATTESTATION_ARTIFACT)
-            if text is not None:
-                return _stored(run), text.encode()
-    raise ConfigurationError(
-        f"There is no attestation {attestation_id!r}; `teleprompt attest list` shows those there are."
-    )
-
-
-def _search(client: Any, condition: str, limit: int) -> Iterator[Any]:
-    experiments = _experiments(client)
-    if experiments:
-        yield from client.search_runs(
-            experiments, condition, max_results=limit, order_by=["attributes.start_time DESC"]
-        )
-
-
-def _experiments(client: Any) -> list[str]:
-    """Those that this package keeps its runs in."""
-    found = client.search_experiments(filter_string=f"tags.`{INTERNAL_TAG}` = 'true'", max_results=1000)
-    return [experiment.experiment_id for experiment in found]
 
 
 @dataclass(frozen=True)
@@ -311,16 +230,3 @@ def _progress(tags: dict[str, str]) -> str | None:
     prefix = f"teleprompt.{PROGRESS}"
     parts = [text for tag, text in sorted(tags.items()) if tag.startswith(prefix)]
     return "; ".join(parts) or None
-
-
-def _stored(run: Any) -> StoredAttestation:
-    tags = run.data.tags
-    return StoredAttestation(
-        attestation_id=tags["teleprompt.attestation_id"],
-        attestation_hash=tags["teleprompt.attestation_hash"],
-        program=tags["teleprompt.program"],
-        window_start=tags["teleprompt.window_start"],
-        window_end=tags["teleprompt.window_end"],
-        run_id=run.info.run_id,
-        chain_state=tags.get("teleprompt.chain_state"),
-    )

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from include.teleprompt.attest.issue import AttestationRecord
 from include.teleprompt.attest.load import load_attestation
+from include.teleprompt.attest.stored import keep_attestation
 from include.teleprompt.attribution.attribute import Attribution
 from include.teleprompt.canonical import sha256_hex
 from include.teleprompt.chain.receipt import Receipt
@@ -29,8 +30,8 @@ from include.teleprompt.program.entry_point import build_program, code_file, fil
 from include.teleprompt.program.fields import ProgramFields, program_fields
 from include.teleprompt.program.fingerprint import code_digest, run_key
 from include.teleprompt.program.state import dump_state
-from include.teleprompt.promotion import Promotion, keep_attestation
-from include.teleprompt.records import Digest, Record
+from include.teleprompt.promotion import Promotion
+from include.teleprompt.records import Digest
 from include.teleprompt.registry.aliases import CHAMPION
 from include.teleprompt.registry.change_log import Action
 from include.teleprompt.registry.changes import note
@@ -48,18 +49,6 @@ from include.teleprompt.tracking.stage_records import StageRecords
 from include.teleprompt.window import Window
 
 log = logging.getLogger(__name__)
-
-
-class Outcome(Record):
-    """What a run of the pipeline came to."""
-
-    comparison: Comparison | None
-    """None when the program switched the DeltaOne check off."""
-    version: ProgramVersion | None
-    attestation: AttestationRecord | None
-    """None unless the version became champion."""
-    receipt: Receipt | None = None
-    """None where the program names no contract."""
 
 
 class Pipeline:
@@ -200,7 +189,11 @@ class Pipeline:
                 run.tag(cut_short="; ".join(selection.cut_short))
             return selection
 
-        return self._records.once("selection", Selection, stage)
+        selection = self._records.once("selection", Selection, stage)
+        if not self.config.optimization.enable_deltaone_check:  # nothing comes after
+            with self._records.open() as run:
+                run.end()
+        return selection
 
     def power(self, snapshot: SnapshotRecord) -> PowerEstimate:
         """What the comparison could see, before anything is spent on it.
@@ -322,56 +315,6 @@ class Pipeline:
             return submit_attestation(
                 run, attestation, self.config, self.settings, send=self.config.chain.send, who=self.actor
             )
-
-    def run(
-        self,
-        *,
-        on_stage: Callable[[str, int], None] = lambda _name, _of: None,
-        approve: Callable[[Comparison], bool] = lambda _comparison: False,
-    ) -> Outcome:
-        """All stages, one after the other; `on_stage` is told of each that begins, and how many there are at most.
-
-        `approve` is asked before a promotion if the program wants that; without it nothing is promoted then.
-        """
-        of = (
-            len(self.seeds)
-            + (7 if self.config.optimization.enable_deltaone_check else 3)
-            + (self.config.chain is not None)
-        )
-        on_stage("collect", of)
-        snapshot = self.collect()
-        on_stage("baseline", of)
-        baseline = self.baseline()
-        if self.config.optimization.enable_deltaone_check:
-            on_stage("power", of)
-            self.power(snapshot)
-        candidates = []
-        for seed in self.seeds:
-            on_stage(f"compile seed {seed}", of)
-            candidates.append(self.compile(snapshot, baseline, seed=seed))
-        on_stage("select", of)
-        selection = self.select(snapshot, candidates)
-        if not self.config.optimization.enable_deltaone_check:
-            with self._records.open() as run:
-                run.end()
-            return Outcome(comparison=None, version=None, attestation=None)
-        on_stage("gate", of)
-        comparison = self.gate(snapshot, selection, baseline)
-        if comparison.report.verdict is not Verdict.PROMOTE:
-            return Outcome(comparison=comparison, version=None, attestation=None)
-        if self.config.approval is not None and not approve(comparison):
-            return Outcome(comparison=comparison, version=None, attestation=None)
-        on_stage("register", of)
-        version = self.register(snapshot, selection, comparison, baseline)
-        if version.alias != CHAMPION:
-            return Outcome(comparison=comparison, version=version, attestation=None)
-        on_stage("attest", of)
-        attestation = self.attest(snapshot, selection, comparison, baseline, version)
-        receipt = None
-        if self.config.chain is not None:
-            on_stage("submit", of)
-            receipt = self.submit(attestation)
-        return Outcome(comparison=comparison, version=version, attestation=attestation, receipt=receipt)
 
     def _shown(self, progress: ProgressTags) -> Callable[[str], None]:
         def show(text: str) -> None:

@@ -4,12 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from include.teleprompt.attest.document import Attestation
-from include.teleprompt.attest.issue import (
-    ATTESTATION_ARTIFACT,
-    AttestationRecord,
-    compose_attestation,
-    issue_attestation,
-)
+from include.teleprompt.attest.issue import AttestationRecord, compose_attestation, issue_attestation
+from include.teleprompt.attest.stored import keep_attestation
 from include.teleprompt.attribution.attribute import Attribution, attribute
 from include.teleprompt.canonical import sha256_hex
 from include.teleprompt.config.program import ProgramConfig
@@ -30,7 +26,6 @@ from include.teleprompt.registry.versions import (
     read_artifacts,
     register_version,
 )
-from include.teleprompt.storage import get_blob
 from include.teleprompt.strategies import strategy_of
 from include.teleprompt.traces.snapshot import SnapshotRecord, read_snapshot
 from include.teleprompt.tracking.pipeline_run import PipelineRun
@@ -207,10 +202,3 @@ def _proven_in_production(
         online=decision,
         online_metric=config.outcome.score_name,
     )
-
-
-def keep_attestation(run: PipelineRun, record: AttestationRecord) -> None:
-    """Keep the exact bytes of an attestation with the pipeline run, which is over with that."""
-    run.write_text(ATTESTATION_ARTIFACT, get_blob(record.blob).decode())
-    run.tag(attestation_id=record.attestation_id, attestation_hash=record.attestation_hash)
-    run.end()

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from include.teleprompt.attest.issue import ATTESTATION_ARTIFACT
+from include.teleprompt.attest.stored import ATTESTATION_ARTIFACT
 from include.teleprompt.deltaone.compare import ComparedAnswer, Comparison, compared_answers
 from include.teleprompt.history import RunSummary, read_run
 from include.teleprompt.optimize.select import CandidateScore, Selection

@@ -10,7 +10,7 @@ from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.config.settings import Settings
 from include.teleprompt.errors import ConfigurationError
 from include.teleprompt.optimize.select import Selection
-from include.teleprompt.registry.audit_trail import Deed, append
+from include.teleprompt.registry.audit_trail import Deed, Done, append
 from include.teleprompt.tracking.pipeline_run import PipelineRun
 
 log = logging.getLogger(__name__)
@@ -31,10 +31,9 @@ def submit_attestation(
     desk = _desk(run, config, settings)
     receipt = desk.submit(attestation) if send else desk.show(attestation)
     log.info("%s on chain %d: %s", attestation.attestation_id, receipt.chain_id, receipt.note)
-    if receipt.state is not ChainState.DRY_RUN:
-        about = {"chain_id": receipt.chain_id, "contract": receipt.contract, "tx_hash": receipt.tx_hash}
-        append(run.client, config.name, Deed.SUBMIT, who=who, about=attestation.attestation_id, after=about)
     _keep(run, receipt)
+    if receipt.state is not ChainState.DRY_RUN:
+        _write_down(run, config, Deed.SUBMIT, attestation, receipt, who=who)
     return receipt
 
 
@@ -52,7 +51,7 @@ def chain_status(
 
 
 def revoke_attestation(
-    run: PipelineRun, attestation: Attestation, config: ProgramConfig, settings: Settings
+    run: PipelineRun, attestation: Attestation, config: ProgramConfig, settings: Settings, *, who: str
 ) -> Receipt:
     """Revoke an attestation at EAS.
 
@@ -65,6 +64,7 @@ def revoke_attestation(
         raise ConfigurationError(f"What {config.name} was minted cannot be revoked; only EAS attestations can.")
     receipt = desk.revoke(attestation)
     _keep(run, receipt)
+    _write_down(run, config, Deed.REVOKE, attestation, receipt, who=who)
     return receipt
 
 
@@ -74,6 +74,14 @@ def _desk(run: PipelineRun, config: ProgramConfig, settings: Settings) -> ChainD
     selection = run.read("selection", Selection)
     cost = selection.spend.cost_e6 if selection is not None else 0
     return open_desk(config.chain, settings, actual_cost_usd_micro=cost)
+
+
+def _write_down(
+    run: PipelineRun, config: ProgramConfig, deed: Deed, attestation: Attestation, receipt: Receipt, *, who: str
+) -> None:
+    place = {"chain_id": receipt.chain_id, "contract": receipt.contract}
+    about = f"{attestation.attestation_id} on {receipt.chain_id} {receipt.contract}"
+    append(run.client, config.name, Done(deed=deed, who=who, about=about, after={**place, "tx_hash": receipt.tx_hash}))
 
 
 def _keep(run: PipelineRun, receipt: Receipt | None) -> None:

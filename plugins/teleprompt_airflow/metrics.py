@@ -3,7 +3,6 @@
 No label holds a run, a window, a contributor or a text. docs/monitoring.md has the same table.
 """
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -12,7 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow.sdk.observability import stats
 
+from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.records import Record
+from include.teleprompt.tracking.last_start import newest_window_end
 from include.teleprompt.window import Window
 
 if TYPE_CHECKING:
@@ -37,9 +38,11 @@ class Metric(NamedTuple):
 
 
 METRICS = {
-    "backlog": Metric(Kind.GAUGE, ("program",), "calls in the window that a run looked at"),
-    "watermark_lag_seconds": Metric(Kind.GAUGE, ("program",), "age of the newest window's end when its run began"),
+    "window_calls": Metric(Kind.GAUGE, ("program",), "calls in the window that a run looked at"),
+    "backlog": Metric(Kind.GAUGE, ("program",), "calls since the newest window; counted to `min_traces` at least"),
+    "watermark_timestamp_seconds": Metric(Kind.GAUGE, ("program",), "end of the newest window, in seconds since 1970"),
     "snapshot_rows": Metric(Kind.GAUGE, ("program",), "rows that the last snapshot uses"),
+    "quarantined_rows": Metric(Kind.GAUGE, ("program",), "rows that it could not use"),
     "quarantined": Metric(Kind.COUNTER, ("program", "reason"), "rows that could not be used"),
     "candidate_score": Metric(Kind.GAUGE, ("program", "seed"), "score of each candidate on the select part"),
     "lm_calls": Metric(Kind.COUNTER, ("program",), "requests to language models while compiling and selecting"),
@@ -48,7 +51,7 @@ METRICS = {
     "lm_unpriced": Metric(Kind.COUNTER, ("program",), "answers whose price is not known"),
     "verdicts": Metric(Kind.COUNTER, ("program", "verdict"), "what gates said"),
     "delta_points": Metric(Kind.GAUGE, ("program",), "measured change at the last gate, in percentage points"),
-    "stage_seconds": Metric(Kind.GAUGE, ("program", "stage"), "how long each stage took last"),
+    "stage_seconds": Metric(Kind.GAUGE, ("program", "stage"), "how long each stage took, when it last did its work"),
     "outbox_waiting": Metric(Kind.GAUGE, ("program",), "transactions that wait for the chain"),
     "spool_waiting": Metric(Kind.GAUGE, (), "submitted traces that wait for MLflow on an API server's disk"),
     "alerts": Metric(Kind.COUNTER, ("program", "event"), "alerts that were raised"),
@@ -67,27 +70,32 @@ def gauge(name: str, value: float, **labels: str) -> None:
 
 
 @contextmanager
-def timed_stage(*, program: str, stage: str) -> Iterator[None]:
-    """The block as a span `teleprompt.<stage>` below the task's, and its time in `stage_seconds`."""
+def stage_span(*, program: str, stage: str) -> Iterator[None]:
+    """The block as a span `teleprompt.<stage>` below the task's."""
     from opentelemetry import trace
 
-    labels = {"program": program, "stage": stage}
-    tracer = trace.get_tracer("teleprompt")
-    attributes = {f"teleprompt.{name}": value for name, value in labels.items()}
-    began = time.monotonic()
-    with tracer.start_as_current_span(f"teleprompt.{stage}", attributes=attributes):
+    attributes = {"teleprompt.program": program, "teleprompt.stage": stage}
+    with trace.get_tracer("teleprompt").start_as_current_span(f"teleprompt.{stage}", attributes=attributes):
         yield
-    gauge("stage_seconds", time.monotonic() - began, **labels)
 
 
-def measure_volume(*, program: str, calls: int, window: Window) -> None:
-    """What a run's sensor found."""
-    gauge("backlog", calls, program=program)
-    gauge("watermark_lag_seconds", (datetime.now(UTC) - window.end).total_seconds(), program=program)
+def measure_backlog(client: Any, config: ProgramConfig) -> None:
+    """Up to when a program's runs have looked at its traces, and how many came since.
+
+    Nothing before its first run.
+    """
+    from include.teleprompt.traces.volume import volume
+
+    end, now = newest_window_end(client, config.name), datetime.now(UTC).replace(microsecond=0)
+    if end is not None and end < now:
+        found = volume(client, config=config, window=Window(start=end, end=now), enough=config.optimization.min_traces)
+        gauge("watermark_timestamp_seconds", end.timestamp(), program=config.slug)
+        gauge("backlog", found.calls, program=config.slug)
 
 
-def measure_record(record: Record, *, program: str) -> None:
-    """What a stage that did work came to; most stages have nothing to say."""
+def measure_stage(record: Record, *, program: str, stage: str, seconds: float) -> None:
+    """What a stage that did work came to, and how long it took."""
+    gauge("stage_seconds", seconds, program=program, stage=stage)
     measure = _MEASURES.get(type(record).__name__)
     if measure is not None:
         measure(record, program)
@@ -98,6 +106,7 @@ def _measure_snapshot(record: "SnapshotRecord", program: str) -> None:
 
     snapshot = read_snapshot(record)
     gauge("snapshot_rows", snapshot.trace_count, program=program)
+    gauge("quarantined_rows", sum(snapshot.quarantined.values()), program=program)
     for reason, rows in snapshot.quarantined.items():
         count("quarantined", rows, program=program, reason=reason)
 

@@ -1,12 +1,12 @@
 """A real HTTP receiver on loopback, which answers as it is told."""
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.loopback import Exchange, answering, serving
 
 
 @dataclass
@@ -26,21 +26,12 @@ class Receiver:
 def receiving() -> Iterator[Receiver]:
     receiver = Receiver()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            receiver.requests.append(({name.lower(): value for name, value in self.headers.items()}, body))
-            self.send_response(receiver.statuses.pop(0) if receiver.statuses else 204)
-            self.send_header("content-length", "0")
-            self.end_headers()
+    class Handler(Exchange):
+        def respond(self) -> None:
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            receiver.requests.append((headers, self.body()))
+            self.answer(receiver.statuses.pop(0) if receiver.statuses else 204)
 
-        def log_message(self, *_: object) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    receiver.url = f"http://127.0.0.1:{server.server_port}/hook"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
+    with serving(answering(Handler)) as address:
+        receiver.url = f"{address}/hook"
         yield receiver
-    finally:
-        server.shutdown()
-        server.server_close()

@@ -18,6 +18,7 @@ from include.teleprompt.pipeline import Pipeline
 from include.teleprompt.production.report import ProductionReport, WatchOutcome
 from include.teleprompt.registry.change_log import Action, ChangeState, write_entry
 from include.teleprompt.tracking.connection import mlflow_client
+from include.teleprompt.whole_run import run_all_stages
 from include.teleprompt.window import Window
 from tests.support import WEEK, log_shelf_calls, write_program
 
@@ -40,7 +41,7 @@ def told(settings: Settings, pipeline: Pipeline) -> dict[AlertEvent, Any]:
 def test_a_better_version_is_told_of_with_its_figures(settings: Settings, tmp_path: Path) -> None:
     log_shelf_calls(settings, count=80)
     pipeline = shelves(settings, tmp_path)
-    outcome = pipeline.run()
+    outcome = run_all_stages(pipeline)
     assert outcome.version is not None
     found = told(settings, pipeline)
     alert = found[AlertEvent.DELTAONE]
@@ -54,14 +55,14 @@ def test_a_better_version_is_told_of_with_its_figures(settings: Settings, tmp_pa
     following = Window(start=WEEK.end, end=WEEK.end + timedelta(days=7))
     log_shelf_calls(settings, count=80, window=following)
     again = shelves(settings, tmp_path, following)
-    again.run()
+    run_all_stages(again)
     assert "the champion stays" in told(settings, again)[AlertEvent.REJECTION].text
 
 
 def test_low_power_and_a_used_up_budget_are_told_of(settings: Settings, tmp_path: Path) -> None:
     log_shelf_calls(settings, count=30)
     pipeline = shelves(settings, tmp_path, extra=", strategy: bootstrap_fewshot_random, budget: {max_calls: 60}")
-    pipeline.run()
+    run_all_stages(pipeline)
     found = told(settings, pipeline)
     assert "too few" in found[AlertEvent.LOW_POWER].text
     assert "cut short" in found[AlertEvent.BUDGET].text

@@ -1,37 +1,34 @@
 """What stands where the node should be may answer anything; the answer is one error, and tells no key."""
 
+import json
 import logging
 import traceback
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
 
 import pytest
 
 from include.teleprompt.chain.abi import revert_reason
 from include.teleprompt.chain.node import Node
 from include.teleprompt.errors import ChainUnavailableError, TelepromptError
+from tests.loopback import Exchange, answering, serving
 
 
-class Answers(BaseHTTPRequestHandler):
-    status, body = 200, b""
+class Answers(Exchange):
+    status, said = 200, b""
+    knows_its_chain = False
 
-    def do_POST(self) -> None:
-        self.send_response(self.status)
-        self.send_header("Content-Length", str(len(self.body)))
-        self.end_headers()
-        self.wfile.write(self.body)
-
-    def log_message(self, *_: object) -> None: ...
+    def respond(self) -> None:
+        asked = json.loads(self.body())
+        if self.knows_its_chain and asked["method"] == "eth_chainId":
+            self.answer(200, json.dumps({"jsonrpc": "2.0", "id": asked["id"], "result": "0x1"}).encode())
+        else:
+            self.answer(self.status, self.said)
 
 
 @pytest.fixture
 def url() -> Iterator[str]:
-    server = HTTPServer(("127.0.0.1", 0), Answers)
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/v3/SECRETKEY"
-    server.shutdown()
-    server.server_close()
+    with serving(answering(Answers)) as address:
+        yield f"{address}/v3/SECRETKEY"
 
 
 @pytest.mark.parametrize(
@@ -50,7 +47,7 @@ def test_a_bad_answer_is_worth_a_retry_and_tells_no_key(
     url: str, status: int, body: bytes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(Answers, "status", status)
-    monkeypatch.setattr(Answers, "body", body)
+    monkeypatch.setattr(Answers, "said", body)
     with caplog.at_level(logging.DEBUG), pytest.raises(ChainUnavailableError) as error:
         Node(url, chain_id=1).head()
     told = "".join(traceback.format_exception(error.value)) + caplog.text
@@ -59,9 +56,30 @@ def test_a_bad_answer_is_worth_a_retry_and_tells_no_key(
 
 
 def test_a_refusal_of_the_node_is_told(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Answers, "body", b'{"jsonrpc": "2.0", "id": 1, "error": {"code": -1, "message": "no such"}}')
+    refuse(monkeypatch, "no such")
     with pytest.raises(TelepromptError, match="refuses a request"):
         Node(url, chain_id=1).head()
+
+
+@pytest.mark.parametrize(
+    "message", ["already known", "nonce too low: next nonce 2, tx nonce 1", "replacement transaction underpriced"]
+)
+def test_what_a_node_was_sent_before_is_no_error(url: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse(monkeypatch, message)
+    Node(url, chain_id=1).send("0x02")
+
+
+def test_a_fee_below_what_a_node_takes_is_an_error(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse(monkeypatch, "transaction underpriced: tip needed 1000000000, tip permitted 1")
+    with pytest.raises(TelepromptError, match="refuses a request"):
+        Node(url, chain_id=1).send("0x02")
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, message: str) -> None:
+    """Let the node refuse whatever is asked of it beside its chain."""
+    monkeypatch.setattr(Answers, "knows_its_chain", True)
+    body = {"jsonrpc": "2.0", "id": 1, "error": {"code": -32000, "message": message}}
+    monkeypatch.setattr(Answers, "said", json.dumps(body).encode())
 
 
 def test_a_reason_that_was_cut_short_is_shown_as_it_is() -> None:

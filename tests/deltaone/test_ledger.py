@@ -22,6 +22,7 @@ from include.teleprompt.traces.snapshot import SealedPart, Snapshot, read_rows, 
 from include.teleprompt.traces.split import Part
 from include.teleprompt.tracking.connection import mlflow_client
 from include.teleprompt.tracking.pipeline_run import PipelineRun
+from include.teleprompt.whole_run import run_all_stages
 from include.teleprompt.window import Window
 from tests.support import WEEK, log_shelf_calls, rows_of, write_program
 
@@ -83,7 +84,7 @@ def test_what_learns_and_chooses_is_shown_no_sealed_text(settings: Settings, pro
 
 
 def test_a_look_is_written_down_with_what_it_may_err(settings: Settings, programs: Path) -> None:
-    comparison = pipeline(settings, programs).run().comparison
+    comparison = run_all_stages(pipeline(settings, programs)).comparison
     (entry,) = looks(settings)
     assert entry.look == comparison.look
     assert (entry.look.number, entry.look.alpha) == (1, alpha_of_look([], alpha=0.05, looks_a_year=52))
@@ -94,9 +95,9 @@ def test_a_look_is_written_down_with_what_it_may_err(settings: Settings, program
 
 def test_the_same_key_looks_once_and_another_one_again(settings: Settings, programs: Path) -> None:
     for _ in range(2):
-        pipeline(settings, programs).run()
+        run_all_stages(pipeline(settings, programs))
     assert len(looks(settings)) == 1
-    again = pipeline(settings, programs, optimization={"options": NOTHING_LEARNT}).run().comparison
+    again = run_all_stages(pipeline(settings, programs, optimization={"options": NOTHING_LEARNT})).comparison
     assert (again.look.number, again.look.seen_before) == (2, again.look.used)
 
 
@@ -109,19 +110,19 @@ def test_an_interrupted_look_counts_though_it_decided_nothing(
     with monkeypatch.context() as patched:
         patched.setattr("include.teleprompt.deltaone.stages.compare", fails)
         with pytest.raises(ConnectionError):
-            pipeline(settings, programs).run()
+            run_all_stages(pipeline(settings, programs))
     assert [(entry.look.number, entry.verdict) for entry in looks(settings)] == [(1, None)]
-    other = pipeline(settings, programs, optimization={"options": NOTHING_LEARNT}).run().comparison
+    other = run_all_stages(pipeline(settings, programs, optimization={"options": NOTHING_LEARNT})).comparison
     assert other.look.number == 2
-    assert pipeline(settings, programs).run().comparison.look.number == 2  # the first, tried again after that
+    assert run_all_stages(pipeline(settings, programs)).comparison.look.number == 2  # the first, tried again after that
 
 
 def test_the_looks_of_deleted_runs_count(settings: Settings, programs: Path) -> None:
-    pipeline(settings, programs).run()
+    run_all_stages(pipeline(settings, programs))
     with mlflow_client(settings.tracking_uri) as client:
         (run,) = list_runs(client)
         client.delete_run(run.run_id)
-    assert pipeline(settings, programs).run().comparison.look.number == 2
+    assert run_all_stages(pipeline(settings, programs)).comparison.look.number == 2
 
 
 def test_examples_that_were_looked_at_too_often_are_retired(settings: Settings, programs: Path) -> None:
@@ -130,7 +131,7 @@ def test_examples_that_were_looked_at_too_often_are_retired(settings: Settings, 
     windows = [Window(start=WEEK.start + timedelta(days=i), end=WEEK.end + timedelta(days=i)) for i in range(3)]
     log_shelf_calls(settings, count=160, window=Window(start=WEEK.end, end=WEEK.end + timedelta(days=7)), first=160)
     first, second, third = (
-        pipeline(settings, programs, window=window, **options).run().comparison.look for window in windows
+        run_all_stages(pipeline(settings, programs, window=window, **options)).comparison.look for window in windows
     )
     assert (first.seen_before, first.retired) == (0, 0)
     assert 0 < second.seen_before <= second.used
@@ -140,11 +141,11 @@ def test_examples_that_were_looked_at_too_often_are_retired(settings: Settings, 
 
 
 def test_a_burnt_gate_is_an_error_that_says_so(settings: Settings, programs: Path) -> None:
-    pipeline(settings, programs, gate={"retire_after": 1}).run()
+    run_all_stages(pipeline(settings, programs, gate={"retire_after": 1}))
     with pytest.raises(
         TelepromptError, match=r"All \d+ sealed examples of Shelves were looked at 1 times and are retired"
     ):
-        pipeline(settings, programs, gate={"retire_after": 1}, optimization={"options": NOTHING_LEARNT}).run()
+        run_all_stages(pipeline(settings, programs, gate={"retire_after": 1}, optimization={"options": NOTHING_LEARNT}))
     assert len(looks(settings)) == 1  # nothing was compared, so it was no look
 
 
@@ -156,7 +157,7 @@ def test_power_is_known_before_it_costs_and_learns_from_the_last_comparison(
     estimate = run.power(record)
     assert (estimate.basis, estimate.is_enough) == (Basis.ASSUMED, False)
     assert estimate.in_words in caplog.text
-    run.run()
+    run_all_stages(run)
     second = pipeline(settings, programs, optimization={"options": NOTHING_LEARNT})
     assert second.power(second.collect()).basis is Basis.LAST_COMPARISON
 
@@ -164,7 +165,7 @@ def test_power_is_known_before_it_costs_and_learns_from_the_last_comparison(
 def test_a_run_that_could_see_nothing_can_be_skipped_before_any_call(settings: Settings, programs: Path) -> None:
     run = pipeline(settings, programs, gate={"on_low_power": "skip"})
     with pytest.raises(LowPowerError, match=r"Shelves is skipped before anything is spent: .* too few"):
-        run.run()
+        run_all_stages(run)
     assert looks(settings) == []
     with mlflow_client(settings.tracking_uri) as client:
         (summary,) = list_runs(client)
@@ -172,7 +173,7 @@ def test_a_run_that_could_see_nothing_can_be_skipped_before_any_call(settings: S
 
 
 def test_the_verdict_is_made_anew_from_the_stored_scores(settings: Settings, programs: Path) -> None:
-    stored = pipeline(settings, programs).run().comparison
+    stored = run_all_stages(pipeline(settings, programs)).comparison
     assert stored.report.verdict is Verdict.PROMOTE
     assert recompute(stored) == stored.report
     judged = stored.model_copy(update={"judge": JudgeAgreement(n=5, spearman_e6=-400_000)})
@@ -191,7 +192,7 @@ def test_the_verdict_is_made_anew_from_the_stored_scores(settings: Settings, pro
 def test_a_guardrail_stops_a_promotion_end_to_end(settings: Settings, programs: Path) -> None:
     """The demonstrations that make the answers right make the prompts longer."""
     guardrail = {"metric": "tokens", "tolerance": "10%"}
-    outcome = pipeline(settings, programs, gate={"guardrails": [guardrail]}).run()
+    outcome = run_all_stages(pipeline(settings, programs, gate={"guardrails": [guardrail]}))
     report = outcome.comparison.report
     assert (report.verdict, outcome.version) == (Verdict.REJECT, None)
     assert report.delta_e6 > 300_000
@@ -228,15 +229,15 @@ def test_what_a_program_has_learnt_by_heart_is_not_sealed(settings: Settings, pr
 def test_a_year_that_is_used_up_says_until_when(settings: Settings, programs: Path) -> None:
     for look in range(3):
         learnt = {"max_labeled_demos": look, "max_bootstrapped_demos": 0}
-        pipeline(settings, programs, optimization={"options": learnt}).run()
+        run_all_stages(pipeline(settings, programs, optimization={"options": learnt}))
     with pytest.raises(TelepromptError, match=r"The 3 looks of the last 365 days .* wait until 2027-11-2"):
-        pipeline(settings, programs, gate={"alpha": 0.01}).run()
+        run_all_stages(pipeline(settings, programs, gate={"alpha": 0.01}))
 
 
 def test_a_guardrail_that_the_metric_does_not_give_is_refused_before_a_look(settings: Settings, programs: Path) -> None:
     run = pipeline(settings, programs, gate={"guardrails": [{"metric": "politeness"}]})
     with pytest.raises(ConfigurationError, match=r"'politeness' is none of .* and no score of the metric \(score\)"):
-        run.run()
+        run_all_stages(run)
     assert looks(settings) == []
 
 

@@ -27,6 +27,7 @@ from include.teleprompt.registry.serving import forget_versions
 from include.teleprompt.traces.submission.row import SubmittedTrace, read_row
 from include.teleprompt.traces.validate import Reason
 from include.teleprompt.tracking.connection import mlflow_client
+from include.teleprompt.whole_run import run_all_stages
 from include.teleprompt.window import Window
 from tests.stock_tools import needs, npm_folder
 from tests.support import fenced_blocks, local_signer
@@ -57,7 +58,7 @@ def attested(email_store: Settings) -> tuple[Settings, Path, str, str]:
         settings=settings,
         window=Window(start=end - timedelta(days=8), end=end),
     )
-    record = pipeline.run().attestation
+    record = run_all_stages(pipeline).attestation
     assert record is not None
     with mlflow_client(settings.tracking_uri) as client:
         (run,) = list_runs(client, program="EmailDraft")

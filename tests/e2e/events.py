@@ -76,7 +76,7 @@ def main() -> None:
         wait_until(lambda: bool(mailbox.messages) and len(types(hook)) >= 3, "mail and webhooks")
     with mlflow_client(settings.tracking_uri) as client:
         trail = [(entry.deed, entry.who) for entry in read_trail(client, "Shelves")]
-        gaps = find_gaps(client, "Shelves")
+        gaps = find_gaps(client, "Shelves", read_trail(client, "Shelves"))
     report = {
         "accepted": accepted,
         "shelves": shelves,

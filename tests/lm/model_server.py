@@ -5,11 +5,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import contextmanager, suppress
+from http.server import ThreadingHTTPServer
 from typing import Any
 
 from include.teleprompt.config.settings import LMConfig
+from tests.loopback import Exchange, serving
 
 KEY = "sk-marked-0123456789"
 
@@ -56,16 +57,16 @@ class ModelServer(ThreadingHTTPServer):
             return fault
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Exchange):
     server: ModelServer
 
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+    def respond(self) -> None:
+        body = json.loads(self.body())
         fault = self.server.note(body, self.headers["Authorization"])
         time.sleep(self.server.delay(self.server.requests))
         match fault:
             case "429":
-                self._send(429, {"error": {"message": "slow down", "type": "rate_limit"}}, {"Retry-After": "0.05"})
+                self._send(429, {"error": {"message": "slow down", "type": "rate_limit"}}, retry_after="0.05")
             case "500":
                 self._send(500, {"error": {"message": "oops"}})
             case "400":
@@ -82,20 +83,10 @@ class _Handler(BaseHTTPRequestHandler):
             case _:
                 self._send(200, _completion(body, _answer(body)))
 
-    def _send(self, status: int, content: Any, headers: dict[str, str] | None = None) -> None:
+    def _send(self, status: int, content: Any, **headers: str) -> None:
         data = content if isinstance(content, bytes) else json.dumps(content).encode()
-        try:
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            for name, value in (headers or {}).items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(data)
-        except ConnectionError:
-            pass  # the client gave up, or was killed
-
-    def log_message(self, *_: object) -> None: ...
+        with suppress(ConnectionError):  # the client gave up, or was killed
+            self.answer(status, data, content_type="application/json", **headers)
 
 
 def _completion(body: dict[str, Any], text: str) -> dict[str, Any]:
@@ -130,11 +121,5 @@ def _text(content: Any) -> str:
 def model_server(fault: Callable[[int], Fault] = lambda _n: None, *, seconds: float = 0.0) -> Iterator[ModelServer]:
     """A running server."""
     server = ModelServer(fault, seconds=seconds)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with serving(server):
         yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -64,7 +64,7 @@ def test_a_refused_request_is_that_requests_own_fault() -> None:
 def test_the_limit_of_calls_is_exact_with_threads() -> None:
     with model_server(seconds=0.01) as server:
         meter = Meter(BudgetConfig(max_calls=20))
-        lm = lm_of(server, meter)
+        lm = lm_of(server, meter, timeout_seconds=60)  # a call that is tried again counts twice
 
         def one(i: int) -> str | None:
             try:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from include.teleprompt.config.settings import Settings
-from include.teleprompt.pipeline import Outcome, Pipeline
+from include.teleprompt.pipeline import Pipeline
+from include.teleprompt.whole_run import Outcome, run_all_stages
 from include.teleprompt.window import Window
 from tests.conftest import store_in
 from tests.support import WEEK, local_signer, log_shelf_calls, write_program
@@ -28,10 +29,10 @@ def _shop(tmp_path_factory: pytest.TempPathFactory, _empty_store: Path) -> tuple
     settings = store_in(folder, _empty_store).model_copy(update=own)
     log_shelf_calls(settings, count=160)
     log_shelf_calls(settings, count=160, window=NEXT_WEEK, first=1000)
-    promoted = shelves(settings).run()
+    promoted = run_all_stages(shelves(settings))
     assert promoted.attestation is not None
     nothing = {"max_labeled_demos": 0, "max_bootstrapped_demos": 0}
-    assert shelves(settings, NEXT_WEEK, options=nothing).run().version is None
+    assert run_all_stages(shelves(settings, NEXT_WEEK, options=nothing)).version is None
     return settings, promoted
 
 

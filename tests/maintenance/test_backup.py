@@ -7,23 +7,24 @@ from pathlib import Path
 
 import pytest
 
+from include.teleprompt.attest.stored import list_attestations, read_attestation
 from include.teleprompt.audit import AttestedRun
 from include.teleprompt.config.settings import PROJECT_ROOT, Settings
 from include.teleprompt.errors import ConfigurationError, TelepromptError
 from include.teleprompt.health import examine
-from include.teleprompt.history import list_attestations, list_runs, read_attestation
+from include.teleprompt.history import list_runs
 from include.teleprompt.maintenance.archive import MANIFEST
 from include.teleprompt.maintenance.backup import back_up
 from include.teleprompt.maintenance.inventory import list_files
 from include.teleprompt.maintenance.plan import Kind
 from include.teleprompt.maintenance.restore import restore
-from include.teleprompt.pipeline import Outcome
 from include.teleprompt.registry.aliases import CHAMPION, aliases_of
 from include.teleprompt.registry.change_log import list_changes
 from include.teleprompt.registry.changes import rollback
 from include.teleprompt.registry.listing import list_versions
 from include.teleprompt.tracking.connection import mlflow_client
 from include.teleprompt.verify_deep import verify_deep
+from include.teleprompt.whole_run import Outcome, run_all_stages
 from tests.maintenance.conftest import shelves
 
 
@@ -65,7 +66,7 @@ def test_all_is_there_again_holds_deep_and_goes_on(
             (stored,) = list_attestations(client)
             assert read_attestation(client, stored.attestation_id) == document
             assert all(check.holds for check in verify_deep(AttestedRun(client, stored.attestation_id)))
-            again = shelves(empty).run()
+            again = run_all_stages(shelves(empty))
             assert again.attestation.attestation_id == promoted.attestation.attestation_id
             assert (len(list_runs(client)), len(list_versions(client, "Shelves"))) == (2, 2)
             rollback(client, "Shelves", who="me", why="rehearsal")

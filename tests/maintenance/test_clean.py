@@ -7,20 +7,21 @@ from pathlib import Path
 
 import pytest
 
+from include.teleprompt.attest.stored import list_attestations
 from include.teleprompt.audit import AttestedRun
 from include.teleprompt.config.retention import RetentionConfig
 from include.teleprompt.config.settings import Settings
 from include.teleprompt.errors import TelepromptError
-from include.teleprompt.history import list_attestations, list_runs
+from include.teleprompt.history import list_runs
 from include.teleprompt.maintenance.clean import clean, plan_cleaning
 from include.teleprompt.maintenance.plan import Kind, Plan
-from include.teleprompt.pipeline import Outcome
 from include.teleprompt.storage import get_blob, put_blob
 from include.teleprompt.traces.submission.row import read_row
 from include.teleprompt.traces.submission.spool import Spool
 from include.teleprompt.tracking.connection import mlflow_client
 from include.teleprompt.tracking.pipeline_run import PipelineRun
 from include.teleprompt.verify_deep import verify_deep
+from include.teleprompt.whole_run import Outcome, run_all_stages
 from tests.maintenance.conftest import NEXT_WEEK, shelves
 
 LATER = datetime.now(UTC) + timedelta(days=5000)
@@ -63,10 +64,11 @@ def test_what_is_old_goes_and_every_attestation_still_holds_deep(shop: Settings,
 
 @pytest.mark.usefixtures("storage")
 def test_finished_runs_are_read_back_as_before(shop: Settings, promoted: Outcome) -> None:
-    before = shelves(shop, NEXT_WEEK, options={"max_labeled_demos": 0, "max_bootstrapped_demos": 0}).run()
+    nothing_learnt = {"max_labeled_demos": 0, "max_bootstrapped_demos": 0}
+    before = run_all_stages(shelves(shop, NEXT_WEEK, options=nothing_learnt))
     clean(plan(shop, LATER), shop)
-    assert shelves(shop).run() == promoted
-    assert shelves(shop, NEXT_WEEK, options={"max_labeled_demos": 0, "max_bootstrapped_demos": 0}).run() == before
+    assert run_all_stages(shelves(shop)) == promoted
+    assert run_all_stages(shelves(shop, NEXT_WEEK, options=nothing_learnt)) == before
 
 
 @pytest.mark.usefixtures("storage")

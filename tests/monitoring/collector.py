@@ -6,15 +6,15 @@ are added up, as the collector's `deltatocumulative` does.
 
 import gzip
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AGGREGATION_TEMPORALITY_DELTA, Metric
+
+from tests.loopback import Exchange, answering, serving
 
 Series = tuple[str, tuple[tuple[str, str], ...]]
 
@@ -64,9 +64,12 @@ class Collected:
 def collecting() -> Iterator[Collected]:
     collected = Collected()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
+    class Handler(Exchange):
+        def respond(self) -> None:
+            if self.command == "GET":
+                self.answer(200, collected.exposition().encode(), content_type="text/plain; version=0.0.4")
+                return
+            body = self.body()
             body = gzip.decompress(body) if self.headers.get("content-encoding") == "gzip" else body
             if self.path == "/v1/metrics":
                 for resource in ExportMetricsServiceRequest.FromString(body).resource_metrics:
@@ -76,25 +79,7 @@ def collecting() -> Iterator[Collected]:
             else:
                 for spans in ExportTraceServiceRequest.FromString(body).resource_spans:
                     collected.spans += [span.name for scope in spans.scope_spans for span in scope.spans]
-            self._answer("")
+            self.answer(200)
 
-        def do_GET(self) -> None:
-            self._answer(collected.exposition())
-
-        def _answer(self, text: str) -> None:
-            self.send_response(200)
-            self.send_header("content-type", "text/plain; version=0.0.4")
-            self.send_header("content-length", str(len(text.encode())))
-            self.end_headers()
-            self.wfile.write(text.encode())
-
-        def log_message(self, *_: object) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    collected.url = f"http://127.0.0.1:{server.server_port}"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
+    with serving(answering(Handler)) as collected.url:
         yield collected
-    finally:
-        server.shutdown()
-        server.server_close()

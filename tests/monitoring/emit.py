@@ -83,7 +83,7 @@ def run_context() -> dict[str, Any]:
     return {
         "dag_run": SimpleNamespace(run_type=DagRunType.MANUAL, run_after=datetime.now(UTC), run_id="manual__1"),
         "params": {"window_start": format_utc(WEEK.start), "window_end": format_utc(WEEK.end)},
-        "ti": SimpleNamespace(task_id="conclude", xcom_pull=lambda **_: None),
+        "ti": SimpleNamespace(task_id="conclude", xcom_pull=lambda **_: None, xcom_push=lambda **_: None),
         "outlet_events": {ended: SimpleNamespace(extra={})},
     }
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -18,6 +19,7 @@ import yaml
 from include.teleprompt.config.settings import PROJECT_ROOT
 from teleprompt_airflow.metrics import METRICS, Kind
 from tests.monitoring.collector import Collected, collecting
+from tests.support import WEEK
 
 FOLDER = PROJECT_ROOT / "include/dashboards"
 PANELS = [
@@ -132,7 +134,7 @@ def wait_for_samples(client: httpx.Client) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
-            answer = client.get("/query", params={"query": "count_over_time(airflow_teleprompt_backlog[5m])"})
+            answer = client.get("/query", params={"query": "count_over_time(airflow_teleprompt_window_calls[5m])"})
         except httpx.TransportError:
             answer = None
         found = answer.json()["data"]["result"] if answer is not None and answer.is_success else []
@@ -144,17 +146,34 @@ def wait_for_samples(client: httpx.Client) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("title", "query"), PANELS)
-def test_each_panel_shows_something(prometheus: httpx.Client, title: str, query: str) -> None:
+def test_each_panel_shows_what_was_sent_from_the_first_event_on(
+    prometheus: httpx.Client, collected: Collected, title: str, query: str
+) -> None:
     for variable, value in (("$program", ".*"), ("$__range", "5m"), ("$__rate_interval", "5m")):
         query = query.replace(variable, value)
     answer = prometheus.get("/query", params={"query": query}).json()
     assert answer["status"] == "success", answer
     assert answer["data"]["result"], f"{title} is empty"
+    if counter := re.search(r"increase\((\w+)", query):
+        shown = sum(float(series["value"][1]) for series in answer["data"]["result"])
+        counted = sum(value for (name, _), value in collected.values.items() if name == counter[1])
+        assert shown == pytest.approx(counted / 1e6 if "1e6" in query else counted), title
 
 
 @pytest.mark.slow
 def test_prometheus_evaluates_the_rules(prometheus: httpx.Client) -> None:
     (group,) = prometheus.get("/rules").json()["data"]["groups"]
     assert {rule["name"] for rule in group["rules"]} == {name for name, _ in RULES}
+    found = {}
     for name, query in RULES:
-        assert prometheus.get("/query", params={"query": query}).json()["status"] == "success", name
+        answer = prometheus.get("/query", params={"query": query}).json()
+        assert answer["status"] == "success", name
+        found[name] = bool(answer["data"]["result"])
+    assert found == {
+        "TelepromptNotifierFails": True,  # one failed, once
+        "TelepromptSpoolGrows": False,
+        "TelepromptOutboxWaits": False,
+        "TelepromptFallsBehind": datetime.now(UTC) - WEEK.end > timedelta(days=14),
+        "TelepromptMuchQuarantined": False,
+        "TelepromptUnpricedCalls": False,
+    }

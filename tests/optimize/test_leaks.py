@@ -28,6 +28,7 @@ from pathlib import Path
 logging.basicConfig(level=logging.DEBUG)
 from include.teleprompt.config.settings import Settings
 from include.teleprompt.pipeline import Pipeline
+from include.teleprompt.whole_run import run_all_stages
 from tests.support import WEEK
 
 given = json.load(sys.stdin)
@@ -35,7 +36,7 @@ changes = {"strategy": "bootstrap_fewshot_random", "num_candidates": 1, "timeout
 pipeline = Pipeline.of_file(
     Path(given["file"]), settings=Settings(**given["settings"]), window=WEEK, overrides={"optimization": changes}
 )
-print(pipeline.run().model_dump_json())
+print(run_all_stages(pipeline).model_dump_json())
 """
 """In a process of its own: the program's file changes MLflow and DSPy for all that follows."""
 

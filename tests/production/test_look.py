@@ -8,13 +8,14 @@ import dspy
 import pytest
 
 from include.teleprompt import choose_version, load_program
+from include.teleprompt.attest.stored import list_attestations
 from include.teleprompt.attest.verify import verify_attestation
 from include.teleprompt.config.files import load_program_file
 from include.teleprompt.config.settings import Settings
 from include.teleprompt.errors import TelepromptError
-from include.teleprompt.history import list_attestations, list_runs
+from include.teleprompt.history import list_runs
 from include.teleprompt.lm.build import build_lm
-from include.teleprompt.pipeline import Outcome, Pipeline
+from include.teleprompt.pipeline import Pipeline
 from include.teleprompt.production.look import Production
 from include.teleprompt.production.report import ProductionReport, WatchOutcome
 from include.teleprompt.registry.aliases import aliases_of
@@ -23,6 +24,7 @@ from include.teleprompt.registry.changes import rollback
 from include.teleprompt.registry.serving import forget_versions
 from include.teleprompt.storage import get_blob
 from include.teleprompt.tracking.connection import mlflow_client
+from include.teleprompt.whole_run import Outcome, run_all_stages
 from tests.support import WEEK, local_signer, log_run, log_shelf_calls, write_program
 
 ROLLOUT = "name: Shelves\noptimization: {min_traces: 20}\nrollout: {share: 0.3}\noutcome: {maturity_days: 1}\n"
@@ -36,7 +38,7 @@ class World:
         self.settings = settings.model_copy(update={"signer": local_signer()})
         self.file = write_program(folder, yaml=yaml)
         log_shelf_calls(self.settings, count=160)
-        self.outcome: Outcome = Pipeline.of_file(self.file, settings=self.settings, window=WEEK).run()
+        self.outcome: Outcome = run_all_stages(Pipeline.of_file(self.file, settings=self.settings, window=WEEK))
         self.promoted = self.outcome.version.version_id
         self.now = datetime.now(UTC)
 

@@ -7,7 +7,17 @@ import pytest
 
 from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.config.settings import Settings
-from include.teleprompt.registry.audit_trail import ENTRY, NUMBER, Deed, append, find_gaps, read_trail, record_changes
+from include.teleprompt.registry.audit_trail import (
+    ENTRY,
+    NUMBER,
+    Deed,
+    Done,
+    append,
+    find_departures,
+    find_gaps,
+    read_trail,
+    record_changes,
+)
 from include.teleprompt.registry.change_log import Action, ChangeState, write_entry
 from include.teleprompt.registry.configuration_log import record_configuration
 from include.teleprompt.tracking.connection import mlflow_client
@@ -26,29 +36,32 @@ def runs(client: Any) -> dict[int, Any]:
     return {int(run.data.tags[NUMBER]): run for run in client.search_runs([experiment.experiment_id])}
 
 
+def gaps(client: Any) -> list[str]:
+    return find_gaps(client, NAME, read_trail(client, NAME))
+
+
 def three(client: Any) -> None:
     for number in range(3):
-        append(client, NAME, Deed.RUN, who="ann", about=f"run {number}", after={"window": number})
+        append(client, NAME, Done(deed=Deed.RUN, who="ann", about=f"run {number}", after={"window": number}))
 
 
 def test_entries_are_numbered_chained_and_written_once(client: Any) -> None:
-    assert (read_trail(client, NAME), find_gaps(client, NAME)) == ([], [])
+    assert (read_trail(client, NAME), gaps(client)) == ([], [])
     three(client)
-    again = append(client, NAME, Deed.RUN, who="bob", about="run 1")
+    append(client, NAME, Done(deed=Deed.RUN, who="bob", about="run 1"))
     trail = read_trail(client, NAME)
     assert [(entry.number, entry.who, entry.after) for entry in trail] == [
         (number, "ann", {"window": number - 1}) for number in (1, 2, 3)
     ]
-    assert again == trail[1]
     assert [entry.previous for entry in trail] == [None, trail[0].digest, trail[1].digest]
-    assert find_gaps(client, NAME) == []
+    assert gaps(client) == []
 
 
 def test_those_who_write_at_once_all_get_a_number(client: Any) -> None:
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda n: append(client, NAME, Deed.RUN, who="x", about=str(n)), range(6)))
+        list(pool.map(lambda n: append(client, NAME, Done(deed=Deed.RUN, who="x", about=str(n))), range(6)))
     assert [entry.number for entry in read_trail(client, NAME)] == [1, 2, 3, 4, 5, 6]
-    assert find_gaps(client, NAME) == []
+    assert gaps(client) == []
 
 
 def change(client: Any) -> None:
@@ -77,22 +90,22 @@ def delete(number: int) -> Any:
 def test_what_was_tampered_with_shows(client: Any, tamper: Any, problem: str) -> None:
     three(client)
     tamper(client)
-    assert problem in find_gaps(client, NAME)[0]
-    append(client, NAME, Deed.RUN, who="ann", about="the next")
-    assert find_gaps(client, NAME) != []  # it is not healed by going on
+    assert problem in gaps(client)[0]
+    append(client, NAME, Done(deed=Deed.RUN, who="ann", about="the next"))
+    assert gaps(client) != []  # it is not healed by going on
 
 
 def test_changes_of_versions_that_a_dead_process_left_out_are_added(client: Any) -> None:
     before, after = {"champion": 1}, {"champion": 2, "previous": 1}
     write_entry(client, NAME, Action.PROMOTE, before, after, ChangeState.DONE, who="airflow run", why="+3 points")
     write_entry(client, NAME, Action.ROLLBACK, after, before, ChangeState.OPEN, who="ann", why="cut off")
-    assert find_gaps(client, NAME) == ["1 changes of versions are not in it; the next run adds them"]
+    assert gaps(client) == ["1 changes of versions are not in it; the next run adds them"]
     record_changes(client, NAME)
     record_changes(client, NAME)
     (entry,) = read_trail(client, NAME)
-    assert (entry.deed, entry.who, entry.before) == (Deed.PROMOTE, "airflow run", before)
+    assert (entry.deed, entry.who, entry.before) == (Action.PROMOTE, "airflow run", before)
     assert entry.after == {**after, "why": "+3 points"}
-    assert find_gaps(client, NAME) == []
+    assert gaps(client) == []
 
 
 def test_a_configuration_is_written_down_when_it_changes_with_what_it_was(client: Any) -> None:
@@ -115,9 +128,10 @@ def test_a_configuration_is_written_down_when_it_changes_with_what_it_was(client
 
 
 def test_more_than_a_tag_holds_is_kept_by_its_digest(client: Any) -> None:
-    entry = append(client, NAME, Deed.CONFIGURE, who="x", about="x", after={"text": "x" * 10_000})
-    assert set(entry.after) == {"sha256"}
-    assert find_gaps(client, NAME) == []
+    append(client, NAME, Done(deed=Deed.CONFIGURE, who="x", about="x", after={"text": "x" * 10_000, "number": 3}))
+    (entry,) = read_trail(client, NAME)
+    assert (set(entry.after["text"]), entry.after["number"]) == ({"sha256"}, 3)
+    assert gaps(client) == []
 
 
 def test_a_long_configuration_is_kept_key_by_key_and_written_down_once(client: Any) -> None:
@@ -152,7 +166,7 @@ def test_an_entry_that_mlflow_was_asked_for_twice_is_one(client: Any) -> None:
     run = runs(client)[2]
     tags = {NUMBER: "2", ENTRY: run.data.tags[ENTRY]}
     client.create_run(run.info.experiment_id, tags=tags)
-    assert find_gaps(client, NAME) == []
+    assert gaps(client) == []
 
 
 def test_a_process_that_died_before_it_moved_the_head_leaves_no_gap(client: Any) -> None:
@@ -160,6 +174,18 @@ def test_a_process_that_died_before_it_moved_the_head_leaves_no_gap(client: Any)
     experiment = client.get_experiment_by_name("teleprompt/Shelves/audit")
     second = read_trail(client, NAME)[1]
     client.set_experiment_tag(experiment.experiment_id, "teleprompt.audit_head", f"2 {second.digest}")
-    assert find_gaps(client, NAME) == []
-    append(client, NAME, Deed.RUN, who="ann", about="run 4")
-    assert ([entry.number for entry in read_trail(client, NAME)], find_gaps(client, NAME)) == ([1, 2, 3, 4], [])
+    assert gaps(client) == []
+    append(client, NAME, Done(deed=Deed.RUN, who="ann", about="run 4"))
+    assert ([entry.number for entry in read_trail(client, NAME)], gaps(client)) == ([1, 2, 3, 4], [])
+
+
+def test_a_later_trail_begins_with_the_earlier_export(client: Any) -> None:
+    three(client)
+    exported = read_trail(client, NAME)
+    append(client, NAME, Done(deed=Deed.RUN, who="ann", about="run 4"))
+    assert find_departures(read_trail(client, NAME), exported) == []
+    forged = [entry.model_copy(update={"digest": "0" * 64}) if entry.number == 2 else entry for entry in exported[:2]]
+    assert find_departures(forged, exported) == [
+        "entry 2 of the export is another one now",
+        "entry 3 of the export is missing now",
+    ]

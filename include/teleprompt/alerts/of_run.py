@@ -1,18 +1,24 @@
 """What there is to tell when a run is over."""
 
+import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
+
+from pydantic import ValidationError
 
 from include.teleprompt.alerts.alert import Alert
 from include.teleprompt.alerts.traffic import in_words, traffic_of, unusual
 from include.teleprompt.config.alerts import AlertEvent
 from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.deltaone.report import Verdict
-from include.teleprompt.history import RunSummary, page_of_runs
+from include.teleprompt.errors import TelepromptError
+from include.teleprompt.history import RunSummary, newest_runs
 from include.teleprompt.records import Record
 from include.teleprompt.traces.snapshot import Snapshot, SnapshotRecord, read_snapshot
 from include.teleprompt.tracking.pipeline_run import PipelineRun
+
+log = logging.getLogger(__name__)
 
 EARLIER_RUNS = 12
 
@@ -84,12 +90,17 @@ def _unusual_traffic(client: Any, config: ProgramConfig, run: RunSummary) -> dic
     own = _snapshot(client, run.run_id)
     if own is None:
         return {}
-    runs, _ = page_of_runs(client, program=config.name, limit=EARLIER_RUNS + 1)
-    others = (_snapshot(client, other.run_id) for other in runs if other.run_id != run.run_id)
+    recent = newest_runs(client, program=config.name, limit=EARLIER_RUNS + 1)
+    others = (_snapshot(client, run_id) for run_id in recent if run_id != run.run_id)
     before = [traffic_of(other) for other in others if other is not None and other.window.end <= own.window.end]
     return unusual(traffic_of(own), before, sensitivity=config.alerts.sensitivity)
 
 
 def _snapshot(client: Any, run_id: str) -> Snapshot | None:
-    record = PipelineRun(client, run_id).read("snapshot", SnapshotRecord)
-    return None if record is None else read_snapshot(record)
+    """What a run collected; None where that is gone, or was written by another version of the package."""
+    try:
+        record = PipelineRun(client, run_id).read("snapshot", SnapshotRecord)
+        return None if record is None else read_snapshot(record)
+    except (TelepromptError, ValidationError) as error:
+        log.warning("The traffic is compared without the run %s: %s", run_id, error)
+        return None

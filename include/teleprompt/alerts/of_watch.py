@@ -1,29 +1,36 @@
 """What there is to tell after a look at production: rollbacks, a regression, transactions that wait too long."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from include.teleprompt.alerts.alert import Alert
-from include.teleprompt.chain.outbox import waiting_since
 from include.teleprompt.config.alerts import AlertEvent
 from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.production.report import ProductionReport, WatchOutcome
+from include.teleprompt.records import Digest
 from include.teleprompt.registry.change_log import Action, Change, ChangeState, list_changes
 from include.teleprompt.window import Window, format_utc
 
 
 def alerts_before_look(
-    client: Any, config: ProgramConfig, *, since: Window, storage_uri: str, actor: str, now: datetime | None = None
+    client: Any,
+    config: ProgramConfig,
+    *,
+    since: Window,
+    waiting: Mapping[Digest, datetime],
+    actor: str,
+    now: datetime | None = None,
 ) -> list[Alert]:
     """What happened without the look: rollbacks that others did in `since`, and transactions that wait too long.
 
-    `actor` is who looks, as the log of changes names it: a DAG and its run.
+    `waiting` are the transactions for the program's contracts (`waiting_since`); `actor` is who looks, as the log of
+    changes names it: a DAG and its run.
     """
     watch = actor.rpartition(" ")[0]
     done = (change for change in _rollbacks(client, config) if since.start <= change.at < since.end)
     others = (change for change in done if not change.who.startswith(f"{watch} "))
-    return [*(_rollback(config, change) for change in others), *_stuck(config, storage_uri, now or datetime.now(UTC))]
+    return [*(_rollback(config, change) for change in others), *_stuck(config, waiting, now or datetime.now(UTC))]
 
 
 def alerts_of_look(
@@ -67,11 +74,9 @@ def _regression(config: ProgramConfig, report: ProductionReport, cause: str, now
         )
 
 
-def _stuck(config: ProgramConfig, storage_uri: str, now: datetime) -> Iterator[Alert]:
-    if config.chain is None:
-        return
+def _stuck(config: ProgramConfig, waiting: Mapping[Digest, datetime], now: datetime) -> Iterator[Alert]:
     limit = now - timedelta(hours=config.alerts.outbox_hours)
-    for key, since in waiting_since(storage_uri, config.chain).items():
+    for key, since in waiting.items():
         if since < limit:
             yield Alert(
                 event=AlertEvent.OUTBOX,

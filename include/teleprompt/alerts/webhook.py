@@ -11,11 +11,12 @@ import hmac
 import json
 import logging
 from datetime import UTC, datetime
+from itertools import islice
 
 from pydantic import AwareDatetime, SecretStr, ValidationError
 
 from include.teleprompt.alerts.alert import Alert
-from include.teleprompt.errors import TelepromptError
+from include.teleprompt.errors import ConfigurationError, TelepromptError
 from include.teleprompt.records import Record
 from include.teleprompt.storage import delete_note, list_notes, read_note, write_note
 
@@ -26,6 +27,7 @@ SECRET_PREFIX = "whsec_"  # noqa: S105 - of the format
 TRIES = 5
 TIMEOUT_SECONDS = 10
 MOST_RESENT = 100
+MOST_REFUSALS = 5
 
 
 class Target(Record):
@@ -45,6 +47,8 @@ class DeadLetter(Record):
     alert: Alert
     problem: str
     failed_at: AwareDatetime
+    refused: int = 0
+    """How often the target answered that it does not want it; after `MOST_REFUSALS` it is not sent again by itself."""
 
 
 class WebhookError(TelepromptError):
@@ -67,7 +71,7 @@ def _key(secret: str) -> bytes:
     try:
         return base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
     except ValueError as error:
-        raise WebhookError(f"The secret after {SECRET_PREFIX} is not base64; correct the password.") from error
+        raise ConfigurationError(f"The secret after {SECRET_PREFIX} is not base64; correct the password.") from error
 
 
 def deliver(target: Target, alert: Alert, *, storage_uri: str, wait_seconds: float = 1) -> None:
@@ -90,7 +94,12 @@ def deliver(target: Target, alert: Alert, *, storage_uri: str, wait_seconds: flo
 
 def dead_letters(storage_uri: str) -> list[DeadLetter]:
     """The alerts that nobody took, oldest first."""
-    names = (f"{DEAD_LETTERS}/{name}" for name in list_notes(storage_uri, DEAD_LETTERS))
+    return _letters(storage_uri, of="")
+
+
+def _letters(storage_uri: str, *, of: str) -> list[DeadLetter]:
+    """Those whose names begin with `of`, oldest first."""
+    names = (f"{DEAD_LETTERS}/{name}" for name in list_notes(storage_uri, DEAD_LETTERS) if name.startswith(of))
     letters = [letter for name in names if (letter := _read(storage_uri, name)) is not None]
     return sorted(letters, key=lambda letter: letter.failed_at)
 
@@ -105,8 +114,8 @@ def _read(storage_uri: str, name: str) -> DeadLetter | None:
 
 
 def _resend(target: Target, storage_uri: str) -> None:
-    mine = [letter for letter in dead_letters(storage_uri) if letter.target == target.name]
-    for letter in mine[:MOST_RESENT]:
+    mine = (letter for letter in _letters(storage_uri, of=_owner(target)) if letter.refused < MOST_REFUSALS)
+    for letter in islice(mine, MOST_RESENT):
         try:
             _post(target, letter.alert)
         except WebhookAwayError as error:
@@ -114,6 +123,8 @@ def _resend(target: Target, storage_uri: str) -> None:
             return
         except WebhookError as error:  # the receiver does not want this one; perhaps the next
             log.warning("A dead letter of %s stays: %s", target.name, error)
+            again = letter.model_copy(update={"refused": letter.refused + 1, "problem": str(error)})
+            write_note(storage_uri, _name(target, letter.alert), again.model_dump_json(indent=1))
             continue
         delete_note(storage_uri, _name(target, letter.alert))
 
@@ -151,5 +162,8 @@ def _post(target: Target, alert: Alert) -> None:
 
 
 def _name(target: Target, alert: Alert) -> str:
-    owner = hashlib.sha256(target.name.encode()).hexdigest()[:16]
-    return f"{DEAD_LETTERS}/{owner}_{alert.alert_id}.json"
+    return f"{DEAD_LETTERS}/{_owner(target)}_{alert.alert_id}.json"
+
+
+def _owner(target: Target) -> str:
+    return hashlib.sha256(target.name.encode()).hexdigest()[:16]

@@ -23,8 +23,6 @@ from include.teleprompt.storage import Blob, put_blob
 from include.teleprompt.traces.snapshot import Snapshot
 from include.teleprompt.window import Window, format_utc
 
-ATTESTATION_ARTIFACT = "attestation.json"
-
 
 class AttestationRecord(Record):
     """Which attestation was issued and where its file lies."""

@@ -1,5 +1,6 @@
 """What is on its way to the chain, written down before it is sent."""
 
+import logging
 from datetime import datetime
 
 from pydantic import AwareDatetime, ValidationError
@@ -9,6 +10,8 @@ from include.teleprompt.config.chain import ChainConfig
 from include.teleprompt.errors import TelepromptError
 from include.teleprompt.records import Digest, Record
 from include.teleprompt.storage import list_notes, read_note, write_note
+
+log = logging.getLogger(__name__)
 
 FOLDER = "outbox"
 
@@ -88,11 +91,12 @@ class Outbox:
 def waiting_since(storage_uri: str, chain: ChainConfig | None = None) -> dict[Digest, datetime]:
     """Of entries that were sent and are not there to stay: when they were sent first, by key.
 
-    With `chain` only those for the contracts that it names.
+    With `chain` only those for the contracts that it names. What cannot be read is left out, with a warning: it stops
+    what is sent, not those who look.
     """
     places = None if chain is None else {(chain.chain_id, address.lower()) for address in chain.contracts}
     keys = [name.removesuffix(".json") for name in list_notes(storage_uri, FOLDER)]
-    entries = {key: Outbox(storage_uri, key).load() for key in keys}
+    entries = {key: _load(Outbox(storage_uri, key)) for key in keys}
     return {
         key: min(attempt.made_at for attempt in entry.live)
         for key, entry in entries.items()
@@ -101,3 +105,11 @@ def waiting_since(storage_uri: str, chain: ChainConfig | None = None) -> dict[Di
         and entry.live
         and (places is None or (entry.call.chain_id, entry.call.to.lower()) in places)
     }
+
+
+def _load(outbox: Outbox) -> Submission | None:
+    try:
+        return outbox.load()
+    except TelepromptError as error:
+        log.warning("%s", error)
+        return None

@@ -31,8 +31,8 @@ def list_all(
     json_: JsonOption = False,
 ) -> None:
     """List the attestations, newest first."""
+    from include.teleprompt.attest.stored import list_attestations
     from include.teleprompt.config.settings import Settings
-    from include.teleprompt.history import list_attestations
     from include.teleprompt.tracking.connection import mlflow_client
 
     with mlflow_client(Settings().tracking_uri) as client:
@@ -59,8 +59,8 @@ def show(
 ) -> None:
     """Print the exact bytes of an attestation."""
     del json_  # it is JSON in any case
+    from include.teleprompt.attest.stored import read_attestation
     from include.teleprompt.config.settings import Settings
-    from include.teleprompt.history import read_attestation
     from include.teleprompt.tracking.connection import mlflow_client
 
     with mlflow_client(Settings().tracking_uri) as client:

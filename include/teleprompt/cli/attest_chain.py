@@ -1,6 +1,7 @@
 """`teleprompt attest submit | status | revoke`: attestations on the chain."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -22,7 +23,7 @@ def submit(attestation_id: AttestationId, send: SendOption = False, json_: JsonO
     from include.teleprompt.environment import current_user
     from include.teleprompt.submission import submit_attestation
 
-    receipt = _at_contract(attestation_id, lambda *place: submit_attestation(*place, send=send, who=current_user()))
+    receipt = _at_contract(attestation_id, partial(submit_attestation, send=send, who=current_user()))
     _print(receipt, json_)
 
 
@@ -44,10 +45,11 @@ def status(attestation_id: AttestationId, json_: JsonOption = False) -> None:
 @app.command()
 def revoke(attestation_id: AttestationId, send: SendOption = False, json_: JsonOption = False) -> None:
     """Revoke an attestation at EAS; without --send only say what it is."""
+    from include.teleprompt.environment import current_user
     from include.teleprompt.errors import ConfigurationError
     from include.teleprompt.submission import chain_status, revoke_attestation
 
-    receipt = _at_contract(attestation_id, revoke_attestation if send else chain_status)
+    receipt = _at_contract(attestation_id, partial(revoke_attestation, who=current_user()) if send else chain_status)
     if receipt is None:
         raise ConfigurationError(f"{attestation_id} is not on the chain; there is nothing to revoke.")
     _print(receipt, json_)

@@ -1,11 +1,18 @@
 """`teleprompt audit`: who did what to a program."""
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
 from include.teleprompt.cli.output import JsonOption, print_json, print_table
 from include.teleprompt.config.files import find_program_file, load_program_file
 from include.teleprompt.config.settings import Settings
+from include.teleprompt.errors import ConfigurationError
 from include.teleprompt.window import format_utc
+
+if TYPE_CHECKING:
+    from include.teleprompt.registry.audit_trail import AuditEntry
 
 app = typer.Typer(help="Who did what to a program, and whether the trail is whole.", no_args_is_help=True)
 
@@ -31,21 +38,41 @@ def list_entries(program: str, json_: JsonOption = False) -> None:
 
 
 @app.command()
-def verify(program: str, json_: JsonOption = False) -> None:
+def verify(
+    program: str,
+    against: Annotated[
+        Path | None,
+        typer.Option(help="An export (`list --json`): the trail must begin with it.", exists=True, dir_okay=False),
+    ] = None,
+    json_: JsonOption = False,
+) -> None:
     """See that no entry is missing, changed or out of order; exit status 1 if one is."""
-    from include.teleprompt.registry.audit_trail import find_gaps, read_trail
+    from include.teleprompt.registry.audit_trail import find_departures, find_gaps, read_trail
     from include.teleprompt.tracking.connection import mlflow_client
 
     settings = Settings()
     name = load_program_file(find_program_file(settings.programs_dir, program)).name
+    exported = _read_export(against) if against else []
     with mlflow_client(settings.tracking_uri) as client:
-        problems, count = find_gaps(client, name), len(read_trail(client, name))
+        entries = read_trail(client, name)
+        problems = [*find_gaps(client, name, entries), *find_departures(entries, exported)]
     if json_:
-        print_json({"whole": not problems, "entries": count, "problems": problems})
+        print_json({"whole": not problems, "entries": len(entries), "problems": problems})
     else:
-        typer.echo("\n".join(problems) or f"{count} entries, none is missing or changed.")
+        typer.echo("\n".join(problems) or f"{len(entries)} entries, none is missing or changed.")
     if problems:
         raise typer.Exit(1)
+
+
+def _read_export(file: Path) -> "list[AuditEntry]":
+    from pydantic import TypeAdapter, ValidationError
+
+    from include.teleprompt.registry.audit_trail import AuditEntry
+
+    try:
+        return TypeAdapter(list[AuditEntry]).validate_json(file.read_bytes())
+    except ValidationError as error:
+        raise ConfigurationError(f"{file} is no export of a trail; write one with `audit list --json`.") from error
 
 
 def _brief(values: dict[str, object]) -> str | None:

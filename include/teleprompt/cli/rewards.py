@@ -25,11 +25,11 @@ def rewards(
     """Divide a total among the contributors of an attestation, exactly to the last base unit."""
     from include.teleprompt.attest.load import load_attestation
     from include.teleprompt.attest.proofs import RewardTree
+    from include.teleprompt.attest.stored import read_attestation
     from include.teleprompt.attest.verify import check_content
     from include.teleprompt.attribution.rewards import base_units, format_units, reward_shares
     from include.teleprompt.config.attribution import Unpayable
     from include.teleprompt.config.settings import Settings
-    from include.teleprompt.history import read_attestation
     from include.teleprompt.tracking.connection import mlflow_client
 
     amount = base_units(total, decimals=decimals)

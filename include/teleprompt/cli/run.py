@@ -31,6 +31,7 @@ def run(
     from include.teleprompt.config.files import find_program_file
     from include.teleprompt.config.settings import Settings
     from include.teleprompt.pipeline import Pipeline
+    from include.teleprompt.whole_run import run_all_stages
 
     console = Console(stderr=True)
     handler = RichHandler(console=console, show_path=False, show_level=False)
@@ -44,7 +45,7 @@ def run(
     settings = Settings()
     pipeline = Pipeline.of_file(find_program_file(settings.programs_dir, program), settings=settings, window=window)
     with stage_bar(pipeline, console) as on_stage:
-        outcome = pipeline.run(on_stage=on_stage, approve=lambda _comparison: approve)
+        outcome = run_all_stages(pipeline, on_stage=on_stage, approve=lambda _comparison: approve)
     if json_:
         print_json(outcome.model_dump(mode="json"))
         return

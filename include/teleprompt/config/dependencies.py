@@ -1,5 +1,7 @@
 """Programs that wait for each other's runs."""
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from include.teleprompt.config.files import ProgramFileError, load_program_file, program_files
@@ -21,23 +23,25 @@ def check_dependencies(file: Path, config: ProgramConfig) -> None:
         if program not in files:
             known = ", ".join(sorted(files.keys() - {config.slug})) or "none"
             raise ProgramFileError(file, f"there is no program {program!r} (known: {known}).", key=KEY)
-    circle = _path_to(config.slug, config.scheduling.depends_on, files, seen=())
+    following = cache(lambda program: _waits_for(files[program]) if program in files else ())
+    circle = _path_to(config.slug, config.scheduling.depends_on, following, seen=())
     if circle:
         raise ProgramFileError(file, f"waits in a circle: {' -> '.join((config.slug, *circle))}; cut it.", key=KEY)
 
 
 def _path_to(
-    goal: str, programs: tuple[str, ...], files: dict[str, Path], *, seen: tuple[str, ...]
+    goal: str, programs: tuple[str, ...], following: Callable[[str], tuple[str, ...]], *, seen: tuple[str, ...]
 ) -> tuple[str, ...] | None:
     for program in programs:
         if program == goal:
             return (*seen, goal)
-        if program in seen or program not in files:
-            continue
-        try:
-            following = load_program_file(files[program]).scheduling.depends_on
-        except ProgramFileError:
-            continue  # it says so itself
-        if path := _path_to(goal, following, files, seen=(*seen, program)):
+        if program not in seen and (path := _path_to(goal, following(program), following, seen=(*seen, program))):
             return path
     return None
+
+
+def _waits_for(file: Path) -> tuple[str, ...]:
+    try:
+        return load_program_file(file).scheduling.depends_on
+    except ProgramFileError:
+        return ()  # it says so itself

@@ -104,6 +104,12 @@ class Settings(BaseSettings):
         """All that sign an attestation."""
         return (*((self.signer,) if self.signer else ()), *self.cosigners)
 
+    @property
+    def models(self) -> dict[str, dict[str, Any]]:
+        """What names each language model, without keys; only those that are set."""
+        named = {"lm": self.lm, "prompt_lm": self.prompt_lm, "judge_lm": self.judge_lm}
+        return {name: model.identity for name, model in named.items() if model is not None}
+
     @field_validator("storage_uri")
     @classmethod
     def _absolute_folder(cls, uri: str) -> str:

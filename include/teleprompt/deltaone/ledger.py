@@ -27,6 +27,7 @@ from include.teleprompt.traces.row import TraceRow
 from include.teleprompt.traces.snapshot import SealedPart, SnapshotPart, read_rows
 from include.teleprompt.tracking.connection import quoted
 from include.teleprompt.tracking.pipeline_run import KEY_TAG, PipelineRun, experiment_name, internal_experiment
+from include.teleprompt.tracking.search import PAGE, all_pages
 from include.teleprompt.window import format_utc
 
 LOOKED_AT = "looked_at"
@@ -218,20 +219,17 @@ def list_looks(client: Any, program: str) -> Iterator[LedgerEntry]:
 
     experiment = internal_experiment(client, experiment_name(program))
     condition = f"tags.`teleprompt.{LOOKED_AT}` != '' AND tags.`teleprompt.program` = {quoted(program)}"
-    token = None
-    while True:
-        page = client.search_runs(
+    runs = all_pages(
+        lambda token: client.search_runs(
             [experiment],
             condition,
             run_view_type=ViewType.ALL,
-            max_results=1000,
+            max_results=PAGE,
             order_by=["attributes.start_time DESC", "attributes.run_id"],
             page_token=token,
         )
-        yield from (_entry(run) for run in page)
-        token = page.token
-        if not token:
-            return
+    )
+    yield from (_entry(run) for run in runs)
 
 
 def _entry(run: Any) -> LedgerEntry:

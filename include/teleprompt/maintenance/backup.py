@@ -12,10 +12,10 @@ from typing import Any
 from include.teleprompt.config.settings import Settings
 from include.teleprompt.errors import TelepromptError
 from include.teleprompt.maintenance.archive import ArchiveWriter, Manifest
-from include.teleprompt.maintenance.inventory import list_files, path_below
+from include.teleprompt.maintenance.inventory import path_below
 from include.teleprompt.maintenance.mlflow_export import MlflowCopy, export_mlflow
 from include.teleprompt.maintenance.plan import Kind, Reason, References, StoredFile, decide, reachable
-from include.teleprompt.maintenance.references import read_references
+from include.teleprompt.maintenance.references import survey
 from include.teleprompt.storage import location
 
 PROGRAM_SUFFIXES = {".py", ".yaml", ".yml"}
@@ -34,8 +34,7 @@ def back_up(client: Any, settings: Settings, target: str, *, also: frozenset[Kin
     """
     archive = ArchiveWriter(target)
     copy = export_mlflow(client, archive)  # before the storage is looked at: what a record names is there by then
-    stored = list_files(settings.storage_uri)
-    references = read_references(client, stored)
+    stored, references = survey(client, settings.storage_uri)
     _check_is_whole(stored, references, settings)
     root = location(settings.storage_uri)
     kept = list(_kept(stored, references, settings, also))

@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from include.teleprompt.config.settings import Settings
-from include.teleprompt.maintenance.inventory import list_files
 from include.teleprompt.maintenance.plan import Kind, KindPlan, Plan, StoredFile, make_plan
-from include.teleprompt.maintenance.references import read_references
+from include.teleprompt.maintenance.references import survey
 from include.teleprompt.records import Record
 from include.teleprompt.storage import location, modified_at
 from include.teleprompt.traces.submission.spool import Spool
@@ -60,8 +59,7 @@ def plan_cleaning(client: Any, settings: Settings, *, now: datetime | None = Non
     Raises:
         TelepromptError: something that may refer to a file cannot be read.
     """
-    stored = list_files(settings.storage_uri)
-    references = read_references(client, stored)
+    stored, references = survey(client, settings.storage_uri)
     files = [*stored, *_rejected(settings)]
     return make_plan(files, references, settings.retention, now=now or datetime.now(UTC))
 

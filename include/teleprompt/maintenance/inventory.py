@@ -1,7 +1,8 @@
 """What lies in the storage, whatever it is: a folder or a bucket."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,8 @@ _HALF_WRITTEN = re.compile(r"\..+\.[0-9a-f]{8}\.part")
 def list_files(storage_uri: str) -> list[StoredFile]:
     """All files below the storage, in the order of their names; none where there is no storage yet."""
     root = location(storage_uri)
-    found = (_described_if_there(root, path) for path in sorted(_files_below(root), key=str))
-    return [file for file in found if file is not None]
+    listed = _of_folder(root) if isinstance(root, Path) else _of_bucket(root)
+    return sorted(listed, key=lambda file: file.uri)
 
 
 def kind_of(name: str) -> Kind:
@@ -46,30 +47,43 @@ def path_below(root: Any, path: Any) -> str:
     return str(path.relative_to(root).as_posix())
 
 
-def _files_below(root: Any) -> Iterator[Any]:
-    if isinstance(root, Path):
-        yield from (path for path in root.rglob("*") if path.is_file())
-    elif root.exists():  # one listing, where walking would ask for each folder
-        base = root.path.rstrip("/")
-        yield from (root / found.removeprefix(base).lstrip("/") for found in root.fs.find(base))
+def _of_folder(root: Path) -> Iterator[StoredFile]:
+    for path in root.rglob("*"):
+        with suppress(FileNotFoundError):  # it went since it was listed, as half-written ones do
+            if path.is_file():
+                found = path.stat()
+                yield _described(path, path_below(root, path), found.st_size, found.st_mtime)
 
 
-def _described_if_there(root: Any, path: Any) -> StoredFile | None:
-    """None for a file that went since it was listed, as half-written ones do."""
-    try:
-        return _described(root, path)
-    except FileNotFoundError:
-        return None
+def _of_bucket(root: Any) -> Iterator[StoredFile]:
+    """By one listing, which tells size and time of each file."""
+    if not root.exists():
+        return
+    base = root.path.rstrip("/")
+    root.fs.invalidate_cache()
+    for found, details in root.fs.find(base, detail=True).items():
+        path = root / found.removeprefix(base).lstrip("/")
+        yield _described(path, path_below(root, path), details["size"], _modified(path, details))
 
 
-def _described(root: Any, path: Any) -> StoredFile:
-    name = path_below(root, path)
+def _modified(path: Any, details: Mapping[str, Any]) -> float:
+    """Seconds since 1970; asked for where the listing does not tell."""
+    for name in ("LastModified", "last_modified", "updated", "mtime", "created"):
+        moment = details.get(name)
+        if isinstance(moment, datetime):
+            return moment.timestamp()
+        if isinstance(moment, int | float):
+            return float(moment)
+    return modified_at(path)
+
+
+def _described(path: Any, name: str, size: int, modified: float) -> StoredFile:
     kind = kind_of(name)
     by_digest = None if kind is Kind.SCORES else _NAMED_BY_DIGEST.fullmatch(path.name)  # they bear a program's name
     return StoredFile(
         uri=str(path),
         kind=kind,
-        size=path.stat().st_size,
-        modified=datetime.fromtimestamp(modified_at(path), tz=UTC),
+        size=size,
+        modified=datetime.fromtimestamp(modified, tz=UTC),
         digest=by_digest[1] if by_digest else None,
     )

@@ -1,7 +1,7 @@
 """What MLflow's records refer to in the storage. What cannot be read is an error, never an empty answer."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,6 +9,7 @@ from typing import Any
 
 from include.teleprompt.deltaone.ledger import LOOK
 from include.teleprompt.errors import TelepromptError
+from include.teleprompt.maintenance.inventory import list_files
 from include.teleprompt.maintenance.ours import own_experiments, own_models, runs_of
 from include.teleprompt.maintenance.plan import Kind, References, StoredFile
 from include.teleprompt.records import Digest
@@ -30,8 +31,8 @@ class _Found:
     """By the digest that an attestation states: what the runs of the snapshot refer to."""
 
 
-def read_references(client: Any, files: Sequence[StoredFile]) -> References:
-    """What must stay of `files`.
+def survey(client: Any, storage_uri: str) -> tuple[list[StoredFile], References]:
+    """The files of the storage, and what must stay of them.
 
     Evidence are all records of a run that was attested, made a registered version, or is running; the examples of
     every look, those of deleted runs too; and the state of every registered version.
@@ -48,9 +49,10 @@ def read_references(client: Any, files: Sequence[StoredFile]) -> References:
     for experiment in own_experiments(client):
         for run in runs_of(client, experiment.experiment_id):
             _read_run(client, run, found, made_versions - {None})
+    files = list_files(storage_uri)  # after MLflow: what a record names is there by then, also of a run under way
     _own_the_orphans(files, found)
     refers = _manifests(files, found.roots)
-    return References(roots=frozenset(found.roots), refers=refers, named=frozenset(found.named))
+    return files, References(roots=frozenset(found.roots), refers=refers, named=frozenset(found.named))
 
 
 def blobs_in(value: Any) -> Iterator[Blob]:
@@ -68,7 +70,9 @@ def blobs_in(value: Any) -> Iterator[Blob]:
 def _read_run(client: Any, run: Any, found: _Found, made_versions: set[str]) -> None:
     tags = run.data.tags
     if LOOK_TAG in tags:
-        found.roots |= {blob.digest for blob in blobs_in(_parsed(tags[LOOK_TAG], f"the look of {run.info.run_id}"))}
+        found.roots |= {
+            blob.digest for blob in blobs_in(_parsed(tags[LOOK_TAG], f"The look of the MLflow run {run.info.run_id}"))
+        }
     if KEY_TAG not in tags:
         return
     records = _records(client, run.info.run_id)
@@ -90,7 +94,7 @@ def _records(client: Any, run_id: str) -> dict[str, Any]:
     with TemporaryDirectory() as folder:
         path = Path(client.download_artifacts(run_id, "records", folder))
         return {
-            file.stem: _parsed(file.read_text(encoding="utf-8"), f"the record {file.stem} of the MLflow run {run_id}")
+            file.stem: _parsed(file.read_text(encoding="utf-8"), f"The record {file.stem} of the MLflow run {run_id}")
             for file in sorted(path.glob("*.json"))
         }
 
@@ -100,7 +104,7 @@ def _parsed(text: str, what: str) -> Any:
         return json.loads(text)
     except ValueError as error:
         raise TelepromptError(
-            f"Nothing may be deleted, for {what} cannot be read; restore it from its backup."
+            f"{what} cannot be read, so what is evidence is not known; restore it from its backup."
         ) from error
 
 
@@ -116,8 +120,8 @@ def _own_the_orphans(files: Iterable[StoredFile], found: _Found) -> None:
         unknown += evidence is None
     if unknown:
         raise TelepromptError(
-            f"Nothing may be deleted, for the storage holds {unknown} attestations that this MLflow does not know; "
-            "name the MLflow that belongs to this storage, or restore its runs."
+            f"The storage holds {unknown} attestations that this MLflow does not know, so what is evidence cannot be "
+            "told; name the MLflow that belongs to this storage, or restore its runs."
         )
 
 

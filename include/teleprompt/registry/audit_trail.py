@@ -6,28 +6,30 @@ all of it at once, so export the trail to where others keep it.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from pydantic import AwareDatetime, ValidationError
+from pydantic import AwareDatetime, Field, ValidationError
 
 from include.teleprompt.canonical import digest_of
 from include.teleprompt.records import Digest, Record
-from include.teleprompt.registry.change_log import Change, ChangeState, list_changes
+from include.teleprompt.registry.change_log import Action, Change, ChangeState, list_changes
 from include.teleprompt.registry.lock import registry_lock
 from include.teleprompt.tracking.pipeline_run import experiment_name, internal_experiment
+from include.teleprompt.tracking.search import PAGE, all_pages
 
 NUMBER = "teleprompt.audit"
 ENTRY = "teleprompt.audit_entry"
+NAME = "teleprompt.audit_name"
 HEAD = "teleprompt.audit_head"
-MOST_TEXT = 4000
-"""Characters of before or after; MLflow's tags hold 8,000 in all. Of more, the digest is kept."""
+MOST_TEXT = 2000
+"""Characters of a value before or after; a tag of MLflow's holds 8,000 in all."""
 
 
 class Deed(StrEnum):
-    """What somebody did."""
+    """What somebody did beside changing versions (`Action`)."""
 
     RUN = "run"
     """A run was asked for, or came due."""
@@ -36,14 +38,8 @@ class Deed(StrEnum):
     APPROVE = "approve"
     SUBMIT = "submit"
     """An attestation was handed in at a contract."""
-    BASELINE = "baseline"
-    PROMOTE = "promote"
-    CHALLENGE = "challenge"
-    WITHDRAW = "withdraw"
-    ROLLBACK = "rollback"
-    REFUSE = "refuse"
-    REJECT = "reject"
-    OVERTAKEN = "overtaken"
+    REVOKE = "revoke"
+    """An attestation was revoked there."""
 
 
 class AuditEntry(Record):
@@ -52,7 +48,7 @@ class AuditEntry(Record):
     number: int
     """1, 2, 3, …, without gaps."""
     program: str
-    deed: Deed
+    deed: Action | Deed
     who: str
     at: AwareDatetime
     about: str
@@ -65,58 +61,55 @@ class AuditEntry(Record):
     """SHA-256 of the canonical JSON (RFC 8785) of all else."""
 
 
-def append(
-    client: Any,
-    program: str,
-    deed: Deed,
-    *,
-    who: str,
-    about: str,
-    before: Mapping[str, Any] | None = None,
-    after: Mapping[str, Any] | None = None,
-    at: datetime | None = None,
-) -> AuditEntry:
-    """Add an entry to the trail of `program` (its `name`); the one that is there, if it was added before."""
+class Done(Record):
+    """A deed that is to be written down."""
+
+    deed: Action | Deed
+    who: str
+    about: str
+    before: Mapping[str, Any] = Field(default_factory=dict)
+    after: Mapping[str, Any] = Field(default_factory=dict)
+    at: AwareDatetime | None = None
+    """By default now."""
+
+
+def append(client: Any, program: str, *deeds: Done) -> None:
+    """Add entries to the trail of `program` (its `name`), but for those that were added before."""
+    new = [done for done in deeds if not _is_known(client, program, done)]
+    if not new:
+        return
     with registry_lock(client, f"audit-{program}") as lease:
-        trail = read_trail(client, program)
-        known = next((entry for entry in trail if (entry.deed, entry.about) == (deed, about)), None)
-        if known is not None:
-            return known
-        number, previous = _end(client, program, trail)
-        blank = AuditEntry(
-            number=number + 1,
-            program=program,
-            deed=deed,
-            who=who,
-            at=at or datetime.now(UTC),
-            about=about,
-            before=_short(before),
-            after=_short(after),
-            previous=previous,
-            digest="0" * 64,
-        )
-        entry = blank.model_copy(update={"digest": _digest(blank)})
-        lease.check()
-        _write(client, entry)
-        return entry
+        number, previous = _end(client, program)
+        for done in new:
+            if _is_known(client, program, done):  # another process was faster
+                continue
+            number += 1
+            entry = _entry(program, done, number=number, previous=previous)
+            lease.check()
+            _write(client, entry)
+            previous = entry.digest
 
 
 def record_changes(client: Any, program: str) -> None:
     """Add what the log of changes has and the trail lacks, as after a process that died between the two."""
     done = [change for change in reversed(list_changes(client, program)) if change.state is ChangeState.DONE]
     known = {entry.about for entry in read_trail(client, program)}
-    for change in done:
-        if _name_of(change) not in known:
-            append(
-                client,
-                program,
-                Deed(change.action.value),
+    lacking = [change for change in done if _name_of(change) not in known]
+    append(
+        client,
+        program,
+        *(
+            Done(
+                deed=change.action,
                 who=change.who,
                 about=_name_of(change),
                 before=change.before,
                 after={**change.after, "why": change.why},
                 at=change.at,
             )
+            for change in lacking
+        ),
+    )
 
 
 def read_trail(client: Any, program: str) -> list[AuditEntry]:
@@ -124,19 +117,14 @@ def read_trail(client: Any, program: str) -> list[AuditEntry]:
     experiment = client.get_experiment_by_name(_experiment(program))
     if experiment is None:
         return []
-    entries, page = [], None
-    while page is None or page.token:
-        page = client.search_runs(
-            [experiment.experiment_id], f"tags.`{NUMBER}` != ''", max_results=1000, page_token=page and page.token
-        )
-        entries += [entry for run in page if (entry := _read(run)) is not None]
-    once = {entry.digest: entry for entry in entries}  # MLflow's client may have asked twice for one
+    ids, condition = [experiment.experiment_id], f"tags.`{NUMBER}` != ''"
+    runs = all_pages(lambda token: client.search_runs(ids, condition, max_results=PAGE, page_token=token))
+    once = {entry.digest: entry for run in runs if (entry := _read(run)) is not None}  # MLflow may hold one twice
     return sorted(once.values(), key=lambda entry: entry.number)
 
 
-def find_gaps(client: Any, program: str) -> list[str]:
-    """What is wrong with the trail, a sentence each; nothing if it is whole."""
-    entries = read_trail(client, program)
+def find_gaps(client: Any, program: str, entries: Sequence[AuditEntry]) -> list[str]:
+    """What is wrong with the trail `entries`, a sentence each; nothing if it is whole."""
     problems, previous = [], None
     for expected, entry in enumerate(entries, start=1):
         if entry.number != expected:
@@ -160,26 +148,73 @@ def find_gaps(client: Any, program: str) -> list[str]:
     return problems
 
 
-def _end(client: Any, program: str, trail: list[AuditEntry]) -> tuple[int, Digest | None]:
+def find_departures(entries: Sequence[AuditEntry], exported: Sequence[AuditEntry]) -> list[str]:
+    """Where a trail is not the one that was exported before, gone on with; a sentence each."""
+    now = {entry.number: entry.digest for entry in entries}
+    return [
+        f"entry {entry.number} of the export is {'another one' if entry.number in now else 'missing'} now"
+        for entry in exported
+        if now.get(entry.number) != entry.digest
+    ]
+
+
+def shortened(value: Any, most: int = MOST_TEXT) -> Any:
+    """The value, or its digest in place of more than `most` characters, which tells as well whether it changed."""
+    return value if len(json.dumps(value)) <= most else {"sha256": digest_of(value)}
+
+
+def _entry(program: str, done: Done, *, number: int, previous: Digest | None) -> AuditEntry:
+    blank = AuditEntry(
+        number=number,
+        program=program,
+        deed=done.deed,
+        who=done.who,
+        at=done.at or datetime.now(UTC),
+        about=done.about,
+        before={key: shortened(value) for key, value in done.before.items()},
+        after={key: shortened(value) for key, value in done.after.items()},
+        previous=previous,
+        digest="0" * 64,
+    )
+    return blank.model_copy(update={"digest": _digest(blank)})
+
+
+def _is_known(client: Any, program: str, done: Done) -> bool:
+    experiment = client.get_experiment_by_name(_experiment(program))
+    return experiment is not None and _find(client, experiment, NAME, _name(done)) is not None
+
+
+def _end(client: Any, program: str) -> tuple[int, Digest | None]:
     """Number and digest of the entry to go on from: the head's, where the end of the trail was taken away.
 
     So the gap stays. A head that names the entry before the last is late only: a process died between the two.
     """
-    end = (trail[-1].number, trail[-1].digest) if trail else (0, None)
     experiment = client.get_experiment_by_name(_experiment(program))
     head = experiment.tags.get(HEAD) if experiment else None
-    if head is None or (trail and head in {_head(trail[-1]), _head_before(trail[-1])}):
-        return end
+    if head is None:
+        trail = read_trail(client, program)
+        return (trail[-1].number, trail[-1].digest) if trail else (0, None)
     number, _, digest = head.partition(" ")
-    return int(number), digest
+    after = _find(client, experiment, NUMBER, str(int(number) + 1))
+    return (after.number, after.digest) if after is not None and after.previous == digest else (int(number), digest)
+
+
+def _find(client: Any, experiment: Any, tag: str, value: str) -> AuditEntry | None:
+    found = client.search_runs([experiment.experiment_id], f"tags.`{tag}` = '{value}'", max_results=1)
+    return _read(found[0]) if found else None
 
 
 def _write(client: Any, entry: AuditEntry) -> None:
     experiment = internal_experiment(client, _experiment(entry.program))
-    tags = {NUMBER: str(entry.number), ENTRY: entry.model_dump_json()}
+    tags = {NUMBER: str(entry.number), NAME: _name(entry), ENTRY: entry.model_dump_json()}
     run = client.create_run(experiment, run_name=f"{entry.number} {entry.deed.value}", tags=tags)
     client.set_terminated(run.info.run_id, "FINISHED")
     client.set_experiment_tag(experiment, HEAD, _head(entry))
+
+
+def _name(done: Done | AuditEntry) -> str:
+    """What makes it the same deed; a digest, for MLflow's filters know no escapes."""
+    return digest_of({"deed": done.deed.value, "about": done.about})
 
 
 def _experiment(program: str) -> str:
@@ -201,11 +236,6 @@ def _digest(entry: AuditEntry) -> str:
 def _name_of(change: Change) -> str:
     """By its moment: a restored MLflow gives its run another id."""
     return f"change of {change.at.isoformat()}"
-
-
-def _short(values: Mapping[str, Any] | None) -> dict[str, Any]:
-    own = dict(values or {})
-    return own if len(json.dumps(own)) <= MOST_TEXT // 2 else {"sha256": digest_of(own)}
 
 
 def _read(run: Any) -> AuditEntry | None:

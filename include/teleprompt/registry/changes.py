@@ -6,9 +6,11 @@ off in the middle: whoever comes next marks it as done if all aliases were moved
 """
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from include.teleprompt.errors import ConfigurationError, LockLostError
+from include.teleprompt.errors import ConfigurationError, LockLostError, RegistryBusyError
 from include.teleprompt.registry.aliases import CHALLENGER, CHAMPION, PREVIOUS, aliases_of, set_aliases
 from include.teleprompt.registry.audit_trail import record_changes
 from include.teleprompt.registry.change_log import Action, Change, ChangeState, list_changes, mark, write_entry
@@ -24,8 +26,7 @@ def promote(client: Any, name: str, number: int, *, instead_of: int | None, who:
     Otherwise nothing is known of the two of them, and the log says `overtaken`. None if it was promoted before: what
     was done to it since, a rollback perhaps, stands.
     """
-    with registry_lock(client, name) as lease:
-        before = _repaired_aliases(client, name)
+    with _changing(client, name) as (before, lease):
         champion = before.get(CHAMPION)
         if champion == number or _was_done(client, name, Action.PROMOTE, CHAMPION, number):
             return None
@@ -44,8 +45,7 @@ def challenge(client: Any, name: str, number: int, *, instead_of: int | None, wh
 
     A challenger that has not been decided on stays, and the log says `overtaken`.
     """
-    with registry_lock(client, name) as lease:
-        before = _repaired_aliases(client, name)
+    with _changing(client, name) as (before, lease):
         if number == before.get(CHAMPION) or _was_done(client, name, Action.CHALLENGE, CHALLENGER, number):
             return None
         if before.get(CHAMPION) != instead_of:
@@ -60,8 +60,7 @@ def challenge(client: Any, name: str, number: int, *, instead_of: int | None, wh
 
 def withdraw(client: Any, name: str, number: int, *, who: str, why: str) -> Change | None:
     """Take the challenger `number` back; None if it is not challenger (any more)."""
-    with registry_lock(client, name) as lease:
-        before = _repaired_aliases(client, name)
+    with _changing(client, name) as (before, lease):
         if before.get(CHALLENGER) != number:
             return None
         after = {alias: version for alias, version in before.items() if alias != CHALLENGER}
@@ -70,8 +69,7 @@ def withdraw(client: Any, name: str, number: int, *, who: str, why: str) -> Chan
 
 def set_baseline(client: Any, name: str, number: int, *, who: str, why: str) -> Change | None:
     """Make the program as written, version `number`, champion; None if it is, or was before and was rolled back."""
-    with registry_lock(client, name) as lease:
-        before = _repaired_aliases(client, name)
+    with _changing(client, name) as (before, lease):
         champion = before.get(CHAMPION)
         if champion == number or (champion is not None and _was_done(client, name, Action.BASELINE, CHAMPION, number)):
             return None
@@ -92,8 +90,7 @@ def rollback(
     Raises:
         ConfigurationError: there is nothing to go back to, or the version never was champion.
     """
-    with registry_lock(client, name) as lease:
-        before = _repaired_aliases(client, name)
+    with _changing(client, name) as (before, lease):
         champion = before.get(CHAMPION)
         if champion is None:
             raise ConfigurationError(f"{name} has no champion yet, so there is nothing to roll back.")
@@ -114,8 +111,19 @@ def rollback(
 
 def note(client: Any, name: str, action: Action, *, key: str, who: str, why: str) -> Change:
     """Write down what the run `key` came to though it moved nothing: `REFUSE` or `REJECT`; once."""
-    with registry_lock(client, name):
-        return _note(client, name, action, _repaired_aliases(client, name), who=who, why=f"{why} (run {key[:12]})")
+    with _changing(client, name) as (aliases, _):
+        return _note(client, name, action, aliases, who=who, why=f"{why} (run {key[:12]})")
+
+
+@contextmanager
+def _changing(client: Any, name: str) -> Iterator[tuple[dict[str, int], Lease]]:
+    """Holds the program's lock, with its aliases; what was changed, by others too, is in the audit trail after."""
+    with registry_lock(client, name) as lease:
+        yield _repaired_aliases(client, name), lease
+    try:
+        record_changes(client, name)
+    except (RegistryBusyError, LockLostError) as error:  # the change stands
+        log.warning("%s: the audit trail lacks the last change until the next run or change (%s)", name, error)
 
 
 def _the_one_before(name: str, before: dict[str, int], moves: list[Change]) -> int:
@@ -156,9 +164,7 @@ def _note(client: Any, name: str, action: Action, aliases: dict[str, int], *, wh
     for change in list_changes(client, name):
         if change.action is action and change.why == why:
             return change
-    written = write_entry(client, name, action, aliases, aliases, ChangeState.DONE, who=who, why=why)
-    record_changes(client, name)
-    return written
+    return write_entry(client, name, action, aliases, aliases, ChangeState.DONE, who=who, why=why)
 
 
 def _repaired_aliases(client: Any, name: str) -> dict[str, int]:
@@ -202,7 +208,6 @@ def _make(
         _undo(client, name, change)
         raise
     mark(client, change, ChangeState.DONE)
-    record_changes(client, name)
     log.info("%s: %s, %s -> %s (%s)", name, action, before.get(CHAMPION), after.get(CHAMPION), why)
     return change.model_copy(update={"state": ChangeState.DONE})
 

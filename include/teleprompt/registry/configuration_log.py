@@ -1,13 +1,12 @@
 """Which configuration a program ran with: an audit entry whenever a run finds another one than the run before."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from include.teleprompt.canonical import digest_of
 from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.records import Digest
-from include.teleprompt.registry.audit_trail import Deed, append, read_trail
+from include.teleprompt.registry.audit_trail import Deed, Done, append, read_trail, shortened
 
 MOST_TEXT = 200
 """Characters of a value."""
@@ -24,7 +23,7 @@ def record_configuration(
     `who` is the run that noticed it: a file does not say who wrote it.
     """
     flat = {**_flat(config.model_dump(mode="json", exclude_defaults=True)), "code": code, **_flat(models)}
-    now = {key: _short(value) for key, value in flat.items()}
+    now = {key: shortened(value, MOST_TEXT) for key, value in flat.items()}
     before: dict[str, Any] = {}
     for entry in read_trail(client, config.name):
         if entry.deed is Deed.CONFIGURE:
@@ -33,20 +32,9 @@ def record_configuration(
     for first in range(0, len(changed), KEYS_OF_AN_ENTRY):
         keys = changed[first : first + KEYS_OF_AN_ENTRY]
         after = {key: now.get(key) for key in keys}
-        append(
-            client,
-            config.name,
-            Deed.CONFIGURE,
-            who=who,
-            about=f"{about} {digest_of(after)[:16]}",  # a run that was cleared may find another configuration
-            before={key: before.get(key) for key in keys},
-            after=after,
-        )
-
-
-def _short(value: Any) -> Any:
-    """The value, or in place of a long one its digest, which tells as well whether it changed."""
-    return value if len(json.dumps(value)) <= MOST_TEXT else {"sha256": digest_of(value)}
+        named = f"{about} {digest_of(after)[:16]}"  # a run that was cleared may find another configuration
+        before_it = {key: before.get(key) for key in keys}
+        append(client, config.name, Done(deed=Deed.CONFIGURE, who=who, about=named, before=before_it, after=after))
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

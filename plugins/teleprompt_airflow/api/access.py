@@ -13,7 +13,7 @@ from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import Depends, HTTPException
 from fastapi import Path as PathParameter
 
-from include.teleprompt.catalog import CatalogEntry, list_programs
+from include.teleprompt.catalog import CatalogEntry, list_programs, programs_by_name
 from include.teleprompt.config.files import find_program_file, load_program_file
 from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.config.settings import Settings
@@ -21,6 +21,7 @@ from include.teleprompt.errors import ConfigurationError
 from teleprompt_airflow.api.problems import NotFoundError
 from teleprompt_airflow.program_dag import dag_id
 
+User = GetUserDep
 Method = Literal["GET", "POST", "PUT"]
 Slug = Annotated[str, PathParameter(pattern=r"^[a-z][a-z0-9_]{0,99}$", description="The program file's name.")]
 
@@ -95,9 +96,27 @@ def visible_entries(user: BaseUser) -> list[CatalogEntry]:
     return [entry for entry in entries if entry.program in seen]
 
 
+class Attested:
+    """The programs whose attestations a user may see, by the `name` that attestations give.
+
+    Of a program whose file is gone, and with it the DAG, these are seen by who may read all DAGs.
+    """
+
+    def __init__(self, user: User) -> None:
+        self._program_of = programs_by_name(Settings().programs_dir)
+        self._seen = visible(user, self._program_of.values())
+        self._reads_all = get_auth_manager().is_authorized_dag(method="GET", user=user)
+
+    def has(self, name: str, *, asked: str | None = None) -> bool:
+        """Whether the user may see it, and it is the one that was asked for, by its name here or in URLs, if any."""
+        program = self._program_of.get(name)
+        may_see = self._reads_all if program is None else program in self._seen
+        return may_see and asked in {None, name, program}
+
+
 ReadProgram = Annotated[Program, Depends(program_for("GET"))]
 ReadRuns = Annotated[Program, Depends(program_for("GET", DagAccessEntity.RUN))]
 StartRuns = Annotated[Program, Depends(program_for("POST", DagAccessEntity.RUN))]
 ChangeRuns = Annotated[Program, Depends(program_for("PUT", DagAccessEntity.RUN))]
 ChangeProgram = Annotated[Program, Depends(program_for("PUT"))]
-User = GetUserDep
+AttestedPrograms = Annotated[Attested, Depends()]

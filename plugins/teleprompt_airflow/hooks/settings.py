@@ -51,6 +51,17 @@ def shared_settings() -> Settings:
     return build_settings({name: _connection(name) for name in (MLFLOW, STORAGE)}, lm_conn_id="")
 
 
+def node_of(config: ProgramConfig) -> Web3Config:
+    """The node of the program's chain.
+
+    Raises:
+        ConfigurationError: the program names no contract, or its connection no node.
+    """
+    if config.chain is None:
+        raise ConfigurationError(f"{config.name} names no contract; add `chain` to its program file.")
+    return _web3(_connection(config.chain.conn_id), config.chain.conn_id)
+
+
 def cosigners_of(signer: Connection) -> list[str]:
     """The connections of the others that sign, too."""
     return list(signer.extra_dejson.get("cosigners") or [])

@@ -9,9 +9,7 @@ from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
 from include.teleprompt.alerts.alert import Alert
 from include.teleprompt.config.alerts import AlertEvent
-from include.teleprompt.config.files import find_program_file, load_program_file
 from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.config.settings import Settings
 from teleprompt_airflow.notifications.tell import tell
 
 
@@ -23,27 +21,26 @@ def deadline_of(config: ProgramConfig) -> DeadlineAlert | None:
     return DeadlineAlert(
         reference=DeadlineReference.DAGRUN_QUEUED_AT,
         interval=timedelta(hours=hours),
-        callback=AsyncCallback(deadline_missed, kwargs={"program": config.slug}),
+        callback=AsyncCallback(deadline_missed, kwargs={"program": config.slug, "hours": hours}),
     )
 
 
-async def deadline_missed(*, program: str, context: dict[str, Any]) -> None:
+async def deadline_missed(*, program: str, hours: float, context: dict[str, Any]) -> None:
     """What Airflow calls, in the triggerer; `context` holds the run as plain JSON.
 
     Not in a worker: what Airflow calls there may not read connections, and a notifier needs one.
     """
-    await asyncio.to_thread(_tell, program, context)  # notifiers may block
+    await asyncio.to_thread(_tell, program, hours, context)  # notifiers may block
 
 
-def _tell(program: str, context: dict[str, Any]) -> None:
-    config = load_program_file(find_program_file(Settings().programs_dir, program))
+def _tell(program: str, hours: float, context: dict[str, Any]) -> None:
     run = context["dag_run"]
     alert = Alert(
         event=AlertEvent.DEADLINE,
         program=program,
-        text=f"The run {run['dag_run_id']} is not over {config.alerts.deadline_hours:g} hours after it was queued.",
+        text=f"The run {run['dag_run_id']} is not over {hours:g} hours after it was queued.",
         cause=str(run["dag_run_id"]),
         at=datetime.now(UTC),
         facts={"dag_run_id": run["dag_run_id"]},
     )
-    tell([alert], config, context)
+    tell([alert], context)

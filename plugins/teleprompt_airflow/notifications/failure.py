@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airflow.sdk import BaseNotifier
+from airflow.sdk.exceptions import AirflowException
 
 from include.teleprompt.alerts.alert import Alert
 from include.teleprompt.config.alerts import AlertEvent
-from include.teleprompt.config.files import find_program_file, load_program_file
-from include.teleprompt.config.settings import Settings
+from include.teleprompt.errors import TelepromptError
 from teleprompt_airflow.notifications.tell import tell
 
 MOST_TEXT = 500
@@ -26,19 +26,26 @@ class FailureAlert(BaseNotifier):
 
     def notify(self, context: Any) -> None:
         """Name the task, what it said, and where its log is."""
-        config = load_program_file(find_program_file(Settings().programs_dir, self.program))
-        tell([failure_alert(self.program, context)], config, context)
+        tell([failure_alert(self.program, context)], context)
 
 
 def failure_alert(program: str, context: Any) -> Alert:
-    """The alert of a failed task; errors of ours say what to do."""
+    """The alert of a failed task."""
     task, error = context["ti"], context.get("exception")
-    said = str(error).strip() if error else "its process ended"
     return Alert(
         event=AlertEvent.FAILURE,
         program=program,
-        text=f"The task {task.task_id} failed: {said[:MOST_TEXT]}",
+        text=f"The task {task.task_id} failed: {_said(error)[:MOST_TEXT]}",
         cause=f"{task.dag_id} {task.run_id} {task.task_id} {task.map_index}",
         at=datetime.now(UTC),
         facts={"dag_id": task.dag_id, "dag_run_id": task.run_id, "task_id": task.task_id, "log_url": task.log_url},
     )
+
+
+def _said(error: BaseException | str | None) -> str:
+    """What it said: errors of ours and of Airflow say what to do; others may quote anything, so only their type."""
+    if error is None:
+        return "its process ended"
+    if isinstance(error, str | TelepromptError | AirflowException):
+        return str(error).strip()
+    return f"{type(error).__name__}; see its log"

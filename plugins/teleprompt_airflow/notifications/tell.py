@@ -10,7 +10,7 @@ from airflow.sdk import BaseNotifier
 
 from include.teleprompt.alerts.alert import Alert
 from include.teleprompt.config.alerts import WEBHOOK, AlertRule, shared_rules
-from include.teleprompt.config.program import ProgramConfig
+from include.teleprompt.config.files import find_program_file, load_program_file
 from include.teleprompt.config.settings import Settings
 from include.teleprompt.errors import ConfigurationError
 from teleprompt_airflow.metrics import count
@@ -29,38 +29,45 @@ USUAL_ARGUMENTS: Mapping[str, str] = {
 """What notifiers call what they say; given to each that has such a parameter and is not told otherwise."""
 
 
-def tell(alerts: Iterable[Alert], config: ProgramConfig, context: Mapping[str, Any]) -> None:
-    """Send each alert to all whose rule names its event."""
-    alerts = list(alerts)
-    if not alerts:
-        return
-    rules = (*config.alerts.rules, *_shared(config))
+def tell(alerts: Iterable[Alert], context: Mapping[str, Any]) -> None:
+    """Send each alert to all whose rule, of its program or for all programs, names its event."""
     for alert in alerts:
         log.info("%s: %s", alert.title, alert.text)
-        count("alerts", program=config.slug, event=alert.event.value)
-        for rule in rules:
+        count("alerts", program=alert.program, event=alert.event.value)
+        for rule in (*_own_rules(alert.program), *_shared_rules(alert.program)):
             if alert.event in rule.events:
-                _tell_one(alert, rule, config, context)
+                _tell_one(alert, rule, context)
 
 
-def _shared(config: ProgramConfig) -> tuple[AlertRule, ...]:
+def _own_rules(program: str) -> tuple[AlertRule, ...]:
+    """Those of the program's file; none while it cannot be used, which may be the very thing to tell."""
+    settings = Settings()
+    try:
+        return load_program_file(find_program_file(settings.programs_dir, program)).alerts.rules
+    except ConfigurationError:
+        log.exception("The rules of %s cannot be used, those for all programs can", program)
+        count("notifier_failures", program=program, notifier=f"{program}.yaml")
+        return ()
+
+
+def _shared_rules(program: str) -> tuple[AlertRule, ...]:
     try:
         return shared_rules(Settings().alerts_file)
     except ConfigurationError:
         log.exception("The rules for all programs cannot be used, those of the program can")
-        count("notifier_failures", program=config.slug, notifier="alerts.yaml")
+        count("notifier_failures", program=program, notifier="alerts.yaml")
         return ()
 
 
-def _tell_one(alert: Alert, rule: AlertRule, config: ProgramConfig, context: Mapping[str, Any]) -> None:
+def _tell_one(alert: Alert, rule: AlertRule, context: Mapping[str, Any]) -> None:
     try:
         notifier = build_notifier(rule)
         # A plain mapping beside Airflow's: what the texts may say, and the record itself.
         words = {"title": alert.title, **alert.model_dump(mode="json")}
         notifier({**context, "alert": words, "alert_record": alert})
-    except Exception:
+    except Exception:  # whatever somebody else's notifier raises: a run does not fail because of who is told of it
         log.exception("%s could not be told of: %s", rule.notifier, alert.title)
-        count("notifier_failures", program=config.slug, notifier=rule.notifier)
+        count("notifier_failures", program=alert.program, notifier=rule.notifier)
 
 
 def build_notifier(rule: AlertRule) -> BaseNotifier:

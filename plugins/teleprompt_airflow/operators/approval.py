@@ -1,14 +1,19 @@
 """Ask a person before a promotion."""
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 
 from include.teleprompt.config.files import find_program_file, load_program_file
-from include.teleprompt.config.settings import Settings
-from teleprompt_airflow.hooks.settings import settings_from_connections
-from teleprompt_airflow.operators.base import domain_errors
+from teleprompt_airflow.hooks.settings import shared_settings
+from teleprompt_airflow.operators.base import WORTH_A_RETRY, domain_errors
+
+if TYPE_CHECKING:
+    from tenacity import Retrying
+
+OUTAGE_SECONDS = 30 * 60
+"""How long MLflow may be away while an answer is written down."""
 
 
 class GateApprovalOperator(ApprovalOperator):
@@ -41,32 +46,40 @@ class GateApprovalOperator(ApprovalOperator):
         """Go on, or write the refusal down."""
         if "error" not in event:
             with domain_errors(skip_without_traces=True):
-                if event["chosen_options"] == [self.APPROVE]:
-                    self._approved(who=_name_of(event["responded_by_user"]))
-                else:
-                    self._write_down(**_refusal(event))
+                # Here, and not by Airflow's retry: that would forget the answer and ask again.
+                for attempt in _through_an_outage():
+                    with attempt:
+                        self._write_down(event)
         return super().execute_complete(context, event)
 
-    def _approved(self, *, who: str) -> None:
-        from include.teleprompt.environment import quiet_libraries
-
-        quiet_libraries()
-        from include.teleprompt.registry.audit_trail import Deed, append
-        from include.teleprompt.tracking.connection import mlflow_client
-
-        config = load_program_file(find_program_file(Settings().programs_dir, self.program))
-        with mlflow_client(settings_from_connections(config).tracking_uri) as client:
-            append(client, config.name, Deed.APPROVE, who=who, about=self.waited["key"])
-
-    def _write_down(self, *, who: str, why: str) -> None:
+    def _write_down(self, event: Mapping[str, Any]) -> None:
         """By the run's key: the program's file may have changed while the run waited."""
         from include.teleprompt.environment import quiet_libraries
 
         quiet_libraries()
         from include.teleprompt.refusal import refuse
+        from include.teleprompt.registry.audit_trail import Deed, Done, append
+        from include.teleprompt.tracking.connection import mlflow_client
 
-        config = load_program_file(find_program_file(Settings().programs_dir, self.program))
-        refuse(settings_from_connections(config), program=config.name, key=self.waited["key"], who=who, why=why)
+        settings, key = shared_settings(), self.waited["key"]
+        name = load_program_file(find_program_file(settings.programs_dir, self.program)).name
+        if event["chosen_options"] != [self.APPROVE]:
+            refuse(settings, program=name, key=key, **_refusal(event))
+            return
+        about = f"{key} {event.get('responded_at')}"  # after a clear, another may say yes
+        with mlflow_client(settings.tracking_uri) as client:
+            append(client, name, Done(deed=Deed.APPROVE, who=_name_of(event["responded_by_user"]), about=about))
+
+
+def _through_an_outage() -> "Retrying":
+    from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+
+    return Retrying(
+        retry=retry_if_exception_type(WORTH_A_RETRY),
+        stop=stop_after_delay(OUTAGE_SECONDS),
+        wait=wait_random_exponential(max=60),
+        reraise=True,
+    )
 
 
 def _refusal(event: Mapping[str, Any]) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """What all stage operators share."""
 
+import time
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,8 +26,8 @@ from include.teleprompt.errors import (
     UnsettledError,
 )
 from include.teleprompt.window import Window
-from teleprompt_airflow.hooks.settings import settings_from_connections
-from teleprompt_airflow.metrics import measure_record, timed_stage
+from teleprompt_airflow.hooks.settings import settings_from_connections, shared_settings
+from teleprompt_airflow.metrics import measure_stage, stage_span
 from teleprompt_airflow.run_window import overrides_of, was_asked_for
 
 if TYPE_CHECKING:
@@ -55,22 +56,23 @@ class StageOperator(BaseOperator):
         """Run the stage and return its record."""
         with domain_errors(skip_without_traces=not was_asked_for(context)):
             pipeline = pipeline_of(self.program, self.waited, context, signs=self.signs)
-            with timed_stage(program=self.program, stage=self.task_id):
+            began = time.monotonic()
+            with stage_span(program=self.program, stage=self.task_id):
                 record = self.run_stage(pipeline)
             if pipeline.did_work:
-                measure_record(record, program=self.program)
+                seconds = time.monotonic() - began
+                measure_stage(record, program=self.program, stage=self.task_id, seconds=seconds)
             return record.model_dump(mode="json")  # type: ignore[no-any-return]
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> "OperatorLineage[Any, Any]":
         """What the stage read and wrote; Airflow's OpenLineage provider asks for it, where it is installed."""
         from teleprompt_airflow.lineage import lineage_of
 
-        config = load_program_file(find_program_file(Settings().programs_dir, self.program))
         given = {name: getattr(self, name) for name in self.template_fields if name != "waited"}
         return lineage_of(
             program=self.program,
             window=self.waited["window"],
-            tracking_uri=settings_from_connections(config).tracking_uri,
+            tracking_uri=shared_settings().tracking_uri,
             given=given,
             record=task_instance.xcom_pull(task_ids=self.task_id, map_indexes=task_instance.map_index) or {},
         )

@@ -9,7 +9,8 @@ from airflow.sdk import Asset, BaseOperator
 from include.teleprompt.config.files import find_program_file, load_program_file
 from include.teleprompt.config.settings import Settings
 from include.teleprompt.window import Window, format_utc
-from teleprompt_airflow.hooks.settings import settings_from_connections
+from teleprompt_airflow.hooks.settings import shared_settings
+from teleprompt_airflow.metrics import measure_backlog
 from teleprompt_airflow.notifications.tell import tell
 from teleprompt_airflow.operators.base import domain_errors
 from teleprompt_airflow.run_window import overrides_of, resolve_window
@@ -54,7 +55,7 @@ class ConcludeOperator(BaseOperator):
         }
         with (
             domain_errors(skip_without_traces=True),
-            mlflow_client(settings_from_connections(config).tracking_uri) as client,
+            mlflow_client(shared_settings().tracking_uri) as client,
         ):
             run = find_summary(client, program=config.name, key=self.waited["key"]) if self.waited else None
             end = RunEnd(
@@ -63,7 +64,8 @@ class ConcludeOperator(BaseOperator):
                 run=run,
                 insufficient_in_a_row=0 if self.waited else _in_a_row(context) + 1,
             )
-            tell(alerts_of_run(client, config, end), config, context)
+            tell(alerts_of_run(client, config, end), context)
+            measure_backlog(client, config)
         return {
             "window": end.window,
             "verdict": run.verdict if run else None,

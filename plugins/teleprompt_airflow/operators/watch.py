@@ -1,6 +1,6 @@
 """Look at what became of a version in production."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from airflow.sdk import BaseOperator
@@ -8,11 +8,14 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from include.teleprompt.config.files import find_program_file, load_program_file
 from include.teleprompt.config.settings import Settings
+from include.teleprompt.window import Window
 from teleprompt_airflow.hooks.settings import settings_from_connections
-from teleprompt_airflow.metrics import gauge
+from teleprompt_airflow.metrics import gauge, measure_backlog
 from teleprompt_airflow.notifications.tell import tell
 from teleprompt_airflow.operators.base import actor_of, domain_errors
 from teleprompt_airflow.run_window import resolve_window
+
+TOLD_UNTIL = "told_until"
 
 
 class WatchOperator(BaseOperator):
@@ -40,16 +43,16 @@ class WatchOperator(BaseOperator):
         with domain_errors(skip_without_traces=True):
             settings = settings_from_connections(config, signer=True)
             actor = actor_of(context)
+            waiting = waiting_since(settings.storage_uri, config.chain) if config.chain is not None else {}
+            gauge("outbox_waiting", len(waiting), program=self.program)
             with mlflow_client(settings.tracking_uri) as client:
-                since = resolve_window(context, lookback=timedelta(days=1))
-                found = alerts_before_look(client, config, since=since, storage_uri=settings.storage_uri, actor=actor)
-            tell(found, config, context)  # also when looking fails
-            if config.chain is not None:
-                gauge("outbox_waiting", len(waiting_since(settings.storage_uri, config.chain)), program=self.program)
+                measure_backlog(client, config)
+                found = alerts_before_look(client, config, since=_untold(context), waiting=waiting, actor=actor)
+            tell(found, context)  # also when looking fails
             report = Production(config, settings, actor).look()
             with mlflow_client(settings.tracking_uri) as client:
                 found = alerts_of_look(client, config, report, actor=actor)
-        tell(found, config, context)
+        tell(found, context)
         if report.outcome in {WatchOutcome.REGRESSED, WatchOutcome.ROLLED_BACK}:
             done = {
                 WatchOutcome.REGRESSED: f"`teleprompt versions rollback {self.program}` restores the version before",
@@ -57,3 +60,16 @@ class WatchOperator(BaseOperator):
             }[report.outcome]
             raise AirflowFailException(f"Version {report.version} of {config.name} does worse: {report.why} {done}.")
         return report.model_dump(mode="json")
+
+
+def _untold(context: Any) -> Window:
+    """From where the look before stopped telling, though it failed or Airflow stood still since, to this run's end.
+
+    The first look tells of its own day.
+    """
+    task, own = context["ti"], resolve_window(context, lookback=timedelta(days=1))
+    found = task.xcom_pull(task_ids=task.task_id, key=TOLD_UNTIL, include_prior_dates=True)
+    before = [moment for moment in (found if isinstance(found, list) else [found]) if moment]
+    task.xcom_push(key=TOLD_UNTIL, value=own.end.isoformat())
+    start = max((datetime.fromisoformat(moment) for moment in before), default=own.start)
+    return own if start >= own.end else Window(start=start, end=own.end)

@@ -15,12 +15,13 @@ from include.teleprompt.errors import InsufficientTracesError, TelepromptError
 from include.teleprompt.tracking.last_start import BACKFILL, last_start
 from include.teleprompt.window import Window, format_utc
 from teleprompt_airflow.hooks.settings import settings_from_connections
-from teleprompt_airflow.metrics import measure_volume
+from teleprompt_airflow.metrics import gauge
 from teleprompt_airflow.operators.base import actor_of, domain_errors
 from teleprompt_airflow.run_window import asked_by, overrides_of, resolve_window, run_type, was_asked_for
 from teleprompt_airflow.triggers.trace_volume import TraceVolumeTrigger
 
 if TYPE_CHECKING:
+    from include.teleprompt.records import Digest
     from include.teleprompt.traces.volume import Volume
     from include.teleprompt.tracking.run_key import RunKey
 
@@ -47,9 +48,9 @@ class TraceVolumeSensor(BaseSensorOperator):
 
     def execute(self, context: Any) -> dict[str, Any] | None:
         """Look once; defer when the run may not begin yet, or the window is open and too empty."""
-        self._hold_back(context)
         with domain_errors(skip_without_traces=not was_asked_for(context)):
             config, settings = self._config(context)
+            self._hold_back(config, settings, context)
             window = resolve_window(context, lookback=config.lookback)
             now = datetime.now(UTC).replace(microsecond=0)
             if window.end <= now:
@@ -78,13 +79,11 @@ class TraceVolumeSensor(BaseSensorOperator):
         del event
         return self.execute(context)
 
-    def _hold_back(self, context: Any) -> None:
+    def _hold_back(self, config: ProgramConfig, settings: Settings, context: Any) -> None:
         if was_asked_for(context):
             return
-        with domain_errors(skip_without_traces=True):
-            config, settings = self._config(context)
-            now = datetime.now(UTC)
-            begin = earliest_start(config.scheduling, now, last=_last_start(config, settings, context))
+        now = datetime.now(UTC)
+        begin = earliest_start(config.scheduling, now, last=_last_start(config, settings, context))
         if begin > now:
             self.log.info("The run waits until %s, for a blackout or the gap between two runs", begin)
             self.defer(trigger=DateTimeTrigger(moment=begin), method_name="execute_when_free")
@@ -113,7 +112,7 @@ class TraceVolumeSensor(BaseSensorOperator):
         found = _volume(settings, config, window)
         outcomes = "unknown" if found.new_outcomes is None else found.new_outcomes
         self.log.info("%d calls and %s new outcomes in %s", found.calls, outcomes, window)
-        measure_volume(program=self.program, calls=found.calls, window=window)
+        gauge("window_calls", found.calls, program=self.program)
         if found.calls < config.optimization.min_traces:
             raise InsufficientTracesError(
                 found.calls, config.optimization.min_traces, program=config.name, window=str(window)
@@ -123,7 +122,7 @@ class TraceVolumeSensor(BaseSensorOperator):
         with mlflow_client(settings.tracking_uri) as client:
             run = PipelineRun.open(client, key)  # here, before tasks that run side by side would each make one
             run.tag(dag_run_id=context["dag_run"].run_id, run_type=run_type(context))
-            self._write_down(client, settings, key, context)
+            self._write_down(client, config, settings, code, key, context)
         return {
             "window": window.model_dump(mode="json"),
             "count": found.calls,
@@ -131,18 +130,28 @@ class TraceVolumeSensor(BaseSensorOperator):
             "key": key.digest,
         }
 
-    def _write_down(self, client: Any, settings: Settings, key: "RunKey", context: Any) -> None:
+    def _write_down(
+        self, client: Any, config: ProgramConfig, settings: Settings, code: "Digest", key: "RunKey", context: Any
+    ) -> None:
         """Who asked for this run, with which configuration, for the audit trail."""
-        from include.teleprompt.program.entry_point import code_file, file_digest
-        from include.teleprompt.registry.audit_trail import Deed, append
+        from include.teleprompt.program.fingerprint import code_digest
+        from include.teleprompt.registry.audit_trail import Deed, Done, append, record_changes
         from include.teleprompt.registry.configuration_log import record_configuration
 
-        run, config = context["dag_run"], load_program_file(find_program_file(settings.programs_dir, self.program))
-        code = file_digest(code_file(settings.programs_dir / "_", config.entry_point))
-        models = {"lm": settings.lm.identity}
-        record_configuration(client, config, code=code, models=models, who=actor_of(context), about=run.run_id)
-        asked = {"window": str(key.window), "run_type": run_type(context), **overrides_of(context["params"])}
-        append(client, config.name, Deed.RUN, who=asked_by(context), about=f"{run.run_id} {key.digest}", after=asked)
+        run, overrides = context["dag_run"], overrides_of(context["params"])
+        record_changes(client, config.name)
+        as_written = load_program_file(find_program_file(settings.programs_dir, self.program)) if overrides else config
+        record_configuration(
+            client,
+            as_written,
+            code=code_digest(config, own=code, settings=settings),
+            models=settings.models,
+            who=actor_of(context),
+            about=run.run_id,
+        )
+        asked = {"window": str(key.window), "run_type": run_type(context), **overrides}
+        about = f"{run.run_id} {key.digest}"
+        append(client, config.name, Done(deed=Deed.RUN, who=asked_by(context), about=about, after=asked))
 
 
 def _last_start(config: ProgramConfig, settings: Settings, context: Any) -> datetime | None:

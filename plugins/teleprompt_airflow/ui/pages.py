@@ -10,9 +10,10 @@ from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse, RedirectResponse
 from markupsafe import Markup
 
+from include.teleprompt.attest.stored import find_attestation
 from include.teleprompt.attest.verify import verify_attestation
 from include.teleprompt.audit import AttestedRun
-from include.teleprompt.history import find_attestation, page_of_runs
+from include.teleprompt.history import page_of_runs
 from include.teleprompt.overview import overview
 from include.teleprompt.registry.change_log import list_changes
 from include.teleprompt.registry.listing import list_versions

@@ -19,6 +19,7 @@ from include.teleprompt.config.settings import PROJECT_ROOT, Settings
 from include.teleprompt.history import RunSummary, list_runs
 from include.teleprompt.pipeline import Pipeline
 from include.teleprompt.tracking.connection import mlflow_client
+from include.teleprompt.whole_run import run_all_stages
 from tests.conftest import store_in
 from tests.support import WEEK, local_signer, log_shelf_calls, write_program
 
@@ -78,7 +79,7 @@ def server_over(settings: Settings) -> Iterator[World]:
     signed = settings.model_copy(
         update={"signer": local_signer(), "programs_dir": programs, "spool_dir": folder / "spool"}
     )
-    Pipeline.of_file(file, settings=signed, window=WEEK).run()
+    run_all_stages(Pipeline.of_file(file, settings=signed, window=WEEK))
     with mlflow_client(settings.tracking_uri) as client:
         (run,) = list_runs(client)
     environment = {

@@ -1,15 +1,18 @@
 """Every route under every kind of caller."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from airflow.api_fastapi.app import get_auth_manager
 
 from tests.airflow.api.conftest import World
+from tests.support import write_program
 
 pytestmark = pytest.mark.xdist_group("api")
 
 READ, CHANGE = "read", "change"
+SHELVES = "teleprompt_shelves"
 
 
 def routes(world: World) -> list[tuple[str, str, str]]:
@@ -63,8 +66,10 @@ def test_who_may_not_see_a_program_does_not_learn_that_it_is_there(
 ) -> None:
     """Airflow's own manager knows no permission for one DAG; others' do, and answer like this."""
     manager = get_auth_manager()
-    monkeypatch.setattr(manager, "is_authorized_dag", lambda *, details, **_: details.id != "teleprompt_shelves")
-    monkeypatch.setattr(manager, "filter_authorized_dag_ids", lambda *, dag_ids, **_: dag_ids - {"teleprompt_shelves"})
+    monkeypatch.setattr(
+        manager, "is_authorized_dag", lambda *, details=None, **_: getattr(details, "id", SHELVES) != SHELVES
+    )
+    monkeypatch.setattr(manager, "filter_authorized_dag_ids", lambda *, dag_ids, **_: dag_ids - {SHELVES})
     assert [program["program"] for program in world.get("/programs")["programs"]] == ["broken"]
     assert world.get("/attestations")["attestations"] == []
     assert world.get("/contributors")["contributors"] == []
@@ -73,6 +78,30 @@ def test_who_may_not_see_a_program_does_not_learn_that_it_is_there(
         assert world.call("GET", path).status_code == 403
     for path in (f"/attestations/{world.run.attestation_id}", "/contributors/alice"):
         assert world.call("GET", path).status_code == 404
+
+
+def test_attestations_of_a_program_whose_file_is_gone_are_seen_by_who_reads_all_dags(
+    world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TELEPROMPT_PROGRAMS_DIR", str(tmp_path))
+    path = f"/attestations/{world.run.attestation_id}"
+    assert [found["program"] for found in world.get("/attestations", role="viewer")["attestations"]] == ["Shelves"]
+    assert world.call("GET", path).status_code == 200
+    manager = get_auth_manager()
+    monkeypatch.setattr(manager, "is_authorized_dag", lambda *, details=None, **_: details is not None)
+    assert world.get("/attestations")["attestations"] == []
+    assert world.call("GET", path).status_code == 404
+
+
+def test_a_program_is_not_taken_for_one_whose_file_has_its_name(
+    world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    write_program(tmp_path, "hidden", yaml="name: Shelves\n")
+    write_program(tmp_path, "Shelves", yaml="name: Another\n")
+    monkeypatch.setenv("TELEPROMPT_PROGRAMS_DIR", str(tmp_path))
+    manager = get_auth_manager()
+    monkeypatch.setattr(manager, "filter_authorized_dag_ids", lambda *, dag_ids, **_: dag_ids - {"teleprompt_hidden"})
+    assert world.get("/attestations")["attestations"] == []
 
 
 def test_the_description_is_behind_the_login_too(world: World) -> None:

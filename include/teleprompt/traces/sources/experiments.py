@@ -5,6 +5,7 @@ from typing import Any
 
 from include.teleprompt.errors import ConfigurationError
 from include.teleprompt.tracking.pipeline_run import INTERNAL_TAG
+from include.teleprompt.tracking.search import all_pages
 
 
 def production_experiments(client: Any, names: Sequence[str]) -> list[str]:
@@ -14,13 +15,8 @@ def production_experiments(client: Any, names: Sequence[str]) -> list[str]:
         ConfigurationError: an experiment does not exist.
     """
     if not names:
-        experiments, token = [], None
-        while True:
-            page = client.search_experiments(page_token=token)
-            experiments += [e.experiment_id for e in page if e.tags.get(INTERNAL_TAG) != "true"]
-            token = page.token
-            if not token:
-                return experiments
+        active = all_pages(lambda token: client.search_experiments(page_token=token))
+        return [experiment.experiment_id for experiment in active if experiment.tags.get(INTERNAL_TAG) != "true"]
     ids = []
     for name in names:
         experiment = client.get_experiment_by_name(name)

@@ -138,8 +138,14 @@ class Spool:
 
 def _add_since(connection: sqlite3.Connection) -> None:
     """A spool of an earlier version of the package did not say since when a row is aside: let it be since now."""
+    if _has_since(connection):
+        return
     with connection:
         connection.execute("BEGIN IMMEDIATE")
-        if "since" not in {column[1] for column in connection.execute("PRAGMA table_info(aside)")}:
+        if not _has_since(connection):  # another process may have been faster
             connection.execute("ALTER TABLE aside ADD COLUMN since INTEGER NOT NULL DEFAULT 0")
             connection.execute("UPDATE aside SET since = unixepoch()")
+
+
+def _has_since(connection: sqlite3.Connection) -> bool:
+    return "since" in {column[1] for column in connection.execute("PRAGMA table_info(aside)")}

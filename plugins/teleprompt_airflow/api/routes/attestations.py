@@ -7,13 +7,11 @@ from pydantic import BaseModel
 
 from include.teleprompt.attest.load import MAX_BYTES
 from include.teleprompt.attest.proofs import RewardProof, RewardTree, TraceProof
+from include.teleprompt.attest.stored import StoredAttestation, find_attestation, list_attestations
 from include.teleprompt.attest.verify import Verification, verify_attestation
 from include.teleprompt.attribution.rewards import base_units
-from include.teleprompt.catalog import find_by_name
-from include.teleprompt.config.settings import Settings
 from include.teleprompt.errors import ConfigurationError
-from include.teleprompt.history import StoredAttestation, find_attestation, list_attestations
-from teleprompt_airflow.api.access import User, may, visible
+from teleprompt_airflow.api.access import Attested, AttestedPrograms
 from teleprompt_airflow.api.problems import NotFoundError
 from teleprompt_airflow.api.tracking import Identifier, Mlflow
 
@@ -28,32 +26,27 @@ class Attestations(BaseModel):
 
 @router.get("/attestations")
 def list_stored(
-    user: User,
+    programs: AttestedPrograms,
     client: Mlflow,
-    program: Annotated[str | None, Query(max_length=200, description="The program's name in URLs.")] = None,
+    program: Annotated[str | None, Query(max_length=200, description="The program's name, in URLs or its own.")] = None,
     contributor: Annotated[str | None, Query(max_length=200, description="An id or an address.")] = None,
 ) -> Attestations:
     """What was attested; of one program, or crediting one contributor."""
     found = list_attestations(client, contributor=contributor)
-    slugs = {name: find_by_name(Settings().programs_dir, name) for name in {stored.program for stored in found}}
-    seen = visible(user, (slug for slug in slugs.values() if slug is not None))
-    return Attestations(
-        attestations=[
-            stored
-            for stored in found
-            if slugs[stored.program] in seen and program in {None, slugs[stored.program], stored.program}
-        ]
-    )
+    return Attestations(attestations=[stored for stored in found if programs.has(stored.program, asked=program)])
 
 
 @router.get(
     "/attestations/{attestation_id}", response_class=Response, responses={200: {"content": {"application/json": {}}}}
 )
 def show_attestation(
-    attestation_id: Identifier, user: User, client: Mlflow, if_none_match: Annotated[str | None, Header()] = None
+    attestation_id: Identifier,
+    programs: AttestedPrograms,
+    client: Mlflow,
+    if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """The exact bytes of the document with that id or hash; they never change."""
-    stored, data = _find(attestation_id, user, client)
+    stored, data = _find(attestation_id, programs, client)
     etag = f'"{stored.attestation_hash}"'
     headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
     if if_none_match == etag:
@@ -75,11 +68,13 @@ def verify(
 
 
 @router.get("/attestations/{attestation_id}/proofs/traces/{trace_id}")
-def prove_trace(attestation_id: Identifier, trace_id: Identifier, user: User, client: Mlflow) -> TraceProof:
+def prove_trace(
+    attestation_id: Identifier, trace_id: Identifier, programs: AttestedPrograms, client: Mlflow
+) -> TraceProof:
     """The proof that a trace was used; it holds the trace itself."""
     from include.teleprompt.audit import AttestedRun
 
-    _find(attestation_id, user, client)
+    _find(attestation_id, programs, client)
     try:
         return AttestedRun(client, attestation_id).prove(trace_id)
     except ConfigurationError as error:
@@ -90,7 +85,7 @@ def prove_trace(attestation_id: Identifier, trace_id: Identifier, user: User, cl
 def prove_reward(
     attestation_id: Identifier,
     contributor: Identifier,
-    user: User,
+    programs: AttestedPrograms,
     client: Mlflow,
     total: Annotated[str, Query(max_length=100, description="Amount that is divided, in tokens.")],
     decimals: Annotated[int, Query(ge=0, le=36)] = 18,
@@ -98,7 +93,7 @@ def prove_reward(
     """The proof of what a contributor, by id or address, is due of a total."""
     from include.teleprompt.attest.load import load_attestation
 
-    attestation, _ = load_attestation(_find(attestation_id, user, client)[1])
+    attestation, _ = load_attestation(_find(attestation_id, programs, client)[1])
     tree = RewardTree(attestation, base_units(total, decimals=decimals))
     try:
         return tree.prove(contributor)
@@ -106,13 +101,12 @@ def prove_reward(
         raise NotFoundError(str(error)) from error
 
 
-def _find(attestation_id: str, user: Any, client: Any) -> tuple[StoredAttestation, bytes]:
+def _find(attestation_id: str, programs: Attested, client: Any) -> tuple[StoredAttestation, bytes]:
     """The attestation, if the user may see its program."""
     try:
         stored, data = find_attestation(client, attestation_id)
     except ConfigurationError as error:
         raise NotFoundError(str(error)) from error
-    slug = find_by_name(Settings().programs_dir, stored.program)
-    if slug is None or not may(user, slug, "GET"):
+    if not programs.has(stored.program):
         raise NotFoundError(f"There is no attestation {attestation_id!r}; `/attestations` lists those there are.")
     return stored, data

@@ -6,14 +6,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 from pydantic import AwareDatetime, BaseModel
 
+from include.teleprompt.attest.stored import StoredAttestation
 from include.teleprompt.attribution.rewards import base_units
-from include.teleprompt.catalog import find_by_name
-from include.teleprompt.config.settings import Settings
 from include.teleprompt.contributions import Contribution, ContributorLine, by_contributor, list_contributions
 from include.teleprompt.errors import ConfigurationError
-from include.teleprompt.history import StoredAttestation
 from include.teleprompt.window import Window
-from teleprompt_airflow.api.access import User, may
+from teleprompt_airflow.api.access import AttestedPrograms
 from teleprompt_airflow.api.problems import NotFoundError
 from teleprompt_airflow.api.tracking import Identifier, Mlflow
 
@@ -41,8 +39,8 @@ class Question(BaseModel):
 
 
 def _question(
-    user: User,
-    program: Annotated[str | None, Query(max_length=200, description="The program's name in URLs.")] = None,
+    programs: AttestedPrograms,
+    program: Annotated[str | None, Query(max_length=200, description="The program's name, in URLs or its own.")] = None,
     start: Annotated[AwareDatetime | None, Query(description="Traces from here on; with `end`.")] = None,
     end: Annotated[AwareDatetime | None, Query(description="Traces before this moment.")] = None,
     total: Annotated[str, Query(max_length=100, description="What each attestation divides, in tokens.")] = "0",
@@ -50,14 +48,9 @@ def _question(
 ) -> Question:
     if (start is None) is not (end is None) or (start and end and start >= end):
         raise ConfigurationError("A period needs `start` and a later `end`; give both or neither.")
-    folder = Settings().programs_dir
-    seen: dict[str, bool] = {}
 
     def counts(stored: StoredAttestation) -> bool:
-        if stored.program not in seen:
-            slug = find_by_name(folder, stored.program)
-            seen[stored.program] = slug is not None and program in {None, slug} and may(user, slug, "GET")
-        return seen[stored.program]
+        return programs.has(stored.program, asked=program)
 
     window = Window(start=start, end=end) if start and end else None
     return Question(window=window, total=base_units(total, decimals=decimals), of=counts)

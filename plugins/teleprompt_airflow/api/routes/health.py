@@ -1,5 +1,7 @@
 """Health, and all programs at a glance."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Literal
 
 from airflow.api_fastapi.common.db.common import SessionDep
@@ -10,13 +12,15 @@ from pydantic import BaseModel
 from include.teleprompt.alerts.webhook import dead_letters
 from include.teleprompt.catalog import sound_configs
 from include.teleprompt.chain.outbox import waiting_since
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.health import Finding, examine
+from include.teleprompt.config.program import ProgramConfig
+from include.teleprompt.health import Finding, examine, examine_node
 from include.teleprompt.overview import Overview, overview
 from include.teleprompt.traces.submission.spool import Spool
 from teleprompt_airflow.api.access import ReadProgram, User, find_program, visible_entries
 from teleprompt_airflow.api.courier import COURIER
+from teleprompt_airflow.api.problems import RETRY_AFTER_SECONDS
 from teleprompt_airflow.api.tracking import Mlflow, SettingsDep
+from teleprompt_airflow.hooks.settings import node_of
 from teleprompt_airflow.program_dag import CHAIN_POOL
 
 router = APIRouter(tags=["health"])
@@ -71,10 +75,13 @@ def live() -> Live:
 def ready(settings: SettingsDep, session: SessionDep, response: Response) -> Ready:
     """Whether MLflow, the storage, the program files, the chain's node and the pools are there; 503 if not."""
     COURIER.wake()  # an earlier server may have left traces behind
-    findings = [*examine(settings, ("mlflow", "storage", "programs", "chain")), *_pools(settings, session)]
+    configs = sound_configs(settings.programs_dir)
+    shared = examine(settings, ("mlflow", "storage", "programs"))
+    findings = [*shared, *_nodes(configs), *_pools(configs, session)]
     good = all(finding.ok for finding in findings)
     if not good:
         response.status_code = 503
+        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return Ready(ready=good, findings=findings)
 
 
@@ -87,7 +94,7 @@ def glance(user: User, client: Mlflow) -> Glance:
 
 @router.get("/metrics")
 def summary(user: User, client: Mlflow, settings: SettingsDep) -> Summary:
-    """A few figures of all programs that you may see; docs/monitoring.md says how to watch them over time."""
+    """A few figures of the programs that you may see, and of all that waits; docs/monitoring.md has them over time."""
     programs = glance(user, client).programs
     return Summary(
         programs=len(programs),
@@ -106,8 +113,13 @@ def glance_at(program: ReadProgram, client: Mlflow) -> Overview:
     return overview(client, slug=program.slug, config=program.config)
 
 
-def _pools(settings: Settings, session: SessionDep) -> list[Finding]:
-    configs = sound_configs(settings.programs_dir)
+def _nodes(configs: Sequence[ProgramConfig]) -> list[Finding]:
+    """Of each chain and connection that a program names."""
+    chains = {(config.chain.chain_id, config.chain.conn_id): config for config in configs if config.chain is not None}
+    return [examine_node(chain_id, partial(node_of, config)) for (chain_id, _), config in sorted(chains.items())]
+
+
+def _pools(configs: Sequence[ProgramConfig], session: SessionDep) -> list[Finding]:
     named = {config.scheduling.pool for config in configs}
     named |= {CHAIN_POOL for config in configs if config.chain is not None}
     return [_pool(name, session) for name in sorted(named)]

@@ -93,8 +93,10 @@ def set_champion(program: ChangeProgram, request: ChampionRequest, user: User, c
 @router.get("/programs/{program}/audit")
 def show_trail(program: ReadProgram, client: Mlflow) -> Trail:
     """Who did what to the program, with before and after, each entry chained to the one before."""
-    problems = find_gaps(client, program.config.name)
-    return Trail(whole=not problems, problems=problems, entries=read_trail(client, program.config.name))
+    name = program.config.name
+    entries = read_trail(client, name)
+    problems = find_gaps(client, name, entries)
+    return Trail(whole=not problems, problems=problems, entries=entries)
 
 
 @router.get("/programs/{program}/changes")

@@ -1,0 +1,44 @@
+"""Searching MLflow: page after page, and for the package's own runs."""
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
+
+from include.teleprompt.tracking.pipeline_run import INTERNAL_TAG
+
+PAGE = 1000
+NEWEST_FIRST = ["attributes.start_time DESC"]
+
+
+def all_pages(search: Callable[[str | None], Any]) -> Iterator[Any]:
+    """Everything that `search` finds; it is given the token of the page that it is to return, None for the first."""
+    token = None
+    while True:
+        page = search(token)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def own_experiment_ids(client: Any) -> list[str]:
+    """Of the active experiments that the package keeps its runs in."""
+    condition = f"tags.`{INTERNAL_TAG}` = 'true'"
+    found = all_pages(
+        lambda token: client.search_experiments(filter_string=condition, max_results=PAGE, page_token=token)
+    )
+    return [experiment.experiment_id for experiment in found]
+
+
+def search_own_runs(client: Any, condition: str, *, limit: int | None = None) -> Iterator[Any]:
+    """The package's runs that meet a condition in MLflow's filter language, newest first; at most `limit`."""
+    experiments = own_experiment_ids(client)
+    if not experiments:
+        return iter(())
+    size = PAGE if limit is None else min(limit, PAGE)
+    found = all_pages(
+        lambda token: client.search_runs(
+            experiments, condition, max_results=size, order_by=NEWEST_FIRST, page_token=token
+        )
+    )
+    return islice(found, limit)

@@ -1,0 +1,45 @@
+"""Handing an attestation in, and what is kept of it with the run."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from include.teleprompt.config.program import ProgramConfig
+from include.teleprompt.config.settings import Settings
+from include.teleprompt.submission import chain_status, submit_attestation
+from include.teleprompt.tracking.connection import mlflow_client
+from include.teleprompt.tracking.pipeline_run import PipelineRun
+from include.teleprompt.tracking.run_key import RunKey
+from tests.attest.documents import SIGNED
+from tests.chain.anvil import Anvil
+from tests.support import WEEK
+
+
+@pytest.fixture
+def run(settings: Settings) -> Iterator[PipelineRun]:
+    with mlflow_client(settings.tracking_uri) as client:
+        yield PipelineRun.open(client, RunKey(program="Shelves", window=WEEK, fingerprint="0" * 64))
+
+
+def state(run: PipelineRun) -> str | None:
+    """What lists and the alert of a stuck outbox read."""
+    found = run.client.get_run(run.run_id).data.tags.get("teleprompt.chain_state")
+    return None if found is None else str(found)
+
+
+def test_what_a_reorganisation_takes_away_is_shown_as_gone(run: PipelineRun, chained: Settings, anvil: Anvil) -> None:
+    config = ProgramConfig.model_validate(
+        {"slug": "shelves", "name": "Shelves", "entry_point": "x:y", "chain": anvil.eas_section()}
+    )
+    assert chain_status(run, SIGNED, config, chained) is None
+    assert state(run) is None  # it never was there
+
+    submit_attestation(run, SIGNED, config, chained, send=False, who="ann")
+    assert state(run) is None
+    receipt = submit_attestation(run, SIGNED, config, chained, send=True, who="ann")
+    assert state(run) == "on_chain"
+
+    anvil.rpc("anvil_reorg", 1, [])
+    anvil.rpc("anvil_dropTransaction", receipt.tx_hash)
+    assert chain_status(run, SIGNED, config, chained) is None
+    assert state(run) == "gone"

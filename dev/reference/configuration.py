@@ -39,6 +39,15 @@ One of these three; `TELEPROMPT_COSIGNERS` is a JSON list of further ones, with 
 """
 
 PREFIX = "TELEPROMPT_"
+HEADINGS = {
+    "LMConfig": "Language models",
+    "KeystoreSigner": "Signers",
+    "CommandSigner": "Signers",
+    "UrlSigner": "Signers",
+    "Web3Config": "The chain's node",
+    "RetentionConfig": "Retention",
+}
+"""Of the fields of each field that has some; a new one needs a heading here, and its table below."""
 
 
 def main() -> None:
@@ -85,8 +94,7 @@ def _heading(path: str, definition: Schema, *, is_shared: bool) -> str:
 def _environment() -> Iterator[str]:
     schema = Settings.model_json_schema(by_alias=False)
     definitions = schema["$defs"]
-    headings = {name: "Language models" if name == "LMConfig" else "Signers" for name in definitions}
-    headings["Web3Config"] = "The chain's node"
+    headings = {name: HEADINGS[name] for name in definitions}
     rows = []
     for name, field in schema["properties"].items():
         found = {headings[str(choice["$ref"]).rpartition("/")[2]] for choice in choices(field) if "$ref" in choice}
@@ -102,6 +110,8 @@ def _environment() -> Iterator[str]:
         yield f"{one_line(definitions[name])}\n\n{_variables('signer', definitions[name])}"
     node = definitions["Web3Config"]
     yield f"### The chain's node\n\n{one_line(node)}\n\n{_variables('web3', node)}"
+    retention = definitions["RetentionConfig"]
+    yield f"### Retention\n\n{one_line(retention)}\n\n{_variables('retention', retention)}"
 
 
 def _variables(field: str, definition: Schema) -> str:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from airflow.sdk import DAG, Param
 
 from include.teleprompt.config.settings import Settings
+from teleprompt_airflow.notifications.failure import FailureAlert
 from teleprompt_airflow.operators import MaintenanceOperator
 from teleprompt_airflow.program_dag import MAINTENANCE_DAG_ID, RETRIES
 
@@ -23,7 +24,7 @@ def maintenance_dag() -> DAG:
             "dry_run": Param(Settings().retention.dry_run, type="boolean", description="Only say what would be deleted")
         },
         tags={"teleprompt", "maintenance"},
-        default_args=RETRIES,
+        default_args={**RETRIES, "on_failure_callback": FailureAlert(program="maintenance")},
     ) as dag:
         MaintenanceOperator(task_id="clean")
     return dag

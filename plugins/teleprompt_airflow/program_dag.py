@@ -223,6 +223,7 @@ def watch_dag(config: ProgramConfig) -> DAG:
         start_date=datetime.combine(config.start_date, time(), tzinfo=UTC),
         catchup=False,
         max_active_runs=1,
+        is_paused_upon_creation=False,  # it does nothing before the first version; paused, nobody would roll back
         tags={"teleprompt", "watch"},
         default_args=_default_args(config),
     ) as dag:

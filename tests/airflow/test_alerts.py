@@ -16,7 +16,6 @@ from airflow.utils.types import DagRunType
 
 from include.teleprompt.alerts.alert import Alert
 from include.teleprompt.config.alerts import AlertEvent, AlertRule, shared_rules
-from include.teleprompt.config.files import load_program_file
 from include.teleprompt.config.settings import Settings
 from include.teleprompt.errors import ConfigurationError
 from teleprompt_airflow.assets import ended_asset
@@ -31,6 +30,9 @@ from tests.alerts.receiver import Receiver, receiving
 from tests.support import log_shelf_calls, write_program
 
 SMTP = "airflow.providers.smtp.notifications.smtp.SmtpNotifier"
+FAILED = SimpleNamespace(
+    dag_id="teleprompt_shelves", run_id="manual__1", task_id="collect", map_index=-1, log_url="http://log"
+)
 MAIL = {"to": "ops@example.org", "from_email": "teleprompt@example.org"}
 
 
@@ -70,17 +72,13 @@ def alert(event: AlertEvent = AlertEvent.ROLLBACK) -> Alert:
     return Alert(event=event, program="shelves", text="1 < 2 & so on", cause="c", at=datetime(2026, 1, 1, tzinfo=UTC))
 
 
-def config(folder: Path) -> Any:
-    return load_program_file(folder / "programs/shelves.yaml")
-
-
 def test_mail_and_webhook_say_what_happened_to_those_who_asked(
     mailbox: Mailbox, hook: Receiver, tmp_path: Path
 ) -> None:
     write_rules(
         tmp_path, {"events": ["rollback"], "notifier": SMTP, "arguments": MAIL}, {"events": ["rollback", "failure"]}
     )
-    tell([alert(), alert(AlertEvent.FAILURE), alert(AlertEvent.DEADLINE)], config(tmp_path), {})
+    tell([alert(), alert(AlertEvent.FAILURE), alert(AlertEvent.DEADLINE)], {})
     (mail,) = mailbox.messages
     assert (mail["subject"], mail["to"], mail["from"]) == (
         "shelves: rollback", "ops@example.org", "teleprompt@example.org",
@@ -93,7 +91,7 @@ def test_mail_and_webhook_say_what_happened_to_those_who_asked(
 def test_texts_of_the_rule_are_templates(mailbox: Mailbox, tmp_path: Path) -> None:
     own = {**MAIL, "subject": "[{{ alert.event }}] {{ alert.program }}"}
     write_rules(tmp_path, {"events": ["rollback"], "notifier": SMTP, "arguments": own})
-    tell([alert()], config(tmp_path), {})
+    tell([alert()], {})
     assert mailbox.messages[0]["subject"] == "[rollback] shelves"
 
 
@@ -103,10 +101,10 @@ def test_rules_for_all_programs_come_beside_the_programs_own(
     file = tmp_path / "alerts.yaml"
     monkeypatch.setenv("TELEPROMPT_ALERTS_FILE", str(file))
     write_rules(tmp_path)
-    tell([alert()], config(tmp_path), {})
+    tell([alert()], {})
     assert hook.requests == []
     file.write_text("rules:\n  - events: [rollback]\n")
-    tell([alert()], config(tmp_path), {})
+    tell([alert()], {})
     assert len(hook.requests) == 1
     for text, problem in (
         ("rules: [{events: [rollbak]}]", "rules.0.events.0"),
@@ -137,7 +135,7 @@ def test_a_notifier_that_fails_is_counted_and_hinders_no_other(
         {"events": ["rollback"]},
     )
     with caplog.at_level(logging.ERROR):
-        tell([alert()], config(tmp_path), {})
+        tell([alert()], {})
     assert len(hook.requests) == 1
     failures = [tags["notifier"] for name, tags in counted if name == "notifier_failures"]
     assert failures == [broken, "nowhere.Notifier", SMTP]
@@ -160,18 +158,34 @@ def test_a_rule_that_cannot_work_says_why(rule: dict[str, Any], problem: str) ->
 
 def test_a_failed_task_is_told_of_with_its_log(hook: Receiver, tmp_path: Path) -> None:
     write_rules(tmp_path, {"events": ["failure"]})
-    task = SimpleNamespace(
-        dag_id="teleprompt_shelves", run_id="manual__1", task_id="collect", map_index=-1, log_url="http://log"
-    )
-    FailureAlert(program="shelves")({"ti": task, "exception": AirflowFailException("Insufficient traces: 1 < 20")})
+    FailureAlert(program="shelves")({"ti": FAILED, "exception": AirflowFailException("Insufficient traces: 1 < 20")})
     (body,) = hook.bodies
     assert body["text"] == "The task collect failed: Insufficient traces: 1 < 20"
     assert body["facts"]["log_url"] == "http://log"
 
 
+def test_what_others_errors_quote_is_not_told(hook: Receiver, tmp_path: Path) -> None:
+    write_rules(tmp_path, {"events": ["failure"]})
+    FailureAlert(program="shelves")({"ti": FAILED, "exception": ValueError("Dear customer, your secret is …")})
+    assert hook.bodies[0]["text"] == "The task collect failed: ValueError; see its log"
+
+
+def test_a_program_file_that_broke_is_told_of_by_the_rules_for_all(
+    hook: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, counted: list[tuple[str, dict[str, str]]]
+) -> None:
+    file = tmp_path / "alerts.yaml"
+    file.write_text("rules:\n  - events: [failure]\n")
+    monkeypatch.setenv("TELEPROMPT_ALERTS_FILE", str(file))
+    write_program(tmp_path / "programs", yaml="name: Shelves\nnope: 1\n")
+    FailureAlert(program="shelves")({"ti": FAILED, "exception": AirflowFailException("shelves.yaml:2: `nope`")})
+    FailureAlert(program="maintenance")({"ti": FAILED, "exception": None})
+    assert [body["program"] for body in hook.bodies] == ["shelves", "maintenance"]
+    assert ("notifier_failures", {"program": "shelves", "notifier": "shelves.yaml"}) in counted
+
+
 def test_a_missed_deadline_is_told_of(hook: Receiver, tmp_path: Path) -> None:
     write_rules(tmp_path, {"events": ["deadline"]}, deadline_hours=2)
-    asyncio.run(deadline_missed(program="shelves", context={"dag_run": {"dag_run_id": "scheduled__1"}}))
+    asyncio.run(deadline_missed(program="shelves", hours=2.0, context={"dag_run": {"dag_run_id": "scheduled__1"}}))
     assert hook.bodies[0]["text"] == "The run scheduled__1 is not over 2 hours after it was queued."
 
 

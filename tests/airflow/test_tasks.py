@@ -432,8 +432,40 @@ def test_the_watch_fails_on_a_regression_and_says_what_was_done(
     from include.teleprompt.production.report import ProductionReport, WatchOutcome
 
     watch = WatchOperator(task_id="watch", program="shelves")
-    assert watch.execute(context())["outcome"] == "nothing"
+    looking = {**context(), "ti": Remembering()}
+    assert watch.execute(looking)["outcome"] == "nothing"
     report = ProductionReport(outcome=WatchOutcome.ROLLED_BACK, version="1.0.0-opt-x", why="-9 points.")
     monkeypatch.setattr(Production, "look", lambda _self: report)
     with pytest.raises(AirflowFailException, match=r"1.0.0-opt-x of Shelves does worse: -9 points. it was rolled back"):
-        watch.execute(context())
+        watch.execute(looking)
+
+
+class Remembering:
+    """A task instance that keeps what its runs push."""
+
+    task_id = "watch"
+
+    def __init__(self) -> None:
+        self.pushed: dict[str, list[Any]] = {}
+
+    def xcom_push(self, *, key: str, value: Any) -> None:
+        self.pushed.setdefault(key, []).append(value)
+
+    def xcom_pull(self, *, task_ids: str, key: str, include_prior_dates: bool) -> Any:
+        assert (task_ids, include_prior_dates) == ("watch", True)
+        return self.pushed.get(key)
+
+
+@pytest.mark.usefixtures("airflow")
+def test_the_watch_tells_of_the_days_that_airflow_stood_still_and_of_none_twice(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Window] = []
+    monkeypatch.setattr(
+        "include.teleprompt.alerts.of_watch.alerts_before_look", lambda *_, since, **__: told.append(since) or []
+    )
+    ti, watch = Remembering(), WatchOperator(task_id="watch", program="shelves")
+    days = [Window(start=WEEK.start + timedelta(days=n), end=WEEK.start + timedelta(days=n + 1)) for n in (0, 1, 4)]
+    for day in (*days, days[1]):  # the last one is cleared
+        watch.execute({**context(day, kind=DagRunType.SCHEDULED), "ti": ti})
+    assert told == [days[0], days[1], Window(start=days[1].end, end=days[2].end), days[1]]

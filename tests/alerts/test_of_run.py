@@ -9,7 +9,7 @@ import pytest
 from include.teleprompt.alerts.of_run import RunEnd, alerts_of_run
 from include.teleprompt.alerts.of_watch import alerts_before_look, alerts_of_look
 from include.teleprompt.chain.node import Fees
-from include.teleprompt.chain.outbox import Attempt, Call, Outbox, Submission
+from include.teleprompt.chain.outbox import Attempt, Call, Outbox, Submission, waiting_since
 from include.teleprompt.config.alerts import AlertEvent
 from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.config.settings import Settings
@@ -17,7 +17,10 @@ from include.teleprompt.history import find_summary
 from include.teleprompt.pipeline import Pipeline
 from include.teleprompt.production.report import ProductionReport, WatchOutcome
 from include.teleprompt.registry.change_log import Action, ChangeState, write_entry
+from include.teleprompt.storage import write_note
 from include.teleprompt.tracking.connection import mlflow_client
+from include.teleprompt.tracking.pipeline_run import PipelineRun
+from include.teleprompt.tracking.run_key import RunKey
 from include.teleprompt.whole_run import run_all_stages
 from include.teleprompt.window import Window
 from tests.support import WEEK, log_shelf_calls, write_program
@@ -81,6 +84,16 @@ def test_traffic_is_compared_with_the_runs_before(settings: Settings, tmp_path: 
     assert "calls a day is 14.3 instead of about 3.57" in found[AlertEvent.TRAFFIC].text
 
 
+def test_an_earlier_run_of_another_version_of_the_package_does_not_matter(settings: Settings, tmp_path: Path) -> None:
+    log_shelf_calls(settings, count=25)
+    pipeline = shelves(settings, tmp_path)
+    pipeline.collect()
+    with mlflow_client(settings.tracking_uri) as client:
+        other = PipelineRun.open(client, RunKey(program="Shelves", window=WEEK, fingerprint="0" * 64))
+        other.write_text("records/snapshot.json", '{"of": "the future"}')
+    assert AlertEvent.TRAFFIC not in told(settings, pipeline)
+
+
 def watched(
     settings: Settings,
     config: ProgramConfig,
@@ -90,8 +103,8 @@ def watched(
     since = Window(start=datetime.now(UTC) - timedelta(hours=1), end=datetime.now(UTC) + timedelta(hours=1))
     report = ProductionReport(outcome=outcome, version="1.0.1", why="0.1 less.")
     with mlflow_client(settings.tracking_uri) as client:
-        storage = settings.storage_uri
-        before = alerts_before_look(client, config, since=since, storage_uri=storage, actor=actor, now=NOW)
+        waiting = waiting_since(settings.storage_uri, config.chain) if config.chain else {}
+        before = alerts_before_look(client, config, since=since, waiting=waiting, actor=actor, now=NOW)
         return before + alerts_of_look(client, config, report, actor=actor, now=NOW)
 
 
@@ -131,6 +144,7 @@ def test_a_transaction_that_waits_for_too_long_is_told_of(settings: Settings, ag
     for key, contract in (("a" * 64, "0x" + "1" * 40), ("b" * 64, "0x" + "9" * 40)):  # the latter is another program's
         call = Call(chain_id=1, sender="0x", to=contract, data="0x")
         Outbox(settings.storage_uri, key).save(Submission(call=call, attempts=(attempt,)))
+    write_note(settings.storage_uri, f"outbox/{'c' * 64}.json", "{")  # stops what is sent, not those who look
     assert [alert.event for alert in watched(settings, config)] == [AlertEvent.OUTBOX] * is_told
 
 

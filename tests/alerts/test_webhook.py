@@ -11,6 +11,7 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from include.teleprompt.alerts.alert import Alert
 from include.teleprompt.alerts.webhook import Target, WebhookError, dead_letters, deliver
 from include.teleprompt.config.alerts import AlertEvent
+from include.teleprompt.errors import TelepromptError
 from tests.alerts.receiver import Receiver, receiving
 from tests.support import fenced_blocks
 
@@ -114,6 +115,18 @@ def test_one_letter_that_the_receiver_does_not_want_hinders_no_other(receiver: R
 )
 def test_a_connection_that_cannot_work_keeps_the_alert(tmp_path: Path, url: str, secret: str) -> None:
     own = Target(name="hook", url=SecretStr(url), secret=SecretStr(secret))
-    with pytest.raises(WebhookError):
+    with pytest.raises(TelepromptError):
         deliver(own, alert(), storage_uri=str(tmp_path), wait_seconds=0.001)
     assert len(dead_letters(str(tmp_path))) == 1
+
+
+def test_a_letter_that_is_refused_again_and_again_is_not_sent_any_more(receiver: Receiver, tmp_path: Path) -> None:
+    receiver.statuses = [500] * 5
+    with pytest.raises(WebhookError):
+        send(receiver, tmp_path, "unwanted")
+    for number in range(8):
+        receiver.statuses = [204, 410]
+        send(receiver, tmp_path, f"run {number}")
+    (letter,) = dead_letters(str(tmp_path))
+    assert (letter.alert.cause, letter.refused) == ("unwanted", 5)
+    assert len(receiver.requests) == 5 + 8 + 5

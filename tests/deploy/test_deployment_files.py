@@ -35,7 +35,11 @@ def example() -> dict[str, str]:
 
 def filled(text: str) -> str:
     """With the example's values in the places of variables, and `$$` as the container sees it."""
-    values = {**{name: value or "secret" for name, value in example().items()}, "SIGNER_CONNECTION": ""}
+    values = {
+        **{name: value or "secret" for name, value in example().items()},
+        "SIGNER_CONNECTION": "",
+        "MLFLOW_MORE_HOSTS": "",
+    }
     return re.sub(r"(?<!\$)\$\{(\w+)[^}]*\}", lambda found: values[found[1]], text).replace("$$", "$")
 
 
@@ -101,7 +105,8 @@ def is_read(name: str) -> bool:
 def connections_read() -> set[str]:
     from teleprompt_airflow.hooks.settings import MLFLOW, SIGNER, STORAGE
 
-    return {MLFLOW, STORAGE, SIGNER, ProgramConfig(name="P", slug="p").lm_conn_id}
+    named = ("teleprompt_judge", "teleprompt_web3", "teleprompt_webhook", "smtp_default")  # by program files and rules
+    return {MLFLOW, STORAGE, SIGNER, ProgramConfig(name="P", slug="p").lm_conn_id, *named}
 
 
 def test_the_connections_make_the_settings_of_the_cluster() -> None:
@@ -180,8 +185,16 @@ def test_the_chart_is_given_what_compose_sets() -> None:
             name = f"AIRFLOW__{section}__{key}".upper()
             assert is_read(name), name
             assert str(value) == env[name], name
-    for variable in HELM["env"]:
-        assert env[variable["name"]] == variable["value"]
+    assert {variable["name"]: variable["value"] for variable in HELM["env"]} == {
+        name: value for name, value in env.items() if name.startswith("TELEPROMPT_")
+    }
+    given = {f"AIRFLOW__{section}__{key}".upper() for section, options in HELM["config"].items() for key in options}
+    of_the_chart = {
+        "AIRFLOW__CORE__EXECUTOR", "AIRFLOW__CORE__FERNET_KEY", "AIRFLOW__CORE__EXECUTION_API_SERVER_URL",
+        "AIRFLOW__API__SECRET_KEY", "AIRFLOW__API_AUTH__JWT_SECRET", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
+        "AIRFLOW__CELERY__RESULT_BACKEND", "AIRFLOW__CELERY__BROKER_URL", "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK",
+    }  # fmt: skip
+    assert {name for name in env if name.startswith("AIRFLOW__")} == given | of_the_chart
     (mount,) = HELM["apiServer"]["extraVolumeMounts"]
     assert mount["mountPath"] == env["TELEPROMPT_SPOOL_DIR"]
     (source,) = yaml.safe_load(HELM["extraEnvFrom"])
@@ -192,15 +205,23 @@ def test_the_chart_is_given_what_compose_sets() -> None:
 
 def test_the_documented_commands_name_what_is_there() -> None:
     from airflow.cli.cli_parser import get_parser
+    from typer.main import get_command
 
-    lines = [line for block in fenced_blocks("docs/deployment.md", "console") for line in block.splitlines()]
-    assert lines
+    from include.teleprompt.cli import app
+
+    pages = ("docs/deployment.md", "docs/runbooks/index.md")
+    lines = [line for page in pages for block in fenced_blocks(page, "console") for line in block.splitlines()]
+    assert len(lines) > 6
     for line in lines:
         words = shlex.split(line, comments=True)
         for word in words:
             if word.startswith("deploy/") and word != "deploy/.env":
                 assert (PROJECT_ROOT / Path(word)).is_file(), line
         if "exec" in words:
-            before, arguments = words[: words.index("airflow")], words[words.index("airflow") + 1 :]
+            command = "airflow" if "airflow" in words else "teleprompt"
+            before, arguments = words[: words.index(command)], words[words.index(command) + 1 :]
             assert before[-1] == "--" or before[-1] in SERVICES
-            get_parser().parse_args(arguments)
+            if command == "airflow":
+                get_parser().parse_args(arguments)
+            else:
+                assert arguments[0] in get_command(app).commands  # type: ignore[attr-defined]

@@ -81,10 +81,11 @@ def deliver(target: Target, alert: Alert, *, storage_uri: str, wait_seconds: flo
 
     Raises:
         WebhookError: it was not taken; it is a dead letter now, and is sent again with the next alert.
+        ConfigurationError: the secret is none; the alert is a dead letter, too.
     """
     try:
         _send(target, alert, wait_seconds=wait_seconds)
-    except WebhookError as error:
+    except TelepromptError as error:
         letter = DeadLetter(target=target.name, alert=alert, problem=str(error), failed_at=datetime.now(UTC))
         write_note(storage_uri, _name(target, alert), letter.model_dump_json(indent=1))
         raise
@@ -130,10 +131,11 @@ def _resend(target: Target, storage_uri: str) -> None:
 
 
 def _send(target: Target, alert: Alert, *, wait_seconds: float) -> None:
-    from tenacity import Retrying, stop_after_attempt, wait_random_exponential
+    from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
     pauses = wait_random_exponential(multiplier=wait_seconds, max=30 * wait_seconds)
-    for attempt in Retrying(stop=stop_after_attempt(TRIES), wait=pauses, reraise=True):
+    again = retry_if_exception_type(WebhookError)
+    for attempt in Retrying(retry=again, stop=stop_after_attempt(TRIES), wait=pauses, reraise=True):
         with attempt:
             _post(target, alert)
 

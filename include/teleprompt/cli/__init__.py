@@ -20,6 +20,7 @@ from include.teleprompt.cli import (
     programs,
     rewards,
     run,
+    signer,
     status,
     traces,
     versions,
@@ -42,6 +43,7 @@ attest.app.add_typer(attest_chain.app)
 app.add_typer(attest.app, name="attest")
 app.command("rewards")(rewards.rewards)
 app.add_typer(versions.app, name="versions")
+app.add_typer(signer.app, name="signer")
 app.add_typer(deltaone.app, name="deltaone")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(audit.app, name="audit")

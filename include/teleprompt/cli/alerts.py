@@ -5,7 +5,7 @@ import typer
 from include.teleprompt.alerts import webhook
 from include.teleprompt.cli.output import JsonOption, print_json, print_table
 from include.teleprompt.config.alerts import shared_rules
-from include.teleprompt.config.files import load_program_file, program_files
+from include.teleprompt.config.files import ProgramFileError, load_program_file, program_files
 from include.teleprompt.config.settings import Settings
 from include.teleprompt.window import format_utc
 
@@ -32,7 +32,10 @@ def check(json_: JsonOption = False) -> None:
     settings = Settings()
     rules = [("all", rule) for rule in shared_rules(settings.alerts_file)]
     for file in program_files(settings.programs_dir):
-        rules += [(file.stem, rule) for rule in load_program_file(file).alerts.rules]
+        try:
+            rules += [(file.stem, rule) for rule in load_program_file(file).alerts.rules]
+        except ProgramFileError as error:
+            typer.echo(f"Left out: {error}", err=True)
     if json_:
         print_json([{"program": program, "events": rule.events, "notifier": rule.notifier} for program, rule in rules])
         return

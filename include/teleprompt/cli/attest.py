@@ -157,6 +157,9 @@ def trail(
     )
 
 
+EAS_ON_ETHEREUM = "0xA1207F3BBa224E2c9c3c6D5aF63D0eb1582Ce587"
+
+
 @app.command()
 def export(
     attestation_id: AttestationId,
@@ -165,8 +168,8 @@ def export(
     ],
     chain_id: Annotated[int, typer.Option(min=1, max=2**53 - 1, help="EAS: the chain that it is meant for.")] = 1,
     contract: Annotated[
-        str, typer.Option(help="EAS: the contract that it is meant for.")
-    ] = "0xA1207F3BBa224E2c9c3c6D5aF63D0eb1582Ce587",
+        str | None, typer.Option(help="EAS: its contract there; needed on any chain but Ethereum's.")
+    ] = None,
     public_key: Annotated[bool, typer.Option("--public-key", help="DSSE: print the signer's key instead.")] = False,
     json_: JsonOption = False,
 ) -> None:
@@ -195,8 +198,10 @@ def export(
         case ExportFormat.DSSE:
             print_json(dsse.envelope(attestation, signer))
         case ExportFormat.EAS:
+            if contract is None and chain_id != 1:
+                raise ConfigurationError(f"EAS has another contract on chain {chain_id}; name it with --contract.")
             try:
-                domain = EasDomain(chain_id=chain_id, contract=checksum_address(contract))
+                domain = EasDomain(chain_id=chain_id, contract=checksum_address(contract or EAS_ON_ETHEREUM))
             except AddressError as error:
                 raise ConfigurationError(f"--contract: {error}; give the contract's address.") from error
             print_json(offchain_attestation(attestation, signer, domain))

@@ -105,9 +105,10 @@ def looks(program: str, json_: JsonOption = False) -> None:
 
 @app.command()
 def watch(program: str, json_: JsonOption = False) -> None:
-    """Look at production once: decide on the challenger, or compare the champion with the version before.
+    """Look at production once, and act on it, as the program's DAG `.watch` does.
 
-    Exit status 1 on a regression.
+    Decides on the challenger: promotes and attests it, or withdraws it. Without one, compares the champion with the
+    version before, and rolls back if the program's file says so. Exit status 1 on a regression.
     """
     from include.teleprompt.config.files import find_program_file, load_program_file
     from include.teleprompt.config.settings import Settings

@@ -41,9 +41,12 @@ def tell(alerts: Iterable[Alert], context: Mapping[str, Any]) -> None:
 
 def _own_rules(program: str) -> tuple[AlertRule, ...]:
     """Those of the program's file; none while it cannot be used, which may be the very thing to tell."""
-    settings = Settings()
     try:
-        return load_program_file(find_program_file(settings.programs_dir, program)).alerts.rules
+        file = find_program_file(Settings().programs_dir, program)
+    except ConfigurationError:
+        return ()  # maintenance is no program
+    try:
+        return load_program_file(file).alerts.rules
     except ConfigurationError:
         log.exception("The rules of %s cannot be used, those for all programs can", program)
         count("notifier_failures", program=program, notifier=f"{program}.yaml")

@@ -2,6 +2,7 @@
 
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,8 @@ from include.teleprompt.registry.aliases import aliases_of
 from include.teleprompt.traces.submission.spool import Spool
 from include.teleprompt.tracking.connection import mlflow_client
 from tests.airflow.api.conftest import World
-from tests.support import ALICE
+from tests.chain.anvil import CHAIN_ID, Anvil
+from tests.support import ALICE, write_program
 
 pytestmark = pytest.mark.xdist_group("api")
 
@@ -40,6 +42,17 @@ def test_programs_are_listed_the_broken_ones_too_and_shown(world: World) -> None
     assert "nope" in problem(world, "GET", "/programs/broken", 409)["detail"]
     assert "no program 'other'" in problem(world, "GET", "/programs/other", 404)["detail"]
     problem(world, "GET", "/programs/Shelves", 422)
+
+
+def test_a_rule_whose_notifier_cannot_be_made_is_not_valid(
+    world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    rules = json.dumps({"rules": [{"events": ["failure"], "notifier": "nowhere.Notifier"}]})
+    write_program(tmp_path, yaml=f"name: Shelves\nalerts: {rules}\n")
+    monkeypatch.setenv("TELEPROMPT_PROGRAMS_DIR", str(tmp_path))
+    found = world.call("POST", "/programs/shelves/validation").json()
+    assert (found["valid"], found["problem"]["key"]) == (False, "alerts.rules")
+    assert "There is no notifier nowhere.Notifier" in found["problem"]["error"]
 
 
 def test_runs_are_read_page_by_page(world: World) -> None:
@@ -137,7 +150,7 @@ def test_a_glance_and_a_count(world: World) -> None:
     problem(world, "GET", f"/programs/shelves/traces/count?start={window['end']}&end={window['start']}", 422)
 
 
-def test_it_is_ready_when_all_is_there(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_missing_is_named_with_its_remedy(world: World) -> None:
     assert world.get("/health/live", role="viewer") == {"status": "ok"}
     answer = world.call("GET", "/health/ready")
     found = {finding["check"]: finding for finding in answer.json()["findings"]}
@@ -145,6 +158,42 @@ def test_it_is_ready_when_all_is_there(world: World, monkeypatch: pytest.MonkeyP
     assert (found["mlflow"]["ok"], found["storage"]["ok"]) == (True, True)
     assert "airflow pools set" in found["pool teleprompt"]["remedy"]
     assert "nope" in found["programs"]["detail"]
+    assert answer.headers["retry-after"] == "30"
+
+
+def test_it_is_ready_when_all_is_there(
+    world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, anvil: Anvil
+) -> None:
+    from airflow.models.pool import Pool
+
+    chain = {"adapter": "eas", "chain_id": CHAIN_ID, "contract": ALICE, "schema_registry": ALICE}
+    write_program(tmp_path, yaml=f"name: Shelves\nchain: {json.dumps(chain)}\n")
+    monkeypatch.setenv("TELEPROMPT_PROGRAMS_DIR", str(tmp_path))
+    pools = {"teleprompt": 4, "teleprompt_chain": 1}
+    for name, slots in pools.items():
+        Pool.create_or_update_pool(name, slots=slots, description="", include_deferred=False)
+    try:
+        away = world.call("GET", "/health/ready").json()
+        assert [finding["check"] for finding in away["findings"] if not finding["ok"]] == [f"chain {CHAIN_ID}"]
+        monkeypatch.setenv("AIRFLOW_CONN_TELEPROMPT_WEB3", json.dumps({"conn_type": "generic", "password": anvil.url}))
+        assert world.get("/health/ready")["ready"] is True
+    finally:
+        for name in pools:
+            Pool.delete_pool(name)
+
+
+def test_a_window_that_is_too_long_is_not_inspected(world: World) -> None:
+    problem(
+        world, "GET", "/programs/shelves/traces/inspection?start=2026-01-01T00:00:00Z&end=2026-11-16T00:00:00Z", 400
+    )
+
+
+def test_an_attestation_whose_bytes_are_gone_is_said_to_be(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither left out of the sums of contributors, nor taken from what was read before."""
+    own = f"/attestations/{world.run.attestation_id}"
+    assert world.call("GET", own).status_code == 200
+    monkeypatch.setattr("include.teleprompt.tracking.pipeline_run.PipelineRun.read_text", lambda *_: None)
+    assert "restore the run's artifacts" in problem(world, "GET", own, 409)["detail"]
 
 
 def test_mlflow_away_is_worth_a_retry(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,11 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from include.teleprompt import catalog
-from teleprompt_airflow.api.access import ChangeProgram, ReadProgram, User, visible_entries
+from include.teleprompt.config.alerts import shared_rules
+from include.teleprompt.config.settings import Settings
+from include.teleprompt.errors import ConfigurationError
+from teleprompt_airflow.api.access import ChangeProgram, Program, ReadProgram, User, visible_entries
+from teleprompt_airflow.notifications.tell import build_notifier
 from teleprompt_airflow.program_dag import dag_id
 
 router = APIRouter(tags=["programs"])
@@ -77,9 +81,19 @@ def show_program(program: ReadProgram, session: SessionDep) -> ProgramDetail:
 
 @router.post("/programs/{program}/validation")
 def validate_program(program: ChangeProgram) -> Validation:
-    """Load the file, import its code and build the program."""
-    problem = catalog.check_program(program.file)
+    """Load the file, import its code, build the program, and make the notifiers of its rules."""
+    problem = catalog.check_program(program.file) or _wrong_rule(program)
     return Validation(valid=problem is None, problem=problem)
+
+
+def _wrong_rule(program: Program) -> catalog.Problem | None:
+    """Of its own rules and those for all programs, what is wrong with the first whose notifier cannot be made."""
+    try:
+        for rule in (*program.config.alerts.rules, *shared_rules(Settings().alerts_file)):
+            build_notifier(rule)
+    except ConfigurationError as error:
+        return catalog.Problem(error=str(error), key="alerts.rules", line=None)
+    return None
 
 
 def schedule_of(own_id: str, session: Any) -> Schedule | None:

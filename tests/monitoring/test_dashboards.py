@@ -175,5 +175,5 @@ def test_prometheus_evaluates_the_rules(prometheus: httpx.Client) -> None:
         "TelepromptOutboxWaits": False,
         "TelepromptFallsBehind": datetime.now(UTC) - WEEK.end > timedelta(days=14),
         "TelepromptMuchQuarantined": False,
-        "TelepromptUnpricedCalls": False,
+        "TelepromptUnpricedCalls": True,  # nobody has priced the offline engine
     }

@@ -4,7 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from include.teleprompt.config.dependencies import check_dependencies
-from include.teleprompt.config.files import ProgramFileError, load_program_file, program_files
+from include.teleprompt.config.files import ProgramFileError, known_program, load_program_file, program_files
 from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.errors import ConfigurationError
 from include.teleprompt.records import Record
@@ -57,7 +57,7 @@ def sound_configs(programs_dir: Path) -> list[ProgramConfig]:
     sound = []
     for file in program_files(programs_dir):
         with suppress(ProgramFileError):
-            sound.append(load_program_file(file))
+            sound.append(known_program(file))
     return sound
 
 
@@ -68,7 +68,7 @@ def programs_by_name(programs_dir: Path) -> dict[str, str]:
 
 def _entry(file: Path) -> CatalogEntry:
     try:
-        config = load_program_file(file)
+        config = known_program(file)
     except ProgramFileError as error:
         return CatalogEntry(
             program=file.stem, name=None, description=None, schedule=None, strategy=None, problem=str(error)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def find_program_file(programs_dir: Path, program: str) -> Path:
             return file
     for file in files:
         try:
-            if load_program_file(file).name == program:
+            if known_program(file).name == program:
                 return file
         except ProgramFileError:
             continue
@@ -90,6 +91,26 @@ def load_program_file(
             problem = _first_problem(file, None, error, own)
             raise ProgramFileError(file, f"{problem.problem} (set by {origin})", key=problem.key) from error
     return config
+
+
+def known_program(file: Path) -> ProgramConfig:
+    """What `load_program_file` gives without overrides; for whoever asks often: read anew only when the file changed.
+
+    Raises:
+        ProgramFileError: as there.
+    """
+    try:
+        found = file.stat()
+    except OSError:
+        return load_program_file(file)  # it says what is wrong
+    environment = tuple(sorted((name, value) for name, value in os.environ.items() if name.startswith(OVERRIDE_PREFIX)))
+    return _read_once(file, (found.st_mtime_ns, found.st_size), environment)
+
+
+@lru_cache(maxsize=1000)
+def _read_once(file: Path, state: tuple[int, int], environment: tuple[tuple[str, str], ...]) -> ProgramConfig:
+    del state, environment  # only what tells whether it is the same
+    return load_program_file(file)
 
 
 def _refuse_repeated_keys(file: Path, node: yaml.Node | None) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 from include.teleprompt.errors import ConfigurationError
 from include.teleprompt.records import Record
 from include.teleprompt.tracking.connection import quoted
+from include.teleprompt.tracking.search import all_pages
 
 
 class VersionLine(Record):
@@ -20,10 +21,11 @@ class VersionLine(Record):
 
 def list_versions(client: Any, name: str) -> list[VersionLine]:
     """All versions of the registered model `name`, newest first."""
-    found = list(client.search_model_versions(f"name = {quoted(name)}"))
+    condition = f"name = {quoted(name)}"
+    found = list(all_pages(lambda token: client.search_model_versions(condition, page_token=token)))
     if not found:
         return []
-    aliases = client.get_registered_model(name).aliases
+    aliases = client.get_registered_model(name).aliases  # MLflow's search leaves them out of the versions
     lines = [
         VersionLine(
             number=int(v.version),

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,7 +13,7 @@ from fastapi import Depends, HTTPException
 from fastapi import Path as PathParameter
 
 from include.teleprompt.catalog import CatalogEntry, list_programs, programs_by_name
-from include.teleprompt.config.files import find_program_file, load_program_file
+from include.teleprompt.config.files import find_program_file, known_program
 from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.config.settings import Settings
 from include.teleprompt.errors import ConfigurationError
@@ -38,14 +37,14 @@ class Program:
         """Its DAG."""
         return dag_id(self.slug)
 
-    @cached_property
+    @property
     def config(self) -> ProgramConfig:
         """What its file says.
 
         Raises:
             ProgramFileError: the file is broken.
         """
-        return load_program_file(self.file)
+        return known_program(self.file)
 
 
 def program_for(method: Method, entity: DagAccessEntity | None = None) -> Callable[..., Program]:

@@ -1,5 +1,6 @@
-"""HTTP servers on loopback, for tests."""
+"""Ports and HTTP servers on loopback, for tests."""
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,3 +52,10 @@ def serving(server: ThreadingHTTPServer) -> Iterator[str]:
 def answering(handler: type[Exchange]) -> ThreadingHTTPServer:
     """A server on a free port, a thread for each request."""
     return ThreadingHTTPServer(("127.0.0.1", 0), handler)
+
+
+def free_port() -> int:
+    """One that nothing listens on now."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])

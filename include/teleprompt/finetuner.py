@@ -186,7 +186,7 @@ class TelepromptFinetuner:
             snapshot=snapshot,
             snapshot_record=record,
             selection=selection,
-            attribution=pipeline.attribution(record, selection),
+            attribution=pipeline.promoting.attribution(record, selection),
         )
 
     def _comparison(self, stages: _Stages) -> Comparison:

@@ -6,12 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from include.teleprompt.attest.issue import AttestationRecord
-from include.teleprompt.attest.load import load_attestation
-from include.teleprompt.attest.stored import keep_attestation
-from include.teleprompt.attribution.attribute import Attribution
 from include.teleprompt.canonical import sha256_hex
-from include.teleprompt.chain.receipt import Receipt
 from include.teleprompt.config.files import load_program_file
 from include.teleprompt.config.gate import OnLowPower
 from include.teleprompt.config.program import ProgramConfig
@@ -30,14 +25,13 @@ from include.teleprompt.program.entry_point import build_program, code_file, fil
 from include.teleprompt.program.fields import ProgramFields, program_fields
 from include.teleprompt.program.fingerprint import code_digest, run_key
 from include.teleprompt.program.state import dump_state
+from include.teleprompt.promoting import PromotingStages
 from include.teleprompt.promotion import Promotion
 from include.teleprompt.records import Digest
-from include.teleprompt.registry.aliases import CHAMPION
 from include.teleprompt.registry.change_log import Action
 from include.teleprompt.registry.changes import note
 from include.teleprompt.registry.versions import ProgramCode, ProgramVersion, ensure_baseline
-from include.teleprompt.storage import get_blob, put_blob
-from include.teleprompt.submission import submit_attestation
+from include.teleprompt.storage import put_blob
 from include.teleprompt.traces.collect import collect_snapshot
 from include.teleprompt.traces.profile import profile_of
 from include.teleprompt.traces.profile_page import PROFILE_ARTIFACT, profile_page
@@ -240,12 +234,6 @@ class Pipeline:
                 run.end()
         return comparison
 
-    def attribution(self, snapshot: SnapshotRecord, selection: Selection) -> Attribution:
-        """Who is credited for the selected program; frozen, with the salts of its tree, before anything is attested."""
-        return self._records.once(
-            "attribution", Attribution, lambda _run: self.promotion.attribution(snapshot, selection)
-        )
-
     @property
     def promotion(self) -> Promotion:
         """What follows a comparison that promotes."""
@@ -259,62 +247,10 @@ class Pipeline:
             actor=self.actor,
         )
 
-    def register(
-        self, snapshot: SnapshotRecord, selection: Selection, comparison: Comparison, baseline: ProgramVersion
-    ) -> ProgramVersion:
-        """Register the candidate of a promoting comparison and let it in; not unless it can be attested."""
-        if comparison.report.verdict is not Verdict.PROMOTE:
-            raise ValueError(f"a comparison that says {comparison.report.verdict} registers nothing")
-        attribution = self.attribution(snapshot, selection)
-
-        def stage(run: PipelineRun) -> ProgramVersion:
-            version = self.promotion.register(
-                run,
-                name=self.config.name,
-                snapshot=snapshot,
-                selection=selection,
-                attribution=attribution,
-                comparison=comparison,
-                baseline=baseline,
-            )
-            return self.promotion.let_in(run.client, version, comparison, instead_of=baseline.number)
-
-        version = self._records.once("version", ProgramVersion, stage)
-        if version.alias != CHAMPION:  # attested when it becomes that, if ever
-            with self._records.open() as run:
-                run.end()
-        return version
-
-    def attest(
-        self,
-        snapshot: SnapshotRecord,
-        selection: Selection,
-        comparison: Comparison,
-        baseline: ProgramVersion,
-        version: ProgramVersion,
-    ) -> AttestationRecord:
-        """Issue the attestation of a version that became champion and keep its exact bytes with the run."""
-        attribution = self.attribution(snapshot, selection)
-
-        def stage(run: PipelineRun) -> AttestationRecord:
-            attestation = self.promotion.attestation(
-                snapshot, selection, attribution, comparison, baseline, version_id=version.version_id
-            )
-            return self.promotion.attest(run.client, attestation, version)
-
-        record = self._records.once("attestation", AttestationRecord, stage)
-        with self._records.open() as run:
-            keep_attestation(run, record)
-        return record
-
-    def submit(self, record: AttestationRecord) -> Receipt:
-        """Hand an attestation in at the program's contract; a dry run unless the program file says `send`."""
-        assert self.config.chain is not None  # noqa: S101 - nobody asks otherwise
-        attestation, _ = load_attestation(get_blob(record.blob))
-        with self._records.open() as run:
-            return submit_attestation(
-                run, attestation, self.config, self.settings, send=self.config.chain.send, who=self.actor
-            )
+    @cached_property
+    def promoting(self) -> PromotingStages:
+        """The stages after a comparison that promotes."""
+        return PromotingStages(self.promotion, self._records)
 
     def _shown(self, progress: ProgressTags) -> Callable[[str], None]:
         def show(text: str) -> None:

@@ -58,13 +58,13 @@ def run_all_stages(
     if comparison.report.verdict is not Verdict.PROMOTE or (config.approval is not None and not approve(comparison)):
         return Outcome(comparison=comparison)
     on_stage("register", of)
-    version = pipeline.register(snapshot, selection, comparison, baseline)
+    version = pipeline.promoting.register(snapshot, selection, comparison, baseline)
     if version.alias != CHAMPION:
         return Outcome(comparison=comparison, version=version)
     on_stage("attest", of)
-    attestation = pipeline.attest(snapshot, selection, comparison, baseline, version)
+    attestation = pipeline.promoting.attest(snapshot, selection, comparison, baseline, version)
     if config.chain is None:
         return Outcome(comparison=comparison, version=version, attestation=attestation)
     on_stage("submit", of)
-    receipt = pipeline.submit(attestation)
+    receipt = pipeline.promoting.submit(attestation)
     return Outcome(comparison=comparison, version=version, attestation=attestation, receipt=receipt)

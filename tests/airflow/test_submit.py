@@ -37,8 +37,8 @@ def attested(file: Path, settings: Settings, airflow: dict[str, Connection]) -> 
     candidates = [pipeline.compile(snapshot, baseline, seed=seed) for seed in pipeline.seeds]
     selection = pipeline.select(snapshot, candidates)
     comparison = pipeline.gate(snapshot, selection, baseline)
-    version = pipeline.register(snapshot, selection, comparison, baseline)
-    return pipeline.attest(snapshot, selection, comparison, baseline, version).model_dump(mode="json")
+    version = pipeline.promoting.register(snapshot, selection, comparison, baseline)
+    return pipeline.promoting.attest(snapshot, selection, comparison, baseline, version).model_dump(mode="json")
 
 
 def submit(attestation: Any) -> dict[str, Any]:

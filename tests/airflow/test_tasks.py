@@ -18,8 +18,9 @@ from airflow.sdk.exceptions import (
 from airflow.utils.types import DagRunType
 
 from include.teleprompt.config.settings import Settings
-from include.teleprompt.errors import TelepromptError, TrackingUnavailableError
+from include.teleprompt.errors import RegistryBusyError, TelepromptError, TrackingUnavailableError
 from include.teleprompt.history import list_runs
+from include.teleprompt.registry import audit_trail
 from include.teleprompt.registry.change_log import Action, list_changes
 from include.teleprompt.tracking.connection import mlflow_client
 from include.teleprompt.window import Window, format_utc
@@ -198,7 +199,11 @@ def test_the_deferred_sensor_goes_on_with_what_the_trigger_saw(settings: Setting
     assert not isinstance(raised.value, AirflowFailException)
 
 
-def fired(trigger: TraceVolumeTrigger | NewTracesTrigger, *, within: float = 30) -> Any:
+class LookedError(Exception):
+    """A trigger has looked often enough."""
+
+
+def fired(trigger: TraceVolumeTrigger | NewTracesTrigger) -> Any:
     """The payload of the trigger's first event."""
     path, arguments = trigger.serialize()
     assert path.endswith(type(trigger).__name__)
@@ -206,7 +211,7 @@ def fired(trigger: TraceVolumeTrigger | NewTracesTrigger, *, within: float = 30)
     again.asset_state_store = getattr(trigger, "asset_state_store", None)
 
     async def first() -> Any:
-        return (await asyncio.wait_for(anext(again.run()), timeout=within)).payload
+        return (await asyncio.wait_for(anext(again.run()), timeout=30)).payload
 
     return asyncio.run(first())
 
@@ -291,7 +296,9 @@ class Store:
 
 
 @pytest.mark.usefixtures("airflow")
-def test_new_calls_are_announced_once_and_the_place_is_kept(settings: Settings) -> None:
+def test_new_calls_are_announced_once_and_the_place_is_kept(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     log_shelf_calls(settings, count=25)
     trigger = NewTracesTrigger(program="shelves", enough=20, least=20, max_wait_seconds=1e9, poll_seconds=0.01)
     trigger.asset_state_store = store = Store(watermark=format_utc(WEEK.start))
@@ -304,8 +311,17 @@ def test_new_calls_are_announced_once_and_the_place_is_kept(settings: Settings) 
         program="shelves", enough=20, least=20, max_wait_seconds=1e9, min_gap_seconds=1e10, poll_seconds=0.01
     )
     early.asset_state_store = Store(watermark=format_utc(WEEK.start))
-    with pytest.raises(TimeoutError):
-        fired(early, within=1)
+    looks = 0
+
+    async def paused(_seconds: float) -> None:
+        nonlocal looks
+        looks += 1
+        if looks == 3:
+            raise LookedError
+
+    monkeypatch.setattr("teleprompt_airflow.triggers.trace_volume.asyncio.sleep", paused)
+    with pytest.raises(LookedError):
+        fired(early)
     assert store.values["watermark"] <= payload["window_end"]
 
 
@@ -422,6 +438,28 @@ def test_approval_shows_the_report_and_a_refusal_is_written_down(
         (run,) = list_runs(client)
     assert [change.who for change in refusals] == ["nobody", "anna"]
     assert (run.state, run.model_version) == ("finished", None)
+
+
+@pytest.mark.usefixtures("airflow")
+def test_an_answer_outlives_an_outage(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Airflow's own retry would forget it, and ask again."""
+    approval = GateApprovalOperator(
+        task_id="approval", subject="Promote?", program="shelves", waited={"key": "0" * 64}, comparison={}
+    )
+    answers = iter([TrackingUnavailableError(settings.tracking_uri, OSError()), RegistryBusyError("x", 1.0, "y"), None])
+
+    def append(*arguments: Any) -> None:
+        if error := next(answers):
+            raise error
+        audit_trail_append(*arguments)
+
+    audit_trail_append = audit_trail.append
+    monkeypatch.setattr(audit_trail, "append", append)
+    monkeypatch.setattr("tenacity.nap.time.sleep", lambda _seconds: None)
+    event = {"chosen_options": ["Approve"], "responded_by_user": {"id": "anna"}, "responded_at": WEEK.end}
+    approval.execute_complete(context(), {**event, "params_input": {}})
+    with mlflow_client(settings.tracking_uri) as client:
+        assert [(entry.deed, entry.who) for entry in audit_trail.read_trail(client, "Shelves")] == [("approve", "anna")]
 
 
 @pytest.mark.usefixtures("airflow")

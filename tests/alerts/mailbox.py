@@ -1,7 +1,6 @@
 """A real SMTP server on loopback that keeps what it takes."""
 
 import email
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,6 +8,8 @@ from email.message import Message
 from typing import Any
 
 from aiosmtpd.controller import Controller
+
+from tests.loopback import free_port
 
 
 @dataclass
@@ -25,9 +26,7 @@ class Mailbox:
 
 @contextmanager
 def taking_mail() -> Iterator[Mailbox]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        box = Mailbox(free.getsockname()[1])
+    box = Mailbox(free_port())
     controller = Controller(box, hostname="127.0.0.1", port=box.port)
     controller.start()
     try:

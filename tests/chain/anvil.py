@@ -2,7 +2,6 @@
 
 import json
 import platform
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.loopback import free_port
 from tests.stock_tools import contract, npm_folder
 
 CHAIN_ID = 31337
@@ -30,9 +30,7 @@ class Anvil:
             pytest.skip(f"there is no anvil for this machine ({name})")
         self._binary.chmod(0o755)
         self._state = folder / "state.json"
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self._port = free.getsockname()[1]
+        self._port = free_port()
         self.url = f"http://127.0.0.1:{self._port}"
         self._process: subprocess.Popen[bytes] | None = None
         self.start()

@@ -25,6 +25,7 @@ from include.teleprompt.history import list_runs
 from include.teleprompt.registry.listing import list_versions
 from include.teleprompt.tracking.connection import mlflow_client
 from include.teleprompt.window import Window, format_utc
+from tests.e2e.settings_file import write_settings_file
 from tests.support import log_shelf_calls, write_program
 
 DAG = "teleprompt_shelves"
@@ -44,7 +45,7 @@ def main() -> None:
     for number in BUSY:
         log_shelf_calls(settings, count=80, window=weeks[number])
     airflow_settings = LOCAL / "airflow_settings.yaml"
-    airflow_settings.write_text(settings_file(settings))
+    write_settings_file(airflow_settings, settings, slots=SLOTS)
     with process_family(LOGS) as family:
         api = start_airflow(family, free_ports(), extra_env={}, settings_file=airflow_settings)
         wait_for_dag(api, "teleprompt_typo", family)
@@ -69,17 +70,6 @@ def main() -> None:
         "processes_left": [process.name() for process in psutil.Process().children(recursive=True)],
     }
     print(json.dumps(report))
-
-
-def settings_file(settings: Settings) -> str:
-    extras = {
-        "mlflow_default": {"tracking_uri": settings.tracking_uri},
-        "teleprompt_storage": {"uri": settings.storage_uri},
-    }
-    connections = [{"conn_id": name, "conn_type": "generic", "conn_extra": extra} for name, extra in extras.items()]
-    pools = [{"pool_name": "teleprompt", "pool_slot": SLOTS, "pool_description": "test"}]
-    variables = [{"variable_name": "loaded", "variable_value": "yes"}]
-    return json.dumps({"airflow": {"connections": connections, "pools": pools, "variables": variables}})
 
 
 def in_pool(task: dict[str, Any]) -> bool:

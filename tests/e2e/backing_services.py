@@ -4,8 +4,7 @@ import os
 import shutil
 import socket
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,8 @@ from pathlib import Path
 import httpx
 
 from dev.processes import ProcessFamily, clean_environment
+from tests.loopback import free_port
+from tests.waiting import wait_until
 
 SECONDS = 120
 S3_KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
@@ -70,7 +71,7 @@ def start_redis(family: ProcessFamily, folder: Path) -> str:
     command = [binary, "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"]
     become = "import os, sys; os.execv(sys.argv[1], sys.argv[1:])"
     family.start("redis", "-c", become, *command, env=clean_environment(), cwd=folder)
-    wait_until(lambda: listens(port), "Redis")
+    wait_until(lambda: listens(port), "Redis", seconds=SECONDS)
     return f"redis://127.0.0.1:{port}/0"
 
 
@@ -78,7 +79,7 @@ def start_s3(family: ProcessFamily, folder: Path) -> dict[str, str]:
     """Start an S3 with an empty bucket; returns the environment of its clients."""
     port = free_port()
     family.start("s3", "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port), env=clean_environment(), cwd=folder)
-    wait_until(lambda: listens(port), "S3")
+    wait_until(lambda: listens(port), "S3", seconds=SECONDS)
     env = {**S3_KEYS, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}"}
     os.environ.update(env)
     import boto3
@@ -96,15 +97,8 @@ def start_mlflow(family: ProcessFamily, folder: Path, *, store: str, s3: dict[st
         env={**clean_environment(), **s3, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}, cwd=folder,
     )  # fmt: skip
     url = f"http://127.0.0.1:{port}"
-    wait_until(lambda: answers(f"{url}/health"), "MLflow")
+    wait_until(lambda: answers(f"{url}/health"), "MLflow", seconds=SECONDS)
     return url
-
-
-def free_port() -> int:
-    """One that nothing listens on now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def listens(port: int) -> bool:
@@ -117,12 +111,3 @@ def answers(url: str) -> bool:
         return httpx.get(url, timeout=5).is_success
     except httpx.TransportError:
         return False
-
-
-def wait_until(condition: Callable[[], bool], what: str, *, seconds: float = SECONDS) -> None:
-    """Ask again and again; end the script if it stays false."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            sys.exit(f"{what}: not within {seconds:.0f} s")
-        time.sleep(0.2)

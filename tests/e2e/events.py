@@ -5,10 +5,8 @@ Mail goes to a real SMTP server, webhooks to a real HTTP receiver. Prints what c
 """
 
 import json
-import sys
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from standardwebhooks.webhooks import Webhook
@@ -24,7 +22,9 @@ from include.teleprompt.registry.audit_trail import find_gaps, read_trail
 from include.teleprompt.tracking.connection import mlflow_client
 from tests.alerts.mailbox import Mailbox, taking_mail
 from tests.alerts.receiver import Receiver, receiving
+from tests.e2e.settings_file import write_settings_file
 from tests.support import ALICE, write_program
+from tests.waiting import wait_until
 
 SECONDS = 420
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -61,19 +61,19 @@ def main() -> None:
     with taking_mail() as mailbox, receiving() as hook, process_family(LOGS) as family:
         settings.alerts_file.write_text(RULES)
         file = LOCAL / "airflow_settings.yaml"
-        file.write_text(settings_file(settings, mailbox, hook))
+        write_settings_file(file, settings, *connections(mailbox, hook), slots=2)
         api = start_airflow(family, free_ports(), extra_env={}, settings_file=file)
         for program in ("shelves", "after", "broken"):
             wait_for_dag(api, f"teleprompt_{program}", family)
             api.set_paused(f"teleprompt_{program}", False)
         failed = api.trigger("teleprompt_broken", {})
         triggerer = family.log("airflow-triggerer")  # calls that started before it watches are not new
-        wait_until(lambda: "1 watchers currently running" in triggerer.read_text(), "the triggerer to watch")
+        wait(lambda: "1 watchers currently running" in triggerer.read_text(), "the triggerer watches")
         accepted = submit(api, 100)
         shelves = ended(api, "teleprompt_shelves")
         after = ended(api, "teleprompt_after")
-        wait_until(lambda: api.run_state("teleprompt_broken", failed) in ENDED, "broken to end")
-        wait_until(lambda: bool(mailbox.messages) and len(types(hook)) >= 3, "mail and webhooks")
+        wait(lambda: api.run_state("teleprompt_broken", failed) in ENDED, "broken ends")
+        wait(lambda: bool(mailbox.messages) and len(types(hook)) >= 3, "mail and webhooks")
     with mlflow_client(settings.tracking_uri) as client:
         trail = [(entry.deed, entry.who) for entry in read_trail(client, "Shelves")]
         gaps = find_gaps(client, "Shelves", read_trail(client, "Shelves"))
@@ -89,18 +89,17 @@ def main() -> None:
     print(json.dumps(report))
 
 
-def settings_file(settings: Settings, mailbox: Mailbox, hook: Receiver) -> str:
-    url = {"url": hook.url}
-    connections = [
-        {"conn_id": "mlflow_default", "conn_type": "generic", "conn_extra": {"tracking_uri": settings.tracking_uri}},
-        {"conn_id": "teleprompt_storage", "conn_type": "generic", "conn_extra": {"uri": settings.storage_uri}},
+def connections(mailbox: Mailbox, hook: Receiver) -> list[dict[str, Any]]:
+    """Those of the notifiers."""
+    mail, url = {"disable_tls": True, "disable_ssl": True}, {"url": hook.url}
+    return [
         {"conn_id": "teleprompt_webhook", "conn_type": "http", "conn_password": SECRET, "conn_extra": url},
         {"conn_id": "smtp_default", "conn_type": "smtp", "conn_host": "127.0.0.1", "conn_port": mailbox.port,
-         "conn_extra": {"disable_tls": True, "disable_ssl": True}},
+         "conn_extra": mail},
     ]  # fmt: skip
-    pools = [{"pool_name": "teleprompt", "pool_slot": 2, "pool_description": "test"}]
-    variables = [{"variable_name": "loaded", "variable_value": "yes"}]
-    return json.dumps({"airflow": {"connections": connections, "pools": pools, "variables": variables}})
+
+
+wait = partial(wait_until, seconds=SECONDS, pause=1)
 
 
 def submit(api: AirflowApi, count: int) -> int:
@@ -128,7 +127,7 @@ def submit(api: AirflowApi, count: int) -> int:
 
 def ended(api: AirflowApi, dag_id: str) -> dict[str, Any]:
     """The DAG's first run, once it is over."""
-    wait_until(lambda: any(run["state"] in ENDED for run in api.runs(dag_id)), f"{dag_id} to run")
+    wait(lambda: any(run["state"] in ENDED for run in api.runs(dag_id)), f"{dag_id} runs")
     run = next(run for run in api.runs(dag_id) if run["state"] in ENDED)
     tasks = {task["task_id"]: task["state"] for task in api.task_instances(dag_id, run["dag_run_id"])}
     concluded = api.xcom(dag_id, run["dag_run_id"], "conclude")
@@ -142,14 +141,6 @@ def types(hook: Receiver) -> set[str]:
 def verified(hook: Receiver) -> set[str]:
     """What was received, each verified by the format's own library."""
     return {str(Webhook(SECRET).verify(body, headers)["type"]) for headers, body in hook.requests}
-
-
-def wait_until(done: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not done():
-        if time.monotonic() > deadline:
-            sys.exit(f"waited in vain for {what}")
-        time.sleep(1)
 
 
 if __name__ == "__main__":

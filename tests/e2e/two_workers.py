@@ -25,10 +25,11 @@ from dev.traffic.seed import last_weeks
 from include.teleprompt.config.settings import PROJECT_ROOT
 from include.teleprompt.environment import quiet_libraries
 from include.teleprompt.window import Window, format_utc
-from tests.e2e.backing_services import BUCKET, Postgres, postgres, start_mlflow, start_redis, start_s3, wait_until
+from tests.e2e.backing_services import BUCKET, Postgres, postgres, start_mlflow, start_redis, start_s3
 from tests.e2e.run_result import SEEDS, run_result
 from tests.e2e.worker_machine import WorkerMachine
 from tests.lm.model_server import ModelServer, model_server
+from tests.waiting import wait_until
 
 SLUG = "email_draft"
 DAG = f"teleprompt_{SLUG}"

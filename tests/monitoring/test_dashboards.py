@@ -4,10 +4,8 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,8 +16,10 @@ import yaml
 
 from include.teleprompt.config.settings import PROJECT_ROOT
 from teleprompt_airflow.metrics import METRICS, Kind
+from tests.loopback import free_port
 from tests.monitoring.collector import Collected, collecting
 from tests.support import WEEK
+from tests.waiting import wait_until
 
 FOLDER = PROJECT_ROOT / "include/dashboards"
 PANELS = [
@@ -112,9 +112,7 @@ def prometheus(collected: Collected, tmp_path_factory: pytest.TempPathFactory) -
     rules = [str(FOLDER / "teleprompt.rules.yaml")]
     config = {"global": {"scrape_interval": "1s"}, "scrape_configs": [job], "rule_files": rules}
     (folder / "prometheus.yaml").write_text(yaml.safe_dump(config))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
             ["prometheus", f"--config.file={folder}/prometheus.yaml", f"--storage.tsdb.path={folder}/data",
@@ -131,17 +129,15 @@ def prometheus(collected: Collected, tmp_path_factory: pytest.TempPathFactory) -
 
 
 def wait_for_samples(client: httpx.Client) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
+    def scraped() -> bool:
         try:
             answer = client.get("/query", params={"query": "count_over_time(airflow_teleprompt_window_calls[5m])"})
         except httpx.TransportError:
-            answer = None
-        found = answer.json()["data"]["result"] if answer is not None and answer.is_success else []
-        if found and float(found[0]["value"][1]) >= 3:
-            return
-        time.sleep(0.5)
-    pytest.fail("Prometheus scraped nothing")
+            return False
+        found = answer.json()["data"]["result"] if answer.is_success else []
+        return bool(found) and float(found[0]["value"][1]) >= 3
+
+    wait_until(scraped, "Prometheus scrapes", seconds=60)
 
 
 @pytest.mark.slow

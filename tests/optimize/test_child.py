@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import cloudpickle
@@ -20,6 +20,7 @@ from include.teleprompt.optimize.job import CompileJob
 from include.teleprompt.storage import get_blob
 from tests.lm.model_server import KEY, ModelServer, model_server
 from tests.optimize.bench import Bench
+from tests.waiting import wait_until
 
 RANDOM = OptimizationConfig(strategy="bootstrap_fewshot_random", options={"max_bootstrapped_demos": 12})
 COPRO = OptimizationConfig(strategy="copro", optimization_rounds=2, options={"breadth": 3, "max_examples": 8})
@@ -30,11 +31,7 @@ def workers() -> list[psutil.Process]:
     return [p for p in mine if p.status() != psutil.STATUS_ZOMBIE and "optimize.worker" in " ".join(p.cmdline())]
 
 
-def until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
+until = partial(wait_until, what="the child", seconds=60, pause=0.01)
 
 
 def killed_after(requests: int, job: CompileJob, server: ModelServer) -> None:

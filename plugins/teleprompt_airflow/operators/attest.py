@@ -53,7 +53,7 @@ class AttestOperator(StageOperator):
             raise AirflowSkipException(
                 f"Version {version.version_id} did not become champion, so there is nothing to attest."
             )
-        return pipeline.attest(
+        return pipeline.promoting.attest(
             SnapshotRecord.model_validate(self.snapshot),
             Selection.model_validate(self.selection),
             Comparison.model_validate(self.comparison),

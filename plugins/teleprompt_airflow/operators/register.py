@@ -37,7 +37,7 @@ class RegisterOperator(StageOperator):
         from include.teleprompt.registry.versions import ProgramVersion
         from include.teleprompt.traces.snapshot import SnapshotRecord
 
-        return pipeline.register(
+        return pipeline.promoting.register(
             SnapshotRecord.model_validate(self.snapshot),
             Selection.model_validate(self.selection),
             Comparison.model_validate(self.comparison),

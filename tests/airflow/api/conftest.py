@@ -1,7 +1,6 @@
 """Airflow's real API server, with a database of its own and our plugin in it, over a store with one promoted run."""
 
 import json
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ from include.teleprompt.pipeline import Pipeline
 from include.teleprompt.tracking.connection import mlflow_client
 from include.teleprompt.whole_run import run_all_stages
 from tests.conftest import store_in
+from tests.loopback import free_port
 from tests.support import WEEK, local_signer, log_shelf_calls, write_program
 
 API = "/teleprompt/api/v1"
@@ -136,9 +136,7 @@ def address(world: World) -> Iterator[str]:
 @contextmanager
 def listening(world: World) -> Iterator[str]:
     """The address of the server, on a port of its own."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     server = uvicorn.Server(uvicorn.Config(world.http.app, port=port, log_level="warning", lifespan="off"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

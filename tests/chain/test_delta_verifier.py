@@ -10,19 +10,17 @@ from eth_utils.crypto import keccak
 
 from include.teleprompt.attest.document import Attestation
 from include.teleprompt.chain.abi import encode_call, topic
-from include.teleprompt.chain.delta_verifier import (
-    ACCEPTED,
+from include.teleprompt.chain.delta_verifier import ACCEPTED, minted, submit_call
+from include.teleprompt.chain.delta_verifier_desk import DeltaVerifierDesk
+from include.teleprompt.chain.desk import Desk
+from include.teleprompt.chain.mint_request import (
     MintContributor,
     MintRequest,
     basis_points,
     idempotency_key,
     mint_contributors,
-    minted,
     request_digest,
-    submit_call,
 )
-from include.teleprompt.chain.delta_verifier_desk import DeltaVerifierDesk
-from include.teleprompt.chain.desk import Desk
 from include.teleprompt.chain.node import Log
 from include.teleprompt.chain.receipt import ChainState
 from include.teleprompt.config.chain import DeltaVerifierConfig

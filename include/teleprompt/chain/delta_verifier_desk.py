@@ -4,17 +4,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from include.teleprompt.attest.document import Attestation
-from include.teleprompt.chain.delta_verifier import (
-    DeltaVerifier,
-    MintRequest,
-    build_request,
-    deadline_of,
-    idempotency_key,
-    minted,
-    run_id_of,
-    submit_call,
-)
+from include.teleprompt.chain.delta_verifier import DeltaVerifier, minted, submit_call
 from include.teleprompt.chain.desk import Desk
+from include.teleprompt.chain.mint_request import MintRequest, build_request, deadline_of, idempotency_key, run_id_of
 from include.teleprompt.chain.node import Mined
 from include.teleprompt.chain.outbox import Call
 from include.teleprompt.chain.receipt import ChainState, Receipt

@@ -63,7 +63,7 @@ def rewards(
 def _print_contract(attestation: "Attestation", amount: int, decimals: int, json_: bool) -> None:
     """The contract's rule: basis points, each share rounded down, the dust to the first."""
     from include.teleprompt.attribution.rewards import contract_shares, format_units
-    from include.teleprompt.chain.delta_verifier import mint_contributors
+    from include.teleprompt.chain.mint_request import mint_contributors
     from include.teleprompt.config.files import find_program_file, load_program_file
     from include.teleprompt.config.settings import Settings
 

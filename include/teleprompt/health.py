@@ -45,14 +45,19 @@ def _mlflow(settings: Settings) -> str:
 
     with mlflow_client(settings.tracking_uri) as client:
         count = len(client.search_experiments(max_results=1000))
-    return f"{settings.tracking_uri} answers, {count} experiments"
+    return f"{settings.tracking_uri}{_default(settings, 'tracking_uri')} answers, {count} experiments"
 
 
 def _storage(settings: Settings) -> str:
     from include.teleprompt.storage import get_blob, put_blob
 
     get_blob(put_blob(settings.storage_uri, "doctor", b"written and read back", suffix=".txt"))
-    return f"{settings.storage_uri} can be written and read"
+    return f"{settings.storage_uri}{_default(settings, 'storage_uri')} can be written and read"
+
+
+def _default(settings: Settings, name: str) -> str:
+    """Said where nobody named a place: then it is this machine's own, and may be another than Airflow's."""
+    return "" if name in settings.model_fields_set else f" (nobody set TELEPROMPT_{name.upper()})"
 
 
 def _lm(settings: Settings) -> str:

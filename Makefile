@@ -32,8 +32,8 @@ up: $(STAMP) ## leave Airflow and MLflow running, with addresses and login print
 	@$(BIN)/python -m dev.up
 
 test: $(STAMP) ## all tests
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup --ignore tests/e2e
-	@$(BIN)/python -m pytest tests/e2e  # one whole Airflow after the other: two at once are too much for two cores
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup --ignore tests/e2e; others=$$?; \
+	$(BIN)/python -m pytest tests/e2e && exit $$others  # one Airflow after the other: two are too much for two cores
 
 lint: $(STAMP) ## format, rules, types, direction of imports, generated files, the site
 	$(BIN)/ruff format --check .

@@ -195,7 +195,10 @@ def test_a_stored_document_is_exported_for_others(call: Callable[..., Result], a
     own = json.loads(attested.read_text())["attestation_id"]
     assert call("attest", "export", own, "--as", "dsse").json["signatures"][0]["keyid"] == SIGNER
     assert call("attest", "export", own, "--as", "dsse", "--public-key").out.startswith("-----BEGIN PUBLIC KEY-----")
-    assert call("attest", "export", own, "--as", "eas", "--chain-id", "10").json["signer"] == SIGNER
+    assert call("attest", "export", own, "--as", "eas").json["signer"] == SIGNER
+    elsewhere = ("attest", "export", own, "--as", "eas", "--chain-id", "10")
+    assert "EAS has another contract on chain 10" in call(*elsewhere).err
+    assert call(*elsewhere, "--contract", ALICE).json["signer"] == SIGNER
 
 
 def test_from_a_dry_run_to_a_revocation(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from include.teleprompt.config.settings import Settings, Web3Config
+from include.teleprompt.config.settings import OFFLINE_MODEL, LMConfig, Settings, Web3Config
 from include.teleprompt.errors import TelepromptError
 from include.teleprompt.records import Record
 
@@ -25,6 +25,25 @@ def examine(settings: Settings, checks: Iterable[str] | None = None) -> list[Fin
 def examine_node(chain_id: int, node: Callable[[], Web3Config]) -> Finding:
     """Look at one chain; `node` says where its node is, or raises what is wrong with that."""
     return _finding(f"chain {chain_id}", lambda: _head(node(), chain_id), CHECKS["chain"][1])
+
+
+def examine_model(conn_id: str, model: Callable[[], LMConfig]) -> Finding:
+    """Look whether a language model's address answers; nothing is asked of the model, for that would cost."""
+    return _finding(f"model {conn_id}", lambda: _address(model()), CHECKS["lm"][1])
+
+
+def _address(model: LMConfig) -> str:
+    import socket
+    from urllib.parse import urlsplit
+
+    if model.model == OFFLINE_MODEL:
+        return f"{model.model} is built in"
+    if model.api_base is None:
+        return f"{model.model} of its provider; it is asked for nothing here (`teleprompt doctor` asks it)"
+    place = urlsplit(model.api_base)
+    port = place.port or (443 if place.scheme == "https" else 80)
+    socket.create_connection((str(place.hostname), port), timeout=3).close()
+    return f"{model.model} at {place.hostname}:{port} answers; nothing was asked"
 
 
 def _examine(settings: Settings, name: str) -> Finding:

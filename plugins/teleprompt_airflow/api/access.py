@@ -98,7 +98,7 @@ def visible_entries(user: BaseUser) -> list[CatalogEntry]:
 class Attested:
     """The programs whose attestations a user may see, by the `name` that attestations give.
 
-    Of a program whose file is gone, and with it the DAG, these are seen by who may read all DAGs.
+    While no sound file states the name (it is gone, or broken), these are seen by who may read all DAGs.
     """
 
     def __init__(self, user: User) -> None:

@@ -51,6 +51,12 @@ def shared_settings() -> Settings:
     return build_settings({name: _connection(name) for name in (MLFLOW, STORAGE)}, lm_conn_id="")
 
 
+def model_of(config: ProgramConfig) -> LMConfig:
+    """The language model of the program's connection, or of the environment where there is no such connection."""
+    connection = _connection(config.lm_conn_id)
+    return Settings().lm if connection is None else _lm(connection)
+
+
 def node_of(config: ProgramConfig) -> Web3Config:
     """The node of the program's chain.
 

@@ -13,14 +13,14 @@ from include.teleprompt.alerts.webhook import dead_letters
 from include.teleprompt.catalog import sound_configs
 from include.teleprompt.chain.outbox import waiting_since
 from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.health import Finding, examine, examine_node
+from include.teleprompt.health import Finding, examine, examine_model, examine_node
 from include.teleprompt.overview import Overview, overview
 from include.teleprompt.traces.submission.spool import Spool
 from teleprompt_airflow.api.access import ReadProgram, User, find_program, visible_entries
 from teleprompt_airflow.api.courier import COURIER
 from teleprompt_airflow.api.problems import RETRY_AFTER_SECONDS
 from teleprompt_airflow.api.tracking import Mlflow, SettingsDep
-from teleprompt_airflow.hooks.settings import node_of
+from teleprompt_airflow.hooks.settings import model_of, node_of
 from teleprompt_airflow.program_dag import CHAIN_POOL
 
 router = APIRouter(tags=["health"])
@@ -73,11 +73,11 @@ def live() -> Live:
 
 @router.get("/health/ready", responses={503: {"model": Ready}})
 def ready(settings: SettingsDep, session: SessionDep, response: Response) -> Ready:
-    """Whether MLflow, the storage, the program files, the chain's node and the pools are there; 503 if not."""
+    """Whether MLflow, the storage, program files, language models, the chain's node and pools are there; 503 if not."""
     COURIER.wake()  # an earlier server may have left traces behind
     configs = sound_configs(settings.programs_dir)
     shared = examine(settings, ("mlflow", "storage", "programs"))
-    findings = [*shared, *_nodes(configs), *_pools(configs, session)]
+    findings = [*shared, *_models(configs), *_nodes(configs), *_pools(configs, session)]
     good = all(finding.ok for finding in findings)
     if not good:
         response.status_code = 503
@@ -111,6 +111,12 @@ def summary(user: User, client: Mlflow, settings: SettingsDep) -> Summary:
 def glance_at(program: ReadProgram, client: Mlflow) -> Overview:
     """One program at a glance."""
     return overview(client, slug=program.slug, config=program.config)
+
+
+def _models(configs: Sequence[ProgramConfig]) -> list[Finding]:
+    """Of each connection that a program names for its language model."""
+    named = {config.lm_conn_id: config for config in configs}
+    return [examine_model(conn_id, partial(model_of, config)) for conn_id, config in sorted(named.items())]
 
 
 def _nodes(configs: Sequence[ProgramConfig]) -> list[Finding]:

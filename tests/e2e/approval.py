@@ -24,7 +24,7 @@ from include.teleprompt.registry.aliases import aliases_of
 from include.teleprompt.registry.change_log import list_changes
 from include.teleprompt.tracking.connection import mlflow_client
 from include.teleprompt.window import Window, format_utc
-from tests.e2e.backfill import settings_file
+from tests.e2e.settings_file import write_settings_file
 from tests.support import log_shelf_calls, write_program
 
 DAG = "teleprompt_shelves"
@@ -42,7 +42,7 @@ def main() -> None:
     for i, week in enumerate(weeks):
         log_shelf_calls(settings, count=160, window=week, first=1000 * i)
     airflow_settings = LOCAL / "airflow_settings.yaml"
-    airflow_settings.write_text(settings_file(settings))
+    write_settings_file(airflow_settings, settings, slots=2)
     with process_family(LOGS) as family:
         ports = free_ports()
         api = start_airflow(family, ports, extra_env={}, settings_file=airflow_settings)

@@ -4,7 +4,6 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
-from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.utils.types import DagRunTriggeredByType
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -30,6 +29,7 @@ from teleprompt_airflow.api.access import (
     visible_entries,
 )
 from teleprompt_airflow.api.dag_runs import start_dag_run
+from teleprompt_airflow.api.database import airflow_session
 from teleprompt_airflow.api.problems import NotFoundError
 from teleprompt_airflow.api.routes.programs import schedule_of
 from teleprompt_airflow.api.tracking import Cursor, Identifier, Mlflow
@@ -41,7 +41,7 @@ RUNS_OF_A_PAGE = 25
 
 
 @router.get("/")
-def programs(user: User, client: Mlflow, session: SessionDep) -> str:
+def programs(user: User, client: Mlflow) -> str:
     """All programs at a glance."""
     entries = visible_entries(user)
     sound = [find_program(entry.program) for entry in entries if entry.problem is None]
@@ -49,7 +49,7 @@ def programs(user: User, client: Mlflow, session: SessionDep) -> str:
         "programs.html",
         root=".",
         glances=[
-            (overview(client, slug=program.slug, config=program.config), schedule_of(program.dag_id, session))
+            (overview(client, slug=program.slug, config=program.config), schedule_of(program.dag_id))
             for program in sound
         ],
         broken=[entry for entry in entries if entry.problem is not None],
@@ -61,7 +61,6 @@ def program_history(
     program: ReadProgram,
     user: User,
     client: Mlflow,
-    session: SessionDep,
     cursor: Cursor = None,
     started: Annotated[str | None, Query(max_length=250)] = None,
 ) -> str:
@@ -73,7 +72,7 @@ def program_history(
         "program.html",
         root="..",
         glance=overview(client, slug=program.slug, config=program.config),
-        schedule=schedule_of(program.dag_id, session),
+        schedule=schedule_of(program.dag_id),
         runs=runs,
         following=following,
         changes=changes,
@@ -86,10 +85,11 @@ def program_history(
 
 
 @router.post("/programs/{program}/start")
-def start(program: StartRuns, user: User, session: SessionDep) -> RedirectResponse:
+def start(program: StartRuns, user: User) -> RedirectResponse:
     """Start a run about the program's lookback."""
-    run, _ = start_dag_run(program, by=DagRunTriggeredByType.UI, user=user, session=session, conf={})
-    return RedirectResponse(f"../{program.slug}?{urlencode({'started': run.run_id})}", 303)
+    with airflow_session() as session:
+        run, _ = start_dag_run(program, by=DagRunTriggeredByType.UI, user=user, session=session, conf={})
+        return RedirectResponse(f"../{program.slug}?{urlencode({'started': run.run_id})}", 303)
 
 
 @router.get("/programs/{program}/runs/{run_id}")

@@ -2,9 +2,11 @@
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from include.teleprompt.attest.load import load_attestation
@@ -13,7 +15,7 @@ from include.teleprompt.config.settings import Settings
 from include.teleprompt.registry.aliases import aliases_of
 from include.teleprompt.traces.submission.spool import Spool
 from include.teleprompt.tracking.connection import mlflow_client
-from tests.airflow.api.conftest import World
+from tests.airflow.api.conftest import API, World
 from tests.chain.anvil import CHAIN_ID, Anvil
 from tests.support import ALICE, write_program
 
@@ -148,6 +150,17 @@ def test_a_glance_and_a_count(world: World) -> None:
     window = {"start": "2026-11-09T00:00:00Z", "end": "2026-11-16T00:00:00Z"}
     assert world.get("/programs/shelves/traces/count", **window)["found"]["calls"] == 160
     problem(world, "GET", f"/programs/shelves/traces/count?start={window['end']}&end={window['start']}", 422)
+
+
+def test_more_readers_than_threads_do_not_stop_each_other(world: World, address: str) -> None:
+    """A session of Airflow's database that another thread closes would: all threads wait for its connection."""
+    headers = {"Authorization": f"Bearer {world.tokens['viewer']}"}
+
+    def read(_number: int) -> int:
+        return httpx.get(f"{address}{API}/programs/shelves", headers=headers, timeout=60, verify=False).status_code
+
+    with ThreadPoolExecutor(100) as pool:
+        assert set(pool.map(read, range(300))) == {200}
 
 
 def test_what_is_missing_is_named_with_its_remedy(world: World) -> None:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Literal
 
-from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.models.pool import Pool
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
+from sqlalchemy.orm import Session
 
 from include.teleprompt.alerts.webhook import dead_letters
 from include.teleprompt.catalog import sound_configs
@@ -18,6 +18,7 @@ from include.teleprompt.overview import Overview, overview
 from include.teleprompt.traces.submission.spool import Spool
 from teleprompt_airflow.api.access import ReadProgram, User, find_program, visible_entries
 from teleprompt_airflow.api.courier import COURIER
+from teleprompt_airflow.api.database import airflow_session
 from teleprompt_airflow.api.problems import RETRY_AFTER_SECONDS
 from teleprompt_airflow.api.tracking import Mlflow, SettingsDep
 from teleprompt_airflow.hooks.settings import model_of, node_of
@@ -72,12 +73,12 @@ def live() -> Live:
 
 
 @router.get("/health/ready", responses={503: {"model": Ready}})
-def ready(settings: SettingsDep, session: SessionDep, response: Response) -> Ready:
+def ready(settings: SettingsDep, response: Response) -> Ready:
     """Whether MLflow, the storage, program files, language models, the chain's node and pools are there; 503 if not."""
     COURIER.wake()  # an earlier server may have left traces behind
     configs = sound_configs(settings.programs_dir)
     shared = examine(settings, ("mlflow", "storage", "programs"))
-    findings = [*shared, *_models(configs), *_nodes(configs), *_pools(configs, session)]
+    findings = [*shared, *_models(configs), *_nodes(configs), *_pools(configs)]
     good = all(finding.ok for finding in findings)
     if not good:
         response.status_code = 503
@@ -125,13 +126,14 @@ def _nodes(configs: Sequence[ProgramConfig]) -> list[Finding]:
     return [examine_node(chain_id, partial(node_of, config)) for (chain_id, _), config in sorted(chains.items())]
 
 
-def _pools(configs: Sequence[ProgramConfig], session: SessionDep) -> list[Finding]:
+def _pools(configs: Sequence[ProgramConfig]) -> list[Finding]:
     named = {config.scheduling.pool for config in configs}
     named |= {CHAIN_POOL for config in configs if config.chain is not None}
-    return [_pool(name, session) for name in sorted(named)]
+    with airflow_session() as session:
+        return [_pool(name, session) for name in sorted(named)]
 
 
-def _pool(name: str, session: SessionDep) -> Finding:
+def _pool(name: str, session: Session) -> Finding:
     pool = Pool.get_pool(name, session=session)
     detail = "not there: tasks that name it wait for ever" if pool is None else f"{pool.slots} slots"
     remedy = f"`airflow pools set {name} 4 'Teleprompt'`, or import airflow_settings.yaml" if pool is None else None

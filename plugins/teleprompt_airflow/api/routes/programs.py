@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Any
 
-from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.models.dag import DagModel
 from fastapi import APIRouter
 from pydantic import BaseModel
@@ -13,6 +12,7 @@ from include.teleprompt.config.alerts import shared_rules
 from include.teleprompt.config.settings import Settings
 from include.teleprompt.errors import ConfigurationError
 from teleprompt_airflow.api.access import ChangeProgram, Program, ReadProgram, User, visible_entries
+from teleprompt_airflow.api.database import airflow_session
 from teleprompt_airflow.notifications.tell import build_notifier
 from teleprompt_airflow.program_dag import dag_id
 
@@ -69,13 +69,13 @@ def list_programs(user: User) -> Programs:
 
 
 @router.get("/programs/{program}")
-def show_program(program: ReadProgram, session: SessionDep) -> ProgramDetail:
+def show_program(program: ReadProgram) -> ProgramDetail:
     """A program's configuration, and when it runs next."""
     return ProgramDetail(
         program=program.slug,
         dag_id=program.dag_id,
         configuration=program.config.model_dump(mode="json"),
-        schedule=schedule_of(program.dag_id, session),
+        schedule=schedule_of(program.dag_id),
     )
 
 
@@ -96,14 +96,15 @@ def _wrong_rule(program: Program) -> catalog.Problem | None:
     return None
 
 
-def schedule_of(own_id: str, session: Any) -> Schedule | None:
+def schedule_of(own_id: str) -> Schedule | None:
     """What the scheduler plans for a DAG."""
-    model = session.get(DagModel, own_id)
-    if model is None:
-        return None
-    window = (model.next_dagrun_data_interval_start, model.next_dagrun_data_interval_end)
-    return Schedule(
-        paused=model.is_paused,
-        next_run_at=model.next_dagrun_create_after,
-        next_window=None if None in window else window,
-    )
+    with airflow_session() as session:
+        model = session.get(DagModel, own_id)
+        if model is None:
+            return None
+        window = (model.next_dagrun_data_interval_start, model.next_dagrun_data_interval_end)
+        return Schedule(
+            paused=model.is_paused,
+            next_run_at=model.next_dagrun_create_after,
+            next_window=None if None in window else window,
+        )

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from airflow.api.common.mark_tasks import set_dag_run_state_to_failed
-from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.models.dagbag import DBDagBag
 from airflow.models.dagrun import DagRun
 from airflow.utils.state import DagRunState
@@ -18,6 +17,7 @@ from include.teleprompt.history import RunSummary, page_of_runs, read_comparison
 from include.teleprompt.window import Window, format_utc
 from teleprompt_airflow.api.access import ChangeRuns, Program, ReadRuns, StartRuns, User
 from teleprompt_airflow.api.dag_runs import start_dag_run
+from teleprompt_airflow.api.database import airflow_session
 from teleprompt_airflow.api.problems import ConflictError, NotFoundError
 from teleprompt_airflow.api.tracking import Cursor, Identifier, Limit, Mlflow
 
@@ -106,7 +106,6 @@ def show_gate(program: ReadRuns, run_id: Identifier, client: Mlflow) -> Comparis
 def start_run(
     program: StartRuns,
     user: User,
-    session: SessionDep,
     response: Response,
     request: RunRequest | None = None,
     idempotency_key: IdempotencyKey = None,
@@ -115,30 +114,33 @@ def start_run(
     conf = (request or RunRequest()).conf()
     own_id = None if idempotency_key is None else _run_id_of(idempotency_key)
     by = DagRunTriggeredByType.REST_API
-    started = start_dag_run(program, by=by, user=user, session=session, conf=conf, run_id=own_id)
-    if not started.is_new:
-        response.status_code = 200
-    return _airflow_run(started.run, session)
+    with airflow_session() as session:
+        started = start_dag_run(program, by=by, user=user, session=session, conf=conf, run_id=own_id)
+        if not started.is_new:
+            response.status_code = 200
+        return _airflow_run(started.run, session)
 
 
 @router.get("/programs/{program}/dag-runs/{dag_run_id}")
-def show_dag_run(program: ReadRuns, dag_run_id: Identifier, session: SessionDep) -> AirflowRun:
+def show_dag_run(program: ReadRuns, dag_run_id: Identifier) -> AirflowRun:
     """A DAG run and the state of its tasks."""
-    return _airflow_run(_dag_run(program, dag_run_id, session), session)
+    with airflow_session() as session:
+        return _airflow_run(_dag_run(program, dag_run_id, session), session)
 
 
 @router.post("/programs/{program}/dag-runs/{dag_run_id}/cancellation")
-def cancel_run(program: ChangeRuns, dag_run_id: Identifier, session: SessionDep) -> AirflowRun:
+def cancel_run(program: ChangeRuns, dag_run_id: Identifier) -> AirflowRun:
     """Stop a DAG run; its tasks are failed. One that has ended stays as it is."""
-    run = _dag_run(program, dag_run_id, session)
-    if run.state not in (DagRunState.SUCCESS, DagRunState.FAILED):
-        dag = DBDagBag().get_dag_for_run(run, session=session)
-        if dag is None:
-            raise ConflictError(f"Airflow has no DAG {program.dag_id} any more; look at the DAG processor's log.")
-        set_dag_run_state_to_failed(dag=dag, run_id=dag_run_id, commit=True, session=session)
-        session.flush()
-        session.refresh(run)
-    return _airflow_run(run, session)
+    with airflow_session() as session:
+        run = _dag_run(program, dag_run_id, session)
+        if run.state not in (DagRunState.SUCCESS, DagRunState.FAILED):
+            dag = DBDagBag().get_dag_for_run(run, session=session)
+            if dag is None:
+                raise ConflictError(f"Airflow has no DAG {program.dag_id} any more; look at the DAG processor's log.")
+            set_dag_run_state_to_failed(dag=dag, run_id=dag_run_id, commit=True, session=session)
+            session.flush()
+            session.refresh(run)
+        return _airflow_run(run, session)
 
 
 def _run_of(program: Program, run_id: str, client: Any) -> RunSummary:

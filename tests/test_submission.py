@@ -6,7 +6,8 @@ import pytest
 
 from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.config.settings import Settings
-from include.teleprompt.submission import chain_status, submit_attestation
+from include.teleprompt.registry.audit_trail import Deed, read_trail
+from include.teleprompt.submission import chain_status, revoke_attestation, submit_attestation
 from include.teleprompt.tracking.connection import mlflow_client
 from include.teleprompt.tracking.pipeline_run import PipelineRun
 from include.teleprompt.tracking.run_key import RunKey
@@ -27,10 +28,28 @@ def state(run: PipelineRun) -> str | None:
     return None if found is None else str(found)
 
 
+def test_the_trail_tells_contracts_apart_and_knows_of_revocations(
+    run: PipelineRun, chained: Settings, anvil: Anvil
+) -> None:
+    for _ in range(2):
+        config = shelves(anvil)
+        for _ in range(2):
+            submit_attestation(run, SIGNED, config, chained, send=True, who="ann")
+    revoke_attestation(run, SIGNED, config, chained, who="bob")
+    first, second, third = read_trail(run.client, "Shelves")
+    assert [(entry.deed, entry.who) for entry in (first, second, third)] == [
+        (Deed.SUBMIT, "ann"), (Deed.SUBMIT, "ann"), (Deed.REVOKE, "bob"),
+    ]  # fmt: skip
+    assert first.after["contract"] != second.after["contract"] == third.after["contract"]
+
+
+def shelves(anvil: Anvil) -> ProgramConfig:
+    """A program with an EAS of its own."""
+    return ProgramConfig.model_validate({"name": "Shelves", "slug": "shelves", "chain": anvil.eas_section()})
+
+
 def test_what_a_reorganisation_takes_away_is_shown_as_gone(run: PipelineRun, chained: Settings, anvil: Anvil) -> None:
-    config = ProgramConfig.model_validate(
-        {"slug": "shelves", "name": "Shelves", "entry_point": "x:y", "chain": anvil.eas_section()}
-    )
+    config = shelves(anvil)
     assert chain_status(run, SIGNED, config, chained) is None
     assert state(run) is None  # it never was there
 

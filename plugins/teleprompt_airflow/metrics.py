@@ -3,6 +3,7 @@
 No label holds a run, a window, a contributor or a text. docs/monitoring.md has the same table.
 """
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from airflow.sdk.observability import stats
 
 from include.teleprompt.config.program import ProgramConfig
+from include.teleprompt.errors import TelepromptError
 from include.teleprompt.records import Record
 from include.teleprompt.tracking.last_start import newest_window_end
 from include.teleprompt.window import Window
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from include.teleprompt.deltaone.compare import Comparison
     from include.teleprompt.optimize.select import Selection
     from include.teleprompt.traces.snapshot import SnapshotRecord
+
+
+log = logging.getLogger(__name__)
 
 
 class Kind(StrEnum):
@@ -82,14 +87,19 @@ def stage_span(*, program: str, stage: str) -> Iterator[None]:
 def measure_backlog(client: Any, config: ProgramConfig) -> None:
     """Up to when a program's runs have looked at its traces, and how many came since.
 
-    Nothing before its first run.
+    Nothing before its first run. What cannot be counted is logged, and hinders nobody.
     """
     from include.teleprompt.traces.volume import volume
 
     end, now = newest_window_end(client, config.name), datetime.now(UTC).replace(microsecond=0)
-    if end is not None and end < now:
+    if end is None or end >= now:
+        return
+    gauge("watermark_timestamp_seconds", end.timestamp(), program=config.slug)
+    try:
         found = volume(client, config=config, window=Window(start=end, end=now), enough=config.optimization.min_traces)
-        gauge("watermark_timestamp_seconds", end.timestamp(), program=config.slug)
+    except TelepromptError as error:
+        log.warning("The backlog of %s is not measured: %s", config.slug, error)
+    else:
         gauge("backlog", found.calls, program=config.slug)
 
 

@@ -1,6 +1,7 @@
 """The sensor, its triggers and the operators against a real MLflow store; Airflow's context is a dict."""
 
 import asyncio
+import logging
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +19,7 @@ from airflow.sdk.exceptions import (
 from airflow.utils.types import DagRunType
 
 from include.teleprompt.config.settings import Settings
-from include.teleprompt.errors import RegistryBusyError, TelepromptError, TrackingUnavailableError
+from include.teleprompt.errors import ConfigurationError, RegistryBusyError, TelepromptError, TrackingUnavailableError
 from include.teleprompt.history import list_runs
 from include.teleprompt.registry import audit_trail
 from include.teleprompt.registry.change_log import Action, list_changes
@@ -507,3 +508,32 @@ def test_the_watch_tells_of_the_days_that_airflow_stood_still_and_of_none_twice(
     for day in (*days, days[1]):  # the last one is cleared
         watch.execute({**context(day, kind=DagRunType.SCHEDULED), "ti": ti})
     assert told == [days[0], days[1], Window(start=days[1].end, end=days[2].end), days[1]]
+
+
+@pytest.mark.usefixtures("airflow")
+def test_what_could_not_be_told_is_not_taken_for_told(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: Any, **__: Any) -> None:
+        raise TrackingUnavailableError(settings.tracking_uri, OSError())
+
+    monkeypatch.setattr("include.teleprompt.alerts.of_watch.alerts_before_look", away)
+    ti = Remembering()
+    with pytest.raises(TrackingUnavailableError):
+        WatchOperator(task_id="watch", program="shelves").execute({**context(), "ti": ti})
+    assert ti.pushed == {}
+
+
+@pytest.mark.usefixtures("airflow")
+def test_a_backlog_that_cannot_be_counted_hinders_no_look(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    log_shelf_calls(settings, count=20)
+    assert waited()["count"] == 20  # so that there is a window to count from
+
+    def gone(*_: Any, **__: Any) -> None:
+        raise ConfigurationError("MLflow has no experiment 'x'; correct it.")
+
+    monkeypatch.setattr("include.teleprompt.traces.volume.volume", gone)
+    looking = {**context(), "ti": Remembering()}
+    with caplog.at_level(logging.WARNING):
+        assert WatchOperator(task_id="watch", program="shelves").execute(looking)["outcome"] == "nothing"
+    assert "The backlog of shelves is not measured: MLflow has no experiment" in caplog.text

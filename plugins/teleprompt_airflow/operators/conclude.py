@@ -57,6 +57,7 @@ class ConcludeOperator(BaseOperator):
             domain_errors(skip_without_traces=True),
             mlflow_client(shared_settings().tracking_uri) as client,
         ):
+            measure_backlog(client, config)
             run = find_summary(client, program=config.name, key=self.waited["key"]) if self.waited else None
             end = RunEnd(
                 dag_run_id=context["dag_run"].run_id,
@@ -64,8 +65,7 @@ class ConcludeOperator(BaseOperator):
                 run=run,
                 insufficient_in_a_row=0 if self.waited else _in_a_row(context) + 1,
             )
-            tell(alerts_of_run(client, config, end), context)
-            measure_backlog(client, config)
+            tell(alerts_of_run(client, config, end), context)  # last: who tries again tells again
         return {
             "window": end.window,
             "verdict": run.verdict if run else None,

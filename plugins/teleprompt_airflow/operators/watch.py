@@ -43,12 +43,16 @@ class WatchOperator(BaseOperator):
         with domain_errors(skip_without_traces=True):
             settings = settings_from_connections(config, signer=True)
             actor = actor_of(context)
-            waiting = waiting_since(settings.storage_uri, config.chain) if config.chain is not None else {}
-            gauge("outbox_waiting", len(waiting), program=self.program)
+            waiting: dict[str, datetime] = {}
+            if config.chain is not None:
+                waiting = waiting_since(settings.storage_uri, config.chain)
+                gauge("outbox_waiting", len(waiting), program=self.program)
+            since = _untold(context)
             with mlflow_client(settings.tracking_uri) as client:
                 measure_backlog(client, config)
-                found = alerts_before_look(client, config, since=_untold(context), waiting=waiting, actor=actor)
+                found = alerts_before_look(client, config, since=since, waiting=waiting, actor=actor)
             tell(found, context)  # also when looking fails
+            context["ti"].xcom_push(key=TOLD_UNTIL, value=since.end.isoformat())
             report = Production(config, settings, actor).look()
             with mlflow_client(settings.tracking_uri) as client:
                 found = alerts_of_look(client, config, report, actor=actor)
@@ -70,6 +74,5 @@ def _untold(context: Any) -> Window:
     task, own = context["ti"], resolve_window(context, lookback=timedelta(days=1))
     found = task.xcom_pull(task_ids=task.task_id, key=TOLD_UNTIL, include_prior_dates=True)
     before = [moment for moment in (found if isinstance(found, list) else [found]) if moment]
-    task.xcom_push(key=TOLD_UNTIL, value=own.end.isoformat())
     start = max((datetime.fromisoformat(moment) for moment in before), default=own.start)
     return own if start >= own.end else Window(start=start, end=own.end)

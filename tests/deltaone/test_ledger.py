@@ -1,14 +1,15 @@
 """Sealed examples: who may see them, how often, and what is written down; against real runs of the pipeline."""
 
 import json
-from datetime import timedelta
+import re
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from include.teleprompt.config.settings import Settings
 from include.teleprompt.deltaone.compare import compared_answers, recompute
-from include.teleprompt.deltaone.ledger import inputs_learnt, list_looks, open_gate
+from include.teleprompt.deltaone.ledger import A_YEAR, inputs_learnt, list_looks, open_gate
 from include.teleprompt.deltaone.markdown import comparison_in_markdown
 from include.teleprompt.deltaone.power import Basis
 from include.teleprompt.deltaone.report import Verdict
@@ -23,7 +24,7 @@ from include.teleprompt.traces.split import Part
 from include.teleprompt.tracking.connection import mlflow_client
 from include.teleprompt.tracking.pipeline_run import PipelineRun
 from include.teleprompt.whole_run import run_all_stages
-from include.teleprompt.window import Window
+from include.teleprompt.window import Window, format_utc
 from tests.support import WEEK, log_shelf_calls, rows_of, write_program
 
 NOTHING_LEARNT = {"max_labeled_demos": 0, "max_bootstrapped_demos": 0}
@@ -230,7 +231,9 @@ def test_a_year_that_is_used_up_says_until_when(settings: Settings, programs: Pa
     for look in range(3):
         learnt = {"max_labeled_demos": look, "max_bootstrapped_demos": 0}
         run_all_stages(pipeline(settings, programs, optimization={"options": learnt}))
-    with pytest.raises(TelepromptError, match=r"The 3 looks of the last 365 days .* wait until 2027-11-2"):
+    oldest = min(datetime.fromisoformat(entry.looked_at) for entry in looks(settings))
+    free_again = re.escape(format_utc(oldest + A_YEAR))
+    with pytest.raises(TelepromptError, match=rf"The 3 looks of the last 365 days .* wait until {free_again}, when"):
         run_all_stages(pipeline(settings, programs, gate={"alpha": 0.01}))
 
 

@@ -5,7 +5,9 @@ unequal size, 200 contributors, 60 days, and bursts of calls that share one mill
 """
 
 import random
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -36,23 +38,32 @@ def build_store(tracking_uri: str, *, runs: int, only: str | None = None) -> Non
     """
     with mlflow_client(tracking_uri) as client:
         experiment_id = int(client.create_experiment("production", "file:///nowhere"))
-    with _connect(tracking_uri) as connection, connection.cursor() as cursor:
-        for tables in _chunks(runs, experiment_id, random.Random(0), only):
+    write = _write_sqlite if tracking_uri.startswith("sqlite:///") else _write_postgresql
+    write(tracking_uri, _chunks(runs, experiment_id, random.Random(0), only))
+
+
+def _write_sqlite(tracking_uri: str, chunks: Iterator[dict[str, pa.Table]]) -> None:
+    with closing(sqlite3.connect(tracking_uri.removeprefix("sqlite:///"))) as connection:
+        for tables in chunks:
+            for name, table in tables.items():
+                columns, values = ", ".join(table.column_names), ", ".join("?" * table.num_columns)
+                rows = zip(*(column.to_pylist() for column in table.columns), strict=True)
+                connection.executemany(f"INSERT INTO {name} ({columns}) VALUES ({values})", rows)
+            connection.commit()
+        connection.execute("ANALYZE")
+        connection.commit()
+
+
+def _write_postgresql(tracking_uri: str, chunks: Iterator[dict[str, pa.Table]]) -> None:
+    import adbc_driver_postgresql.dbapi
+
+    with adbc_driver_postgresql.dbapi.connect(tracking_uri) as connection, connection.cursor() as cursor:
+        for tables in chunks:
             for name, table in tables.items():
                 cursor.adbc_ingest(name, table, mode="append")
             connection.commit()
         cursor.execute("ANALYZE")
         connection.commit()
-
-
-def _connect(tracking_uri: str) -> Any:
-    if tracking_uri.startswith("sqlite:///"):
-        import adbc_driver_sqlite.dbapi as adbc_sqlite
-
-        return adbc_sqlite.connect(tracking_uri.removeprefix("sqlite:///"))
-    import adbc_driver_postgresql.dbapi as adbc_postgresql
-
-    return adbc_postgresql.connect(tracking_uri)
 
 
 def _chunks(runs: int, experiment_id: int, rng: random.Random, only: str | None) -> Iterator[dict[str, pa.Table]]:

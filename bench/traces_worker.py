@@ -75,7 +75,7 @@ def _ours(client: Any, access: str, programs: Any = PROGRAMS, window: Window = W
 
 def _floor(client: Any, _experiment: str) -> int:
     """The four tables as they are, into Arrow."""
-    from include.teleprompt.traces.sources.sql.database import open_database
+    from include.teleprompt.traces.sources.sql.open import open_database
 
     with open_database(client.tracking_uri) as database:
         for table in ("params", "tags", "latest_metrics"):

@@ -9,7 +9,8 @@ from include.teleprompt.config.settings import Settings
 from include.teleprompt.config.traces import TraceAccess, TracesConfig
 from include.teleprompt.errors import ConfigurationError
 from include.teleprompt.traces.sources.choose import open_store
-from include.teleprompt.traces.sources.sql.database import FastPathUnavailableError, open_database
+from include.teleprompt.traces.sources.sql.database import FastPathUnavailableError
+from include.teleprompt.traces.sources.sql.open import open_database
 from include.teleprompt.tracking.connection import mlflow_client
 from tests.support import WEEK, log_run
 

@@ -12,7 +12,8 @@ from include.teleprompt.traces.sources.raw import TraceSource
 from include.teleprompt.traces.sources.runs_processes import RunsProcessesSource
 from include.teleprompt.traces.sources.runs_rest import RunsRestSource
 from include.teleprompt.traces.sources.second_process import SecondProcess
-from include.teleprompt.traces.sources.sql.database import Database, FastPathUnavailableError, open_database
+from include.teleprompt.traces.sources.sql.database import Database, FastPathUnavailableError
+from include.teleprompt.traces.sources.sql.open import open_database
 from include.teleprompt.traces.sources.sql.runs import RunsSqlSource
 from include.teleprompt.traces.sources.sql.traces import TracesSqlSource
 from include.teleprompt.traces.sources.traces_client import TracesClientSource

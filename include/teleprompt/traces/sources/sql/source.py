@@ -76,7 +76,7 @@ class SqlSource:
         import pyarrow as pa
 
         table, column, mine = self.tag_table, self.id_column, self._database.is_text("x.value")
-        total = self._database.query(f"SELECT COUNT(*) FROM {self.call_table}").column(0)[0].as_py()  # noqa: S608 - our own names
+        total = self._database.rows(f"SELECT COUNT(*) FROM {self.call_table}")[0][0]  # noqa: S608 - our own names
         if len(ids) * SCAN_WHEN_ONE_OF >= total:
             scan = f"SELECT x.{column} FROM {table} x WHERE {mine}{one_of('x.key', (tags.PROGRAM,))}"  # noqa: S608
             return _texts(patiently(partial(self._database.query, scan, program)).column(0))
@@ -101,20 +101,17 @@ class SqlSource:
 
     def outcomes(self, program: str, window: Window, metric: str) -> int | None:
         """How many values of `metric` arrived in `window`."""
-        import pyarrow.compute as pc
-
         if not self._experiments:
             return 0
-        found = self._database.query(self._arrived(window), program)
-        return int(pc.sum(pc.equal(_texts(found.column(0)), metric)).as_py() or 0)
+        return [name for (name,) in self._database.rows(self._arrived(window), program)].count(metric)
 
     def marks(self, program: str, windows: Sequence[Window]) -> list[str] | None:
         """Numbers of calls and outcomes of each window, and when the last outcome came."""
         if not windows or not self._experiments:
             return ["" for _ in windows]
         whole = Window(start=windows[0].start, end=windows[-1].end)
-        found = patiently(lambda: self._database.query(self._marks(whole), program)).to_pylist()
-        by_day = {row.pop("day_ms"): "/".join(str(value) for value in row.values()) for row in found}
+        found = patiently(lambda: self._database.rows(self._marks(whole), program))
+        by_day = {day_ms: "/".join(str(value) for value in values) for day_ms, *values in found}
         return [by_day.get(window.start_ms // DAY_MS * DAY_MS, "0") for window in windows]
 
     @abstractmethod
@@ -146,7 +143,7 @@ class SqlSource:
     def _number(self, sql: str, program: str) -> int:
         if not self._experiments:
             return 0
-        return int(self._database.query(sql, program).column(0)[0].as_py())
+        return int(self._database.rows(sql, program)[0][0])
 
     def _of(self, table: str, id_column: str, columns: Sequence[str], ids: "pa.Array", more: str = "") -> "pa.Table":
         """Rows of `table` that belong to `ids`, the id first."""

@@ -1,0 +1,52 @@
+"""The database behind a tracking URI, if it can be read directly."""
+
+from include.teleprompt.traces.sources.sql.database import Database, FastPathUnavailableError
+from include.teleprompt.traces.sources.sql.mysql import MysqlDatabase
+from include.teleprompt.traces.sources.sql.postgresql import PostgresqlDatabase
+from include.teleprompt.traces.sources.sql.sqlite import SqliteDatabase
+
+KNOWN_REVISIONS = frozenset({"dc11669786a5", "b7e2c1a4d9f3", "75868b020152"})
+"""Schema revisions (MLflow 3.17 and two before it) between which no table that is read here differs."""
+
+
+def open_database(tracking_uri: str) -> Database:
+    """The database behind a tracking URI.
+
+    Raises:
+        FastPathUnavailableError: it is none of the three, cannot be read, or has a schema that is not known.
+    """
+    from sqlalchemy.engine import make_url
+
+    database = _database(tracking_uri)
+    database.place = make_url(tracking_uri).render_as_string(hide_password=True)
+    try:
+        revisions = [row[0] for row in database.rows("SELECT version_num FROM alembic_version")]
+        database.rows("SELECT COUNT(*) FROM runs WHERE 1 = 0")
+        database.rows("SELECT COUNT(*) FROM assessments WHERE 1 = 0")
+    except Exception as error:
+        database.close()
+        raise FastPathUnavailableError(
+            f"MLflow's database cannot be read directly ({type(error).__name__}); its API is used instead."
+        ) from error
+    if not set(revisions) <= KNOWN_REVISIONS or not revisions:
+        database.close()
+        raise FastPathUnavailableError(
+            f"MLflow's database has schema revision {', '.join(revisions) or 'none'}, which is not known here; "
+            "its API is used instead."
+        )
+    return database
+
+
+def _database(tracking_uri: str) -> Database:
+    scheme, _, rest = tracking_uri.partition("://")
+    dialect = scheme.partition("+")[0]
+    try:
+        if dialect == "sqlite" and rest.startswith("/") and rest != "/":
+            return SqliteDatabase(rest[1:].partition("?")[0])
+        if dialect in {"postgresql", "postgres"}:
+            return PostgresqlDatabase(f"postgresql://{rest}")
+        if dialect in {"mysql", "mariadb"}:
+            return MysqlDatabase(tracking_uri)
+    except ImportError as error:
+        raise FastPathUnavailableError(f"{error.name} is not installed; MLflow's API is used instead.") from error
+    raise FastPathUnavailableError(f"A {scheme} store is no database; MLflow's API is used instead.")

@@ -1,7 +1,7 @@
 """What spam earns by each way to divide the credit: eight contributors, one of whom cheats; her fair share is 0.125.
 
-Tickets of six queues, 60 of each contributor. The cheat logs nine times as many beside her own, all with a perfect
-outcome. What one would use instead is the first column: a count of the logged calls.
+Tickets of six queues, 60 of each contributor. The cheat logs nine times as many beside her own, with a perfect outcome
+unless it says otherwise. What one would use instead is the first column: a count of the logged calls.
 """
 
 import argparse
@@ -15,7 +15,10 @@ from typing import Any
 from include.teleprompt.attribution.attribute import attribute
 from include.teleprompt.canonical import canonical_json
 from include.teleprompt.config.attribution import AttributionConfig
+from include.teleprompt.evaluate.examples import good_rows
 from include.teleprompt.storage import put_blob
+from include.teleprompt.traces.snapshot import read_for_credit
+from include.teleprompt.traces.split import Part
 from tests.support import FIELDS, raw_trace, write_snapshot_of
 
 QUEUES = ("billing", "access", "network", "hardware", "travel", "payroll")
@@ -23,14 +26,15 @@ CONTRIBUTORS = 8
 OWN = 60
 SPAM = 9 * OWN
 CHEAT = "contributor 0"
-Calls = list[tuple[str, str, str]]
-"""Contributor, question, answer."""
+Call = tuple[str, str, str, float]
+"""Contributor, question, answer, outcome."""
+Calls = list[Call]
 
 DIVISIONS: dict[str, dict[str, Any]] = {
-    "deduplicated": {},
+    "quality": {},
+    "deduplicated": {"attribution": {"method": "deduplicated_count"}},
     "near 0.5": {"curation": [{"step": "duplicates"}, {"step": "near_duplicates", "threshold": 0.5}]},
     "cap 0.2": {"attribution": {"cap": 0.2}},
-    "quality": {"attribution": {"method": "quality_weighted"}},
     "leave one out": {"attribution": {"method": "leave_one_out"}},
     "group Shapley": {"attribution": {"method": "group_shapley"}},
 }
@@ -44,11 +48,11 @@ def ticket(rng: random.Random, queue: str) -> str:
     return " ".join(words)
 
 
-def honest_calls(rng: random.Random, contributor: str, count: int) -> Iterator[tuple[str, str, str]]:
+def honest_calls(rng: random.Random, contributor: str, count: int) -> Iterator[Call]:
     """Questions with their right answers."""
     for _ in range(count):
         queue = rng.choice(QUEUES)
-        yield contributor, ticket(rng, queue), queue
+        yield contributor, ticket(rng, queue), queue, 1.0
 
 
 def nothing(rng: random.Random, honest: Calls) -> Calls:
@@ -66,7 +70,13 @@ def copies(rng: random.Random, honest: Calls) -> Calls:
 def random_labels(rng: random.Random, honest: Calls) -> Calls:
     """New questions with answers drawn by lot."""
     del honest
-    return [(CHEAT, ticket(rng, rng.choice(QUEUES)), rng.choice(QUEUES)) for _ in range(SPAM)]
+    return [(CHEAT, ticket(rng, rng.choice(QUEUES)), rng.choice(QUEUES), 1.0) for _ in range(SPAM)]
+
+
+def worthless(rng: random.Random, honest: Calls) -> Calls:
+    """New questions with answers that turned out to be worth nothing."""
+    del honest
+    return [(CHEAT, ticket(rng, rng.choice(QUEUES)), rng.choice(QUEUES), 0.0) for _ in range(SPAM)]
 
 
 def jittered(rng: random.Random, honest: Calls) -> Calls:
@@ -74,22 +84,23 @@ def jittered(rng: random.Random, honest: Calls) -> Calls:
     others = [call for call in honest if call[0] != CHEAT]
     spam = []
     for _ in range(SPAM):
-        _, question, answer = rng.choice(others)
+        _, question, answer, outcome = rng.choice(others)
         words = question.split()
         words[rng.randrange(len(words))] = f"word{rng.randrange(400)}"
-        spam.append((CHEAT, " ".join(words), answer))
+        spam.append((CHEAT, " ".join(words), answer, outcome))
     return spam
 
 
 def lies(rng: random.Random, honest: Calls) -> Calls:
     """New questions of one queue, each with the same wrong answer."""
     del honest
-    return [(CHEAT, ticket(rng, QUEUES[0]), QUEUES[1]) for _ in range(SPAM)]
+    return [(CHEAT, ticket(rng, QUEUES[0]), QUEUES[1], 1.0) for _ in range(SPAM)]
 
 
 ATTACKS: dict[str, Callable[[random.Random, Calls], Calls]] = {
     "none": nothing,
     "copies of her own": copies,
+    "worthless outcomes": worthless,
     "random labels": random_labels,
     "others', one word changed": jittered,
     "one lie, again and again": lies,
@@ -116,11 +127,11 @@ def weight(calls: Calls, seed: int, *, attribution: dict[str, Any] | None = None
             trace_id=f"t{i}",
             inputs={"question": question},
             outputs={"answer": answer},
-            outcomes={"outcome_score": 1.0},
+            outcomes={"outcome_score": outcome},
             contributor_id=contributor,
             contributor_address=None,
         )
-        for i, (contributor, question, answer) in enumerate(calls)
+        for i, (contributor, question, answer, outcome) in enumerate(calls)
     ]
     with TemporaryDirectory() as folder:
         snapshot, _ = write_snapshot_of(traces, folder, fields=FIELDS, split={"seed": seed}, **config)
@@ -130,6 +141,7 @@ def weight(calls: Calls, seed: int, *, attribution: dict[str, Any] | None = None
             program=program,
             config=AttributionConfig.model_validate(attribution or {}),
             min_quality_score=0.7,
+            compared=[row.trace_id for row in good_rows(read_for_credit(snapshot)[Part.GATE], min_quality_score=0.7)],
             secret="0" * 64,
         )
     return next((c.weight_e6 / 1e6 for c in credit.credits if c.contributor_id == CHEAT), 0.0)

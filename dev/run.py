@@ -9,7 +9,7 @@ from dev.airflow_stack import StackError, start_airflow, wait_for_dag
 from dev.local import LOGS, RUN, free_ports
 from dev.processes import ProcessFamily, process_family
 from dev.progress import RunProgress, describe
-from dev.signer import ensure_signer
+from dev.signer import ensure_signer, signer_environment
 from dev.summary import print_summary, summarize, write_summary
 from dev.traffic.parallel import TrafficError, prepare_store, seed_in_parallel
 from dev.traffic.seed import SLUGS, last_weeks
@@ -52,7 +52,7 @@ def _run_programs(family: ProcessFamily, window: Window) -> dict[str, tuple[str,
     print("Logging a week of production-like traffic into MLflow, starting Airflow", flush=True)
     first = next(seeded)
     # Runs are triggered by hand here, so the schedules stay out of it.
-    api = start_airflow(family, free_ports(), extra_env={"TELEPROMPT_PROGRAM__SCHEDULE": "none"})
+    api = start_airflow(family, free_ports(), extra_env=signer_environment() | {"TELEPROMPT_PROGRAM__SCHEDULE": "none"})
     runs: dict[str, str] = {}
     with RunProgress(list(SLUGS)) as progress:
         for slug in (first, *seeded):

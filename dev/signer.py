@@ -15,6 +15,11 @@ def ensure_signer() -> None:
         write_keystore(keystore, password_file)
 
 
+def signer_environment() -> dict[str, str]:
+    """What tells processes without the key whose signatures count."""
+    return {"TELEPROMPT_TRUSTED_SIGNERS": signer_address()}
+
+
 def signer_address() -> str:
     """The EIP-55 address of the local signer."""
     from include.teleprompt.addresses import checksum_address

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dev.local import RUN
 from dev.signer import signer_address
-from include.teleprompt.attest.stored import read_attestation
+from include.teleprompt.attest.stored import AttestationStore
 from include.teleprompt.config.files import find_program_file, load_program_file
 from include.teleprompt.config.settings import PROJECT_ROOT, Settings
 from include.teleprompt.history import list_runs
@@ -45,7 +45,7 @@ def summarize(program: str, dag_id: str, dag_run_id: str, state: str, window: Wi
         attestation = None
         if run is not None and run.attestation_id is not None:
             file = RUN / f"{program}.attestation.json"
-            file.write_bytes(read_attestation(client, run.attestation_id))
+            file.write_bytes(AttestationStore(client).find(run.attestation_id).data)
             attestation = str(file.relative_to(PROJECT_ROOT))
     return ProgramSummary(
         program=program,

@@ -9,7 +9,7 @@ from dev.airflow_api import admin_password
 from dev.airflow_stack import START_SECONDS, StackError, start_airflow
 from dev.local import LOGS, Ports, free_ports
 from dev.processes import ProcessFamily, clean_environment, process_family
-from dev.signer import ensure_signer
+from dev.signer import ensure_signer, signer_environment
 from dev.traffic.parallel import prepare_store
 from include.teleprompt.config.settings import PROJECT_ROOT, Settings
 from include.teleprompt.environment import quiet_libraries
@@ -36,7 +36,7 @@ def _up(family: ProcessFamily, ports: Ports) -> None:
     prepare_store()
     mlflow = f"http://127.0.0.1:{ports.mlflow}"
     _start_mlflow(family, ports.mlflow)
-    start_airflow(family, ports, extra_env={})
+    start_airflow(family, ports, extra_env=signer_environment())
     _wait_for(mlflow, family)
     print(f"Airflow  http://127.0.0.1:{ports.airflow}   user admin, password {admin_password()}")
     print(f"MLflow   {mlflow}")

@@ -6,7 +6,7 @@ import dspy
 import mlflow
 import pytest
 
-from include.teleprompt.attest.stored import list_attestations, read_attestation
+from include.teleprompt.attest.stored import AttestationStore
 from include.teleprompt.attest.verify import verify_attestation
 from include.teleprompt.config.settings import LMConfig, Settings
 from include.teleprompt.deltaone import compare
@@ -51,8 +51,9 @@ def test_a_real_gain_is_promoted_registered_and_attested(promoted: Outcome, sign
     result = verify_attestation(data, require_signature=True)
     assert result.valid, result
     with mlflow_client(signed.tracking_uri) as client:
-        assert read_attestation(client, promoted.attestation.attestation_id) == data
-        assert [a.program for a in list_attestations(client)] == ["Shelves"]
+        store = AttestationStore(client)
+        assert store.find(promoted.attestation.attestation_id).data == data
+        assert [a.program for a in store.list()] == ["Shelves"]
         (run,) = list_runs(client, program="Shelves")
         versions = list_versions(client, "Shelves")
     assert (run.state, run.stage, run.verdict, run.model_version) == ("finished", "attestation", "promote", 2)

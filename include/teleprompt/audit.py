@@ -1,19 +1,19 @@
 """Auditing a stored attestation: which traces it stands on, and proofs of them."""
 
 from collections.abc import Iterator
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
-from include.teleprompt.attest.load import load_attestation
 from include.teleprompt.attest.proofs import TraceProof, prove_trace
-from include.teleprompt.attest.stored import find_attestation
-from include.teleprompt.attest.verify import check_content
+from include.teleprompt.attest.stored import AttestationStore
 from include.teleprompt.attribution.attribute import Attribution
-from include.teleprompt.attribution.usage import demo_traces
-from include.teleprompt.deltaone.compare import Comparison
+from include.teleprompt.attribution.usage import demo_traces, rows_read
+from include.teleprompt.attribution.wallets import claim_of
+from include.teleprompt.deltaone.compare import Comparison, traces_compared
 from include.teleprompt.errors import TelepromptError
 from include.teleprompt.optimize.select import Selection
 from include.teleprompt.records import Record
 from include.teleprompt.storage import get_blob
+from include.teleprompt.traces.row import TraceRow
 from include.teleprompt.traces.snapshot import Snapshot, SnapshotRecord, read_for_credit, read_snapshot
 from include.teleprompt.traces.split import Part
 from include.teleprompt.tracking.pipeline_run import PipelineRun
@@ -40,14 +40,13 @@ class AttestedRun:
 
     Raises:
         ConfigurationError: there is no such attestation.
-        InvalidAttestationError: the stored document is damaged.
+        UntrustedAttestationError: it is not what was issued here.
     """
 
-    def __init__(self, client: Any, attestation_id: str) -> None:
-        self.stored, data = find_attestation(client, attestation_id)
-        self.attestation, self._document = load_attestation(data)
-        check_content(self.attestation, self._document)
-        self.run = PipelineRun(client, self.stored.run_id)
+    def __init__(self, store: AttestationStore, id_or_hash: str) -> None:
+        issued = store.find(id_or_hash)
+        self.stored, self.attestation = issued.stored, issued.attestation
+        self.run = PipelineRun(store.client, self.stored.run_id)
 
     def prove(self, trace_id: str) -> TraceProof:
         """The proof that a trace was used.
@@ -56,7 +55,7 @@ class AttestedRun:
             ConfigurationError: it was not.
             TelepromptError: the run's records are not there any more.
         """
-        rows = [row for part in read_for_credit(self.snapshot).values() for row in part]
+        rows = [row for part in self._credited().values() for row in part]
         return prove_trace(self.attestation, rows, self.attribution.secret, trace_id)
 
     def trail(self) -> Iterator[TrailEntry]:
@@ -65,12 +64,12 @@ class AttestedRun:
         Raises:
             TelepromptError: the run's records are not there any more.
         """
-        parts = read_for_credit(self.snapshot)
-        holder_of = {own_id: credit.contributor_id for credit in self.attribution.credits for own_id in credit.ids}
+        parts, attribution = self._credited(), self.attribution
+        holders, wallets = attribution.holders(), attribution.wallets
         demos = set(demo_traces(get_blob(self.selection.state), parts[Part.TRAIN], self.snapshot.fields))
         entries = [
             TrailEntry(
-                contributor_id=holder_of[row.contributor_id],
+                contributor_id=holders[claim_of(row, wallets)],
                 trace_id=row.trace_id,
                 logged_by=row.contributor_id,
                 part=part.value,
@@ -82,6 +81,17 @@ class AttestedRun:
         ]
         order = {part.value: i for i, part in enumerate(Part)}
         yield from sorted(entries, key=lambda entry: (entry.contributor_id, order[entry.part], entry.trace_id))
+
+    def _credited(self) -> dict[Part, list[TraceRow]]:
+        """The traces that the document credits."""
+        collected = read_for_credit(self.snapshot)
+        if self.attribution.rule == 1:  # it covered what was collected
+            return collected
+        return rows_read(
+            collected,
+            min_quality_score=self.attribution.min_quality_score,
+            compared=traces_compared(self.comparison),
+        )
 
     @property
     def snapshot(self) -> Snapshot:

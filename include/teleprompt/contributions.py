@@ -2,10 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any
 
-from include.teleprompt.attest.load import load_attestation
-from include.teleprompt.attest.stored import StoredAttestation, list_attestations, read_known
+from include.teleprompt.attest.stored import AttestationStore, StoredAttestation
 from include.teleprompt.attribution.rewards import reward_shares
 from include.teleprompt.config.attribution import Unpayable
 from include.teleprompt.records import Millionths, Record
@@ -40,7 +38,7 @@ class ContributorLine(Record):
 
 
 def list_contributions(
-    client: Any,
+    store: AttestationStore,
     *,
     total: int,
     window: Window | None = None,
@@ -52,12 +50,12 @@ def list_contributions(
     `contributor` is an id or an address; `of` says which attestations count.
 
     Raises:
-        InvalidAttestationError: a stored document is damaged.
+        UntrustedAttestationError: a stored document is not what was issued here.
         TelepromptError: one is gone.
     """
-    for stored in list_attestations(client):
+    for stored in store.list():
         if of(stored) and (window is None or window.start <= datetime.fromisoformat(stored.window_start) < window.end):
-            for one in _contributions(client, stored, total):
+            for one in _contributions(store, stored, total):
                 if contributor in {None, one.contributor_id, one.address}:
                     yield one
 
@@ -79,10 +77,10 @@ def by_contributor(contributions: Iterator[Contribution]) -> list[ContributorLin
     ]
 
 
-def _contributions(client: Any, stored: StoredAttestation, total: int) -> Iterator[Contribution]:
-    attestation, document = load_attestation(read_known(client, stored))
+def _contributions(store: AttestationStore, stored: StoredAttestation, total: int) -> Iterator[Contribution]:
+    attestation = store.open_once(stored).attestation
     unpayable = Unpayable(attestation.credit.unpayable) if attestation.credit else Unpayable.HOLD_BACK
-    rewards = reward_shares(document["contributors"], total, unpayable=unpayable)
+    rewards = reward_shares(attestation.to_dict()["contributors"], total, unpayable=unpayable)
     for person, reward in zip(attestation.contributors, rewards, strict=True):
         yield Contribution(
             contributor_id=person.contributor_id,

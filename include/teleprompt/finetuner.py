@@ -123,8 +123,13 @@ class TelepromptFinetuner:
         stages = _stages(result)
         if not deltaone["deltaone_achieved"]:
             raise ConfigurationError(f"There is nothing to attest: {deltaone['reason']}")
+        comparison = self._comparison(stages)
         attestation = stages.pipeline.promotion.attestation(
-            stages.snapshot_record, stages.selection, stages.attribution, self._comparison(stages), stages.baseline
+            stages.snapshot_record,
+            stages.selection,
+            stages.pipeline.promoting.attribution(stages.snapshot_record, stages.selection, comparison),
+            comparison,
+            stages.baseline,
         )
         return sign(attestation, [open_signer(signer) for signer in self.settings.signers]).to_dict()
 
@@ -147,7 +152,7 @@ class TelepromptFinetuner:
                 name=model_name,
                 snapshot=stages.snapshot_record,
                 selection=stages.selection,
-                attribution=stages.attribution,
+                attribution=stages.pipeline.promoting.attribution(stages.snapshot_record, stages.selection, comparison),
                 comparison=comparison,
                 baseline=stages.baseline,
             )
@@ -180,13 +185,15 @@ class TelepromptFinetuner:
         baseline = pipeline.baseline()
         candidates = [pipeline.compile(record, baseline, seed=seed) for seed in pipeline.seeds]
         snapshot, selection = read_snapshot(record), pipeline.select(record, candidates)
+        with mlflow_client(self.settings.tracking_uri) as client:
+            attribution = pipeline.promotion.attribution(client, record, selection, None)
         return _Stages(
             pipeline=pipeline,
             baseline=baseline,
             snapshot=snapshot,
             snapshot_record=record,
             selection=selection,
-            attribution=pipeline.promoting.attribution(record, selection),
+            attribution=attribution,
         )
 
     def _comparison(self, stages: _Stages) -> Comparison:

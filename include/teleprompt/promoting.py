@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 from include.teleprompt.attest.issue import AttestationRecord
-from include.teleprompt.attest.load import load_attestation
-from include.teleprompt.attest.stored import keep_attestation
+from include.teleprompt.attest.stored import AttestationStore, keep_attestation
 from include.teleprompt.attribution.attribute import Attribution
 from include.teleprompt.chain.receipt import Receipt
 from include.teleprompt.deltaone.compare import Comparison
@@ -13,7 +12,7 @@ from include.teleprompt.optimize.select import Selection
 from include.teleprompt.promotion import Promotion
 from include.teleprompt.registry.aliases import CHAMPION
 from include.teleprompt.registry.versions import ProgramVersion
-from include.teleprompt.storage import get_blob
+from include.teleprompt.signing.signer import addresses_of
 from include.teleprompt.submission import submit_attestation
 from include.teleprompt.traces.snapshot import SnapshotRecord
 from include.teleprompt.tracking.pipeline_run import PipelineRun
@@ -27,11 +26,13 @@ class PromotingStages:
     promotion: Promotion
     records: StageRecords
 
-    def attribution(self, snapshot: SnapshotRecord, selection: Selection) -> Attribution:
+    def attribution(self, snapshot: SnapshotRecord, selection: Selection, comparison: Comparison) -> Attribution:
         """Who is credited for the selected program; frozen, with the salts of its tree, before anything is attested."""
-        return self.records.once(
-            "attribution", Attribution, lambda _run: self.promotion.attribution(snapshot, selection)
-        )
+
+        def stage(run: PipelineRun) -> Attribution:
+            return self.promotion.attribution(run.client, snapshot, selection, comparison)
+
+        return self.records.once("attribution", Attribution, stage)
 
     def register(
         self, snapshot: SnapshotRecord, selection: Selection, comparison: Comparison, baseline: ProgramVersion
@@ -39,7 +40,7 @@ class PromotingStages:
         """Register the candidate of a promoting comparison and let it in; not unless it can be attested."""
         if comparison.report.verdict is not Verdict.PROMOTE:
             raise ValueError(f"a comparison that says {comparison.report.verdict} registers nothing")
-        attribution = self.attribution(snapshot, selection)
+        attribution = self.attribution(snapshot, selection, comparison)
 
         def stage(run: PipelineRun) -> ProgramVersion:
             version = self.promotion.register(
@@ -68,7 +69,7 @@ class PromotingStages:
         version: ProgramVersion,
     ) -> AttestationRecord:
         """Issue the attestation of a version that became champion and keep its exact bytes with the run."""
-        attribution = self.attribution(snapshot, selection)
+        attribution = self.attribution(snapshot, selection, comparison)
 
         def stage(run: PipelineRun) -> AttestationRecord:
             attestation = self.promotion.attestation(
@@ -78,17 +79,17 @@ class PromotingStages:
 
         record = self.records.once("attestation", AttestationRecord, stage)
         with self.records.open() as run:
-            keep_attestation(run, record)
+            keep_attestation(run, record, addresses_of(self.promotion.settings))
         return record
 
     def submit(self, record: AttestationRecord) -> Receipt:
         """Hand an attestation in at the program's contract; a dry run unless the program file says `send`."""
         assert self.promotion.config.chain is not None  # noqa: S101 - nobody asks otherwise
-        attestation, _ = load_attestation(get_blob(record.blob))
         with self.records.open() as run:
+            store = AttestationStore(run.client, addresses_of(self.promotion.settings))
             return submit_attestation(
                 run,
-                attestation,
+                store.find(record.attestation_hash).attestation,
                 self.promotion.config,
                 self.promotion.settings,
                 send=self.promotion.config.chain.send,

@@ -7,10 +7,11 @@ from include.teleprompt.attest.document import Attestation
 from include.teleprompt.attest.issue import AttestationRecord, compose_attestation, issue_attestation
 from include.teleprompt.attest.stored import keep_attestation
 from include.teleprompt.attribution.attribute import Attribution, attribute
+from include.teleprompt.attribution.wallets import earlier_wallets
 from include.teleprompt.canonical import sha256_hex
 from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.config.settings import Settings
-from include.teleprompt.deltaone.compare import Comparison
+from include.teleprompt.deltaone.compare import Comparison, traces_compared
 from include.teleprompt.deltaone.online import OnlineDecision
 from include.teleprompt.errors import TelepromptError
 from include.teleprompt.optimize.select import Selection
@@ -26,6 +27,7 @@ from include.teleprompt.registry.versions import (
     read_artifacts,
     register_version,
 )
+from include.teleprompt.signing.signer import addresses_of
 from include.teleprompt.strategies import strategy_of
 from include.teleprompt.traces.snapshot import SnapshotRecord, read_snapshot
 from include.teleprompt.tracking.pipeline_run import PipelineRun
@@ -50,9 +52,11 @@ class Promotion:
         abbreviation = strategy_of(self.config.optimization.strategy).abbreviation
         return f"{self.config.baseline_version}-opt-{abbreviation}-{comparison.decided_at:%Y%m%d%H%M%S}"
 
-    def attribution(self, snapshot: SnapshotRecord, selection: Selection) -> Attribution:
-        """Who is credited for the selected program."""
-        return attribute_selection(self.config, snapshot, selection)
+    def attribution(
+        self, client: Any, snapshot: SnapshotRecord, selection: Selection, comparison: Comparison | None
+    ) -> Attribution:
+        """Who is credited for the selected program; before its comparison only for what it was made from."""
+        return attribute_selection(client, self.config, snapshot, selection, comparison)
 
     def attestation(
         self,
@@ -143,13 +147,23 @@ class Promotion:
         return record
 
 
-def attribute_selection(config: ProgramConfig, snapshot: SnapshotRecord, selection: Selection) -> Attribution:
+def attribute_selection(
+    client: Any,
+    config: ProgramConfig,
+    record: SnapshotRecord,
+    selection: Selection,
+    comparison: Comparison | None,
+) -> Attribution:
     """Who is credited for the selected program, by the program file's method."""
+    snapshot = read_snapshot(record)
+    ids = {share.contributor_id for share in snapshot.contributors}
     return attribute(
-        read_snapshot(snapshot),
+        snapshot,
         program=selection.state,
         config=config.attribution,
         min_quality_score=config.optimization.min_quality_score,
+        compared=traces_compared(comparison) if comparison else (),
+        earlier=earlier_wallets(client, config.name, before=snapshot.window, ids=ids),
     )
 
 
@@ -170,7 +184,7 @@ def attest_online(
         )
         run.write("attestation", record)
     run.client.set_model_version_tag(config.name, str(number), "attestation_id", record.attestation_id)
-    keep_attestation(run, record)
+    keep_attestation(run, record, addresses_of(settings))
     return record
 
 
@@ -185,7 +199,7 @@ def _proven_in_production(
         )
     attribution = run.read("attribution", Attribution)
     if attribution is None:  # registered before credit had a record of its own
-        attribution = attribute_selection(config, snapshot, selection)
+        attribution = attribute_selection(run.client, config, snapshot, selection, comparison)
         run.write("attribution", attribution)
     entity = run.client.get_model_version(config.name, str(number))
     return compose_attestation(

@@ -1,9 +1,9 @@
 """One run in full, from the traces to the attestation, for people who look closely."""
 
-import json
 from typing import Any
 
-from include.teleprompt.attest.stored import ATTESTATION_ARTIFACT
+from include.teleprompt.attest.codes import UntrustedAttestationError
+from include.teleprompt.attest.stored import AttestationStore
 from include.teleprompt.deltaone.compare import ComparedAnswer, Comparison, compared_answers
 from include.teleprompt.history import RunSummary, read_run
 from include.teleprompt.optimize.select import CandidateScore, Selection
@@ -31,21 +31,25 @@ class RunDetail(Record):
     examples: tuple[ComparedAnswer, ...]
     """Sealed examples whose scores differ, those that became worse first; at most 50."""
     attestation: dict[str, Any] | None
-    """The document, if one was issued."""
+    """The document, if one was issued and is still what was issued."""
+    distrust: str | None
+    """Why the stored document is not shown, if so."""
 
 
-def read_detail(client: Any, run_id: str) -> RunDetail | None:
+def read_detail(store: AttestationStore, run_id: str) -> RunDetail | None:
     """The run with that id; None if there is none.
 
     Raises:
         TelepromptError: what it kept in the storage is missing or damaged.
     """
+    client = store.client
     summary = read_run(client, run_id)
     if summary is None:
         return None
     run = PipelineRun(client, run_id)
     record, selection = run.read("snapshot", SnapshotRecord), run.read("selection", Selection)
-    comparison, document = run.read("gate", Comparison), run.read_text(ATTESTATION_ARTIFACT)
+    comparison = run.read("gate", Comparison)
+    attestation, distrust = _attestation(store, run_id)
     snapshot = read_snapshot(record) if record else None
     answers = compared_answers(comparison) if comparison else []
     return RunDetail(
@@ -56,5 +60,14 @@ def read_detail(client: Any, run_id: str) -> RunDetail | None:
         winner=selection.winner.seed if selection else None,
         comparison=comparison,
         examples=tuple(answer for answer in answers if answer.change_e6)[:MOST_EXAMPLES],
-        attestation=json.loads(document) if document else None,
+        attestation=attestation,
+        distrust=distrust,
     )
+
+
+def _attestation(store: AttestationStore, run_id: str) -> tuple[dict[str, Any] | None, str | None]:
+    try:
+        issued = store.of_run(run_id)
+    except UntrustedAttestationError as error:
+        return None, str(error)
+    return (None if issued is None else issued.attestation.to_dict()), None

@@ -42,18 +42,26 @@ def put_blob(storage_uri: str, kind: str, data: bytes, *, suffix: str) -> Blob:
     return blob
 
 
+class BlobMissingError(TelepromptError):
+    """What was stored is not there any more."""
+
+    def __init__(self, uri: str) -> None:
+        super().__init__(f"{uri} is missing; restore the storage folder from its backup.")
+
+
 def get_blob(blob: Blob) -> bytes:
     """The bytes of `blob`.
 
     Raises:
-        TelepromptError: they are not there, or are damaged (no longer match the digest).
+        BlobMissingError: they are not there.
+        TelepromptError: they are damaged (no longer match the digest).
     """
     from upath import UPath
 
     try:
         data = bytes(UPath(blob.uri).read_bytes())
     except FileNotFoundError as error:
-        raise TelepromptError(f"{blob.uri} is missing; restore the storage folder from its backup.") from error
+        raise BlobMissingError(blob.uri) from error
     if sha256_hex(data) != blob.digest:
         raise TelepromptError(f"{blob.uri} is damaged: its content no longer matches its digest; restore it.")
     return data

@@ -4,11 +4,11 @@ from typing import Any
 
 from include.teleprompt.attest.document import Attestation
 from include.teleprompt.attest.issue import compose_attestation
-from include.teleprompt.attribution.attribute import Attribution, attribute
+from include.teleprompt.attribution.attribute import RULE, Attribution, attribute
 from include.teleprompt.audit import AttestedRun
 from include.teleprompt.canonical import sha256_hex
 from include.teleprompt.config.attribution import AttributionConfig
-from include.teleprompt.deltaone.compare import recompute
+from include.teleprompt.deltaone.compare import recompute, traces_compared
 from include.teleprompt.deltaone.online import OnlineDecision
 from include.teleprompt.production.challenger import DECISION
 from include.teleprompt.records import Record, from_millionths
@@ -93,6 +93,8 @@ def _made_anew(attested: AttestedRun) -> Attestation:
 
 def _credit_anew(attested: AttestedRun) -> Attribution:
     kept = attested.attribution
+    if kept.rule != RULE:  # by rules that are no more; the tree and the weights are those of the record
+        return kept
     return attribute(
         attested.snapshot,
         program=attested.selection.state,
@@ -100,8 +102,11 @@ def _credit_anew(attested: AttestedRun) -> Attribution:
             method=kept.instead_of or kept.method,
             cap=None if kept.cap_e6 is None else from_millionths(kept.cap_e6),
             unpayable=kept.unpayable,
+            wallets={own: addresses[0] for own, addresses in kept.wallets.items()},
         ),
         min_quality_score=kept.min_quality_score,
+        compared=traces_compared(attested.comparison),
+        earlier={own: addresses[-1] for own, addresses in kept.wallets.items()},
         secret=kept.secret,
     )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -12,12 +13,13 @@ from include.teleprompt.attribution.trace_tree import trace_digest, trace_leaf, 
 from include.teleprompt.attribution.usage import Used, demo_traces
 from include.teleprompt.canonical import canonical_json
 from include.teleprompt.config.attribution import AttributionConfig
+from include.teleprompt.evaluate.examples import good_rows
 from include.teleprompt.merkle import root_of_proof
 from include.teleprompt.records import MILLION
 from include.teleprompt.storage import Blob, put_blob
 from include.teleprompt.traces.snapshot import Snapshot, read_for_credit
 from include.teleprompt.traces.split import Part
-from tests.support import ALICE, BOB, FIELDS, raw_trace, trace_row, write_snapshot_of
+from tests.support import ALICE, BOB, FIELDS, WEEK, raw_trace, trace_row, write_snapshot_of
 
 EVE = {"contributor_id": "eve", "contributor_address": None}
 PEOPLE = [
@@ -51,12 +53,25 @@ def program(folder: Path, demos: list[Mapping[str, Any]]) -> Blob:
     return put_blob(str(folder), "programs", state, suffix=".json")
 
 
-def credit(folder: Path, *, demos: list[Mapping[str, Any]] | None = None, **config: Any) -> Attribution:
+def credit(
+    folder: Path,
+    *,
+    of: Snapshot | None = None,
+    demos: list[Mapping[str, Any]] | None = None,
+    compared: list[str] | None = None,
+    earlier: Mapping[str, str] = MappingProxyType({}),
+    **config: Any,
+) -> Attribution:
+    """The credit where the gate compared on all good sealed traces, if nothing else is said."""
+    taken = of or snapshot(folder)
+    sealed = good_rows(read_for_credit(taken)[Part.GATE], min_quality_score=0.7)
     return attribute(
-        snapshot(folder),
+        taken,
         program=program(folder, demos or []),
         config=AttributionConfig.model_validate(config),
         min_quality_score=0.7,
+        compared=[row.trace_id for row in sealed] if compared is None else compared,
+        earlier=earlier,
     )
 
 
@@ -65,7 +80,7 @@ def weights(attribution: Attribution) -> dict[str, int]:
 
 
 def test_by_count_everyone_is_credited_and_who_has_no_address_is_quarantined(tmp_path: Path) -> None:
-    found = credit(tmp_path)
+    found = credit(tmp_path, method="deduplicated_count")
     assert weights(found) == {"alice": 333_333, "bob": 333_334, "eve": 333_333}
     assert {c.contributor_id: c.quarantine for c in found.credits} == {
         "alice": None,
@@ -114,6 +129,7 @@ def test_where_nobody_would_be_missed_credit_goes_by_count_and_says_so(tmp_path:
         program=program(tmp_path, []),
         config=AttributionConfig.model_validate({"method": "leave_one_out"}),
         min_quality_score=0.7,
+        compared=(),
     )
     assert (found.method.value, found.instead_of and found.instead_of.value) == ("deduplicated_count", "leave_one_out")
 
@@ -132,7 +148,12 @@ def test_the_tree_holds_each_trace_and_its_salts_follow_from_one_secret(tmp_path
     with pytest.raises(KeyError):
         tree.proof(other)
     again = attribute(
-        taken, program=program(tmp_path, []), config=AttributionConfig(), min_quality_score=0.7, secret=found.secret
+        taken,
+        program=program(tmp_path, []),
+        config=AttributionConfig(),
+        min_quality_score=0.7,
+        compared=[row.trace_id for row in read_for_credit(taken)[Part.GATE]],
+        secret=found.secret,
     )
     assert again == found
     assert credit(tmp_path).traces_root != found.traces_root  # another secret, another tree
@@ -144,3 +165,85 @@ def test_a_demonstration_is_known_by_its_inputs() -> None:
     assert demo_traces(canonical_json(nested), rows, FIELDS) == ("a",)
     bare = {"demos": [{"question": "why"}, {"question": "unknown"}, {"question": "why"}]}
     assert demo_traces(canonical_json(bare), rows, FIELDS) == ("b",)
+
+
+def worthless(count: int) -> list[dict[str, Any]]:
+    return [
+        raw_trace(
+            trace_id=f"w{i}",
+            inputs={"question": f"nobody asked number {i}"},
+            outputs={"answer": "junk"},
+            outcomes={"outcome_score": 0.0},
+            contributor_id="mallory",
+            contributor_address=BOB,
+        )
+        for i in range(count)
+    ]
+
+
+def alices(count: int, *, named: str = "alice", address: str | None = ALICE, first: int = 0) -> list[dict[str, Any]]:
+    return [
+        raw_trace(
+            trace_id=f"a{i}",
+            started_at_ms=WEEK.start_ms + i * 60_000,
+            inputs={"question": f"what is the sum of {i} and one"},
+            outputs={"answer": str(i + 1)},
+            outcomes={"outcome_score": 1.0},
+            contributor_id=named,
+            contributor_address=address,
+        )
+        for i in range(first, first + count)
+    ]
+
+
+@pytest.mark.parametrize("method", ["quality_weighted", "deduplicated_count"])
+@pytest.mark.parametrize("min_quality_score", [0.7, 0.0])
+def test_calls_whose_outcome_is_worthless_earn_nothing(tmp_path: Path, method: str, min_quality_score: float) -> None:
+    taken, _ = write_snapshot_of([*alices(100), *worthless(1000)], tmp_path, fields=FIELDS)
+    parts = read_for_credit(taken)
+    found = attribute(
+        taken,
+        program=program(tmp_path, []),
+        config=AttributionConfig.model_validate({"method": method}),
+        min_quality_score=min_quality_score,
+        compared=[row.trace_id for row in good_rows(parts[Part.GATE], min_quality_score=min_quality_score)],
+    )
+    if min_quality_score == 0.0 and method == "deduplicated_count":
+        assert weights(found)["mallory"] > 0  # they were read, and this method looks at nothing else
+    else:
+        assert weights(found).get("mallory", 0) == 0
+
+
+def test_only_traces_that_a_stage_read_are_credited_and_proved(tmp_path: Path) -> None:
+    """The gate retires examples and leaves out what a program knows by heart; those were not used."""
+    taken = snapshot(tmp_path)
+    parts = read_for_credit(taken)
+    compared = [row.trace_id for row in parts[Part.GATE]][:5]
+    found = credit(tmp_path, of=taken, compared=compared)
+    assert sum(one.used.gate for one in found.credits) == 5
+    assert found.traces_count == len(parts[Part.TRAIN]) + len(parts[Part.SELECT]) + 5
+    assert sum(one.trace_count for one in found.credits) == found.traces_count
+
+
+def test_a_call_under_anothers_id_is_held_back_and_her_pay_stays(tmp_path: Path) -> None:
+    taken, _ = write_snapshot_of([*alices(100), *alices(1, address=BOB, first=100)], tmp_path, fields=FIELDS)
+    found = credit(tmp_path, of=taken)
+    people = {one.contributor_id: (one.address, one.quarantine, one.trace_count) for one in found.credits}
+    assert people == {
+        "alice": (ALICE, None, 100),
+        "alice (disputed)": (None, Quarantine.ADDRESS_CONFLICT, 1),
+    }
+
+
+def test_the_address_of_an_earlier_window_stands(tmp_path: Path) -> None:
+    """Whoever is quick at the beginning of a window does not take over the id."""
+    taken, _ = write_snapshot_of([*alices(1, address=BOB), *alices(99, first=1)], tmp_path, fields=FIELDS)
+    found = credit(tmp_path, of=taken, earlier={"alice": ALICE})
+    assert {one.address for one in found.credits if one.contributor_id == "alice"} == {ALICE}
+
+
+def test_a_wallet_is_changed_by_the_program_file(tmp_path: Path) -> None:
+    taken, _ = write_snapshot_of([*alices(50), *alices(50, address=BOB, first=50)], tmp_path, fields=FIELDS)
+    found = credit(tmp_path, of=taken, wallets={"alice": BOB})
+    assert [(one.contributor_id, one.address) for one in found.credits] == [("alice", BOB)]
+    assert found.traces_count == 100

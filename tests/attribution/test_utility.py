@@ -40,7 +40,7 @@ SELECT = [
 def values_of(train: list[TraceRow], method: Any = group_shapley, names: Sequence[str] = ()) -> dict[str, int]:
     names = names or sorted({line.contributor_id for line in train})
     answers = NearestAnswers.of(
-        train, SELECT, fields=FIELDS, holder_of={name: name for name in names}, contributors=names
+        train, SELECT, fields=FIELDS, holder_of=lambda line: line.contributor_id, contributors=names
     )
     return {name: value.value_e6 for name, value in method(answers).items()}
 
@@ -83,4 +83,4 @@ def test_more_than_eight_are_too_many_for_every_coalition() -> None:
 
 def test_without_a_good_trace_there_is_nothing_to_compare() -> None:
     with pytest.raises(ConfigurationError, match="deduplicated_count"):
-        NearestAnswers.of([], SELECT, fields=FIELDS, holder_of={}, contributors=["a"])
+        NearestAnswers.of([], SELECT, fields=FIELDS, holder_of=lambda line: line.contributor_id, contributors=["a"])

@@ -3,18 +3,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.teleprompt.attribution.apportion import largest_remainder
-from include.teleprompt.attribution.contributors import Quarantine, merge_contributors
+from include.teleprompt.attribution.contributors import Quarantine, contributors_of
 from include.teleprompt.attribution.rewards import base_units, contract_shares, format_units, reward_shares
 from include.teleprompt.attribution.shares import weights_of
+from include.teleprompt.attribution.wallets import Claim, standing_wallets
 from include.teleprompt.config.attribution import Unpayable
 from include.teleprompt.errors import ConfigurationError
 from include.teleprompt.records import MILLION
-from include.teleprompt.traces.snapshot import ContributorShare
-from tests.support import ALICE, BOB
+from include.teleprompt.traces.row import TraceRow
+from tests.support import ALICE, BOB, trace_row
 
 
-def share(name: str, count: int, *addresses: str) -> ContributorShare:
-    return ContributorShare(contributor_id=name, addresses=addresses, trace_count=count, score_sum_e6=count * 500_000)
+def calls(name: str, count: int, address: str | None) -> list[TraceRow]:
+    return [trace_row(contributor_id=name, contributor_address=address, score_e6=500_000) for _ in range(count)]
 
 
 shares = st.lists(st.integers(0, 10**6), min_size=1, max_size=30).filter(any)
@@ -69,15 +70,24 @@ def test_a_negative_value_is_worth_nothing() -> None:
         weights_of([-1, 0], tie_break=["a", "b"])
 
 
-def test_one_address_is_one_contributor_and_two_addresses_cannot_be_paid() -> None:
-    people = merge_contributors(
-        [share("bob", 2, BOB), share("alias", 3, BOB), share("eve", 5, ALICE, BOB), share("x", 1)]
-    )
-    assert [(p.contributor_id, p.ids, p.address, p.quarantine, p.trace_count) for p in people] == [
-        ("alias", ("alias", "bob"), BOB, None, 5),
-        ("eve", ("eve",), None, Quarantine.ADDRESS_CONFLICT, 5),
-        ("x", ("x",), None, Quarantine.NO_ADDRESS, 1),
+def test_one_address_is_one_contributor_and_disputed_calls_are_apart() -> None:
+    rows = [*calls("bob", 2, BOB), *calls("alias", 3, BOB), *calls("eve", 5, ALICE), *calls("eve", 1, BOB)]
+    rows += [*calls("eve", 2, None), *calls("x", 1, None)]
+    wallets = standing_wallets(rows, earlier={"bob": BOB, "alias": BOB, "eve": ALICE}, named={})
+    people = contributors_of(rows, wallets)
+    assert [(p.contributor_id, p.address, p.quarantine, p.trace_count) for p in people] == [
+        ("alias", BOB, None, 5),
+        ("eve", ALICE, None, 7),
+        ("eve (disputed)", None, Quarantine.ADDRESS_CONFLICT, 1),
+        ("x", None, Quarantine.NO_ADDRESS, 1),
     ]
+    assert people[0].claims == (Claim("alias", False), Claim("bob", False))
+
+
+def test_nobody_can_take_the_name_of_disputed_calls() -> None:
+    rows = [*calls("eve", 1, ALICE), *calls("eve", 1, BOB), *calls("eve (disputed)", 1, BOB)]
+    people = contributors_of(rows, {"eve": (ALICE,), "eve (disputed)": (BOB,)})
+    assert len({person.contributor_id for person in people}) == 3
 
 
 def test_a_share_that_cannot_be_paid_is_held_back_unless_it_is_to_be_shared() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from include.teleprompt.attest.stored import list_attestations, read_attestation
+from include.teleprompt.attest.stored import AttestationStore
 from include.teleprompt.audit import AttestedRun
 from include.teleprompt.config.settings import PROJECT_ROOT, Settings
 from include.teleprompt.errors import ConfigurationError, TelepromptError
@@ -53,7 +53,7 @@ def test_all_is_there_again_holds_deep_and_goes_on(
         before = [run.model_dump(exclude={"run_id"}) for run in list_runs(client)]
         versions, document = (
             list_versions(client, "Shelves"),
-            read_attestation(client, promoted.attestation.attestation_id),
+            AttestationStore(client).find(promoted.attestation.attestation_id).data,
         )
         changes = [change.model_dump(exclude={"change_id"}) for change in list_changes(client, "Shelves")]
     moved = storage.rename(storage.with_name("gone"))  # nothing restored may lean on the old place
@@ -63,9 +63,10 @@ def test_all_is_there_again_holds_deep_and_goes_on(
             assert [run.model_dump(exclude={"run_id"}) for run in list_runs(client)] == before
             assert list_versions(client, "Shelves") == versions
             assert [change.model_dump(exclude={"change_id"}) for change in list_changes(client, "Shelves")] == changes
-            (stored,) = list_attestations(client)
-            assert read_attestation(client, stored.attestation_id) == document
-            assert all(check.holds for check in verify_deep(AttestedRun(client, stored.attestation_id)))
+            store = AttestationStore(client)
+            (stored,) = store.list()
+            assert store.find(stored.attestation_id).data == document
+            assert all(check.holds for check in verify_deep(AttestedRun(store, stored.attestation_id)))
             again = run_all_stages(shelves(empty))
             assert again.attestation.attestation_id == promoted.attestation.attestation_id
             assert (len(list_runs(client)), len(list_versions(client, "Shelves"))) == (2, 2)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from include.teleprompt.attest.stored import list_attestations
+from include.teleprompt.attest.stored import AttestationStore
 from include.teleprompt.audit import AttestedRun
 from include.teleprompt.config.retention import RetentionConfig
 from include.teleprompt.config.settings import Settings
@@ -34,9 +34,10 @@ def plan(settings: Settings, now: datetime | None = None) -> Plan:
 
 def attestations_that_hold(settings: Settings) -> int:
     with mlflow_client(settings.tracking_uri) as client:
-        stored = list_attestations(client)
+        store = AttestationStore(client)
+        stored = store.list()
         for one in stored:
-            assert all(check.holds for check in verify_deep(AttestedRun(client, one.attestation_id)))
+            assert all(check.holds for check in verify_deep(AttestedRun(store, one.attestation_hash)))
         return len(stored)
 
 

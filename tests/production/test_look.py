@@ -8,7 +8,7 @@ import dspy
 import pytest
 
 from include.teleprompt import choose_version, load_program
-from include.teleprompt.attest.stored import list_attestations
+from include.teleprompt.attest.stored import AttestationStore
 from include.teleprompt.attest.verify import verify_attestation
 from include.teleprompt.config.files import load_program_file
 from include.teleprompt.config.settings import Settings
@@ -122,7 +122,7 @@ def test_a_challenger_that_proves_itself_is_promoted_and_attested_with_online_ev
     assert b'"kind": "online"' in data
     assert b'"n_optimized": 80' in data
     with mlflow_client(rollout.settings.tracking_uri) as client:
-        assert [a.attestation_id for a in list_attestations(client)] == [report.attestation.attestation_id]
+        assert [a.attestation_id for a in AttestationStore(client).list()] == [report.attestation.attestation_id]
         assert [c.action for c in list_changes(client, "Shelves")] == [
             Action.PROMOTE,
             Action.CHALLENGE,
@@ -157,7 +157,7 @@ def test_a_promotion_without_its_attestation_is_finished_by_the_next_look(
     assert rollout.aliases()["champion"] == 2
     rollout.look(days=11)
     with mlflow_client(rollout.settings.tracking_uri) as client:
-        assert len(list_attestations(client)) == 1
+        assert len(AttestationStore(client).list()) == 1
 
 
 def test_the_record_without_its_document_is_finished_too(rollout: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,7 +169,7 @@ def test_the_record_without_its_document_is_finished_too(rollout: World, monkeyp
             rollout.look(days=10)
     rollout.look(days=11)
     with mlflow_client(rollout.settings.tracking_uri) as client:
-        assert len(list_attestations(client)) == 1
+        assert len(AttestationStore(client).list()) == 1
 
 
 def test_only_new_outcomes_make_a_new_look(rollout: World) -> None:

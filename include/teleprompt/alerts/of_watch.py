@@ -1,12 +1,14 @@
-"""What there is to tell after a look at production: rollbacks, a regression, transactions that wait too long."""
+"""What there is to tell with a look at production: rollbacks, a regression, transactions, attestations."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from include.teleprompt.alerts.alert import Alert
+from include.teleprompt.attest.stored import AttestationStore
 from include.teleprompt.config.alerts import AlertEvent
 from include.teleprompt.config.program import ProgramConfig
+from include.teleprompt.errors import TelepromptError, TrackingUnavailableError
 from include.teleprompt.production.report import ProductionReport, WatchOutcome
 from include.teleprompt.records import Digest
 from include.teleprompt.registry.change_log import Action, Change, ChangeState, list_changes
@@ -42,6 +44,29 @@ def alerts_of_look(
         *(_rollback(config, change) for change in own),
         *_regression(config, report, actor, now or datetime.now(UTC)),
     ]
+
+
+def alerts_of_attestations(
+    store: AttestationStore, config: ProgramConfig, *, now: datetime | None = None
+) -> list[Alert]:
+    """Attestations of the program that are not what was issued, or are gone; all of them are read."""
+    found = []
+    for stored in store.list(program=config.name):
+        try:
+            store.open(stored)
+        except TrackingUnavailableError:
+            raise
+        except TelepromptError as error:
+            alert = Alert(
+                event=AlertEvent.DISTRUST,
+                program=config.slug,
+                text=str(error),
+                cause=stored.attestation_hash,
+                at=now or datetime.now(UTC),
+                facts={"attestation_id": stored.attestation_id, "run_id": stored.run_id},
+            )
+            found.append(alert)
+    return found
 
 
 def _rollbacks(client: Any, config: ProgramConfig) -> Iterator[Change]:

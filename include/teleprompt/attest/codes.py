@@ -40,3 +40,18 @@ class InvalidAttestationError(TelepromptError):
     def __init__(self, code: Code, detail: str) -> None:
         super().__init__(f"{code}: {detail}")
         self.code = code
+
+
+class UntrustedAttestationError(TelepromptError):
+    """A stored attestation is not what was issued, or nobody that this installation trusts has signed it."""
+
+    def __init__(self, attestation_id: str, run_id: str, code: Code, detail: str) -> None:
+        advice = {
+            Code.SIGNER_UNTRUSTED: "add the address to `TELEPROMPT_TRUSTED_SIGNERS` if that key was yours",
+            Code.SIGNATURE_MISSING: "one that was issued before there was a signer is taken only where none is set",
+        }.get(code, "restore the run's artifacts from their backup")
+        super().__init__(
+            f"The attestation {attestation_id} in the MLflow run {run_id} cannot be trusted ({code}: {detail}); "
+            f"nothing was done with it: {advice}."
+        )
+        self.code = code

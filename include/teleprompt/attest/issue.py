@@ -68,7 +68,7 @@ def compose_attestation(
         if online is None
         else online_performance_section(online.report, online_metric or outcome_metric),
         "optimization_metadata": {
-            "trace_count": snapshot.trace_count,
+            "trace_count": attribution.traces_count,
             "optimization_time_seconds": from_millionths(to_millionths(selection.seconds)),
             "outcome_metric": outcome_metric,
             "date_range": {

@@ -1,17 +1,35 @@
-"""Attestations as they lie in MLflow: the exact bytes, with the pipeline run that issued them."""
+"""Attestations as they lie in MLflow: the exact bytes, with the pipeline run that issued them.
 
-import json
+Nothing that is read here is believed because it is stored. Who can write MLflow's artifacts could swap a document, so
+each is held against the hash, the id and the digest of its bytes that its run's tags have in MLflow's database, and
+against its signatures and the addresses that may sign here, before anybody pays, signs, sends or shows it.
+"""
+
+import logging
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from include.teleprompt.attest.codes import Code, UntrustedAttestationError
+from include.teleprompt.attest.document import Attestation
 from include.teleprompt.attest.issue import AttestationRecord
+from include.teleprompt.attest.load import load_attestation
+from include.teleprompt.attest.verify import verify_attestation
+from include.teleprompt.canonical import sha256_hex
+from include.teleprompt.config.settings import Settings
+from include.teleprompt.environment import current_user
 from include.teleprompt.errors import ConfigurationError, TelepromptError
-from include.teleprompt.records import Record
+from include.teleprompt.records import Digest, Record
+from include.teleprompt.registry.audit_trail import Deed, Done, append
+from include.teleprompt.signing.signer import addresses_of
 from include.teleprompt.storage import get_blob
-from include.teleprompt.tracking.connection import quoted
+from include.teleprompt.tracking.connection import mlflow_client, quoted
 from include.teleprompt.tracking.pipeline_run import PipelineRun
 from include.teleprompt.tracking.search import search_own_runs
+
+log = logging.getLogger(__name__)
 
 ATTESTATION_ARTIFACT = "attestation.json"
 
@@ -27,96 +45,187 @@ class StoredAttestation(Record):
     run_id: str
     chain_state: str | None
     """Where it is on the chain, as last seen; None if nowhere."""
+    file_digest: Digest | None = None
+    """SHA-256 of its exact bytes, signatures included; None for one that was kept before that was written down."""
 
 
-def keep_attestation(run: PipelineRun, record: AttestationRecord) -> None:
-    """Keep the exact bytes of an attestation with the pipeline run, which is over with that."""
-    run.write_text(ATTESTATION_ARTIFACT, get_blob(record.blob).decode())
-    run.tag(attestation_id=record.attestation_id, attestation_hash=record.attestation_hash)
+@dataclass(frozen=True)
+class IssuedAttestation:
+    """A stored attestation that is what was issued here."""
+
+    stored: StoredAttestation
+    attestation: Attestation
+    data: bytes
+    """The exact bytes."""
+
+
+def keep_attestation(run: PipelineRun, record: AttestationRecord, signers: Collection[str]) -> None:
+    """Keep the exact bytes of an attestation with the pipeline run, which is over with that.
+
+    Raises:
+        UntrustedAttestationError: the record names another document than its bytes hold, or than the run kept before.
+    """
+    data = get_blob(record.blob)
+    kept = run.client.get_run(run.run_id).data.tags.get("teleprompt.attestation_hash", record.attestation_hash)
+    _check(data, record.attestation_id, kept, run_id=run.run_id, signers=signers)
+    run.write_text(ATTESTATION_ARTIFACT, data.decode())
+    run.tag(
+        attestation_id=record.attestation_id,
+        attestation_hash=record.attestation_hash,
+        attestation_digest=sha256_hex(data),
+    )
     run.end()
 
 
-def list_attestations(
-    client: Any, *, program: str | None = None, contributor: str | None = None
-) -> list[StoredAttestation]:
-    """The attestations, newest first: of one program, or that credit one contributor (an id or an address)."""
-    condition = "tags.`teleprompt.attestation_id` != ''"
-    if program is not None:
-        condition += f" AND tags.`teleprompt.program` = {quoted(program)}"
-    found = [_stored(run) for run in search_own_runs(client, condition)]
-    if contributor is None:
-        return found
-    return [stored for stored in found if contributor in _credited(client, stored)]
+@dataclass(frozen=True)
+class AttestationStore:
+    """The attestations that an MLflow holds."""
+
+    client: Any = field(compare=False)
+    signers: frozenset[str] = frozenset()
+    """EIP-55 addresses, one of which must have signed; empty where this installation has no signer."""
+
+    def list(self, *, program: str | None = None, contributor: str | None = None) -> "list[StoredAttestation]":
+        """Where they are, newest first: of one program, or those that credit one contributor (an id or an address).
+
+        Raises:
+            UntrustedAttestationError: with `contributor`, for what a document says is believed only after a check.
+        """
+        condition = "tags.`teleprompt.attestation_id` != ''"
+        if program is not None:
+            condition += f" AND tags.`teleprompt.program` = {quoted(program)}"
+        found = [_stored(run) for run in search_own_runs(self.client, condition)]
+        return found if contributor is None else [stored for stored in found if self._credits(stored, contributor)]
+
+    def find(self, id_or_hash: str) -> IssuedAttestation:
+        """The attestation with that id or hash.
+
+        Raises:
+            ConfigurationError: there is none, or several share the id.
+            UntrustedAttestationError: it is not what was issued here.
+            TelepromptError: its bytes are gone.
+        """
+        return self.open(self.locate(id_or_hash))
+
+    def locate(self, id_or_hash: str) -> StoredAttestation:
+        """Where the attestation with that id or hash lies.
+
+        An id has 48 bits only, so that somebody can make two documents that share one; a hash names one document.
+
+        Raises:
+            ConfigurationError: there is none, or several share the id.
+        """
+        for tag in ("attestation_hash", "attestation_id"):
+            runs = search_own_runs(self.client, f"tags.`teleprompt.{tag}` = {quoted(id_or_hash)}")
+            found = {stored.attestation_hash: stored for stored in map(_stored, runs)}
+            if len(found) > 1:
+                raise ConfigurationError(
+                    f"Several attestations have the id {id_or_hash}; name one by its hash: {', '.join(sorted(found))}."
+                )
+            if found:
+                return next(iter(found.values()))
+        raise ConfigurationError(
+            f"There is no attestation {id_or_hash!r}; `teleprompt attest list` shows those there are."
+        )
+
+    def of_run(self, run_id: str) -> IssuedAttestation | None:
+        """What a pipeline run issued, read now and checked; None if it issued nothing.
+
+        Raises:
+            UntrustedAttestationError: it is not what was issued here.
+            TelepromptError: its bytes are gone.
+        """
+        run = self.client.get_run(run_id)
+        return self.open(_stored(run)) if "teleprompt.attestation_id" in run.data.tags else None
+
+    def open(self, stored: StoredAttestation) -> IssuedAttestation:
+        """A listed attestation, read now and checked.
+
+        Raises:
+            UntrustedAttestationError: it is not what was issued here; that is in the audit trail then.
+            TelepromptError: its bytes are gone.
+        """
+        data = _read(self.client, stored)
+        try:
+            attestation = _check(
+                data,
+                stored.attestation_id,
+                stored.attestation_hash,
+                digest=stored.file_digest,
+                run_id=stored.run_id,
+                signers=self.signers,
+            )
+        except UntrustedAttestationError as error:
+            _write_down(self.client, stored, data, error)
+            raise
+        return IssuedAttestation(stored=stored, attestation=attestation, data=data)
+
+    def open_once(self, stored: StoredAttestation) -> IssuedAttestation:
+        """The same for lists over many attestations: each is read and checked once by a process, for they never change.
+
+        Not for whoever pays, signs or sends.
+        """
+        return _open_once(self, self.client.tracking_uri, stored)
+
+    def _credits(self, stored: StoredAttestation, contributor: str) -> bool:
+        people = self.open_once(stored).attestation.contributors
+        return any(contributor in {person.contributor_id, person.address} for person in people)
 
 
-def _credited(client: Any, stored: StoredAttestation) -> set[str]:
-    """Ids and addresses of those whom an attestation credits."""
-    people = json.loads(read_known(client, stored))["contributors"]
-    return {person[key] for person in people for key in ("contributor_id", "address")}
+@contextmanager
+def open_attestations(settings: Settings) -> Iterator[AttestationStore]:
+    """The attestations of the MLflow that the settings name, held against the addresses that they trust."""
+    with mlflow_client(settings.tracking_uri) as client:
+        yield AttestationStore(client, addresses_of(settings))
 
 
-def read_stored(client: Any, stored: StoredAttestation) -> bytes:
-    """The exact bytes of a listed attestation, as they lie in MLflow now.
+@lru_cache(maxsize=500)
+def _open_once(store: AttestationStore, tracking_uri: str, stored: StoredAttestation) -> IssuedAttestation:
+    del tracking_uri  # it makes the stores of two MLflows two
+    return store.open(stored)
 
-    Raises:
-        TelepromptError: they are gone.
-    """
-    text = PipelineRun(client, stored.run_id).read_text(ATTESTATION_ARTIFACT)
-    if text is None:
+
+def _check(
+    data: bytes,
+    attestation_id: str,
+    attestation_hash: str,
+    *,
+    run_id: str,
+    signers: Collection[str],
+    digest: Digest | None = None,
+) -> Attestation:
+    """The document in `data`, if it is the one with that id and hash, byte for byte, and is signed as it has to be."""
+    found = verify_attestation(data, trusted_signers=signers)
+    if not found.valid:
+        raise UntrustedAttestationError(attestation_id, run_id, found.code, found.detail)
+    attestation, _ = load_attestation(data)
+    if (attestation.attestation_id, attestation.attestation_hash) != (attestation_id, attestation_hash):
+        detail = f"its file holds another document, {attestation.attestation_hash}"
+        raise UntrustedAttestationError(attestation_id, run_id, Code.HASH_MISMATCH, detail)
+    if digest is not None and sha256_hex(data) != digest:
+        detail = "its file holds the same document with other bytes or signatures"
+        raise UntrustedAttestationError(attestation_id, run_id, Code.HASH_MISMATCH, detail)
+    return attestation
+
+
+def _read(client: Any, stored: StoredAttestation) -> bytes:
+    data = PipelineRun(client, stored.run_id).read_bytes(ATTESTATION_ARTIFACT)
+    if data is None:
         raise TelepromptError(
             f"The attestation {stored.attestation_id} is missing in the MLflow run {stored.run_id}; restore the run's "
             "artifacts from their backup."
         )
-    return text.encode()
+    return data
 
 
-def read_known(client: Any, stored: StoredAttestation) -> bytes:
-    """The same, for lists over many attestations: each is read once by a process, for they never change.
-
-    Not for whoever verifies one.
-    """
-    return _read_once(_Place(client.tracking_uri, stored, client))
-
-
-@dataclass(frozen=True)
-class _Place:
-    """Where an attestation lies; each reading takes MLflow a twentieth of a second."""
-
-    tracking_uri: str
-    stored: StoredAttestation
-    client: Any = field(compare=False)
-
-
-@lru_cache(maxsize=500)
-def _read_once(place: _Place) -> bytes:
-    return read_stored(place.client, place.stored)
-
-
-def read_attestation(client: Any, attestation_id: str) -> bytes:
-    """The exact bytes of the attestation with that id or hash.
-
-    Raises:
-        ConfigurationError: there is none.
-        TelepromptError: its bytes are gone.
-    """
-    return find_attestation(client, attestation_id)[1]
-
-
-def find_attestation(client: Any, attestation_id: str) -> tuple[StoredAttestation, bytes]:
-    """The attestation with that id or hash: where it is kept, and its exact bytes.
-
-    Raises:
-        ConfigurationError: there is none.
-        TelepromptError: its bytes are gone.
-    """
-    wanted = quoted(attestation_id)
-    for tag in ("attestation_id", "attestation_hash"):
-        for run in search_own_runs(client, f"tags.`teleprompt.{tag}` = {wanted}", limit=1):
-            stored = _stored(run)
-            return stored, read_stored(client, stored)
-    raise ConfigurationError(
-        f"There is no attestation {attestation_id!r}; `teleprompt attest list` shows those there are."
-    )
+def _write_down(client: Any, stored: StoredAttestation, data: bytes, error: UntrustedAttestationError) -> None:
+    """Once for what was found, whoever meets it how often."""
+    about = f"{stored.attestation_hash} {sha256_hex(data)}"
+    facts = {"run_id": stored.run_id, "code": error.code.value}
+    try:
+        append(client, stored.program, Done(deed=Deed.DISTRUST, who=current_user(), about=about, after=facts))
+    except TelepromptError:
+        log.exception("That an attestation of %s cannot be trusted is not in the audit trail", stored.program)
 
 
 def _stored(run: Any) -> StoredAttestation:
@@ -129,4 +238,5 @@ def _stored(run: Any) -> StoredAttestation:
         window_end=tags["teleprompt.window_end"],
         run_id=run.info.run_id,
         chain_state=tags.get("teleprompt.chain_state"),
+        file_digest=tags.get("teleprompt.attestation_digest"),
     )

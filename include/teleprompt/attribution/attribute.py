@@ -2,16 +2,19 @@
 
 import logging
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
 
-from include.teleprompt.attribution.contributors import Contributor, Quarantine, merge_contributors
+from pydantic import Field
+
+from include.teleprompt.attribution.contributors import Contributor, Quarantine, contributors_of
 from include.teleprompt.attribution.shares import weights_of
 from include.teleprompt.attribution.trace_tree import trace_tree
-from include.teleprompt.attribution.usage import Used, demo_traces, used_by
+from include.teleprompt.attribution.usage import Used, demo_traces, rows_read, used_by
 from include.teleprompt.attribution.utility import NearestAnswers, Value, group_shapley, leave_one_out
+from include.teleprompt.attribution.wallets import Claim, claim_of, standing_wallets
 from include.teleprompt.config.attribution import AttributionConfig, Unpayable, WeightingMethod
 from include.teleprompt.errors import TelepromptError
-from include.teleprompt.evaluate.examples import good_rows
 from include.teleprompt.program.fields import ProgramFields
 from include.teleprompt.records import Digest, Record, to_millionths
 from include.teleprompt.storage import Blob, get_blob
@@ -20,6 +23,10 @@ from include.teleprompt.traces.snapshot import Snapshot, read_for_credit
 from include.teleprompt.traces.split import Part
 
 log = logging.getLogger(__name__)
+
+
+RULE = 2
+"""Of who is credited for what: since 2 for the traces that a stage read, with disputed calls apart."""
 
 
 class Credit(Record):
@@ -40,20 +47,31 @@ class Credit(Record):
 
 
 class Attribution(Record):
-    """Who is credited, by which method, and the root of the tree over the traces that were used."""
+    """Who is credited, by which method, and the root of the tree over the traces that were read."""
 
+    rule: int = 1
     method: WeightingMethod
     instead_of: WeightingMethod | None = None
     """The method that was asked for but found that nobody's traces add anything."""
     cap_e6: int | None
     unpayable: Unpayable
     min_quality_score: float
-    """From here on a trace turned out well, for the methods that look at answers."""
+    """From here on a trace turned out well."""
     credits: tuple[Credit, ...]
+    wallets: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """The addresses that stood for each id."""
     traces_root: Digest
     traces_count: int
     secret: Digest
     """The salts of the tree's leaves come from it: who has it and a trace can tell whether the trace was used."""
+
+    def holders(self) -> dict[Claim, str]:
+        """The contributor that each claim is counted for."""
+        return {
+            Claim(own, credit.quarantine is Quarantine.ADDRESS_CONFLICT): credit.contributor_id
+            for credit in self.credits
+            for own in credit.ids
+        }
 
 
 def attribute(
@@ -62,23 +80,36 @@ def attribute(
     program: Blob,
     config: AttributionConfig,
     min_quality_score: float,
+    compared: Collection[str],
+    earlier: Mapping[str, str] = MappingProxyType({}),
     secret: str | None = None,
 ) -> Attribution:
-    """The credit for `program`, a state that was made from `snapshot`.
+    """The credit for `program`, a state that was made from `snapshot`, over the traces that a stage read.
 
-    `secret` makes the same tree again; without one it is drawn.
+    `compared` are the ids of the sealed traces that the gate read, `earlier` the addresses that stood for ids in
+    windows before. `secret` makes the same tree again; without one it is drawn.
 
     Raises:
-        TelepromptError: the snapshot holds no trace, or the method cannot value its contributors.
+        TelepromptError: no trace was read, or the method cannot value its contributors.
     """
-    parts = read_for_credit(snapshot)
-    people = merge_contributors(snapshot.contributors)
+    collected = read_for_credit(snapshot)
+    wallets = standing_wallets(
+        [row for rows in collected.values() for row in rows], earlier=earlier, named=config.wallets
+    )
+    parts = rows_read(collected, min_quality_score=min_quality_score, compared=compared)
+    rows = [row for part in parts.values() for row in part]
+    people = contributors_of(rows, wallets)
     if not people:
-        raise TelepromptError(f"The snapshot {snapshot.digest} holds no trace, so there is nobody to credit.")
-    holder_of = {own_id: person.contributor_id for person in people for own_id in person.ids}
+        raise TelepromptError(f"No trace of the snapshot {snapshot.digest} was read, so there is nobody to credit.")
+    _say_conflicts(people)
+    holders = {claim: person.contributor_id for person in people for claim in person.claims}
+
+    def holder_of(row: TraceRow) -> str:
+        return holders[claim_of(row, wallets)]
+
     secret = secret or secrets.token_hex(32)
-    tree = trace_tree((row for rows in parts.values() for row in rows), bytes.fromhex(secret))
-    values = _values(people, parts, config.method, snapshot.fields, min_quality_score, holder_of)
+    tree = trace_tree(rows, bytes.fromhex(secret))
+    values = _values(people, parts, config.method, snapshot.fields, holder_of)
     method = config.method
     if values is not None and all(value.value_e6 <= 0 for value in values.values()):
         log.warning("By %s nobody's traces add anything; credit goes by the number of traces.", method)
@@ -89,8 +120,14 @@ def attribute(
         tie_break=[p.tie_break for p in people],
         cap_e6=cap_e6,
     )
-    used = used_by(parts, demo_traces(get_blob(program), parts[Part.TRAIN], snapshot.fields), holder_of=holder_of)
+    used = used_by(
+        parts,
+        demo_traces(get_blob(program), parts[Part.TRAIN], snapshot.fields),
+        holder_of=holder_of,
+        contributors=[person.contributor_id for person in people],
+    )
     return Attribution(
+        rule=RULE,
         method=method,
         instead_of=config.method if method is not config.method else None,
         cap_e6=cap_e6,
@@ -100,10 +137,22 @@ def attribute(
             _credit(person, weight, used[person.contributor_id], (values or {}).get(person.contributor_id), method)
             for person, weight in zip(people, weights, strict=True)
         ),
+        wallets=wallets,
         traces_root=tree.root.hex(),
         traces_count=len(tree),
         secret=secret,
     )
+
+
+def _say_conflicts(people: Sequence[Contributor]) -> None:
+    disputed = [person for person in people if person.quarantine is Quarantine.ADDRESS_CONFLICT]
+    if disputed:
+        log.warning(
+            "%d calls under %d ids name another address than the one that stands for the id; they are held back, and "
+            "`attribution.wallets` says which address is right.",
+            sum(person.trace_count for person in disputed),
+            len(disputed),
+        )
 
 
 def _values(
@@ -111,8 +160,7 @@ def _values(
     parts: Mapping[Part, Sequence[TraceRow]],
     method: WeightingMethod,
     fields: ProgramFields,
-    min_quality_score: float,
-    holder_of: Mapping[str, str],
+    holder_of: Callable[[TraceRow], str],
 ) -> dict[str, Value] | None:
     """What the weights are in proportion to; None: to the numbers of traces."""
     if method is WeightingMethod.DEDUPLICATED_COUNT:
@@ -120,8 +168,8 @@ def _values(
     if method is WeightingMethod.QUALITY_WEIGHTED:
         return {p.contributor_id: Value(value_e6=p.score_sum_e6, error_e6=0) for p in people}
     answers = NearestAnswers.of(
-        good_rows(parts[Part.TRAIN], min_quality_score=min_quality_score),
-        good_rows(parts[Part.SELECT], min_quality_score=min_quality_score),
+        parts[Part.TRAIN],
+        parts[Part.SELECT],
         fields=fields,
         holder_of=holder_of,
         contributors=[person.contributor_id for person in people],
@@ -132,7 +180,7 @@ def _values(
 def _credit(person: Contributor, weight_e6: int, used: Used, value: Value | None, method: WeightingMethod) -> Credit:
     return Credit(
         contributor_id=person.contributor_id,
-        ids=person.ids,
+        ids=tuple(claim.contributor_id for claim in person.claims),
         address=person.address,
         quarantine=person.quarantine,
         weight_e6=weight_e6,

@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from enum import StrEnum
 
+from include.teleprompt.attribution.wallets import Claim, Wallets, claim_of
 from include.teleprompt.records import Record
-from include.teleprompt.traces.snapshot import ContributorShare
+from include.teleprompt.traces.row import TraceRow
 
 
 class Quarantine(StrEnum):
@@ -12,14 +13,14 @@ class Quarantine(StrEnum):
 
     NO_ADDRESS = "no_address"
     ADDRESS_CONFLICT = "address_conflict"
+    """The calls under an id with an address that does not stand for it."""
 
 
 class Contributor(Record):
-    """One contributor to a snapshot, under the first of the ids that name the same single address."""
+    """One contributor, under the first of the ids that one address stands for; or the disputed calls of one id."""
 
     contributor_id: str
-    ids: tuple[str, ...]
-    """All of them, sorted."""
+    claims: tuple[Claim, ...]
     address: str | None
     quarantine: Quarantine | None
     """Set exactly where there is no address."""
@@ -32,23 +33,38 @@ class Contributor(Record):
         return f"{(self.address or '').lower()}|{self.contributor_id}"
 
 
-def merge_contributors(shares: Iterable[ContributorShare]) -> tuple[Contributor, ...]:
-    """The contributors: ids with the same single address are one; those without one are each their own."""
-    groups: dict[str, list[ContributorShare]] = {}
-    for share in sorted(shares, key=lambda share: share.contributor_id):
-        key = share.addresses[0] if len(share.addresses) == 1 else f"id:{share.contributor_id}"
-        groups.setdefault(key, []).append(share)
-    return tuple(_one(group) for group in groups.values())
-
-
-def _one(group: list[ContributorShare]) -> Contributor:
-    first = group[0]
-    payable = len(first.addresses) == 1
-    return Contributor(
-        contributor_id=first.contributor_id,
-        ids=tuple(share.contributor_id for share in group),
-        address=first.addresses[0] if payable else None,
-        quarantine=None if payable else Quarantine.ADDRESS_CONFLICT if first.addresses else Quarantine.NO_ADDRESS,
-        trace_count=sum(share.trace_count for share in group),
-        score_sum_e6=sum(share.score_sum_e6 for share in group),
+def contributors_of(rows: Iterable[TraceRow], wallets: Wallets) -> tuple[Contributor, ...]:
+    """The contributors of `rows`: ids that one address stands for are one, those without one are each their own."""
+    by_claim: dict[Claim, list[TraceRow]] = {}
+    for row in rows:
+        by_claim.setdefault(claim_of(row, wallets), []).append(row)
+    groups: dict[tuple[str, ...], list[Claim]] = {}
+    for claim in sorted(by_claim):
+        stands = () if claim.is_disputed else wallets.get(claim.contributor_id, ())
+        groups.setdefault(stands[:1] or (claim.contributor_id, str(claim.is_disputed)), []).append(claim)
+    taken = {claim.contributor_id for claim in by_claim}
+    return tuple(
+        _one(claims, [row for claim in claims for row in by_claim[claim]], wallets, taken) for claims in groups.values()
     )
+
+
+def _one(claims: list[Claim], rows: list[TraceRow], wallets: Wallets, taken: set[str]) -> Contributor:
+    own, disputed = claims[0]
+    stands = () if disputed else wallets.get(own, ())
+    return Contributor(
+        contributor_id=_name_of_disputed(own, taken) if disputed else own,
+        claims=tuple(claims),
+        address=stands[0] if stands else None,
+        quarantine=None if stands else Quarantine.ADDRESS_CONFLICT if disputed else Quarantine.NO_ADDRESS,
+        trace_count=len(rows),
+        score_sum_e6=sum(row.score_e6 for row in rows),
+    )
+
+
+def _name_of_disputed(own: str, taken: set[str]) -> str:
+    """A name that nobody bears: `alice (disputed)`."""
+    name = f"{own} (disputed)"
+    while name in taken:
+        name += "*"
+    taken.add(name)
+    return name

@@ -2,10 +2,11 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from include.teleprompt.canonical import canonical_json
+from include.teleprompt.evaluate.examples import good_rows
 from include.teleprompt.program.fields import ProgramFields
 from include.teleprompt.records import Record
 from include.teleprompt.traces.row import TraceRow
@@ -21,13 +22,34 @@ class Used(Record):
     demos: int
 
 
+def rows_read(
+    parts: Mapping[Part, Sequence[TraceRow]], *, min_quality_score: float, compared: Collection[str]
+) -> dict[Part, list[TraceRow]]:
+    """Of the collected rows those that a stage read.
+
+    Compiling and selecting read the rows that turned out well; the gate reads those whose ids are `compared`, which
+    leaves out what it had retired and what a program knew by heart.
+    """
+    ids = set(compared)
+    return {
+        part: [row for row in rows if row.trace_id in ids]
+        if part is Part.GATE
+        else good_rows(rows, min_quality_score=min_quality_score)
+        for part, rows in parts.items()
+    }
+
+
 def used_by(
-    parts: Mapping[Part, Sequence[TraceRow]], demos: Iterable[str], *, holder_of: Mapping[str, str]
+    parts: Mapping[Part, Sequence[TraceRow]],
+    demos: Iterable[str],
+    *,
+    holder_of: Callable[[TraceRow], str],
+    contributors: Iterable[str],
 ) -> dict[str, Used]:
-    """Counts per contributor; `demos` are ids of traces, `holder_of` names the contributor behind each id."""
+    """Counts per contributor; `demos` are ids of traces, `holder_of` names the contributor behind each row."""
     shown = set(demos)
-    counts = {part: Counter(holder_of[row.contributor_id] for row in rows) for part, rows in parts.items()}
-    in_program = Counter(holder_of[row.contributor_id] for row in parts[Part.TRAIN] if row.trace_id in shown)
+    counts = {part: Counter(holder_of(row) for row in rows) for part, rows in parts.items()}
+    in_program = Counter(holder_of(row) for row in parts[Part.TRAIN] if row.trace_id in shown)
     return {
         holder: Used(
             train=counts[Part.TRAIN][holder],
@@ -35,7 +57,7 @@ def used_by(
             gate=counts[Part.GATE][holder],
             demos=in_program[holder],
         )
-        for holder in sorted(set(holder_of.values()))
+        for holder in sorted(contributors)
     }
 
 

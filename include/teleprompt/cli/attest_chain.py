@@ -59,14 +59,14 @@ def revoke(attestation_id: AttestationId, send: SendOption = False, json_: JsonO
 
 def _at_contract(attestation_id: str, do: Callable[..., Any]) -> Any:
     """What `do` answers for the attestation's run, its document, its program and the settings."""
+    from include.teleprompt.attest.stored import open_attestations
     from include.teleprompt.audit import AttestedRun
     from include.teleprompt.config.files import find_program_file, load_program_file
     from include.teleprompt.config.settings import Settings
-    from include.teleprompt.tracking.connection import mlflow_client
 
     settings = Settings()
-    with mlflow_client(settings.tracking_uri) as client:
-        attested = AttestedRun(client, attestation_id)
+    with open_attestations(settings) as store:
+        attested = AttestedRun(store, attestation_id)
         config = load_program_file(find_program_file(settings.programs_dir, attested.stored.program))
         return do(attested.run, attested.attestation, config, settings)
 

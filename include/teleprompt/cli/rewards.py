@@ -23,24 +23,20 @@ def rewards(
     json_: JsonOption = False,
 ) -> None:
     """Divide a total among the contributors of an attestation, exactly to the last base unit."""
-    from include.teleprompt.attest.load import load_attestation
     from include.teleprompt.attest.proofs import RewardTree
-    from include.teleprompt.attest.stored import read_attestation
-    from include.teleprompt.attest.verify import check_content
+    from include.teleprompt.attest.stored import open_attestations
     from include.teleprompt.attribution.rewards import base_units, format_units, reward_shares
     from include.teleprompt.config.attribution import Unpayable
     from include.teleprompt.config.settings import Settings
-    from include.teleprompt.tracking.connection import mlflow_client
 
     amount = base_units(total, decimals=decimals)
-    with mlflow_client(Settings().tracking_uri) as client:
-        attestation, document = load_attestation(read_attestation(client, attestation_id))
-    check_content(attestation, document)
+    with open_attestations(Settings()) as store:
+        attestation = store.find(attestation_id).attestation
     if contract:
         _print_contract(attestation, amount, decimals, json_)
         return
     unpayable = Unpayable(attestation.credit.unpayable) if attestation.credit else Unpayable.HOLD_BACK
-    shares = reward_shares(document["contributors"], amount, unpayable=unpayable)
+    shares = reward_shares(attestation.to_dict()["contributors"], amount, unpayable=unpayable)
     if tree is not None:
         write_new(tree, json.dumps(RewardTree(attestation, amount).dump(), indent=1) + "\n")
     if json_:

@@ -38,6 +38,8 @@ class AlertEvent(StrEnum):
     """A limit of calls, tokens, cost or time cut the work short."""
     OUTBOX = "outbox"
     """A transaction waits for the chain for too long."""
+    DISTRUST = "distrust"
+    """A stored attestation is not what was issued, or is gone."""
 
 
 class AlertRule(Section):

@@ -5,6 +5,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from include.teleprompt.config.section import Section
+from include.teleprompt.config.signers import Address
 
 MAX_GROUP = 8
 """Contributors that `group_shapley` values exactly: it looks at every coalition."""
@@ -29,12 +30,15 @@ class Unpayable(StrEnum):
 class AttributionConfig(Section):
     """Who is credited with how much."""
 
-    method: WeightingMethod = WeightingMethod.DEDUPLICATED_COUNT
-    """`deduplicated_count`: distinct traces used. `quality_weighted`: the sum of their scores. `leave_one_out` and
-    `group_shapley` (at most 8 contributors): what a contributor's traces add to answering the select examples by the
-    nearest trace."""
+    method: WeightingMethod = WeightingMethod.QUALITY_WEIGHTED
+    """`quality_weighted`: the sum of the scores of the distinct traces that a stage read, so that a call whose outcome
+    was worth nothing earns nothing. `deduplicated_count`: their number. `leave_one_out` and `group_shapley` (at most 8
+    contributors): what a contributor's traces add to answering the select examples by the nearest trace."""
     cap: float | None = Field(None, gt=0, le=1)
     """No contributor gets more than this share; the rest goes to the others in proportion."""
     unpayable: Unpayable = Unpayable.HOLD_BACK
     """The share of a contributor who named no address: `hold_back` keeps it back, `share` divides it among the others.
-    That of one with two addresses is always kept back."""
+    That of calls whose address is disputed is always kept back."""
+    wallets: dict[str, Address] = Field(default_factory=dict)
+    """The address that stands for a contributor's id, where that is not the one of its earliest call: this is how a
+    contributor's wallet is changed, or a dispute settled. Calls with the earlier address stay the contributor's."""

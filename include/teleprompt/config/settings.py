@@ -1,13 +1,14 @@
 """Where the package runs: MLflow, storage, the language model and the signer."""
 
+import re
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from include.teleprompt.config.retention import RetentionConfig
-from include.teleprompt.config.signers import SignerConfig
+from include.teleprompt.config.signers import Address, SignerConfig
 
 PROJECT_ROOT = Path(__file__).resolve().parents[3]
 OFFLINE_MODEL = "offline/nearest-demo"
@@ -82,6 +83,9 @@ class Settings(BaseSettings):
     """Signs attestations, and the transactions that submit them."""
     cosigners: tuple[SignerConfig, ...] = ()
     """Sign attestations and mint requests too."""
+    trusted_signers: Annotated[tuple[Address, ...], NoDecode] = ()
+    """Whose signatures count on what is stored, beside the signer's and the cosigners': addresses of keys that were
+    replaced, or, where no key is at hand, of all; separated by commas."""
     web3: Web3Config | None = None
     """The chain's node; only where a program file has a `chain`."""
     alerts_file: Path = Path("include/alerts.yaml")
@@ -98,6 +102,11 @@ class Settings(BaseSettings):
         if uri.startswith(prefix) and not uri.startswith(prefix + "/") and uri != prefix:
             return f"{prefix}{PROJECT_ROOT / uri.removeprefix(prefix)}"
         return uri
+
+    @field_validator("trusted_signers", mode="before")
+    @classmethod
+    def _separate(cls, given: object) -> object:
+        return tuple(filter(None, re.split(r"[,\s]+", given))) if isinstance(given, str) else given
 
     @property
     def signers(self) -> tuple[SignerConfig, ...]:

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from include.teleprompt.addresses import checksum_address
 
-_Address = Annotated[str, AfterValidator(checksum_address)]
+Address = Annotated[str, AfterValidator(checksum_address)]
 
 
 class _Signer(BaseModel):
@@ -24,7 +24,7 @@ class KeystoreSigner(_Signer):
 class CommandSigner(_Signer):
     """A command that reads `0x<digest>` from standard input and prints the signature: hardware, a KMS's client."""
 
-    address: _Address
+    address: Address
     command: tuple[str, ...] = Field(min_length=1)
     """The program and its arguments, as a JSON list; no shell reads them."""
 
@@ -32,7 +32,7 @@ class CommandSigner(_Signer):
 class UrlSigner(_Signer):
     """A service that is posted `{"digest", "address"}` and answers `{"signature"}`."""
 
-    address: _Address
+    address: Address
     url: str = Field(pattern=r"^https?://")
     token: SecretStr | None = None
     """Sent as bearer."""

@@ -166,6 +166,15 @@ def compared_answers(comparison: Comparison) -> list[ComparedAnswer]:
     return [ComparedAnswer.model_validate(answer) for answer in json.loads(get_blob(comparison.scores))]
 
 
+def traces_compared(comparison: Comparison) -> list[str]:
+    """The ids of the sealed traces that were compared on.
+
+    Raises:
+        TelepromptError: the stored answers are missing or damaged.
+    """
+    return [answer.trace_id for answer in compared_answers(comparison)]
+
+
 def recompute(comparison: Comparison) -> GateReport:
     """The report made anew from the stored answers; equal to the stored one, unless one of them was changed.
 

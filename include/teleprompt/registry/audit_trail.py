@@ -40,6 +40,8 @@ class Deed(StrEnum):
     """An attestation was handed in at a contract."""
     REVOKE = "revoke"
     """An attestation was revoked there."""
+    DISTRUST = "distrust"
+    """A stored attestation was not what had been issued, and nothing was done with it."""
 
 
 class AuditEntry(Record):

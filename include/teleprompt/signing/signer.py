@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from include.teleprompt.addresses import checksum_address
+from include.teleprompt.config.settings import Settings
 from include.teleprompt.config.signers import CommandSigner, KeystoreSigner, SignerConfig, UrlSigner
 from include.teleprompt.errors import ConfigurationError, SignerUnavailableError
 from include.teleprompt.signing.recover import SignatureError, recover_address
@@ -39,6 +40,24 @@ def open_signer(config: SignerConfig) -> Signer:
             return _Outside(config.address, lambda digest: _ask_command(config, digest), f"`{config.command[0]}`")
         case UrlSigner():
             return _Outside(config.address, lambda digest: _ask_url(config, digest), "the signing service")
+
+
+def addresses_of(settings: Settings) -> frozenset[str]:
+    """The EIP-55 addresses whose signatures count on what is stored; empty where nobody signs.
+
+    No key is opened if its keystore names its address, as most do.
+
+    Raises:
+        ConfigurationError: the password does not open a keystore that names none.
+    """
+    return frozenset((*settings.trusted_signers, *map(_address, settings.signers)))
+
+
+def _address(config: SignerConfig) -> str:
+    if isinstance(config, KeystoreSigner):
+        named = config.keystore.get("address")
+        return checksum_address(f"0x{str(named).removeprefix('0x')}") if named else open_signer(config).address
+    return config.address
 
 
 class _Keystore:

@@ -150,7 +150,13 @@ def read_table(part: SnapshotPart) -> "pa.Table":
 
 def read_outcomes(part: SnapshotPart) -> "pa.Table":
     """`score` and `started_at` of the rows; of the sealed part too, for they tell no example."""
-    return _parquet(part).select(["score", "started_at"])
+    return _parquet(part, ["score", "started_at"])
+
+
+def read_claims(snapshot: Snapshot) -> "list[pa.Table]":
+    """`contributor_id`, `contributor_address`, `started_at` and `trace_id` of all rows; they tell no example."""
+    wanted = ["contributor_id", "contributor_address", "started_at", "trace_id"]
+    return [_parquet(part, wanted) for part in snapshot.parts.values()]
 
 
 def read_for_credit(snapshot: Snapshot) -> dict[Part, list[TraceRow]]:
@@ -163,10 +169,10 @@ def read_sealed_and_open(snapshot: Snapshot) -> "dict[Part, pa.Table]":
     return {name: _parquet(part) for name, part in snapshot.parts.items()}
 
 
-def _parquet(part: SnapshotPart) -> "pa.Table":
+def _parquet(part: SnapshotPart, columns: list[str] | None = None) -> "pa.Table":
     import pyarrow.parquet as pq
 
-    return pq.read_table(io.BytesIO(get_blob(part.blob)))
+    return pq.read_table(io.BytesIO(get_blob(part.blob)), columns=columns)
 
 
 def read_rows(part: SnapshotPart) -> list[TraceRow]:

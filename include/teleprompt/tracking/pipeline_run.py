@@ -120,6 +120,11 @@ class PipelineRun:
 
     def read_text(self, path: str) -> str | None:
         """The text artifact at `path`, its exact bytes as UTF-8, or None."""
+        data = self.read_bytes(path)
+        return None if data is None else data.decode()
+
+    def read_bytes(self, path: str) -> bytes | None:
+        """The artifact at `path`, or None."""
         import mlflow
 
         folder = path.rpartition("/")[0]
@@ -130,7 +135,7 @@ class PipelineRun:
             local = mlflow.artifacts.download_artifacts(
                 artifact_uri=uri, tracking_uri=self.client.tracking_uri, dst_path=own
             )
-            return Path(local).read_bytes().decode()
+            return Path(local).read_bytes()
 
     def write_text(self, path: str, text: str) -> None:
         """Keep `text` at `path`, byte for byte."""

@@ -5,7 +5,9 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query
 
+from include.teleprompt.attest.stored import AttestationStore
 from include.teleprompt.config.settings import Settings
+from include.teleprompt.signing.signer import addresses_of
 from teleprompt_airflow.hooks.settings import shared_settings
 
 
@@ -24,6 +26,13 @@ def _client(settings: SettingsDep) -> Iterator[Any]:
 
 
 Mlflow = Annotated[Any, Depends(_client)]
+
+
+def _attestations(settings: SettingsDep, client: Mlflow) -> AttestationStore:
+    return AttestationStore(client, addresses_of(settings))
+
+
+Attestations = Annotated[AttestationStore, Depends(_attestations)]
 Identifier = Annotated[str, Path(pattern=r"^[^\x00-\x1f\x7f]{1,250}$")]
 """What somebody else named: a run, a trace, a contributor."""
 

@@ -37,16 +37,16 @@ class SubmitOperator(BaseOperator):
 
         quiet_libraries()
         from include.teleprompt.attest.issue import AttestationRecord
+        from include.teleprompt.attest.stored import open_attestations
         from include.teleprompt.audit import AttestedRun
         from include.teleprompt.submission import submit_attestation
-        from include.teleprompt.tracking.connection import mlflow_client
 
         config = load_program_file(find_program_file(Settings().programs_dir, self.program))
         record = AttestationRecord.model_validate(given)
         with domain_errors(skip_without_traces=True):
             settings = settings_from_connections(config, signer=True, chain=True)
-            with mlflow_client(settings.tracking_uri) as client:
-                attested = AttestedRun(client, record.attestation_id)
+            with open_attestations(settings) as store:
+                attested = AttestedRun(store, record.attestation_hash)
                 send = config.chain is not None and config.chain.send
                 receipt = submit_attestation(
                     attested.run, attested.attestation, config, settings, send=send, who=actor_of(context)

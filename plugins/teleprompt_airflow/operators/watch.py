@@ -33,10 +33,12 @@ class WatchOperator(BaseOperator):
         from include.teleprompt.environment import quiet_libraries
 
         quiet_libraries()
-        from include.teleprompt.alerts.of_watch import alerts_before_look, alerts_of_look
+        from include.teleprompt.alerts.of_watch import alerts_before_look, alerts_of_attestations, alerts_of_look
+        from include.teleprompt.attest.stored import AttestationStore
         from include.teleprompt.chain.outbox import waiting_since
         from include.teleprompt.production.look import Production
         from include.teleprompt.production.report import WatchOutcome
+        from include.teleprompt.signing.signer import addresses_of
         from include.teleprompt.tracking.connection import mlflow_client
 
         config = load_program_file(find_program_file(Settings().programs_dir, self.program))
@@ -51,6 +53,7 @@ class WatchOperator(BaseOperator):
             with mlflow_client(settings.tracking_uri) as client:
                 measure_backlog(client, config)
                 found = alerts_before_look(client, config, since=since, waiting=waiting, actor=actor)
+                found += alerts_of_attestations(AttestationStore(client, addresses_of(settings)), config)
             tell(found, context)  # also when looking fails
             context["ti"].xcom_push(key=TOLD_UNTIL, value=since.end.isoformat())
             report = Production(config, settings, actor).look()

@@ -1,6 +1,6 @@
 """What each page shows, and what its buttons do."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urlencode
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse, RedirectResponse
 from markupsafe import Markup
 
-from include.teleprompt.attest.stored import find_attestation
+from include.teleprompt.attest.stored import AttestationStore
 from include.teleprompt.attest.verify import verify_attestation
 from include.teleprompt.audit import AttestedRun
 from include.teleprompt.history import page_of_runs
@@ -32,7 +32,7 @@ from teleprompt_airflow.api.dag_runs import start_dag_run
 from teleprompt_airflow.api.database import airflow_session
 from teleprompt_airflow.api.problems import NotFoundError
 from teleprompt_airflow.api.routes.programs import schedule_of
-from teleprompt_airflow.api.tracking import Cursor, Identifier, Mlflow
+from teleprompt_airflow.api.tracking import Attestations, Cursor, Identifier, Mlflow
 from teleprompt_airflow.ui.charts import history_chart
 from teleprompt_airflow.ui.rendering import render
 
@@ -93,32 +93,32 @@ def start(program: StartRuns, user: User) -> RedirectResponse:
 
 
 @router.get("/programs/{program}/runs/{run_id}")
-def run_page(program: ReadRuns, run_id: Identifier, client: Mlflow) -> str:
+def run_page(program: ReadRuns, run_id: Identifier, store: Attestations) -> str:
     """One run, from the traces to the attestation."""
     return render(
         "run.html",
         root="../../..",
         program=program,
-        detail=_detail(program, run_id, client),
+        detail=_detail(program, run_id, store),
         verification=None,
         deep=[],
     )
 
 
 @router.post("/programs/{program}/runs/{run_id}/verify")
-def verify(program: ReadRuns, run_id: Identifier, client: Mlflow) -> str:
+def verify(program: ReadRuns, run_id: Identifier, store: Attestations) -> str:
     """The run's page, with its attestation verified: the document itself, and all that it says made anew."""
-    detail = _detail(program, run_id, client)
+    detail = _detail(program, run_id, store)
     if detail.attestation is None:
-        raise NotFoundError(f"The run {run_id} issued no attestation.")
-    own = detail.attestation["attestation_id"]
-    found = verify_attestation(find_attestation(client, own)[1])
-    deep = verify_deep(AttestedRun(client, own)) if found.valid else []
+        raise NotFoundError(detail.distrust or f"The run {run_id} issued no attestation.")
+    own = detail.attestation["attestation_hash"]
+    found = verify_attestation(store.find(own).data, trusted_signers=store.signers)
+    deep = verify_deep(AttestedRun(store, own))
     return render("run.html", root="../../../..", program=program, detail=detail, verification=found, deep=deep)
 
 
-def _detail(program: Program, run_id: str, client: Any) -> RunDetail:
-    detail = read_detail(client, run_id)
+def _detail(program: Program, run_id: str, store: AttestationStore) -> RunDetail:
+    detail = read_detail(store, run_id)
     if detail is None or detail.run.program != program.config.name:
         raise NotFoundError(f"{program.slug} has no run {run_id!r}.")
     return detail

@@ -6,14 +6,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 from pydantic import AwareDatetime, BaseModel
 
-from include.teleprompt.attest.stored import StoredAttestation
+from include.teleprompt.attest.stored import AttestationStore, StoredAttestation
 from include.teleprompt.attribution.rewards import base_units
 from include.teleprompt.contributions import Contribution, ContributorLine, by_contributor, list_contributions
 from include.teleprompt.errors import ConfigurationError
 from include.teleprompt.window import Window
 from teleprompt_airflow.api.access import AttestedPrograms
 from teleprompt_airflow.api.problems import NotFoundError
-from teleprompt_airflow.api.tracking import Identifier, Mlflow
+from teleprompt_airflow.api.tracking import Attestations, Identifier
 
 router = APIRouter(tags=["contributors"])
 
@@ -60,19 +60,19 @@ Asked = Annotated[Question, Depends(_question)]
 
 
 @router.get("/contributors")
-def list_contributors(asked: Asked, client: Mlflow) -> Contributors:
+def list_contributors(asked: Asked, store: Attestations) -> Contributors:
     """Each contributor's attestations, traces and rewards, by program and period."""
-    return Contributors(contributors=by_contributor(_contributions(asked, client)))
+    return Contributors(contributors=by_contributor(_contributions(asked, store)))
 
 
 @router.get("/contributors/{contributor:path}")
-def show_contributor(contributor: Identifier, asked: Asked, client: Mlflow) -> Contributions:
+def show_contributor(contributor: Identifier, asked: Asked, store: Attestations) -> Contributions:
     """A contributor, by id or address: the weight in each attested version."""
-    found = list(_contributions(asked, client, contributor))
+    found = list(_contributions(asked, store, contributor))
     if not found:
         raise NotFoundError(f"Nothing is attested to {contributor!r} there.")
     return Contributions(contributions=found)
 
 
-def _contributions(asked: Question, client: Any, contributor: str | None = None) -> Any:
-    return list_contributions(client, total=asked.total, window=asked.window, contributor=contributor, of=asked.of)
+def _contributions(asked: Question, store: AttestationStore, contributor: str | None = None) -> Any:
+    return list_contributions(store, total=asked.total, window=asked.window, contributor=contributor, of=asked.of)

@@ -5,7 +5,8 @@ import pytest
 from statsmodels.stats.proportion import confint_proportions_2indep
 
 from include.teleprompt.config.gate import Claim
-from include.teleprompt.deltaone.online import ObservedCall, compare_online, wilson
+from include.teleprompt.deltaone.assignment import Doubt, ObservedCall
+from include.teleprompt.deltaone.online import OnlineReport, compare_online, wilson
 from include.teleprompt.deltaone.report import Verdict
 from include.teleprompt.errors import TelepromptError
 from include.teleprompt.records import MILLION
@@ -44,7 +45,7 @@ def test_missing_is_not_zero() -> None:
 def test_outcomes_that_are_missing_unequally_decide_nothing() -> None:
     """As when the new version's calls are too young, or their logging broke."""
     found = compare(calls(300, 700), calls(400, 600, missing=300))
-    assert (found.verdict, found.evidence, found.missing_unequally) == (Verdict.INCONCLUSIVE, None, True)
+    assert (found.verdict, found.evidence, found.blocked) == (Verdict.INCONCLUSIVE, None, (Doubt.SILENCE_DIFFERS,))
     assert "outcomes are missing unequally (300 and 0 calls without one)" in found.reason
 
 
@@ -85,3 +86,10 @@ def test_wilson_at_its_ends() -> None:
 def test_a_look_that_may_not_err_at_all_decides_nothing() -> None:
     found = compare(calls(0, 500), calls(500, 0), alpha=0.0)
     assert (found.verdict, found.delta_e6, found.ci_low_e6) == (Verdict.INCONCLUSIVE, MILLION, -MILLION)
+
+
+def test_a_report_of_an_earlier_version_is_read() -> None:
+    kept = compare(calls(3, 7), calls(4, 6)).model_dump(mode="json")
+    del kept["blocked"]
+    assert OnlineReport.model_validate({**kept, "missing_unequally": True}).blocked == (Doubt.SILENCE_DIFFERS,)
+    assert OnlineReport.model_validate({**kept, "missing_unequally": False}).blocked == ()

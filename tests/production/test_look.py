@@ -12,6 +12,7 @@ from include.teleprompt.attest.stored import AttestationStore
 from include.teleprompt.attest.verify import verify_attestation
 from include.teleprompt.config.files import load_program_file
 from include.teleprompt.config.settings import Settings
+from include.teleprompt.deltaone.assignment import Doubt
 from include.teleprompt.errors import TelepromptError
 from include.teleprompt.history import list_runs
 from include.teleprompt.lm.build import build_lm
@@ -46,7 +47,17 @@ class World:
         config = load_program_file(self.file)
         return Production(config, self.settings, "test").look(now=self.now + timedelta(days=days))
 
-    def serve(self, version: str, *, good: int, bad: int, missing: int = 0, days: float = 0, start: float = 0) -> None:
+    def serve(
+        self,
+        version: str,
+        *,
+        good: int,
+        bad: int,
+        missing: int = 0,
+        days: float = 0,
+        start: float = 0,
+        keyed: bool = True,
+    ) -> None:
         """Calls of `version`, each of a key of its own, within `days` from now (or the other way)."""
         with mlflow_client(self.settings.tracking_uri) as client:
             experiment = client.get_experiment_by_name("shop").experiment_id
@@ -62,6 +73,8 @@ class World:
                     metrics={} if score is None else {"outcome_score": score},
                 )
                 client.set_tag(run, "dspy_program_version", version)
+                if keyed:
+                    client.set_tag(run, "group", f"customer {version} {i} {start}")
 
     def aliases(self) -> dict[str, int]:
         with mlflow_client(self.settings.tracking_uri) as client:
@@ -129,6 +142,21 @@ def test_a_challenger_that_proves_itself_is_promoted_and_attested_with_online_ev
             Action.BASELINE,
         ]
     assert rollout.look(days=11).outcome is WatchOutcome.UNDECIDED  # as champion it has no calls yet
+
+
+def test_calls_without_their_key_decide_nothing(rollout: World) -> None:
+    rollout.serve("1.0.0", good=60, bad=140, days=5)
+    rollout.serve(rollout.promoted, good=70, bad=10, days=5, keyed=False)
+    report = rollout.look(days=10)
+    assert (report.outcome, report.decision.report.blocked) == (WatchOutcome.UNDECIDED, (Doubt.KEYS_NOT_LOGGED,))
+    assert "log the key of `choose_version` as `group`" in report.why
+
+
+def test_a_challenger_with_more_than_its_share_is_not_compared(rollout: World) -> None:
+    rollout.serve("1.0.0", good=60, bad=140, days=5)
+    rollout.serve(rollout.promoted, good=180, bad=20, days=5)
+    report = rollout.look(days=10)
+    assert (report.outcome, report.decision.report.blocked) == (WatchOutcome.UNDECIDED, (Doubt.SAMPLE_RATIO,))
 
 
 def test_a_challenger_that_does_worse_is_withdrawn(rollout: World) -> None:

@@ -7,11 +7,12 @@ are the independent units, for the share is given out by key; calls of one key a
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, model_validator
 
 from include.teleprompt.config.gate import Claim
+from include.teleprompt.deltaone.assignment import Doubt, ObservedCall, doubts_about_assignment
 from include.teleprompt.deltaone.paired import SEED, allowing_for_the_unseen, resamples_for
 from include.teleprompt.deltaone.report import Verdict
 from include.teleprompt.errors import TelepromptError
@@ -25,16 +26,6 @@ if TYPE_CHECKING:
 
 MISSING_ALPHA = 0.01
 """From here on, outcomes are missing unequally."""
-
-
-@dataclass(frozen=True, slots=True)
-class ObservedCall:
-    """A mature call in production."""
-
-    key: str
-    """Whose call it was."""
-    score_e6: int | None
-    """Its outcome as a score in millionths; None where none came. That is not 0."""
 
 
 class Arm(Record):
@@ -66,8 +57,17 @@ class OnlineReport(Record):
     interval: str
     threshold_e6: int
     alpha: float
-    missing_unequally: bool
-    """One version's calls lack outcomes more often: what is there cannot be compared."""
+    blocked: tuple[Doubt, ...] = ()
+    """Why the outcomes decide nothing, whatever they say."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_an_earlier_version(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "missing_unequally" in data:
+            data = dict(data)
+            if data.pop("missing_unequally"):
+                data["blocked"] = (Doubt.SILENCE_DIFFERS,)
+        return data
 
     @property
     def reason(self) -> str:
@@ -77,11 +77,10 @@ class OnlineReport(Record):
             f"{self.optimized.calls} calls of {self.optimized.version} and {self.baseline.calls} of "
             f"{self.baseline.version}"
         )
-        if self.missing_unequally:
-            return (
-                f"{figures}: not decided, outcomes are missing unequally ({self.optimized.missing} and "
-                f"{self.baseline.missing} calls without one)."
-            )
+        if self.blocked:
+            why = "; ".join(doubt.in_words for doubt in self.blocked)
+            silent = f" ({self.optimized.missing} and {self.baseline.missing} calls without one)"
+            return f"{figures}: not decided, {why}{silent if Doubt.SILENCE_DIFFERS in self.blocked else ''}."
         return f"{figures}: {self.verdict}."
 
 
@@ -101,8 +100,12 @@ def compare_online(
     threshold_e6: int,
     claim: Claim,
     alpha: float,
+    share: float | None = None,
 ) -> OnlineReport:
     """Compare the outcomes of the calls of two versions, named by `versions`.
+
+    With `share`, that of the keys which `optimized` was to answer, nothing is decided where the keys were not given out
+    by chance; without one the calls were made at different times, and that is the caller's to know.
 
     One call a key and outcomes of 0 or 1: Fisher's exact test and the hybrid score interval of Newcombe (1998, method
     10). Otherwise: permutation of keys between the versions, and the interval of the delta method for a ratio of sums
@@ -118,17 +121,19 @@ def compare_online(
         for version, calls, with_one in zip(versions, (baseline, optimized), scored, strict=True)
     ]
     before, after = arms
-    missing_unequally = _differs((before.missing, before.calls), (after.missing, after.calls))
+    doubts = () if share is None else doubts_about_assignment(baseline, optimized, share=share)
+    if _differs((before.missing, before.calls), (after.missing, after.calls)):
+        doubts += (Doubt.SILENCE_DIFFERS,)
     found = _compare(*scored, alpha=alpha)
     delta_e6 = (after.mean_e6 or 0) - (before.mean_e6 or 0) if before.calls and after.calls else 0
     low_e6, high_e6 = to_millionths(found.low), to_millionths(found.high)
     evidence = None
-    if delta_e6 >= threshold_e6 and found.p_value <= alpha and low_e6 > 0 and not missing_unequally:
+    if delta_e6 >= threshold_e6 and found.p_value <= alpha and low_e6 > 0 and not doubts:
         evidence = Claim.PROVEN if low_e6 >= threshold_e6 else Claim.SIGNIFICANT
     verdict = Verdict.INCONCLUSIVE
     if evidence is Claim.PROVEN or (evidence is not None and claim is Claim.SIGNIFICANT):
         verdict = Verdict.PROMOTE
-    elif high_e6 < threshold_e6 and not missing_unequally:
+    elif high_e6 < threshold_e6 and not doubts:
         verdict = Verdict.REJECT
     return OnlineReport(
         verdict=verdict,
@@ -143,7 +148,7 @@ def compare_online(
         interval=found.interval,
         threshold_e6=threshold_e6,
         alpha=alpha,
-        missing_unequally=missing_unequally,
+        blocked=doubts,
     )
 
 
@@ -157,7 +162,12 @@ class _Found:
 
 
 def _with_outcome(calls: Sequence[ObservedCall]) -> list[tuple[str, int]]:
-    scored = [(call.key, call.score_e6) for call in calls if call.score_e6 is not None]
+    """Keys and scores; a call without a key stands for itself."""
+    scored = [
+        (f"call {i}" if call.key is None else f"key {call.key}", call.score_e6)
+        for i, call in enumerate(calls)
+        if call.score_e6 is not None
+    ]
     if any(not 0 <= score <= MILLION for _, score in scored):
         raise TelepromptError("An outcome's score is outside [0, 1]; correct the section `outcome`.")
     return scored

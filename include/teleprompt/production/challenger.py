@@ -55,6 +55,7 @@ class ChallengerTrial:
             phase=Phase(change, self.config.gate.alpha, calls.looks_within(days)),
             fits=outcome_fits(run),
             now=now,
+            share=challenger.share,
         )
         match decision.report.verdict:
             case Verdict.PROMOTE:

@@ -55,7 +55,7 @@ class ChampionWatch:
             now=now,
         )
         said = decision.report
-        if said.missing_unequally or not said.baseline.calls or not said.optimized.calls:
+        if said.blocked or not said.baseline.calls or not said.optimized.calls:
             return report_of(WatchOutcome.UNDECIDED, champion, said.reason, decision)
         if not self._regressed(said):
             return report_of(WatchOutcome.STEADY, champion, said.reason, decision)

@@ -9,7 +9,8 @@ from typing import Any
 
 from include.teleprompt.config.cron import PRESETS, fires_within
 from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.deltaone.online import ObservedCall, OnlineDecision, compare_online
+from include.teleprompt.deltaone.assignment import ObservedCall
+from include.teleprompt.deltaone.online import OnlineDecision, compare_online
 from include.teleprompt.deltaone.spending import alpha_of_look
 from include.teleprompt.errors import TelepromptError
 from include.teleprompt.production.versions import KnownVersion
@@ -45,8 +46,12 @@ class Calls:
         phase: Phase,
         fits: Sequence[OutcomeFit],
         now: datetime,
+        share: float | None = None,
     ) -> OnlineDecision:
-        """The calls of the first version in the first span against those of the second in the second."""
+        """The calls of the first version in the first span against those of the second in the second.
+
+        `share` of the keys were to be answered by the second, where both answered at the same time.
+        """
         self._check_outcome(fits)
         baseline, optimized = versions
         if spans[0] == spans[1]:
@@ -66,6 +71,7 @@ class Calls:
             threshold_e6=to_millionths(self.config.optimization.deltaone_threshold),
             claim=self.config.gate.claim,
             alpha=self._alpha(client, optimized, phase, arms),
+            share=share,
         )
         return OnlineDecision(report=report, observed=spans[1], decided_at=now)
 
@@ -106,4 +112,4 @@ class Calls:
 
 
 def _observed(calls: Sequence[AnsweredCall]) -> list[ObservedCall]:
-    return [ObservedCall(key=call.key, score_e6=call.score_e6) for call in calls]
+    return [ObservedCall(key=call.key, score_e6=call.score_e6, started_at_ms=call.started_at_ms) for call in calls]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from include.teleprompt.errors import TelepromptError
+from include.teleprompt.registry.serving import SHARE
 from include.teleprompt.registry.versions import RUN_KEY, VERSION_ID
 from include.teleprompt.traces.outcomes import OutcomeFit
 from include.teleprompt.traces.snapshot import SnapshotRecord, read_snapshot
@@ -18,12 +19,14 @@ class KnownVersion:
     version_id: str
     run_key: str | None
     """None for the program as written."""
+    share: float
+    """Of the keys, that it answers as challenger; 0 if it never was one."""
 
     @classmethod
     def read(cls, client: Any, name: str, number: int) -> "KnownVersion":
         """The version of that number."""
         tags = client.get_model_version(name, str(number)).tags
-        return cls(number, tags.get(VERSION_ID, str(number)), tags.get(RUN_KEY))
+        return cls(number, tags.get(VERSION_ID, str(number)), tags.get(RUN_KEY), float(tags.get(SHARE, 0)))
 
     @property
     def tags(self) -> dict[str, str]:

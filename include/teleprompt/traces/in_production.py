@@ -22,8 +22,8 @@ class AnsweredCall:
 
     trace_id: str
     version: str
-    key: str
-    """Its group, or itself."""
+    key: str | None
+    """Its group; None where none was logged."""
     started_at_ms: int
     score_e6: int | None
     """None without a usable outcome."""
@@ -70,7 +70,7 @@ def _of_batch(
             AnsweredCall(
                 trace_id=row["trace_id"],
                 version=tags[row["program_version"]],
-                key=row["group"] or row["trace_id"],
+                key=row["group"] or None,
                 started_at_ms=row["started_at_ms"],
                 score_e6=next(scores) if has_score else None,
             )

@@ -43,6 +43,7 @@ def collect_snapshot(
     """Read, curate, split and store the traces of `window`.
 
     Raises:
+        UnmeasuredFieldsError: the calls hold other fields than would be compared.
         InsufficientTracesError: fewer than `least` usable traces (by default `optimization.min_traces`).
         TelepromptError: the storage is full.
     """
@@ -52,6 +53,7 @@ def collect_snapshot(
             staged = stage(reading.batches(), config=config, fields=fields, folder=folder, now_ms=_milliseconds_now())
         decisions = decide(staged.facts, config)
         _report(staged, decisions)
+        staged.logged.check(config.name, fields)
         usable = sum(part is not None for part in decisions.parts)
         least = config.optimization.min_traces if least is None else least
         if usable < least:

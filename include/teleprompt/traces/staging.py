@@ -12,6 +12,7 @@ from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.program.fields import ProgramFields
 from include.teleprompt.traces.curation.redact import redacted
 from include.teleprompt.traces.facts import concat_facts, facts_of
+from include.teleprompt.traces.logged_fields import LoggedFields
 from include.teleprompt.traces.row import unscored_schema
 from include.teleprompt.traces.sources.raw import raw_schema
 from include.teleprompt.traces.validate import quarantine_schema, validate
@@ -63,6 +64,7 @@ class Staged:
     """Raw traces that were read."""
     reasons: Counter[str]
     """Of the raw traces that cannot be used, how many for which reason."""
+    logged: LoggedFields
 
 
 def stage(
@@ -72,17 +74,20 @@ def stage(
     redact = next((step for step in config.curation if isinstance(step, RedactStep)), None)
     facts: list[Any] = []
     reasons: Counter[str] = Counter()
-    read = 0
+    read, logged = 0, LoggedFields()
     with (
         TableFile(folder / "rows.arrow", unscored_schema(fields)) as rows,
         TableFile(folder / "quarantine.arrow", quarantine_schema()) as quarantine,
     ):
         for batch in chain([raw_schema().empty_table()], raw):  # so that there are facts even of nothing
             read += len(batch)
+            logged.add(batch)
             table = redacted(batch, redact) if redact else batch
             judged = validate(table, program=config.name, fields=fields, outcome=config.outcome, now_ms=now_ms)
             rows.append(judged.rows)
             quarantine.append(judged.quarantine)
             reasons.update(judged.quarantine["reason"].to_pylist())
             facts.append(facts_of(judged.rows, judged.values, judged.latency_ms, config))
-    return Staged(rows=rows, quarantine=quarantine, facts=concat_facts(facts), read=read, reasons=reasons)
+    return Staged(
+        rows=rows, quarantine=quarantine, facts=concat_facts(facts), read=read, reasons=reasons, logged=logged
+    )

@@ -20,7 +20,7 @@ RESOLVE := uv pip compile --quiet --universal --python-version 3.11 --no-emit-in
 	--custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test lint reference docs pictures bench clean lock install
+.PHONY: help run up test ahead lint reference docs pictures bench clean lock install
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,10 @@ up: $(STAMP) ## leave Airflow and MLflow running, with addresses and login print
 test: $(STAMP) ## all tests
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup --ignore tests/e2e; others=$$?; \
 	$(BIN)/python -m pytest tests/e2e && exit $$others  # one Airflow after the other: two are too much for two cores
+
+ahead: $(STAMP) ## the fast tests with the clock 400 days ahead (needs faketime)
+	@FAKETIME_DONT_FAKE_MONOTONIC=1 faketime -f +400d $(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow" \
+		--ignore tests/e2e --ignore tests/docs --ignore tests/chain --ignore tests/monitoring
 
 lint: $(STAMP) ## format, rules, types, direction of imports, generated files, the site
 	$(BIN)/ruff format --check .

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from include.teleprompt.config.program_process import ProgramProcessConfig
 from include.teleprompt.config.retention import RetentionConfig
 from include.teleprompt.config.signers import SignerConfig
 
@@ -88,6 +89,8 @@ class Settings(BaseSettings):
     """Who is told of what, for all programs; it need not exist."""
     spool_dir: Path = Path(".local/spool")
     """Where submitted traces wait for MLflow, on this machine's disk."""
+    program_process: ProgramProcessConfig = ProgramProcessConfig()
+    """The processes that program code runs in."""
     retention: RetentionConfig = RetentionConfig()
     """How long what is not evidence is kept."""
 

@@ -1,61 +1,32 @@
-"""What a compile in a process of its own needs to know; it travels through a pipe and is never stored."""
+"""Compiling one candidate in a process of its own: what that has to know, and what it does there."""
 
+import sys
+import threading
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from include.teleprompt.config.gate import GateConfig
+from include.teleprompt.config.gate import JUDGE
 from include.teleprompt.config.optimization import BudgetConfig, OptimizationConfig
+from include.teleprompt.config.program_process import ProgramProcessConfig
 from include.teleprompt.config.settings import LMConfig
-from include.teleprompt.evaluate.metrics import build_metric
-from include.teleprompt.evaluate.objective import Objective
-from include.teleprompt.program.entry_point import build_program
+from include.teleprompt.evaluate.judging import Judging
+from include.teleprompt.journal import Journal
+from include.teleprompt.lm.answers import AnswerJournal
+from include.teleprompt.lm.build import build_lm
+from include.teleprompt.lm.meter import Meter
+from include.teleprompt.lm.metered import metered
+from include.teleprompt.optimize.candidate import Candidate
+from include.teleprompt.optimize.compile import Models, compile_candidate
+from include.teleprompt.optimize.preflight import check_price
+from include.teleprompt.optimize.progress import Progress
+from include.teleprompt.program.channel import Channel
 from include.teleprompt.program.fields import ProgramFields
+from include.teleprompt.program.source import ProgramFile, ProgramObject
+from include.teleprompt.program.state import load_state
 from include.teleprompt.records import Digest
 from include.teleprompt.traces.snapshot import SnapshotPart
 
-
-@dataclass(frozen=True)
-class ProgramFile:
-    """A program by its file, built anew wherever it is needed."""
-
-    file: Path
-    entry_point: str
-
-    def build(self) -> Any:
-        """The `dspy.Module`."""
-        return build_program(self.file, self.entry_point)
-
-
-@dataclass(frozen=True)
-class ProgramObject:
-    """A program that somebody holds in a notebook or script."""
-
-    program: Any
-
-    def build(self) -> Any:
-        """The `dspy.Module`."""
-        return self.program
-
-
-@dataclass(frozen=True)
-class Judging:
-    """How an answer is scored."""
-
-    gate: GateConfig
-    programs_dir: Path
-
-    def build(self, fields: ProgramFields, *, judge_lm: Any) -> Objective:
-        """The objective; `judge_lm`, a metered `dspy.LM`, is asked if the metric is a judge.
-
-        Raises:
-            ConfigurationError: the metric does not exist or takes the wrong arguments.
-        """
-        gate = self.gate
-        metric = build_metric(
-            gate.metric, fields=fields, programs_dir=self.programs_dir, judge=gate.judge, judge_lm=judge_lm
-        )
-        return Objective(metric, gate.objective, direction=gate.direction)
+TICK_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -81,3 +52,90 @@ class CompileJob:
     """Name in the storage under which answers and intermediate programs are kept."""
     fingerprint: Digest
     """Of all that the answers depend on."""
+    process: ProgramProcessConfig
+
+    @property
+    def title(self) -> str:
+        """What is done, for messages."""
+        return f"Compiling seed {self.seed}"
+
+    @property
+    def models(self) -> tuple[LMConfig, ...]:
+        """The language models that may be asked."""
+        return tuple(model for model in (self.lm, self.prompt_lm, self.judge_lm) if model is not None)
+
+    def run(self, channel: Channel) -> Candidate:
+        """Compile, keeping every answer and every better program on the way."""
+        program = self.source.build()
+        program.set_lm(None)  # one of its own would pass no meter, and selecting does not use it either
+        _stop_autologging()
+        _send_each_request_once()
+        teacher = None
+        if self.start is not None:
+            teacher = load_state(program, self.start)
+            teacher._compiled = True  # noqa: SLF001 - else DSPy takes its demonstrations away before it teaches
+            program = load_state(program, self.start)
+        prompt_config, judge_config = self.prompt_lm or self.lm, self.judge_lm or self.lm
+        task, prompt = build_lm(self.lm), build_lm(prompt_config)
+        judge_model = build_lm(judge_config) if self.judging.gate.metric == JUDGE else None
+        check_price(self.config, task=task, prompt=prompt, judge=judge_model)
+        meter = Meter(self.budget, timeout_seconds=self.config.timeout_seconds)
+        with Journal(self.storage_uri, self.checkpoint, fingerprint=self.fingerprint) as journal:
+            channel.to_close.append(journal)
+            answers = AnswerJournal(journal, meter)
+            models = Models(
+                task=metered(task, meter, retries=self.lm.num_retries, answers=answers),
+                prompt=metered(prompt, meter, retries=prompt_config.num_retries, answers=answers),
+                meter=meter,
+            )
+            judge = metered(build_lm(judge_config), meter, retries=judge_config.num_retries, answers=answers)
+            best: list[float] = []
+
+            def better(state: bytes, score: float) -> None:
+                best.append(score)
+                channel.say(better=[state.decode(), score])
+
+            def tick() -> None:
+                while not done.wait(TICK_SECONDS):
+                    progress = Progress.of(self.seed, meter, best=best[-1] if best else None)
+                    channel.say(progress=progress.model_dump(mode="json"))
+
+            done = threading.Event()
+            threading.Thread(target=tick, name="progress", daemon=True).start()
+            try:
+                return compile_candidate(
+                    program,
+                    self.train,
+                    seed=self.seed,
+                    config=self.config,
+                    fields=self.fields,
+                    objective=self.judging.build(self.fields, judge_lm=judge),
+                    models=models,
+                    num_threads=self.num_threads,
+                    storage_uri=self.storage_uri,
+                    teacher=teacher,
+                    on_better=better,
+                )
+            finally:
+                done.set()
+
+
+def _stop_autologging() -> None:
+    """A program's file may log all its calls and compiles to MLflow; ours are no production traffic."""
+    if "mlflow" in sys.modules:
+        import mlflow.dspy
+
+        mlflow.dspy.autolog(disable=True)
+
+
+def _send_each_request_once() -> None:
+    """DSPy sends a request again that takes two minutes, as our own waiting for a model may; it would be paid twice."""
+    from dspy.utils.parallelizer import ParallelExecutor
+
+    execute = ParallelExecutor.execute
+
+    def patiently(self: Any, function: Any, data: Any) -> Any:
+        self.timeout = 0
+        return execute(self, function, data)
+
+    ParallelExecutor.execute = patiently

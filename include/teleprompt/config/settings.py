@@ -81,6 +81,8 @@ class Settings(BaseSettings):
     """Grades answers where the metric is `judge`; None: `lm` does it."""
     signer: SignerConfig | None = None
     """Signs attestations, and the transactions that submit them."""
+    signer_queue: str | None = None
+    """Celery's queue of the tasks that sign, where only one worker has the key; None: the queue of all tasks."""
     cosigners: tuple[SignerConfig, ...] = ()
     """Sign attestations and mint requests too."""
     web3: Web3Config | None = None

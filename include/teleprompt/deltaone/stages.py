@@ -70,7 +70,7 @@ class Gate:
             fields=self.fields,
             storage_uri=self.storage_uri,
         )
-        pair = optimization.apart(
+        pair = optimization.in_process(
             PairJob(
                 optimization.without_secrets(),
                 baseline_state,
@@ -104,7 +104,7 @@ class Gate:
         if not named:
             return
         row = read_rows(snapshot.parts[Part.SELECT])[0]
-        given = self.optimization.apart(ScoreNamesJob(self.optimization.without_secrets(), row), ScoreNames).names
+        given = self.optimization.in_process(ScoreNamesJob(self.optimization.without_secrets(), row), ScoreNames).names
         for name in named:
             if name not in given:
                 raise ConfigurationError(

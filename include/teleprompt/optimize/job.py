@@ -3,7 +3,7 @@
 import sys
 import threading
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from include.teleprompt.config.gate import JUDGE
 from include.teleprompt.config.optimization import BudgetConfig, OptimizationConfig
@@ -75,49 +75,64 @@ class CompileJob:
             teacher = load_state(program, self.start)
             teacher._compiled = True  # noqa: SLF001 - else DSPy takes its demonstrations away before it teaches
             program = load_state(program, self.start)
-        prompt_config, judge_config = self.prompt_lm or self.lm, self.judge_lm or self.lm
-        task, prompt = build_lm(self.lm), build_lm(prompt_config)
-        judge_model = build_lm(judge_config) if self.judging.gate.metric == JUDGE else None
-        check_price(self.config, task=task, prompt=prompt, judge=judge_model)
+        self._check_price()
         meter = Meter(self.budget, timeout_seconds=self.config.timeout_seconds)
         with Journal(self.storage_uri, self.checkpoint, fingerprint=self.fingerprint) as journal:
             channel.to_close.append(journal)
             answers = AnswerJournal(journal, meter)
-            models = Models(
-                task=metered(task, meter, retries=self.lm.num_retries, answers=answers),
-                prompt=metered(prompt, meter, retries=prompt_config.num_retries, answers=answers),
-                meter=meter,
-            )
-            judge = metered(build_lm(judge_config), meter, retries=judge_config.num_retries, answers=answers)
-            best: list[float] = []
 
-            def better(state: bytes, score: float) -> None:
-                best.append(score)
-                channel.say(better=[state.decode(), score])
+            def asked(model: LMConfig) -> Any:
+                return metered(build_lm(model), meter, retries=model.num_retries, answers=answers)
 
-            def tick() -> None:
-                while not done.wait(TICK_SECONDS):
-                    progress = Progress.of(self.seed, meter, best=best[-1] if best else None)
-                    channel.say(progress=progress.model_dump(mode="json"))
-
-            done = threading.Event()
-            threading.Thread(target=tick, name="progress", daemon=True).start()
-            try:
+            models = Models(task=asked(self.lm), prompt=asked(self.prompt_lm or self.lm), meter=meter)
+            with _Telling(channel, self.seed, meter) as telling:
                 return compile_candidate(
                     program,
                     self.train,
                     seed=self.seed,
                     config=self.config,
                     fields=self.fields,
-                    objective=self.judging.build(self.fields, judge_lm=judge),
+                    objective=self.judging.build(self.fields, judge_lm=asked(self.judge_lm or self.lm)),
                     models=models,
                     num_threads=self.num_threads,
                     storage_uri=self.storage_uri,
                     teacher=teacher,
-                    on_better=better,
+                    on_better=telling.better,
                 )
-            finally:
-                done.set()
+
+    def _check_price(self) -> None:
+        judges = self.judging.gate.metric == JUDGE
+        check_price(
+            self.config,
+            task=build_lm(self.lm),
+            prompt=build_lm(self.prompt_lm or self.lm),
+            judge=build_lm(self.judge_lm or self.lm) if judges else None,
+        )
+
+
+class _Telling:
+    """Tells the parent of better programs, and every other second how far the compile is."""
+
+    def __init__(self, channel: Channel, seed: int, meter: Meter) -> None:
+        self._channel, self._seed, self._meter = channel, seed, meter
+        self._best: float | None = None
+        self._done = threading.Event()
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._tick, name="progress", daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+
+    def better(self, state: bytes, score: float) -> None:
+        self._best = score
+        self._channel.say(better=[state.decode(), score])
+
+    def _tick(self) -> None:
+        while not self._done.wait(TICK_SECONDS):
+            progress = Progress.of(self._seed, self._meter, best=self._best)
+            self._channel.say(progress=progress.model_dump(mode="json"))
 
 
 def _stop_autologging() -> None:

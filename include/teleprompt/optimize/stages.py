@@ -142,7 +142,7 @@ class Optimization:
                 case {"rung": [int(programs), int(examples)]}:
                     on_rung(programs, examples)
 
-        return self.apart(SelectJob(self.without_secrets(), snapshot, tuple(candidates)), Selection, on_said=hear)
+        return self.in_process(SelectJob(self.without_secrets(), snapshot, tuple(candidates)), Selection, on_said=hear)
 
     def select_here(self, snapshot: Snapshot, candidates: Sequence[Candidate], channel: Channel) -> Selection:
         """The same, where program code may run."""
@@ -169,7 +169,7 @@ class Optimization:
             journal.clear()
         return selection
 
-    def apart(
+    def in_process(
         self, job: Job, returns: type[R], *, on_said: Callable[[dict[str, Any]], None] = lambda _message: None
     ) -> R:
         """Do a job that scores answers in a process of its own; each answer may take as long as a compile.

@@ -31,7 +31,7 @@ from include.teleprompt.errors import (
 )
 from include.teleprompt.program.channel import Job
 from include.teleprompt.program.process_tree import count_and_memory, end_session
-from include.teleprompt.program.worker import HEAD
+from include.teleprompt.program.worker import GIB, HEAD
 from include.teleprompt.records import Record
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,6 @@ MOST_LOG_LINES = 10_000
 MOST_PRINTED = 2**20
 """Bytes of what a program prints that are shown."""
 
-GIB = 2**30
 
 R = TypeVar("R", bound=Record)
 

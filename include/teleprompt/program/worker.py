@@ -26,6 +26,10 @@ from include.teleprompt.program.channel import Channel, Job
 HEAD = struct.Struct("!Q")
 """Length of the pickled job."""
 
+GIB = 2**30
+RESERVED = 2 * GIB
+"""What threads and allocators reserve and never touch counts for the system as allocated."""
+
 
 class _Ended(BaseException):
     """Somebody asked this process to end."""
@@ -33,7 +37,8 @@ class _Ended(BaseException):
 
 def main() -> None:
     """Do what standard input says."""
-    _limit(int(sys.argv[1]))
+    memory = int(sys.argv[1])
+    _limit(memory)
     channel = Channel(os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0))
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever libraries print must not get between
     lifeline = os.dup(sys.stdin.fileno())
@@ -46,13 +51,13 @@ def main() -> None:
     (length,) = HEAD.unpack(_read(lifeline, HEAD.size))
     pickled = _read(lifeline, length)
     threading.Thread(target=_end_with_parent, args=(lifeline, channel), name="lifeline", daemon=True).start()
-    message = _message_of(pickled, channel)
+    message = _message_of(pickled, channel, memory)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     channel.send(**message)
     os._exit(0)  # all is kept and said; a thread that still waits for an answer must not hold this up
 
 
-def _message_of(pickled: bytes, channel: Channel) -> dict[str, object]:
+def _message_of(pickled: bytes, channel: Channel, memory: int) -> dict[str, object]:
     title = "Reading the program"
     try:
         job: Job = pickle.loads(pickled)  # noqa: S301 - our parent's
@@ -65,8 +70,7 @@ def _message_of(pickled: bytes, channel: Channel) -> dict[str, object]:
     except TelepromptError as error:
         return _error(error)
     except MemoryError:
-        most, _ = resource.getrlimit(resource.RLIMIT_DATA)
-        return _error(ProgramMemoryError(title, most / 2**30))
+        return _error(ProgramMemoryError(title, memory / GIB))
     except BaseException as error:  # noqa: BLE001 - `sys.exit()` in a program, too: the parent tells what it was
         place = Path(traceback.extract_tb(error.__traceback__)[-1].filename).name
         return _error(
@@ -79,7 +83,8 @@ def _error(error: TelepromptError, *, key: str = "", line: int | None = None) ->
 
 
 def _limit(memory: int) -> None:
-    """No allocation beyond `memory`, in this process or one that it starts; and no dump of it, which holds keys."""
+    """No allocation far beyond `memory`, which the parent looks at; and no dump of this process, which holds keys."""
+    memory += RESERVED
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     most = memory if hard == resource.RLIM_INFINITY else min(memory, hard)
     resource.setrlimit(resource.RLIMIT_DATA, (most, most))

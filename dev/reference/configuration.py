@@ -45,6 +45,7 @@ HEADINGS = {
     "CommandSigner": "Signers",
     "UrlSigner": "Signers",
     "Web3Config": "The chain's node",
+    "ProgramProcessConfig": "The process of program code",
     "RetentionConfig": "Retention",
 }
 """Of the fields of each field that has some; a new one needs a heading here, and its table below."""
@@ -110,6 +111,8 @@ def _environment() -> Iterator[str]:
         yield f"{one_line(definitions[name])}\n\n{_variables('signer', definitions[name])}"
     node = definitions["Web3Config"]
     yield f"### The chain's node\n\n{one_line(node)}\n\n{_variables('web3', node)}"
+    process = definitions["ProgramProcessConfig"]
+    yield f"### The process of program code\n\n{one_line(process)}\n\n{_variables('program_process', process)}"
     retention = definitions["RetentionConfig"]
     yield f"### Retention\n\n{one_line(retention)}\n\n{_variables('retention', retention)}"
 

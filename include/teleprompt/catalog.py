@@ -6,7 +6,8 @@ from pathlib import Path
 from include.teleprompt.config.dependencies import check_dependencies
 from include.teleprompt.config.files import ProgramFileError, known_program, load_program_file, program_files
 from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.errors import ConfigurationError
+from include.teleprompt.config.program_process import ProgramProcessConfig
+from include.teleprompt.errors import TelepromptError
 from include.teleprompt.records import Record
 
 
@@ -35,19 +36,21 @@ def list_programs(programs_dir: Path) -> list[CatalogEntry]:
     return [_entry(file) for file in program_files(programs_dir)]
 
 
-def check_program(file: Path) -> Problem | None:
-    """Load a program file, import its code and build the program; None if all is well."""
-    from include.teleprompt.program.entry_point import build_program, load_function
+def check_program(file: Path, *, process: ProgramProcessConfig) -> Problem | None:
+    """Load a program file, and build program and metric in a process of their own; None if all is well."""
+    from include.teleprompt.evaluate.describe import describe_program
+    from include.teleprompt.evaluate.judging import Judging
+    from include.teleprompt.program.entry_point import check_entry_point
+    from include.teleprompt.program.source import ProgramFile
 
     try:
         config = load_program_file(file)
         check_dependencies(file, config)
-        build_program(file, config.entry_point)
-        if ":" in config.gate.metric:
-            load_function(file.parent, config.gate.metric)
+        check_entry_point(file, config.entry_point)
+        describe_program(ProgramFile(file, config.entry_point), Judging(config.gate, file.parent), config=process)
     except ProgramFileError as error:
         return Problem(error=str(error), key=error.key or None, line=error.line)
-    except ConfigurationError as error:
+    except TelepromptError as error:
         return Problem(error=str(error), key="entry_point", line=None)
     return _twin(file, config.name)
 

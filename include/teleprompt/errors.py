@@ -112,13 +112,33 @@ class UnsettledError(TelepromptError):
         )
 
 
-class CompileInterruptedError(TelepromptError):
-    """The process that compiled was ended from outside. Worth a retry, which goes on from what it had done."""
+class ProgramInterruptedError(TelepromptError):
+    """The process that ran program code was ended from outside. Worth a retry, which goes on from what it had done."""
 
-    def __init__(self, seed: int, code: int | None) -> None:
+    def __init__(self, title: str, how: str) -> None:
         super().__init__(
-            f"The process that compiled seed {seed} ended early (code {code}); every answer until then is kept, so try "
-            "again, and look for a lack of memory if it happens again."
+            f"{title} ended early ({how}); every answer until then is kept, so try again, and look for a lack of "
+            "memory if it happens again."
+        )
+
+
+class ProgramTimeoutError(TelepromptError):
+    """Program code took longer than it may."""
+
+    def __init__(self, title: str, seconds: float) -> None:
+        super().__init__(
+            f"{title} was ended after {seconds:g} seconds without a result; look for an endless loop in the program or "
+            "the metric, or allow more time."
+        )
+
+
+class ProgramMemoryError(TelepromptError):
+    """Program code took more memory than it may."""
+
+    def __init__(self, title: str, memory_gb: float) -> None:
+        super().__init__(
+            f"{title} was ended, for it needs more than {memory_gb:g} GiB of memory; make the program smaller, or "
+            "raise TELEPROMPT_PROGRAM_PROCESS__MEMORY_GB."
         )
 
 

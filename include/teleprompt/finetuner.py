@@ -20,6 +20,7 @@ from include.teleprompt.deltaone.report import Verdict
 from include.teleprompt.errors import ConfigurationError, TelepromptError
 from include.teleprompt.optimize.select import Selection
 from include.teleprompt.pipeline import Pipeline
+from include.teleprompt.program.source import ProgramObject
 from include.teleprompt.program.state import load_state
 from include.teleprompt.records import from_millionths
 from include.teleprompt.registry.aliases import CHAMPION, aliases_of
@@ -180,7 +181,9 @@ class TelepromptFinetuner:
             outcome=OutcomeConfig(metric=outcome_metric),
             optimization=self.config,
         )
-        pipeline = Pipeline(program, config=config, code=_code(program), settings=self.settings, window=window)
+        pipeline = Pipeline(
+            ProgramObject(program), config=config, code=_code(program), settings=self.settings, window=window
+        )
         record = pipeline.collect()
         baseline = pipeline.baseline()
         candidates = [pipeline.compile(record, baseline, seed=seed) for seed in pipeline.seeds]

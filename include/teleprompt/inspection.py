@@ -5,27 +5,31 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.program.entry_point import build_program
-from include.teleprompt.program.fields import program_fields
+from include.teleprompt.config.program_process import ProgramProcessConfig
+from include.teleprompt.evaluate.describe import describe_program
+from include.teleprompt.program.source import ProgramFile
 from include.teleprompt.traces.collect import collect_snapshot
 from include.teleprompt.traces.profile import Profile, profile_of
 from include.teleprompt.traces.snapshot import read_snapshot
 from include.teleprompt.window import Window
 
 
-def inspect_window(client: Any, file: Path, config: ProgramConfig, window: Window) -> Profile:
+def inspect_window(
+    client: Any, file: Path, config: ProgramConfig, window: Window, *, process: ProgramProcessConfig
+) -> Profile:
     """Collect the window as a run would, and say what was used, what dropped and why; nothing is left behind.
 
     Raises:
-        ConfigurationError: the program's code cannot be used.
+        TelepromptError: the program's code cannot be used.
         TrackingUnavailableError: MLflow does not answer.
     """
+    described = describe_program(ProgramFile(file, config.entry_point), None, config=process)
     looking = config.model_copy(update={"traces": config.traces.model_copy(update={"incremental": False})})
     with TemporaryDirectory(prefix="teleprompt-inspect-") as folder:
         record = collect_snapshot(
             client,
             config=looking,
-            fields=program_fields(build_program(file, config.entry_point)),
+            fields=described.fields,
             window=window,
             storage_uri=folder,
             least=0,

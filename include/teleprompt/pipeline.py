@@ -17,14 +17,15 @@ from include.teleprompt.deltaone.report import Verdict
 from include.teleprompt.deltaone.stages import Gate
 from include.teleprompt.environment import current_user
 from include.teleprompt.errors import LowPowerError
+from include.teleprompt.evaluate.describe import DescribeJob, ProgramDescription, describe_program
+from include.teleprompt.evaluate.judging import Judging
 from include.teleprompt.optimize.candidate import Candidate
-from include.teleprompt.optimize.job import ProgramFile, ProgramObject
 from include.teleprompt.optimize.select import Selection
 from include.teleprompt.optimize.stages import Optimization
-from include.teleprompt.program.entry_point import build_program, code_file, file_digest
-from include.teleprompt.program.fields import ProgramFields, program_fields
+from include.teleprompt.program.entry_point import check_entry_point, code_file, file_digest
+from include.teleprompt.program.fields import ProgramFields
 from include.teleprompt.program.fingerprint import code_digest, run_key
-from include.teleprompt.program.state import dump_state
+from include.teleprompt.program.source import ProgramFile, ProgramObject
 from include.teleprompt.promoting import PromotingStages
 from include.teleprompt.promotion import Promotion
 from include.teleprompt.records import Digest
@@ -50,16 +51,14 @@ class Pipeline:
 
     def __init__(
         self,
-        program: Any,
+        source: ProgramFile | ProgramObject,
         *,
         config: ProgramConfig,
         code: ProgramCode,
         settings: Settings,
         window: Window,
-        source: ProgramFile | None = None,
     ) -> None:
-        self._program = program
-        self._source = source or ProgramObject(program)
+        self._source = source
         self.code = code
         self.config = config
         self.settings = settings
@@ -76,13 +75,13 @@ class Pipeline:
         """The pipeline of a program file; `overrides` are laid over what it says.
 
         Raises:
-            ProgramFileError: the file or its Python code cannot be used.
+            ProgramFileError: the file cannot be used, or its Python code by its looks; it is not run yet.
         """
         config = load_program_file(file, overrides=overrides)
+        check_entry_point(file, config.entry_point)
         code = ProgramCode(file=code_file(file, config.entry_point), callable=config.entry_point.partition(":")[2])
-        program = build_program(file, config.entry_point)
         source = ProgramFile(file, config.entry_point)
-        return cls(program, config=config, code=code, settings=settings, window=window, source=source)
+        return cls(source, config=config, code=code, settings=settings, window=window)
 
     @cached_property
     def key(self) -> RunKey:
@@ -106,6 +105,8 @@ class Pipeline:
             InsufficientTracesError: fewer usable traces than the program asks for.
         """
 
+        self._described  # noqa: B018 - the program is built first; one that cannot be costs nothing more
+
         def stage(run: PipelineRun) -> SnapshotRecord:
             self._optimization.preflight()
             record = collect_snapshot(
@@ -128,6 +129,7 @@ class Pipeline:
         It is looked up anew until the comparison was made: a run that is tried again weeks later must not compare with
         a champion of the past.
         """
+        described = self._described
         with self._records.open() as run:
             known = run.read("baseline", ProgramVersion)
             if known is not None and run.read("gate", Comparison) is not None:
@@ -137,8 +139,8 @@ class Pipeline:
                 name=self.config.name,
                 version_id=self.config.baseline_version,
                 code=self.code,
-                fields=self._fields,
-                state=put_blob(self.settings.storage_uri, "programs", dump_state(self._program), suffix=".json"),
+                fields=described.fields,
+                state=put_blob(self.settings.storage_uri, "programs", described.state.encode(), suffix=".json"),
                 storage_uri=self.settings.storage_uri,
                 who=self.actor,
             )
@@ -172,7 +174,6 @@ class Pipeline:
         def stage(run: PipelineRun) -> Selection:
             show = self._shown(ProgressTags(run, "select"))
             selection = self._optimization.select(
-                self._program,
                 read_snapshot(snapshot),
                 candidates,
                 on_rung=lambda programs, examples: show(f"{programs} candidates on {examples} examples"),
@@ -264,8 +265,20 @@ class Pipeline:
         return StageRecords(self.settings.tracking_uri, self.key)
 
     @cached_property
+    def _described(self) -> ProgramDescription:
+        """The program as written; found out once a run, where its code may run."""
+        judging = Judging(self.config.gate, self.settings.programs_dir)
+        source = self._source
+        if isinstance(source, ProgramObject):  # it lives in this process already
+            return DescribeJob(source, judging).run()
+        config = self.settings.program_process
+        return self._records.once(
+            "program", ProgramDescription, lambda _run: describe_program(source, judging, config=config)
+        )
+
+    @property
     def _fields(self) -> ProgramFields:
-        return program_fields(self._program)
+        return self._described.fields
 
     @cached_property
     def _optimization(self) -> Optimization:
@@ -283,7 +296,6 @@ class Pipeline:
     @cached_property
     def _gate(self) -> Gate:
         return Gate(
-            program=self._program,
             config=self.config,
             fields=self._fields,
             optimization=self._optimization,
@@ -292,4 +304,6 @@ class Pipeline:
 
     @cached_property
     def _code_digest(self) -> Digest:
-        return file_digest(self.code.file) if self.code.file else sha256_hex(dump_state(self._program))
+        if self.code.file:
+            return file_digest(self.code.file)
+        return sha256_hex(DescribeJob(self._source, None).run().state.encode())

@@ -23,6 +23,7 @@ from include.teleprompt.config.cron import PRESETS
 from include.teleprompt.config.dependencies import check_dependencies
 from include.teleprompt.config.files import ProgramFileError, load_program_file, program_files
 from include.teleprompt.config.program import ProgramConfig
+from include.teleprompt.config.settings import Settings
 from include.teleprompt.program.entry_point import check_entry_point
 from teleprompt_airflow.assets import ended_asset, traces_asset, version_asset
 from teleprompt_airflow.notifications.deadline import deadline_of
@@ -204,11 +205,26 @@ def _promotion(config: ProgramConfig, stage: dict[str, Any], records: dict[str, 
     if config.rollout.share is not None:
         return [keep, register]
     attest = AttestOperator(
-        task_id="attest", **records, version=register.output, outlets=[version_asset(config.slug)], **stage
+        task_id="attest",
+        **records,
+        version=register.output,
+        outlets=[version_asset(config.slug)],
+        **stage,
+        **_signing(),
     )
     if config.chain is None:
         return [keep, attest]
-    return [keep, SubmitOperator(task_id="submit", program=config.slug, attestation=attest.output, pool=CHAIN_POOL)]
+    return [keep, _submit(config, attest.output)]
+
+
+def _submit(config: ProgramConfig, attestation: Any) -> SubmitOperator:
+    return SubmitOperator(task_id="submit", program=config.slug, attestation=attestation, pool=CHAIN_POOL, **_signing())
+
+
+def _signing() -> dict[str, str]:
+    """Where tasks run that sign; they run no program code."""
+    queue = Settings().signer_queue
+    return {} if queue is None else {"queue": queue}
 
 
 def watch_dag(config: ProgramConfig) -> DAG:
@@ -227,9 +243,9 @@ def watch_dag(config: ProgramConfig) -> DAG:
         tags={"teleprompt", "watch"},
         default_args=_default_args(config),
     ) as dag:
-        watch = WatchOperator(task_id="watch", program=config.slug)
+        watch = WatchOperator(task_id="watch", program=config.slug, **_signing())
         if config.chain is not None and config.rollout.share is not None:
-            SubmitOperator(task_id="submit", program=config.slug, attestation=watch.output, pool=CHAIN_POOL)
+            _submit(config, watch.output)
     return dag
 
 

@@ -63,6 +63,20 @@ def test_an_attestation_is_handed_in_after_it_was_made_one_at_a_time(tmp_path: P
     assert not found[other].has_task("submit")
 
 
+def test_the_tasks_that_sign_wait_in_the_signers_queue_if_it_has_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chain = {"adapter": "eas", "chain_id": 1, "contract": "0x" + "1" * 40, "schema_registry": "0x" + "2" * 40}
+    write_program(tmp_path, yaml=f"name: S\nchain: {json.dumps(chain)}\n")
+
+    def queues() -> dict[str, str]:
+        return {task.task_id: task.queue for dag in dags(tmp_path).values() for task in dag.tasks}
+
+    assert set(queues().values()) == {"default"}
+    monkeypatch.setenv("TELEPROMPT_SIGNER_QUEUE", "signer")
+    assert {task for task, queue in queues().items() if queue == "signer"} == {"attest", "submit", "watch"}
+
+
 def shipped_pools() -> dict[str, int]:
     """Slots by pool, of a local Airflow."""
     settings = yaml.safe_load((PROJECT_ROOT / "airflow_settings.yaml").read_text())

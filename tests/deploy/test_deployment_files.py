@@ -14,10 +14,39 @@ from include.teleprompt.config.settings import OFFLINE_MODEL, PROJECT_ROOT, Sett
 from tests.support import fenced_blocks
 
 DEPLOY = PROJECT_ROOT / "deploy"
-COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+COMPOSE_TEXT = (DEPLOY / "compose.yaml").read_text()
+COMPOSE = yaml.safe_load(COMPOSE_TEXT)
+SECRET_VALUE = re.compile("PASSWORD|SECRET|FERNET|CONNECTION")
 HELM = yaml.safe_load((DEPLOY / "helm-values.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-AIRFLOW_SERVICES = {"init", "api-server", "scheduler", "dag-processor", "triggerer", "worker-1", "worker-2"}
+WORKERS = {"worker-1", "worker-2", "signer"}
+AIRFLOW_SERVICES = {"init", "api-server", "scheduler", "dag-processor", "triggerer", *WORKERS}
+SECRETS = {
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": {"init", "api-server", "scheduler", "dag-processor", "triggerer"},
+    "AIRFLOW__CORE__FERNET_KEY": {"init", "api-server", "scheduler", "dag-processor", "triggerer"},
+    "AIRFLOW__API_AUTH__JWT_SECRET": {"api-server", "scheduler"},
+    "AIRFLOW__API__SECRET_KEY": {"api-server", "triggerer", *WORKERS},
+    "AIRFLOW__CELERY__BROKER_URL": {"scheduler", *WORKERS},
+    "AIRFLOW__CELERY__RESULT_BACKEND": {"scheduler", *WORKERS},
+    "AIRFLOW_CONN_TELEPROMPT_LM": {"api-server", *WORKERS},
+    "AIRFLOW_CONN_TELEPROMPT_SIGNER": {"signer"},
+    "AWS_SECRET_ACCESS_KEY": {"api-server", "bucket", "mlflow", *WORKERS},
+    "MLFLOW_BACKEND_STORE_URI": {"mlflow"},
+    "MLFLOW_POSTGRES_PASSWORD": {"postgres"},
+    "POSTGRES_PASSWORD": {"postgres"},
+    "REDISCLI_AUTH": {"redis"},
+    "MINIO_ROOT_PASSWORD": {"s3"},
+    "ADMIN_PASSWORD": {"init"},
+}
+"""Each variable that holds a secret, and who has it."""
+
+OF_CHART = {
+    "init": ("migrateDatabaseJob", "createUserJob"),
+    "api-server": ("apiServer",),
+    "scheduler": ("scheduler",),
+    "dag-processor": ("dagProcessor",),
+    "triggerer": ("triggerer",),
+}
 READ_ELSEWHERE = re.compile(r"AWS_\w+|MLFLOW_BACKEND_STORE_URI|COMPILE_SLOTS|ADMIN_PASSWORD|DUMB_INIT_SETSID")
 """Read by boto, by the command line of `mlflow server`, by the service's own command, by the image's entry point."""
 
@@ -72,8 +101,7 @@ def test_compose_names_only_what_is_there() -> None:
 
 
 def test_the_example_of_secrets_has_just_those_that_compose_reads() -> None:
-    text = (DEPLOY / "compose.yaml").read_text()
-    assert set(re.findall(r"(?<!\$)\$\{(\w+)", text)) == set(example())
+    assert set(re.findall(r"(?<!\$)\$\{(\w+)", COMPOSE_TEXT)) == set(example())
     assert "**/.env" in (PROJECT_ROOT / ".dockerignore").read_text().splitlines()
     assert ".env" in (PROJECT_ROOT / ".gitignore").read_text().splitlines()
 
@@ -148,11 +176,27 @@ def test_every_command_is_one_that_airflow_and_mlflow_have() -> None:
     compile(SERVICES["bucket"]["command"][0], "bucket", "exec")
 
 
+@pytest.mark.parametrize("service", sorted(SERVICES))
+def test_each_service_has_its_own_secrets_and_no_other(service: str) -> None:
+    """Found by the values, so that a new variable cannot bring one to where it does not belong."""
+    secret = {name for name in re.findall(r"\$\{(\w+)", COMPOSE_TEXT) if SECRET_VALUE.search(name)}
+    given = SERVICES[service].get("environment", {})
+    has = {name for name, value in given.items() if any(f"${{{known}" in str(value) for known in secret)}
+    assert has == {name for name, holders in SECRETS.items() if service in holders}
+
+
+def test_a_worker_reaches_no_database_and_only_one_has_the_key_that_signs() -> None:
+    for worker in WORKERS:
+        assert "postgres" not in " ".join(environment(worker).values())
+    queues = {worker: SERVICES[worker]["command"][2:] for worker in WORKERS}
+    assert queues == {"worker-1": [], "worker-2": [], "signer": ["--queues", "signer"]}
+    assert {environment(service)["TELEPROMPT_SIGNER_QUEUE"] for service in AIRFLOW_SERVICES} == {"signer"}
+
+
 def test_workers_share_their_configuration_and_no_disk() -> None:
     assert environment("worker-1") == environment("worker-2")
-    first, second = (set(SERVICES[name]["volumes"]) for name in ("worker-1", "worker-2"))
-    assert not first & second
-    assert environment("api-server").items() <= environment("worker-1").items()
+    disks = [volume for name in WORKERS for volume in SERVICES[name]["volumes"]]
+    assert len(set(disks)) == len(WORKERS)
     (spool,) = SERVICES["api-server"]["volumes"]
     assert environment("api-server")["TELEPROMPT_SPOOL_DIR"] == spool.split(":")[1]
 
@@ -162,9 +206,8 @@ def test_what_was_proved_is_what_is_deployed() -> None:
     text = (PROJECT_ROOT / "tests/e2e/two_workers.py").read_text()
     proved = set(re.findall(r'"(AIRFLOW_(?:_\w+|CONN_\w+))"', text))
     assert len(proved) > 6
-    assert proved - {"AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL"} <= set(
-        environment("worker-1")
-    )
+    deployed = {name for service in AIRFLOW_SERVICES for name in environment(service)}
+    assert proved - {"AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL"} <= deployed
 
 
 def test_the_image_has_the_versions_of_the_lock() -> None:
@@ -185,22 +228,47 @@ def test_the_chart_is_given_what_compose_sets() -> None:
             name = f"AIRFLOW__{section}__{key}".upper()
             assert is_read(name), name
             assert str(value) == env[name], name
-    assert {variable["name"]: variable["value"] for variable in HELM["env"]} == {
-        name: value for name, value in env.items() if name.startswith("TELEPROMPT_")
+    open_to_all = {variable["name"]: variable["value"] for variable in HELM["env"]}
+    assert open_to_all == {
+        name: value
+        for name, value in env.items()
+        if name.startswith(("TELEPROMPT_", "AIRFLOW_CONN_")) and name not in SECRETS
     }
     given = {f"AIRFLOW__{section}__{key}".upper() for section, options in HELM["config"].items() for key in options}
     of_the_chart = {
-        "AIRFLOW__CORE__EXECUTOR", "AIRFLOW__CORE__FERNET_KEY", "AIRFLOW__CORE__EXECUTION_API_SERVER_URL",
-        "AIRFLOW__API__SECRET_KEY", "AIRFLOW__API_AUTH__JWT_SECRET", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
-        "AIRFLOW__CELERY__RESULT_BACKEND", "AIRFLOW__CELERY__BROKER_URL", "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK",
+        "AIRFLOW__CORE__EXECUTOR", "AIRFLOW__CORE__EXECUTION_API_SERVER_URL", "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK",
     }  # fmt: skip
-    assert {name for name in env if name.startswith("AIRFLOW__")} == given | of_the_chart
+    assert {name for name in env if name.startswith("AIRFLOW__")} - set(SECRETS) == given | of_the_chart
     (mount,) = HELM["apiServer"]["extraVolumeMounts"]
     assert mount["mountPath"] == env["TELEPROMPT_SPOOL_DIR"]
-    (source,) = yaml.safe_load(HELM["extraEnvFrom"])
-    assert source == {"secretRef": {"name": "teleprompt-connections"}}
-    described = re.findall(r"\b(?:AIRFLOW_CONN|AWS)_\w+", (DEPLOY / "helm-values.yaml").read_text())
-    assert set(described) == {name for name in env if name.startswith(("AIRFLOW_CONN_", "AWS_"))}
+
+
+def test_the_chart_gives_each_component_what_compose_gives_its_service() -> None:
+    assert set(HELM["enableBuiltInSecretEnvVars"].values()) == {False}
+    assert {name for name in SECRETS if name.startswith("AIRFLOW__")} <= set(HELM["enableBuiltInSecretEnvVars"])
+    celery = HELM["workers"]["celery"]
+    (signer,) = celery["sets"]
+    envs = {
+        "worker-1": [celery["env"]],
+        "signer": [signer["env"]],
+        **{service: [HELM[part]["env"] for part in parts] for service, parts in OF_CHART.items()},
+    }
+    for service, lists in envs.items():
+        for variables in lists:
+            names = {variable["name"] for variable in variables}
+            wanted = {name for name, holders in SECRETS.items() if service in holders} - {"ADMIN_PASSWORD"}
+            assert {name for name in names if name in SECRETS} == wanted, service
+            assert all("secretKeyRef" in variable["valueFrom"] for variable in variables)
+            assert all(is_read(name) for name in names)
+            assert ("AWS_ENDPOINT_URL" in names) == ("AWS_SECRET_ACCESS_KEY" in names)
+    assert (signer["name"], signer["queue"]) == ("signer", environment("signer")["TELEPROMPT_SIGNER_QUEUE"])
+    assert celery["waitForMigrations"] == {"enabled": False}  # it would need the database
+    for part in ("apiServer", "scheduler", "dagProcessor", "triggerer"):
+        waiting = {variable["name"] for variable in HELM[part]["waitForMigrations"]["env"]}
+        assert waiting == {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "AIRFLOW__CORE__FERNET_KEY"}
+    named = {HELM[key] for key in HELM if key.endswith("SecretName")} | set(HELM["data"].values())
+    used = set(re.findall(r"\{name: (teleprompt-[\w-]+)", (DEPLOY / "helm-values.yaml").read_text()))
+    assert named <= used
 
 
 def test_the_documented_commands_name_what_is_there() -> None:

@@ -20,6 +20,7 @@ from include.teleprompt.config.alerts import shared_rules
 from include.teleprompt.config.files import load_program_file
 from include.teleprompt.config.optimization import OptimizationStrategy
 from include.teleprompt.config.program import ProgramConfig
+from include.teleprompt.config.program_process import ProgramProcessConfig
 from include.teleprompt.config.settings import PROJECT_ROOT, Settings
 from include.teleprompt.deltaone.paired import examples_needed
 from include.teleprompt.history import list_runs
@@ -194,7 +195,7 @@ def test_the_program_of_the_quickstart_can_be_used(tmp_path: Path) -> None:
     program, budget = fenced_blocks("docs/quickstart.md", "yaml")
     (tmp_path / "sentiment.py").write_text(code)
     (tmp_path / "sentiment.yaml").write_text(program)
-    assert check_program(tmp_path / "sentiment.yaml") is None
+    assert check_program(tmp_path / "sentiment.yaml", process=ProgramProcessConfig()) is None
     (tmp_path / "sentiment.yaml").write_text(f"name: Sentiment\n{budget}")
     assert load_program_file(tmp_path / "sentiment.yaml").optimization.budget.max_calls == 2000
 

@@ -6,6 +6,7 @@ The language model is a server that counts its requests, and that answers none w
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 import threading
@@ -61,13 +62,8 @@ def main() -> None:
         s3 = start_s3(family, folder)
         alone = one_machine(database, model, window)
         mlflow = start_mlflow(family, folder, store=database.uri("mlflow"), s3=s3)
-        shared = {
-            **STRATEGY,
-            **s3,
-            **celery(database, broker=start_redis(family, folder)),
-            **connections(mlflow, model),
-        }
-        report = several_machines(family, shared, model, window)
+        shared = {**STRATEGY, **s3, **celery(broker=start_redis(family, folder)), **connections(mlflow, model)}
+        report = several_machines(family, shared, trusted(database), model, window)
         together = run_result(mlflow)
     left = [
         process.name()
@@ -102,13 +98,20 @@ def one_machine(database: Postgres, model: ModelServer, window: Window) -> dict[
     return {**run_result(store), "requests": model.requests}
 
 
-def celery(database: Postgres, *, broker: str) -> dict[str, str]:
+def trusted(database: Postgres) -> dict[str, str]:
+    """What no worker is given."""
     return {
-        "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
+        "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(32),
         "AIRFLOW__CORE__FERNET_KEY": Fernet.generate_key().decode(),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database.uri("airflow"),
+    }
+
+
+def celery(*, broker: str) -> dict[str, str]:
+    return {
+        "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
         "AIRFLOW__CELERY__BROKER_URL": broker,
-        "AIRFLOW__CELERY__RESULT_BACKEND": f"db+{database.uri('airflow')}",
+        "AIRFLOW__CELERY__RESULT_BACKEND": broker.removesuffix("0") + "1",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
     }
@@ -129,16 +132,16 @@ def connections(mlflow: str, model: ModelServer) -> dict[str, str]:
 
 
 def several_machines(
-    family: ProcessFamily, shared: dict[str, str], model: ModelServer, window: Window
+    family: ProcessFamily, shared: dict[str, str], server: dict[str, str], model: ModelServer, window: Window
 ) -> dict[str, Any]:
     pools = LOCAL / "pools.json"
     pools.write_text(json.dumps({"airflow": {"pools": [{"pool_name": "teleprompt", "pool_slot": 4}]}}))
     ports = free_ports()
     env = {**airflow_environment(ports), **shared}
-    api = start_airflow(family, ports, extra_env=env, settings_file=pools)
+    api = start_airflow(family, ports, extra_env={**env, **server}, settings_file=pools)
     machines = {name: WorkerMachine(name, LOCAL / name) for name in ("worker-1", "worker-2")}
     for machine in machines.values():
-        machine.start(family, env)
+        machine.start(family, {name: value for name, value in env.items() if name not in server})
     wait_for_dag(api, DAG, family)
     api.set_paused(DAG, False)
     requests, goes_on = model.requests, hold_after(model, ANSWERS_BEFORE_THE_LOSS)

@@ -6,7 +6,9 @@ from typing import Any
 
 from include.teleprompt.config.gate import GateConfig
 from include.teleprompt.config.optimization import OptimizationConfig
+from include.teleprompt.config.program_process import ProgramProcessConfig
 from include.teleprompt.config.settings import LMConfig
+from include.teleprompt.evaluate.judging import Judging
 from include.teleprompt.evaluate.metrics import agreement_metric
 from include.teleprompt.evaluate.objective import Objective
 from include.teleprompt.lm.build import build_lm
@@ -14,10 +16,11 @@ from include.teleprompt.lm.meter import Meter
 from include.teleprompt.lm.metered import metered
 from include.teleprompt.optimize.candidate import Candidate
 from include.teleprompt.optimize.compile import Models, compile_candidate
-from include.teleprompt.optimize.job import CompileJob, Judging, ProgramFile
+from include.teleprompt.optimize.job import CompileJob
 from include.teleprompt.optimize.select import Selection, select_candidate
 from include.teleprompt.program.entry_point import build_program
 from include.teleprompt.program.fields import program_fields
+from include.teleprompt.program.source import ProgramFile
 from include.teleprompt.traces.snapshot import SnapshotPart
 from include.teleprompt.traces.split import Part
 from tests.support import WEEK, raw_trace, write_program, write_snapshot_of
@@ -111,6 +114,7 @@ class Bench:
             "storage_uri": self.storage_uri,
             "checkpoint": "checkpoints/test/candidate_0",
             "fingerprint": "0" * 64,
+            "process": ProgramProcessConfig(),
             **changes,
         }
         return CompileJob(**values)

@@ -14,7 +14,8 @@ import psutil
 import pytest
 
 from include.teleprompt.config.optimization import BudgetConfig, OptimizationConfig
-from include.teleprompt.errors import CompileInterruptedError
+from include.teleprompt.config.program_process import ProgramProcessConfig
+from include.teleprompt.errors import ProgramInterruptedError
 from include.teleprompt.optimize.child import compile_in_child
 from include.teleprompt.optimize.job import CompileJob
 from include.teleprompt.storage import get_blob
@@ -28,7 +29,7 @@ COPRO = OptimizationConfig(strategy="copro", optimization_rounds=2, options={"br
 
 def workers() -> list[psutil.Process]:
     mine = psutil.Process().children(recursive=True)
-    return [p for p in mine if p.status() != psutil.STATUS_ZOMBIE and "optimize.worker" in " ".join(p.cmdline())]
+    return [p for p in mine if p.status() != psutil.STATUS_ZOMBIE and "program.worker" in " ".join(p.cmdline())]
 
 
 until = partial(wait_until, what="the child", seconds=60, pause=0.01)
@@ -45,7 +46,7 @@ def killed_after(requests: int, job: CompileJob, server: ModelServer) -> None:
 
     thread = threading.Thread(target=kill)
     thread.start()
-    with pytest.raises(CompileInterruptedError, match="every answer until then is kept"):
+    with pytest.raises(ProgramInterruptedError, match="every answer until then is kept"):
         compile_in_child(job)
     thread.join()
 
@@ -131,11 +132,13 @@ def test_an_interrupt_ends_the_whole_group(bench: Bench, tmp_path: Path) -> None
 def test_a_request_that_hangs_past_the_time_limit_is_ended_with_its_process_and_the_best_is_kept(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("include.teleprompt.optimize.child.START_SECONDS", 8.0)
     config = COPRO.model_copy(update={"timeout_seconds": 4.0})
+    quick = ProgramProcessConfig(start_seconds=8)
     with model_server() as server:
         server.delay = lambda n: 60 if n >= 20 else 0
-        job = bench.job(config, lm=server.config(timeout_seconds=600, num_retries=0), storage_uri=str(tmp_path))
+        job = bench.job(
+            config, lm=server.config(timeout_seconds=600, num_retries=0), storage_uri=str(tmp_path), process=quick
+        )
         monkeypatch.setattr("include.teleprompt.optimize.child.request_seconds", lambda _job: 2.0)
         candidate = compile_in_child(job)
     assert candidate.cut_short == "Optimization timed out after 4 seconds"

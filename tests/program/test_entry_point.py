@@ -21,6 +21,7 @@ def test_a_program_is_built_from_its_file(tmp_path: Path) -> None:
     [
         ("x = 1\n", "shelves:build", "defines no 'build'"),
         ("def build(:\n", "shelves:build", "not valid Python"),
+        (f"build = {'-' * 100_000}1\n", "shelves:build", "not valid Python"),
         (
             "import nowhere_to_be_found\ndef build(): ...\n",
             "shelves:build",

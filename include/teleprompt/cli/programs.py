@@ -1,6 +1,9 @@
 """`teleprompt programs`: the program files."""
 
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -34,9 +37,12 @@ def validate(
     files: Annotated[list[Path] | None, typer.Argument(help="Program files; by default all.")] = None,
     json_: JsonOption = False,
 ) -> None:
-    """Check program files, import their code and build the programs."""
-    checked = files or program_files(Settings().programs_dir)
-    problems = [(file, catalog.check_program(file)) for file in checked]
+    """Check program files, and build the programs, each in a process of its own."""
+    settings = Settings()
+    checked = files or program_files(settings.programs_dir)
+    check = partial(catalog.check_program, process=settings.program_process)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # each waits for a process
+        problems = list(zip(checked, pool.map(check, checked), strict=True))
     if json_:
         print_json(
             [

@@ -60,7 +60,7 @@ def inspect(
 
     settings, config, window, file = _resolve(program, start, end)
     with mlflow_client(settings.tracking_uri) as client:
-        profile = inspect_window(client, file, config, window)
+        profile = inspect_window(client, file, config, window, process=settings.program_process)
     if html:
         html.write_text(profile_page(profile), encoding="utf-8")
     if json_:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from include.teleprompt.config.program_process import ProgramProcessConfig
 from include.teleprompt.config.retention import RetentionConfig
 from include.teleprompt.config.signers import Address, SignerConfig
 
@@ -81,6 +82,8 @@ class Settings(BaseSettings):
     """Grades answers where the metric is `judge`; None: `lm` does it."""
     signer: SignerConfig | None = None
     """Signs attestations, and the transactions that submit them."""
+    signer_queue: str | None = None
+    """Celery's queue of the tasks that sign, where only one worker has the key; None: the queue of all tasks."""
     cosigners: tuple[SignerConfig, ...] = ()
     """Sign attestations and mint requests too."""
     trusted_signers: Annotated[tuple[Address, ...], NoDecode] = ()
@@ -92,6 +95,8 @@ class Settings(BaseSettings):
     """Who is told of what, for all programs; it need not exist."""
     spool_dir: Path = Path(".local/spool")
     """Where submitted traces wait for MLflow, on this machine's disk."""
+    program_process: ProgramProcessConfig = ProgramProcessConfig()
+    """The processes that program code runs in."""
     retention: RetentionConfig = RetentionConfig()
     """How long what is not evidence is kept."""
 

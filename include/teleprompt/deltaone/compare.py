@@ -1,28 +1,22 @@
-"""The gate stage: run both programs on the sealed examples and decide."""
+"""The gate stage: decide by the scores of both programs on the sealed examples."""
 
 import json
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from pydantic import AwareDatetime
 
 from include.teleprompt.canonical import canonical_json, sha256_hex
-from include.teleprompt.config.gate import JUDGE, GateConfig, Guardrail
+from include.teleprompt.config.gate import GateConfig, Guardrail
 from include.teleprompt.config.split import SplitConfig
 from include.teleprompt.deltaone.gate import decide
 from include.teleprompt.deltaone.guardrails import check_guardrails
 from include.teleprompt.deltaone.ledger import Look, OpenedGate
 from include.teleprompt.deltaone.report import GatePolicy, GateReport
-from include.teleprompt.evaluate.examples import to_examples
-from include.teleprompt.evaluate.judge import JudgeAgreement, judge_agreement
-from include.teleprompt.evaluate.objective import Objective
-from include.teleprompt.evaluate.score import ScoreBook, ScoredAnswer, Scores, score_program
-from include.teleprompt.program.fields import ProgramFields
-from include.teleprompt.program.state import load_state
-from include.teleprompt.records import Digest, Record, to_millionths
+from include.teleprompt.evaluate.judge import JudgeAgreement
+from include.teleprompt.evaluate.score import ScoredAnswer, Scores
+from include.teleprompt.records import Record, to_millionths
 from include.teleprompt.storage import Blob, get_blob, put_blob
 from include.teleprompt.traces.split import row_units
 
@@ -64,43 +58,17 @@ class ComparedAnswer(Record):
         return self.optimized.score_e6 - self.baseline.score_e6
 
 
-@dataclass(frozen=True)
-class Scorer:
-    """How programs are run and scored."""
+class PairScores(Record):
+    """How two states of a program did on the same examples, in order."""
 
-    program: Any
-    fields: ProgramFields
-    objective: Objective
-    lm: Any
-    num_threads: int
-    max_error_rate: float
-    book_of: Callable[[Digest], ScoreBook]
-    """What is known of a program's scores: a baseline that did not change is asked about new traces only."""
-
-    def scores_of(self, state: Blob, examples: Sequence[Any]) -> Scores:
-        """The scores of a program state.
-
-        Raises:
-            TooManyFailuresError: too many of its calls failed.
-        """
-        book = self.book_of(state.digest)
-        try:
-            found = score_program(
-                load_state(self.program, get_blob(state)),
-                examples,
-                self.objective,
-                lm=self.lm,
-                num_threads=self.num_threads,
-                book=book,
-            )
-        finally:
-            book.close()
-        found.check(self.max_error_rate)
-        return found
+    baseline: Scores
+    optimized: Scores
+    judge: JudgeAgreement | None
+    """Where a language model is the metric."""
 
 
 def compare(
-    scorer: Scorer,
+    pair: PairScores,
     opened: OpenedGate,
     *,
     baseline_state: Blob,
@@ -110,15 +78,11 @@ def compare(
     split: SplitConfig,
     storage_uri: str,
 ) -> Comparison:
-    """Score both states of the program on the opened examples and decide.
+    """Decide by the scores of both states on the opened examples.
 
     Examples that share something that the `split` groups by are not independent of each other.
-
-    Raises:
-        TelepromptError: too many calls failed.
     """
-    baseline = scorer.scores_of(baseline_state, opened.examples)
-    optimized = scorer.scores_of(optimized_state, opened.examples)
+    baseline, optimized = pair.baseline, pair.optimized
     answers = [
         ComparedAnswer(trace_id=row.trace_id, unit=sha256_hex(unit.encode())[:16], baseline=before, optimized=after)
         for row, unit, before, after in zip(
@@ -140,7 +104,7 @@ def compare(
         guardrails=config.guardrails,
         scores=put_blob(storage_uri, "scores", canonical_json(content), suffix=".json"),
         failures={"baseline": baseline.failures, "optimized": optimized.failures},
-        judge=_agreement(scorer, opened, config) if config.metric == JUDGE else None,
+        judge=pair.judge,
         decided_at=datetime.now(UTC).replace(microsecond=0),
     )
 
@@ -182,12 +146,3 @@ def recompute(comparison: Comparison) -> GateReport:
         TelepromptError: the stored answers are missing or damaged.
     """
     return verdict_on(compared_answers(comparison), comparison.report.policy, comparison.guardrails)
-
-
-def _agreement(scorer: Scorer, opened: OpenedGate, config: GateConfig) -> JudgeAgreement:
-    """Over logged answers good and bad, evenly spread in time."""
-    step = max(1, len(opened.all_rows) // config.judge.sample)
-    rows = opened.all_rows[::step][: config.judge.sample]
-    agreement = judge_agreement(rows, to_examples(rows, scorer.fields), scorer.objective)
-    log.info("the judge agrees with %d outcomes by a rank correlation of %s", agreement.n, agreement.in_words)
-    return agreement

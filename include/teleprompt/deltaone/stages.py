@@ -4,18 +4,16 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
-from include.teleprompt.config.gate import LATENCY, MEASURED, GateConfig
+from include.teleprompt.config.gate import JUDGE, LATENCY, MEASURED, GateConfig
 from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.deltaone.compare import Comparison, Scorer, compare
+from include.teleprompt.deltaone.compare import Comparison, PairScores, compare
 from include.teleprompt.deltaone.ledger import alpha_of_next_look, open_gate
 from include.teleprompt.deltaone.power import PowerEstimate, estimate_power
+from include.teleprompt.deltaone.score_pair import PairJob, ScoreNames, ScoreNamesJob, judged_sample
 from include.teleprompt.errors import ConfigurationError
-from include.teleprompt.evaluate.examples import to_examples
-from include.teleprompt.evaluate.score import ScoreBook
-from include.teleprompt.lm.meter import Meter
 from include.teleprompt.optimize.stages import Optimization
 from include.teleprompt.program.fields import ProgramFields
-from include.teleprompt.records import Digest, to_millionths
+from include.teleprompt.records import to_millionths
 from include.teleprompt.storage import Blob
 from include.teleprompt.traces.snapshot import Snapshot, read_outcomes, read_rows
 from include.teleprompt.traces.split import Part
@@ -31,7 +29,6 @@ SD = "sd_e6"
 class Gate:
     """One program, one run, one environment."""
 
-    program: Any
     config: ProgramConfig
     fields: ProgramFields
     optimization: Optimization
@@ -62,7 +59,7 @@ class Gate:
         optimized_state: Blob,
     ) -> Comparison:
         """Open the sealed examples, and compare the candidate with the champion on them."""
-        config, optimization = self.config, self.config.optimization
+        config, optimization = self.config, self.optimization
         self._check_guardrails(snapshot)
         opened = open_gate(
             run,
@@ -73,23 +70,24 @@ class Gate:
             fields=self.fields,
             storage_uri=self.storage_uri,
         )
-        meter = Meter()
-        scorer = Scorer(
-            program=self.program,
-            fields=self.fields,
-            objective=self.optimization.objective(meter),
-            lm=self.optimization.scoring_lm(meter),
-            num_threads=config.num_threads,
-            max_error_rate=optimization.max_error_rate,
-            book_of=self._fresh_book if _measures_time(config.gate) else self.optimization.score_book,
+        pair = optimization.in_process(
+            PairJob(
+                optimization.without_secrets(),
+                baseline_state,
+                optimized_state,
+                rows=tuple(opened.rows),
+                judged=judged_sample(opened.all_rows, config.gate.judge.sample) if config.gate.metric == JUDGE else (),
+                afresh=_measures_time(config.gate),
+            ),
+            PairScores,
         )
         comparison = compare(
-            scorer,
+            pair,
             opened,
             baseline_state=baseline_state,
             optimized_state=optimized_state,
             config=config.gate,
-            threshold=optimization.deltaone_threshold,
+            threshold=config.optimization.deltaone_threshold,
             split=config.split,
             storage_uri=self.storage_uri,
         )
@@ -105,18 +103,14 @@ class Gate:
         named = [g.metric for g in self.config.gate.guardrails if g.metric not in MEASURED]
         if not named:
             return
-        (example,) = to_examples(read_rows(snapshot.parts[Part.SELECT])[:1], self.fields)
-        given = self.optimization.objective(Meter()).scores(example, example.labels())
+        row = read_rows(snapshot.parts[Part.SELECT])[0]
+        given = self.optimization.in_process(ScoreNamesJob(self.optimization.without_secrets(), row), ScoreNames).names
         for name in named:
             if name not in given:
                 raise ConfigurationError(
                     f"The guardrail {name!r} is none of {', '.join(MEASURED)} and no score of the metric "
-                    f"({', '.join(sorted(given))}); correct `gate.guardrails`."
+                    f"({', '.join(given)}); correct `gate.guardrails`."
                 )
-
-    @staticmethod
-    def _fresh_book(_state: Digest) -> ScoreBook:
-        return ScoreBook()
 
 
 def _measures_time(gate: GateConfig) -> bool:

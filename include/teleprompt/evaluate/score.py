@@ -3,7 +3,7 @@
 import math
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -97,8 +97,10 @@ def mean_e6(values_e6: Sequence[int]) -> int:
 class ScoreBook:
     """Scores that are known of one program state: kept as they are made, for a retry and for later runs."""
 
-    def __init__(self, journal: Journal | None = None) -> None:
+    def __init__(self, journal: Journal | None = None, *, on_answer: Callable[[], None] = lambda: None) -> None:
+        """`on_answer` is called after each new score."""
         self._journal = journal
+        self._on_answer = on_answer
         kept = journal.read() if journal else []
         self._known = {entry.pop("example"): ScoredAnswer.model_validate(entry) for entry in map(dict, kept)}
 
@@ -111,6 +113,7 @@ class ScoreBook:
         self._known[example] = answer
         if self._journal and answer.failure is None:  # what failed once may not fail again
             self._journal.append({"example": example, **answer.model_dump()})
+        self._on_answer()
 
     def close(self) -> None:
         """Keep what is not kept yet."""

@@ -1,61 +1,32 @@
-"""What a compile in a process of its own needs to know; it travels through a pipe and is never stored."""
+"""Compiling one candidate in a process of its own: what that has to know, and what it does there."""
 
+import sys
+import threading
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from include.teleprompt.config.gate import GateConfig
+from include.teleprompt.config.gate import JUDGE
 from include.teleprompt.config.optimization import BudgetConfig, OptimizationConfig
+from include.teleprompt.config.program_process import ProgramProcessConfig
 from include.teleprompt.config.settings import LMConfig
-from include.teleprompt.evaluate.metrics import build_metric
-from include.teleprompt.evaluate.objective import Objective
-from include.teleprompt.program.entry_point import build_program
+from include.teleprompt.evaluate.judging import Judging
+from include.teleprompt.journal import Journal
+from include.teleprompt.lm.answers import AnswerJournal
+from include.teleprompt.lm.build import build_lm
+from include.teleprompt.lm.meter import Meter
+from include.teleprompt.lm.metered import metered
+from include.teleprompt.optimize.candidate import Candidate
+from include.teleprompt.optimize.compile import Models, compile_candidate
+from include.teleprompt.optimize.preflight import check_price
+from include.teleprompt.optimize.progress import Progress
+from include.teleprompt.program.channel import Channel
 from include.teleprompt.program.fields import ProgramFields
+from include.teleprompt.program.source import ProgramFile, ProgramObject
+from include.teleprompt.program.state import load_state
 from include.teleprompt.records import Digest
 from include.teleprompt.traces.snapshot import SnapshotPart
 
-
-@dataclass(frozen=True)
-class ProgramFile:
-    """A program by its file, built anew wherever it is needed."""
-
-    file: Path
-    entry_point: str
-
-    def build(self) -> Any:
-        """The `dspy.Module`."""
-        return build_program(self.file, self.entry_point)
-
-
-@dataclass(frozen=True)
-class ProgramObject:
-    """A program that somebody holds in a notebook or script."""
-
-    program: Any
-
-    def build(self) -> Any:
-        """The `dspy.Module`."""
-        return self.program
-
-
-@dataclass(frozen=True)
-class Judging:
-    """How an answer is scored."""
-
-    gate: GateConfig
-    programs_dir: Path
-
-    def build(self, fields: ProgramFields, *, judge_lm: Any) -> Objective:
-        """The objective; `judge_lm`, a metered `dspy.LM`, is asked if the metric is a judge.
-
-        Raises:
-            ConfigurationError: the metric does not exist or takes the wrong arguments.
-        """
-        gate = self.gate
-        metric = build_metric(
-            gate.metric, fields=fields, programs_dir=self.programs_dir, judge=gate.judge, judge_lm=judge_lm
-        )
-        return Objective(metric, gate.objective, direction=gate.direction)
+TICK_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -81,3 +52,105 @@ class CompileJob:
     """Name in the storage under which answers and intermediate programs are kept."""
     fingerprint: Digest
     """Of all that the answers depend on."""
+    process: ProgramProcessConfig
+
+    @property
+    def title(self) -> str:
+        """What is done, for messages."""
+        return f"Compiling seed {self.seed}"
+
+    @property
+    def models(self) -> tuple[LMConfig, ...]:
+        """The language models that may be asked."""
+        return tuple(model for model in (self.lm, self.prompt_lm, self.judge_lm) if model is not None)
+
+    def run(self, channel: Channel) -> Candidate:
+        """Compile, keeping every answer and every better program on the way."""
+        program = self.source.build()
+        program.set_lm(None)  # one of its own would pass no meter, and selecting does not use it either
+        _stop_autologging()
+        _send_each_request_once()
+        teacher = None
+        if self.start is not None:
+            teacher = load_state(program, self.start)
+            teacher._compiled = True  # noqa: SLF001 - else DSPy takes its demonstrations away before it teaches
+            program = load_state(program, self.start)
+        self._check_price()
+        meter = Meter(self.budget, timeout_seconds=self.config.timeout_seconds)
+        with Journal(self.storage_uri, self.checkpoint, fingerprint=self.fingerprint) as journal:
+            channel.to_close.append(journal)
+            answers = AnswerJournal(journal, meter)
+
+            def asked(model: LMConfig) -> Any:
+                return metered(build_lm(model), meter, retries=model.num_retries, answers=answers)
+
+            models = Models(task=asked(self.lm), prompt=asked(self.prompt_lm or self.lm), meter=meter)
+            with _Telling(channel, self.seed, meter) as telling:
+                return compile_candidate(
+                    program,
+                    self.train,
+                    seed=self.seed,
+                    config=self.config,
+                    fields=self.fields,
+                    objective=self.judging.build(self.fields, judge_lm=asked(self.judge_lm or self.lm)),
+                    models=models,
+                    num_threads=self.num_threads,
+                    storage_uri=self.storage_uri,
+                    teacher=teacher,
+                    on_better=telling.better,
+                )
+
+    def _check_price(self) -> None:
+        judges = self.judging.gate.metric == JUDGE
+        check_price(
+            self.config,
+            task=build_lm(self.lm),
+            prompt=build_lm(self.prompt_lm or self.lm),
+            judge=build_lm(self.judge_lm or self.lm) if judges else None,
+        )
+
+
+class _Telling:
+    """Tells the parent of better programs, and every other second how far the compile is."""
+
+    def __init__(self, channel: Channel, seed: int, meter: Meter) -> None:
+        self._channel, self._seed, self._meter = channel, seed, meter
+        self._best: float | None = None
+        self._done = threading.Event()
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._tick, name="progress", daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+
+    def better(self, state: bytes, score: float) -> None:
+        self._best = score
+        self._channel.say(better=[state.decode(), score])
+
+    def _tick(self) -> None:
+        while not self._done.wait(TICK_SECONDS):
+            progress = Progress.of(self._seed, self._meter, best=self._best)
+            self._channel.say(progress=progress.model_dump(mode="json"))
+
+
+def _stop_autologging() -> None:
+    """A program's file may log all its calls and compiles to MLflow; ours are no production traffic."""
+    if "mlflow" in sys.modules:
+        import mlflow.dspy
+
+        mlflow.dspy.autolog(disable=True)
+
+
+def _send_each_request_once() -> None:
+    """DSPy sends a request again that takes two minutes, as our own waiting for a model may; it would be paid twice."""
+    from dspy.utils.parallelizer import ParallelExecutor
+
+    execute = ParallelExecutor.execute
+
+    def patiently(self: Any, function: Any, data: Any) -> Any:
+        self.timeout = 0
+        return execute(self, function, data)
+
+    ParallelExecutor.execute = patiently

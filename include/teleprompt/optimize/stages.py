@@ -1,9 +1,10 @@
 """The stages of one optimisation, with their models, limits and checkpoints."""
 
 import logging
+import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 from include.teleprompt.canonical import digest_of, sha256_hex
 from include.teleprompt.config.gate import COST, JUDGE
@@ -11,6 +12,7 @@ from include.teleprompt.config.optimization import StartFrom
 from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.config.settings import Settings
 from include.teleprompt.errors import OptimizationTimeoutError, TelepromptError
+from include.teleprompt.evaluate.judging import Judging
 from include.teleprompt.evaluate.objective import Objective
 from include.teleprompt.evaluate.score import ScoreBook
 from include.teleprompt.journal import Journal
@@ -20,18 +22,24 @@ from include.teleprompt.lm.meter import TIMED_OUT, Meter, Spend
 from include.teleprompt.lm.metered import metered
 from include.teleprompt.optimize.candidate import Candidate
 from include.teleprompt.optimize.child import compile_in_child
-from include.teleprompt.optimize.job import CompileJob, Judging, ProgramFile, ProgramObject
+from include.teleprompt.optimize.job import CompileJob
 from include.teleprompt.optimize.preflight import check_guardrail_price, check_package, check_price
 from include.teleprompt.optimize.progress import Progress
 from include.teleprompt.optimize.select import Selection, select_candidate
+from include.teleprompt.program.channel import Channel, Job
 from include.teleprompt.program.fields import ProgramFields
-from include.teleprompt.records import Digest
+from include.teleprompt.program.process import run_in_process
+from include.teleprompt.program.process_environment import process_environment
+from include.teleprompt.program.source import ProgramFile, ProgramObject
+from include.teleprompt.records import Digest, Record
 from include.teleprompt.storage import Blob, get_blob
 from include.teleprompt.traces.snapshot import Snapshot
 from include.teleprompt.traces.split import Part
 from include.teleprompt.tracking.run_key import RunKey
 
 log = logging.getLogger(__name__)
+
+R = TypeVar("R", bound=Record)
 
 SCORE_FORM = 2
 """Form of the kept scores; those of another one are not read."""
@@ -56,7 +64,6 @@ class Optimization:
             ConfigurationError: with the remedy.
         """
         check_package(self.config.optimization)
-        self.objective(Meter())
         if any(guardrail.metric == COST for guardrail in self.config.gate.guardrails):
             check_guardrail_price(build_lm(self.settings.lm))
         if self.config.optimization.budget.max_cost_usd is not None:
@@ -72,7 +79,7 @@ class Optimization:
         """How an answer is scored; the calls of a judge pass `meter`."""
         judge = self.settings.judge_lm or self.settings.lm
         lm = metered(build_lm(judge), meter, retries=judge.num_retries, answers=answers)
-        return self._judging.build(self.fields, judge_lm=lm)
+        return self.judging.build(self.fields, judge_lm=lm)
 
     def compile(
         self,
@@ -98,7 +105,7 @@ class Optimization:
             config=optimization,
             budget=optimization.budget.share(len(seeds)),
             fields=self.fields,
-            judging=self._judging,
+            judging=self.judging,
             lm=self.settings.lm,
             prompt_lm=self.settings.prompt_lm,
             judge_lm=self.settings.judge_lm,
@@ -106,6 +113,7 @@ class Optimization:
             storage_uri=self.settings.storage_uri,
             checkpoint=self._checkpoint(f"candidate_{seed}"),
             fingerprint=self._fingerprint(snapshot, champion),
+            process=self.settings.program_process,
         )
         candidate = compile_in_child(job, on_progress=on_progress)
         if candidate.state is None and len(seeds) == 1:
@@ -122,21 +130,31 @@ class Optimization:
 
     def select(
         self,
-        program: Any,
         snapshot: Snapshot,
         candidates: Sequence[Candidate],
         *,
         on_rung: Callable[[int, int], None] = lambda _programs, _examples: None,
     ) -> Selection:
-        """Choose the best candidate on the select part, with what the budget has left."""
+        """Choose the best candidate on the select part, with what the budget has left, in a process of its own."""
+
+        def hear(message: dict[str, Any]) -> None:
+            match message:
+                case {"rung": [int(programs), int(examples)]}:
+                    on_rung(programs, examples)
+
+        return self.in_process(SelectJob(self.without_secrets(), snapshot, tuple(candidates)), Selection, on_said=hear)
+
+    def select_here(self, snapshot: Snapshot, candidates: Sequence[Candidate], channel: Channel) -> Selection:
+        """The same, where program code may run."""
         optimization = self.config.optimization
         spent = sum((candidate.spend for candidate in candidates), Spend())
         meter = Meter(optimization.budget, timeout_seconds=optimization.timeout_seconds, before=spent)
         fingerprint = digest_of([self._fingerprint(snapshot, None), [c.model_dump(mode="json") for c in candidates]])
         with Journal(self.settings.storage_uri, self._checkpoint("select"), fingerprint=fingerprint) as journal:
+            channel.to_close.append(journal)
             answers = AnswerJournal(journal, meter)
             selection = select_candidate(
-                program,
+                self.source.build(),
                 candidates,
                 snapshot.parts[Part.SELECT],
                 config=optimization,
@@ -145,20 +163,50 @@ class Optimization:
                 lm=self.scoring_lm(meter, answers=answers),
                 meter=meter,
                 num_threads=self.config.num_threads,
-                book_of=self.score_book,
-                on_rung=on_rung,
+                book_of=lambda state: self.score_book(state, channel),
+                on_rung=lambda programs, examples: channel.say(rung=[programs, examples]),
             )
             journal.clear()
         return selection
+
+    def in_process(
+        self, job: Job, returns: type[R], *, on_said: Callable[[dict[str, Any]], None] = lambda _message: None
+    ) -> R:
+        """Do a job that scores answers in a process of its own; each answer may take as long as a compile.
+
+        Raises:
+            ProgramInterruptedError: the process was ended by somebody else; what is scored is kept.
+            TelepromptError: what the job raised, or a limit that its program broke.
+        """
+        settings = self.settings
+        models = (settings.lm, settings.judge_lm)
+        return run_in_process(
+            job,
+            returns,
+            config=settings.program_process,
+            environment=process_environment(
+                os.environ,
+                more=settings.program_process.environment,
+                models=[model for model in models if model is not None],
+                storage_uri=settings.storage_uri,
+            ),
+            seconds=settings.program_process.start_seconds + self.config.optimization.timeout_seconds,
+            on_said=on_said,
+        )
+
+    def without_secrets(self) -> "Optimization":
+        """This, as a process that runs program code may know it: models and storage, no signer and no MLflow."""
+        hidden = {"tracking_uri": "", "signer": None, "cosigners": (), "web3": None}
+        return replace(self, settings=self.settings.model_copy(update=hidden))
 
     def scoring_lm(self, meter: Meter, *, answers: AnswerJournal | None = None) -> Any:
         """The program's model behind `meter`; with the answers that an earlier try paid for."""
         return metered(build_lm(self.settings.lm), meter, retries=self.settings.lm.num_retries, answers=answers)
 
-    def score_book(self, state: Digest) -> ScoreBook:
+    def score_book(self, state: Digest, channel: Channel) -> ScoreBook:
         """What is known of the answers of a program state, from this run and those before."""
         if self.code_digest is None:
-            return ScoreBook()
+            return ScoreBook(on_answer=channel.step)
         fingerprint = digest_of(
             {
                 "code": self.code_digest,
@@ -172,12 +220,13 @@ class Optimization:
                 "dspy": _dspy_version(),
             }
         )
-        return ScoreBook(
-            Journal(self.settings.storage_uri, f"scores/{fingerprint[:16]}/{state}", fingerprint=fingerprint)
-        )
+        journal = Journal(self.settings.storage_uri, f"scores/{fingerprint[:16]}/{state}", fingerprint=fingerprint)
+        channel.to_close.append(journal)
+        return ScoreBook(journal, on_answer=channel.step)
 
     @property
-    def _judging(self) -> Judging:
+    def judging(self) -> Judging:
+        """How answers are scored, before a model is there to be asked."""
         return Judging(self.config.gate, self.settings.programs_dir)
 
     @property
@@ -202,6 +251,21 @@ class Optimization:
                 "dspy": _dspy_version(),
             }
         )
+
+
+@dataclass(frozen=True)
+class SelectJob:
+    """Choosing among candidates, on its way to a process of its own."""
+
+    optimization: Optimization
+    snapshot: Snapshot
+    candidates: tuple[Candidate, ...]
+
+    title = "Selecting a candidate"
+
+    def run(self, channel: Channel) -> Selection:
+        """Do it."""
+        return self.optimization.select_here(self.snapshot, self.candidates, channel)
 
 
 def _dspy_version() -> str:

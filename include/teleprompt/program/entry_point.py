@@ -41,7 +41,7 @@ def check_entry_point(program_file: Path, entry_point: str) -> None:
         ) from error
     except OSError as error:
         raise ProgramFileError(file, f"cannot be read ({error.strerror}).") from error
-    except (SyntaxError, ValueError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:  # the last two of thousands of brackets
         line = error.lineno if isinstance(error, SyntaxError) else None
         raise ProgramFileError(file, f"is not valid Python ({error}).", line=line) from error
     if name not in set(_top_level_names(tree)):
@@ -78,6 +78,8 @@ def call_builder(build: Callable[[], Any], *, where: str) -> Any:
 
     try:
         program = build()
+    except MemoryError:
+        raise
     except Exception as error:
         raise ConfigurationError(f"{where} raised {type(error).__name__}: {error}; correct it.") from error
     if not isinstance(program, dspy.Module) or not program.predictors():
@@ -112,6 +114,8 @@ def import_file(file: Path) -> ModuleType:
     source = file.read_bytes()
     try:
         return import_source(source, name=f"teleprompt_user_{file.stem}_{sha256_hex(source)[:12]}", file=str(file))
+    except MemoryError:
+        raise
     except Exception as error:
         raise ProgramFileError(file, f"cannot be imported ({type(error).__name__}: {error}); correct it.") from error
 

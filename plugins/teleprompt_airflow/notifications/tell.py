@@ -4,6 +4,8 @@ import inspect
 import logging
 import pkgutil
 from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from airflow.sdk import BaseNotifier
@@ -91,6 +93,11 @@ def build_notifier(rule: AlertRule) -> BaseNotifier:
 
 
 def _imported(path: str) -> type[BaseNotifier]:
+    if _is_program_code(path):
+        raise ConfigurationError(
+            f"The notifier {path} lies among the program files, whose code runs in processes of its own only; move it "
+            "to a package or the plugins folder."
+        )
     try:
         found = pkgutil.resolve_name(path)
     except (ImportError, AttributeError) as error:
@@ -98,3 +105,19 @@ def _imported(path: str) -> type[BaseNotifier]:
     if not (isinstance(found, type) and issubclass(found, BaseNotifier)):
         raise ConfigurationError(f"{path} is not an Airflow notifier; name a class that is one.")
     return found
+
+
+def _is_program_code(path: str) -> bool:
+    """Whether importing `path` would run a file of the programs folder; found out without running any of it."""
+    programs_dir = Settings().programs_dir.resolve()
+    parts = path.split(".")
+    for end in range(1, len(parts)):
+        try:
+            spec = find_spec(".".join(parts[:end]))  # imports what comes before, which is none of it
+        except (ImportError, ValueError):
+            return False
+        if spec is None:
+            return False
+        if spec.origin and Path(spec.origin).resolve().is_relative_to(programs_dir):
+            return True
+    return False

@@ -13,12 +13,12 @@ from include.teleprompt.config.files import find_program_file, load_program_file
 from include.teleprompt.config.settings import Settings
 from include.teleprompt.errors import (
     ChainUnavailableError,
-    CompileInterruptedError,
     ConfigurationError,
     InsufficientTracesError,
     LanguageModelUnavailableError,
     LockLostError,
     LowPowerError,
+    ProgramInterruptedError,
     RegistryBusyError,
     SignerUnavailableError,
     TelepromptError,
@@ -120,7 +120,7 @@ def actor_of(context: Mapping[str, Any]) -> str:
 WORTH_A_RETRY = (
     TrackingUnavailableError,
     LanguageModelUnavailableError,
-    CompileInterruptedError,
+    ProgramInterruptedError,
     RegistryBusyError,
     LockLostError,
     SignerUnavailableError,

@@ -11,8 +11,10 @@ from include.teleprompt import catalog
 from include.teleprompt.config.alerts import shared_rules
 from include.teleprompt.config.settings import Settings
 from include.teleprompt.errors import ConfigurationError
+from teleprompt_airflow.api import problems
 from teleprompt_airflow.api.access import ChangeProgram, Program, ReadProgram, User, visible_entries
 from teleprompt_airflow.api.database import airflow_session
+from teleprompt_airflow.api.program_code import program_code
 from teleprompt_airflow.notifications.tell import build_notifier
 from teleprompt_airflow.program_dag import dag_id
 
@@ -79,10 +81,12 @@ def show_program(program: ReadProgram) -> ProgramDetail:
     )
 
 
-@router.post("/programs/{program}/validation")
+@router.post("/programs/{program}/validation", responses={429: problems.described(429)})
 def validate_program(program: ChangeProgram) -> Validation:
-    """Load the file, import its code, build the program, and make the notifiers of its rules."""
-    problem = catalog.check_program(program.file) or _wrong_rule(program)
+    """Load the file, build the program in a process of its own, and make the notifiers of its rules; one at a time."""
+    with program_code():
+        problem = catalog.check_program(program.file, process=Settings().program_process)
+    problem = problem or _wrong_rule(program)
     return Validation(valid=problem is None, problem=problem)
 
 

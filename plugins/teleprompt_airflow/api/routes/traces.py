@@ -1,7 +1,6 @@
 """The logged calls of a program."""
 
 from datetime import UTC, datetime, timedelta
-from threading import Lock
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request
@@ -20,12 +19,12 @@ from include.teleprompt.window import Window
 from teleprompt_airflow.api import problems
 from teleprompt_airflow.api.access import Program, ReadProgram, ReadRuns, StartRuns
 from teleprompt_airflow.api.courier import COURIER
+from teleprompt_airflow.api.program_code import program_code
 from teleprompt_airflow.api.tracking import Mlflow, SettingsDep
 
 router = APIRouter(tags=["traces"])
 
 LONGEST_INSPECTION = timedelta(days=92)
-_INSPECTING = Lock()
 NDJSON = "application/x-ndjson"
 MAX_BULK_BYTES = 10 * 2**20
 FULL: dict[int | str, dict[str, Any]] = {429: problems.described(429)}
@@ -50,7 +49,7 @@ def count(program: ReadProgram, client: Mlflow, start: Start = None, end: End = 
 
 
 @router.get("/programs/{program}/traces/inspection", responses={429: problems.described(429)})
-def inspect(program: ReadRuns, client: Mlflow, start: Start = None, end: End = None) -> Profile:
+def inspect(program: ReadRuns, client: Mlflow, settings: SettingsDep, start: Start = None, end: End = None) -> Profile:
     """What a run over the window would use, and what it would drop and why, with examples.
 
     It reads all of the window, 92 days at most, and takes as long; one at a time.
@@ -58,12 +57,8 @@ def inspect(program: ReadRuns, client: Mlflow, start: Start = None, end: End = N
     window = _window(program, start, end)
     if window.end - window.start > LONGEST_INSPECTION:
         raise HTTPException(400, f"The window is longer than {LONGEST_INSPECTION.days} days; take a shorter one.")
-    if not _INSPECTING.acquire(blocking=False):
-        raise HTTPException(429, "Another window is inspected; try again when that is over.", {"Retry-After": "10"})
-    try:
-        return inspect_window(client, program.file, program.config, window)
-    finally:
-        _INSPECTING.release()
+    with program_code():
+        return inspect_window(client, program.file, program.config, window, process=settings.program_process)
 
 
 @router.post("/programs/{program}/traces", status_code=202, responses=FULL)

@@ -1,0 +1,64 @@
+"""What has to be known of a program to work with it, found out where its code may run."""
+
+import os
+from dataclasses import dataclass
+
+from include.teleprompt.config.program_process import ProgramProcessConfig
+from include.teleprompt.evaluate.judging import Judging
+from include.teleprompt.program.channel import Channel
+from include.teleprompt.program.fields import ProgramFields, program_fields
+from include.teleprompt.program.process import run_in_process
+from include.teleprompt.program.process_environment import process_environment
+from include.teleprompt.program.source import ProgramFile, ProgramObject
+from include.teleprompt.program.state import dump_state
+from include.teleprompt.records import Record
+
+
+class ProgramDescription(Record):
+    """A program as written."""
+
+    fields: ProgramFields
+    state: str
+    """Its state JSON before any compile."""
+
+
+@dataclass(frozen=True)
+class DescribeJob:
+    """Build a program and its metric, and say what they are."""
+
+    source: ProgramFile | ProgramObject
+    judging: Judging | None
+    """None where no answer will be scored."""
+
+    title = "Building the program"
+
+    def run(self, channel: Channel | None = None) -> ProgramDescription:
+        """Do it here.
+
+        Raises:
+            ConfigurationError: the program or the metric cannot be used.
+        """
+        del channel
+        program = self.source.build()
+        fields = program_fields(program)
+        if self.judging is not None:
+            self.judging.build(fields, judge_lm=None)  # it asks nobody while it is built
+        return ProgramDescription(fields=fields, state=dump_state(program).decode())
+
+
+def describe_program(
+    source: ProgramFile, judging: Judging | None, *, config: ProgramProcessConfig
+) -> ProgramDescription:
+    """The program of a file, built in a process of its own that is given no key at all.
+
+    Raises:
+        ConfigurationError: the program or the metric cannot be used.
+        TelepromptError: its code ended the process, or took too long or too much memory.
+    """
+    return run_in_process(
+        DescribeJob(source, judging),
+        ProgramDescription,
+        config=config,
+        environment=process_environment(os.environ, more=config.environment),
+        seconds=config.start_seconds,
+    )

@@ -38,7 +38,7 @@ def put_blob(storage_uri: str, kind: str, data: bytes, *, suffix: str) -> Blob:
     if _is_fresh(target):
         return blob
     target.parent.mkdir(parents=True, exist_ok=True)
-    _write_whole(target, io.BytesIO(data))
+    write_whole(target, io.BytesIO(data))
     return blob
 
 
@@ -73,7 +73,7 @@ def put_file(storage_uri: str, kind: str, file: Path, *, suffix: str) -> Blob:
         return blob
     target.parent.mkdir(parents=True, exist_ok=True)
     with file.open("rb") as source:
-        _write_whole(target, source)
+        write_whole(target, source)
     return blob
 
 
@@ -89,7 +89,7 @@ def write_note(storage_uri: str, name: str, text: str) -> None:
     """Keep `text` under `name`, in place of what was there; a reader sees the one or the other, whole."""
     target = location(storage_uri) / name
     target.parent.mkdir(parents=True, exist_ok=True)
-    _write_whole(target, io.BytesIO(text.encode()))
+    write_whole(target, io.BytesIO(text.encode()))
 
 
 def list_notes(storage_uri: str, folder: str) -> list[str]:
@@ -137,7 +137,7 @@ def _is_fresh(target: Any) -> bool:
         return False
 
 
-def _write_whole(target: Any, source: BinaryIO) -> None:
+def write_whole(target: Any, source: BinaryIO) -> None:
     """Write `target` whole or not at all."""
     if not isinstance(target, Path):
         # One PUT, or a multipart upload that is given up as a whole; closing a file on the way would keep a part of it.

@@ -35,14 +35,19 @@ def internal_experiment(client: Any, name: str) -> str:
         return str(experiment.experiment_id)
     import mlflow
 
-    root = artifact_root(client.tracking_uri)
-    location = root and f"{root}/{name}"
+    location = experiment_location(client, name)
     try:
         return str(client.create_experiment(name, artifact_location=location, tags={INTERNAL_TAG: "true"}))
     except mlflow.MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
         return str(client.get_experiment_by_name(name).experiment_id)  # another task made it meanwhile
+
+
+def experiment_location(client: Any, name: str) -> str | None:
+    """Where the package's own experiment `name` keeps its files; None leaves it to a server."""
+    root = artifact_root(client.tracking_uri)
+    return root and f"{root}/{name}"
 
 
 class RecordUnreadableError(TelepromptError):

@@ -4,6 +4,7 @@ import errno
 import hashlib
 import io
 import os
+import re
 import secrets
 import shutil
 import time
@@ -12,11 +13,15 @@ from typing import Any, BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from include.teleprompt.canonical import sha256_hex
-from include.teleprompt.errors import TelepromptError
+from include.teleprompt.errors import ConfigurationError, TelepromptError
 from include.teleprompt.records import Digest, Record
+from include.teleprompt.secret_uri import without_credentials
 
 REFRESHED_AFTER_SECONDS = 86_400.0
 """A blob that is stored again is written again after so long."""
+
+_USER_ALONE = re.compile(r"(sftp|ssh|ftp|smb|webhdfs|hdfs|abfss?)://[A-Za-z0-9_.-]+@[^@?]+")
+"""A user, or a container of Azure's, without a password."""
 
 
 class Blob(Record):
@@ -110,10 +115,29 @@ def delete_blob(blob: Blob) -> None:
     UPath(blob.uri).unlink(missing_ok=True)
 
 
+def refuse_credentials(storage_uri: str) -> None:
+    """Refuse a URI that holds a password or a key.
+
+    Raises:
+        ConfigurationError: it does. Records name files by their URIs, and many people read records.
+    """
+    shown = without_credentials(storage_uri)
+    if "://" in storage_uri and shown != storage_uri and not _USER_ALONE.fullmatch(storage_uri):
+        raise ConfigurationError(
+            f"{shown} is named with a password or a key in its URI; take these out, and give them to fsspec by the "
+            "environment (such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY)."
+        )
+
+
 def location(storage_uri: str) -> Any:
-    """The storage as a path; a `file://` URI is a folder like any other."""
+    """The storage as a path; a `file://` URI is a folder like any other.
+
+    Raises:
+        ConfigurationError: the URI holds a password or a key.
+    """
     from upath import UPath
 
+    refuse_credentials(storage_uri)
     return Path(unquote(urlsplit(storage_uri).path)) if storage_uri.startswith("file://") else UPath(storage_uri)
 
 

@@ -70,7 +70,7 @@ def counted(*arguments):
     calls.append(1)
     return os.kill(os.getpid(), signal.SIGKILL) if len(calls) == {count} else genuine(*arguments)
 {module}.{kind}.{method} = counted
-settings = Settings(tracking_uri={new.tracking_uri!r}, storage_uri={new.storage_uri!r},
+settings = Settings(tracking_uri={new.tracking_uri.get_secret_value()!r}, storage_uri={new.storage_uri!r},
                     programs_dir=Path({str(new.programs_dir)!r}))
 with mlflow_client(settings.tracking_uri) as client:
     restore.restore(client, settings, {str(kept_backup)!r})

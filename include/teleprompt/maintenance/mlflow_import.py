@@ -29,6 +29,7 @@ from include.teleprompt.maintenance.ours import own_experiments
 from include.teleprompt.maintenance.references import LOOK_TAG
 from include.teleprompt.maintenance.relocate import Relocation
 from include.teleprompt.registry.log_model import LoggedProgram, create_version
+from include.teleprompt.secret_uri import SecretUri
 from include.teleprompt.tracking.pipeline_run import INTERNAL_TAG, experiment_location, experiment_name
 from include.teleprompt.tracking.search import all_pages
 
@@ -94,8 +95,8 @@ def check_is_empty(client: Any, copy: MlflowCopy) -> None:
                 raise
     if found:
         raise ConfigurationError(
-            f"MLflow at {client.tracking_uri} holds {found[0]!r} already; restore into one that holds nothing of "
-            "teleprompt."
+            f"MLflow at {SecretUri(client.tracking_uri)} holds {found[0]!r} already; restore into one that holds "
+            "nothing of teleprompt."
         )
 
 

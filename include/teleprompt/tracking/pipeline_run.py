@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from include.teleprompt.errors import TelepromptError
 from include.teleprompt.records import Record
+from include.teleprompt.secret_uri import SecretUri
 from include.teleprompt.tracking.connection import artifact_root, quoted
 from include.teleprompt.tracking.run_key import RunKey
 from include.teleprompt.window import format_utc
@@ -168,7 +169,8 @@ class PipelineRun:
             yield
         except BaseException as error:
             self.client.update_run(self.run_id, status="FAILED")
-            self.tag(error=str(error)[:MAX_ERROR] if isinstance(error, TelepromptError) else type(error).__name__)
+            said = SecretUri(self.client.tracking_uri).hide_in(str(error))
+            self.tag(error=said[:MAX_ERROR] if isinstance(error, TelepromptError) else type(error).__name__)
             raise
 
     def end(self) -> None:

@@ -50,7 +50,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="teleprompt-bench-") as name:
         settings = Settings(tracking_uri=f"sqlite:///{name}/mlflow.db", storage_uri=f"{name}/storage")
         for slug in SLUGS:
-            where = {"MLFLOW_TRACKING_URI": settings.tracking_uri}
+            where = {"MLFLOW_TRACKING_URI": settings.tracking_uri.get_secret_value()}
             subprocess.run([sys.executable, "-m", "dev.traffic.seed", slug], env={**os.environ, **where}, check=True)
         head = f"{'program':<15}{'strategy':<26}{'calls':>7}{'seconds':>9}{'gate':>6}{'change':>9}{'interval':>20}"
         print(f"\n{head}  verdict")

@@ -47,7 +47,7 @@ def _up(family: ProcessFamily, ports: Ports) -> None:
 
 
 def _start_mlflow(family: ProcessFamily, port: int) -> None:
-    uri = Settings().tracking_uri
+    uri = Settings().tracking_uri.get_secret_value()
     family.start(
         "mlflow", "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
         "--backend-store-uri", uri, "--default-artifact-root", artifact_root(uri) or ".",

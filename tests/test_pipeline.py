@@ -86,7 +86,7 @@ def test_a_lost_record_is_made_again_without_a_second_registration(
 def test_the_registered_model_serves_without_unpickling(signed: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
     before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(signed.tracking_uri)
+    mlflow.set_tracking_uri(signed.tracking_uri.get_secret_value())
     try:
         model = mlflow.pyfunc.load_model("models:/Shelves@champion")
         with dspy.context(lm=build_lm(LMConfig())):

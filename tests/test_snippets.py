@@ -55,10 +55,10 @@ def run(name: str, namespace: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture
 def seeded(email_store: Settings, monkeypatch: pytest.MonkeyPatch):
     """The environment names a store with a week of e-mail traffic up to now."""
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", email_store.tracking_uri)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", email_store.tracking_uri.get_secret_value())
     monkeypatch.setenv("TELEPROMPT_STORAGE_URI", email_store.storage_uri)
     before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(email_store.tracking_uri)
+    mlflow.set_tracking_uri(email_store.tracking_uri.get_secret_value())
     mlflow.set_experiment("production")
     yield
     mlflow.set_tracking_uri(before)

@@ -107,7 +107,7 @@ def main() -> None:
     _write_without_waiting_for_the_disk()
     import mlflow
 
-    mlflow.set_tracking_uri(settings.tracking_uri)
+    mlflow.set_tracking_uri(settings.tracking_uri.get_secret_value())
     for slug in arguments.slugs:
         for window in last_weeks(arguments.weeks, now=datetime.now(UTC)):
             count = seed(slug, window, settings)

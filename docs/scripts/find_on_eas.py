@@ -1,13 +1,17 @@
-"""Find an attestation on EAS with web3 alone; none of this project's code is used.
+"""Find an attestation on EAS with web3 and rfc8785 alone; none of this project's code is used.
 
+    pip install web3 rfc8785
     python find_on_eas.py NODE_URL EAS_CONTRACT ATTESTATION_FILE ATTESTER [FROM_BLOCK]
 
-Exit status 0: attested and not revoked. 1: revoked, or not there.
+What is looked for follows from the file's content, not from the hash that it states. Exit status 0: ATTESTER attested
+this document, and did not revoke it. 1: the file was changed, or it is revoked or not there.
 """
 
+import hashlib
 import json
 import sys
 
+import rfc8785
 from web3 import Web3
 
 SCHEMA = (
@@ -43,9 +47,35 @@ ABI = [
 ]
 
 
+def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    if len(dict(pairs)) != len(pairs):
+        raise ValueError("a key stands twice")
+    return dict(pairs)
+
+
+def sha256(document: dict, *without: str) -> str:
+    return hashlib.sha256(rfc8785.dumps({k: v for k, v in document.items() if k not in without})).hexdigest()
+
+
+def attested_values(document: dict) -> tuple:
+    data = document.get("data", {})
+    return (
+        bytes.fromhex(document["attestation_hash"]),
+        document["attestation_id"],
+        document["model_info"]["model_id"],
+        document["model_info"]["optimized_version"],
+        round(document["performance"]["performance_delta"] * 10**6),
+        bytes.fromhex(data.get("traces_root", "00" * 32)),
+        document["optimization_metadata"]["trace_count"],
+    )
+
+
 def main(url: str, contract: str, file: str, attester: str, from_block: str = "0") -> int:
     with open(file, encoding="utf-8") as stream:
-        document = json.load(stream)
+        document = json.load(stream, object_pairs_hook=once)
+    if document["attestation_hash"] != sha256(document, "attestation_hash", "proof"):
+        print("changed: the content is not what was hashed")
+        return 1
     web3 = Web3(Web3.HTTPProvider(url))
     eas = web3.eth.contract(address=Web3.to_checksum_address(contract), abi=ABI)
     schema_uid = Web3.keccak(SCHEMA.encode() + bytes(20) + b"\x01")
@@ -53,8 +83,10 @@ def main(url: str, contract: str, file: str, attester: str, from_block: str = "0
     topics = [attested, None, "0x" + attester[2:].lower().rjust(64, "0"), schema_uid]
     for log in web3.eth.get_logs({"address": contract, "topics": topics, "fromBlock": int(from_block)}):
         held = eas.functions.getAttestation(log["data"]).call()
-        revoked_at, data = held[4], held[9]
-        if data[:32].hex() == document["attestation_hash"]:
+        if (held[1], held[7].lower()) != (schema_uid, attester.lower()):
+            continue
+        revoked_at, values = held[4], web3.codec.decode([field.split()[0] for field in SCHEMA.split(",")], held[9])
+        if tuple(values) == attested_values(document):
             state = f"revoked at {revoked_at}" if revoked_at else "valid"
             print(f"0x{held[0].hex()} in block {log['blockNumber']}: {state}")
             return 1 if revoked_at else 0

@@ -1,11 +1,16 @@
-// Check an attestation's signatures, and proofs against it, with npm packages alone; none of this project's code is used.
+// Check an attestation and proofs against it with npm packages alone; none of this project's code is used.
 //
-//   npm install ethers@6 @openzeppelin/merkle-tree@1
-//   node verify.js ATTESTATION_FILE [PROOF_FILE ...]
+//   npm install ethers@6 @openzeppelin/merkle-tree@1        (Node 20 or later)
+//   node verify.js [--signer 0x…]... [--threshold N] ATTESTATION_FILE [PROOF_FILE ...]
 //
-// The hash itself is checked by `jq` and `sha256sum`; see attestation.md. Exit status 0: all of it holds.
+// --signer names an address that you trust; of those named so many as --threshold (1) must have signed. Without it the
+// document only shows that the key it names signed it, and whose key that is remains open. Exit status 0: all that is
+// printed holds. 1: something does not. What `teleprompt attest verify` checks beside this: the form of each field, and
+// whether p, the interval and the weights follow from the figures they are computed of.
+const { createHash } = require("crypto");
 const { readFileSync } = require("fs");
-const { verifyTypedData } = require("ethers");
+const { parseArgs } = require("util");
+const { getAddress, verifyTypedData } = require("ethers");
 const { StandardMerkleTree } = require("@openzeppelin/merkle-tree");
 
 const DOMAIN = { name: "Teleprompt Attestation", version: "1" };
@@ -18,33 +23,244 @@ const TYPES = {
     { name: "signer", type: "address" },
   ],
 };
+// What stands in the document, and what may stand there ("?").
+const FIELDS = {
+  document: "schema_version attestation_type attestation_id timestamp model_info performance optimization_metadata " +
+    "contributors attestation_hash weighting_method? evidence? data? program? credit? proof?",
+  model_info: "model_id baseline_version optimized_version optimization_strategy",
+  performance: "deltaone_achieved performance_delta baseline_metrics optimized_metrics",
+  optimization_metadata: "trace_count optimization_time_seconds outcome_metric date_range",
+  data: "snapshot_digest split_digest traces_root? traces_count?",
+  program: "baseline_digest optimized_digest code_digest",
+  credit: "unpayable cap_e6?",
+};
+const CONTRIBUTOR = "contributor_id address weight trace_count quarantine? used? value_e6? error_e6?";
+const SIGNATURE = "type signer signature";
+const REWARD = "type attestation_hash root proof leaf_encoding leaf total";
+const TRACE = "type attestation_hash root proof leaf_encoding leaf salt trace";
 
-const [, , file, ...proofFiles] = process.argv;
-const read = (path) => JSON.parse(readFileSync(path, "utf8"));
-const document = read(file);
-let good = true;
+const matches = (pattern, value) => typeof value === "string" && pattern.test(value);
+const HASH = /^0x[0-9a-f]{64}$/;
+const UNITS = /^(0|[1-9][0-9]{0,77})$/;
+const ZERO = `0x${"0".repeat(40)}`;
+const MILLION = 1_000_000;
 
-function report(holds, text) {
-  good &&= holds;
-  console.log(`${holds ? "ok  " : "FAIL"}  ${text}`);
+// ---- reading: what JSON.parse would repair is refused
+
+function parse(bytes) {
+  need(bytes.length <= 4 * 2 ** 20, "it has at most 4 MB");
+  const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  const value = JSON.parse(text);
+  checkTokens(text.match(/"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/g));
+  return value;
 }
 
-for (const proof of [document.proof].flat()) {
-  const message = {
-    attestationId: document.attestation_id,
-    attestationHash: `0x${document.attestation_hash}`,
-    modelId: document.model_info.model_id,
-    optimizedVersion: document.model_info.optimized_version,
-    signer: proof.signer,
-  };
-  report(verifyTypedData(DOMAIN, TYPES, message, proof.signature) === proof.signer, `signed by ${proof.signer}`);
+function checkTokens(tokens) {
+  const open = []; // for each object its keys, for each list null
+  for (const [i, token] of tokens.entries()) {
+    if (token === "{" || token === "[") need(open.push(token === "{" ? new Set() : null) <= 16, "it is 16 levels deep at most");
+    else if (token === "}" || token === "]") open.pop();
+    else if (token[0] === '"') {
+      const text = JSON.parse(token);
+      need(text.isWellFormed(), "text is Unicode");
+      if (tokens[i + 1] === ":") need(open.at(-1).size < open.at(-1).add(text).size, `${token} stands once`);
+    } else if (/^[-0-9]/.test(token)) {
+      const exact = /[.eE]/.test(token) ? Number.isFinite(Number(token)) : Number.isSafeInteger(Number(token));
+      need(exact && token.length <= 25 && token !== "-0", "numbers are exact");
+    }
+  }
 }
-for (const path of proofFiles) {
-  const proof = read(path);
-  // The rewards' root is not in the document: it follows from the total, and from the weights that are signed.
-  const ofThis = proof.attestation_hash === document.attestation_hash &&
-    (proof.type === "reward" || proof.root === `0x${document.data.traces_root}`);
-  const holds = ofThis && StandardMerkleTree.verify(proof.root, proof.leaf_encoding, proof.leaf, proof.proof);
-  report(holds, `${proof.type} ${proof.leaf.join(" ")}`);
+
+// RFC 8785 takes numbers and strings as ECMAScript writes them, and sorts keys by UTF-16 code units.
+function canonical(value) {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
+  if (value === null || typeof value !== "object") return JSON.stringify(value);
+  return `{${Object.keys(value).sort().map((key) => `${JSON.stringify(key)}:${canonical(value[key])}`).join(",")}}`;
 }
-process.exit(good ? 0 : 1);
+
+const sha256 = (value) => createHash("sha256").update(canonical(value)).digest("hex");
+
+function need(holds, what) {
+  if (!holds) throw new Error(`not so: ${what}`);
+}
+
+function needFields(section, fields, name) {
+  const may = fields.split(" ").map((field) => field.replace("?", ""));
+  const must = fields.split(" ").filter((field) => !field.endsWith("?"));
+  need(section !== null && typeof section === "object" && !Array.isArray(section), `${name} is an object`);
+  need(Object.keys(section).every((key) => may.includes(key)) && must.every((key) => Object.hasOwn(section, key)),
+    `${name} holds ${fields}`);
+  need(may.every((key) => must.includes(key) || section[key] !== null), `${name}: left out, not null`);
+}
+
+// ---- the document
+
+function checkContent(document) {
+  needFields(document, FIELDS.document, "the document");
+  need(document.schema_version === "1.0" && document.attestation_type === "teleprompt_optimization", "version 1.0");
+  for (const [name, fields] of Object.entries(FIELDS)) {
+    if (Object.hasOwn(document, name)) needFields(document[name], fields, name);
+  }
+  const { attestation_hash, proof, ...content } = document;
+  need(sha256(content) === attestation_hash, "attestation_hash is the content's");
+  const { attestation_id, ...rest } = content;
+  need(sha256(rest).slice(0, 12) === attestation_id, "attestation_id is the content's");
+}
+
+function checkFigures({ model_info, performance, optimization_metadata, contributors, evidence, data, program }) {
+  const range = optimization_metadata.date_range;
+  need(Date.parse(range.start) < Date.parse(range.end), "the window has a length");
+  need(model_info.baseline_version !== model_info.optimized_version, "the versions differ");
+  need(program?.baseline_digest !== program?.optimized_digest || !program, "the programs differ");
+
+  const { baseline_metrics: before, optimized_metrics: after, performance_delta } = performance;
+  const metric = evidence?.metric ?? optimization_metadata.outcome_metric;
+  const [delta, threshold] = [e6(performance_delta), evidence?.threshold_e6 ?? 10_000];
+  need(canonical(Object.keys(before).sort()) === canonical(Object.keys(after).sort()), "both have the same metrics");
+  need(Object.hasOwn(before, metric) && e6(after[metric]) - e6(before[metric]) === delta, "the gain is the metrics' difference");
+  need(performance.deltaone_achieved === delta >= threshold, "deltaone_achieved says whether it reaches the threshold");
+  if (evidence) {
+    need(evidence.verdict === "promote" && delta >= threshold && evidence.delta_e6 === delta, "the evidence has this gain");
+    need(evidence.ci_low_e6 > 0 && evidence.ci_low_e6 <= evidence.ci_high_e6, "the interval lies above 0");
+    need(evidence.claim === (evidence.ci_low_e6 >= threshold ? "proven" : "significant"), "the interval has this claim");
+    need(evidence.p_value_e6 <= MILLION - evidence.confidence_e6, "p is below alpha");
+    need(evidence.kind !== "offline" || evidence.wins + evidence.losses + evidence.ties === evidence.n,
+      "wins, losses and ties add up");
+  }
+
+  const total = optimization_metadata.trace_count;
+  const addresses = contributors.map((person) => person.address).filter((address) => address !== null);
+  for (const person of contributors) {
+    needFields(person, CONTRIBUTOR, "a contributor");
+    need(person.address === null || (person.address !== ZERO && getAddress(person.address) === person.address),
+      "addresses stand in their EIP-55 form");
+    need(person.weight >= 0 && e6(person.weight) / MILLION === person.weight, "weights are millionths");
+  }
+  need(sum(contributors.map((person) => e6(person.weight))) === MILLION, "the weights sum to 1");
+  need(new Set(contributors.map((person) => person.contributor_id)).size === contributors.length &&
+    new Set(addresses).size === addresses.length, "everybody stands once");
+  need(sum(contributors.map((person) => person.trace_count)) === total, "the contributors' traces add up");
+  need((data?.traces_root === undefined) === (data?.traces_count === undefined), "a root has a count");
+  need([undefined, total].includes(data?.traces_count), "traces_count is trace_count");
+}
+
+const e6 = (value) => Math.round(value * MILLION);
+const sum = (values) => values.reduce((all, value) => all + value, 0);
+
+function signersOf(document) {
+  const proofs = Array.isArray(document.proof) ? document.proof : [document.proof];
+  need(document.proof !== undefined && proofs.length > 0, "it is signed");
+  need(!Array.isArray(document.proof) || (proofs.length >= 2 && proofs.length <= 20), "a list holds several signatures");
+  const signers = proofs.map((proof) => {
+    needFields(proof, SIGNATURE, "a signature");
+    need(proof.type === "eip712" && matches(/^0x[0-9a-f]{128}1[bc]$/, proof.signature), "signatures have 65 bytes, v 27 or 28");
+    const message = {
+      attestationId: document.attestation_id,
+      attestationHash: `0x${document.attestation_hash}`,
+      modelId: document.model_info.model_id,
+      optimizedVersion: document.model_info.optimized_version,
+      signer: proof.signer,
+    };
+    const signer = verifyTypedData(DOMAIN, TYPES, message, proof.signature); // refuses a high s
+    need(signer === proof.signer, `the signature is by ${signer}, and not by ${proof.signer}`);
+    return signer;
+  });
+  need(signers.every((signer, i) => i === 0 || signers[i - 1].toLowerCase() < signer.toLowerCase()), "signers ascend");
+  return signers;
+}
+
+// ---- proofs: what they must hold follows from the document, never from themselves
+
+function checkProof(document, proof) {
+  const isReward = proof.type === "reward";
+  need(isReward || proof.type === "trace", "it proves a reward or a trace");
+  needFields(proof, isReward ? REWARD : TRACE, "the proof");
+  const types = isReward ? ["address", "uint256"] : ["bytes32", "address", "uint64"];
+  const address = proof.leaf[types.indexOf("address")];
+  need(proof.attestation_hash === document.attestation_hash, "it is of this attestation");
+  need(canonical(proof.leaf_encoding) === canonical(types) && proof.leaf.length === types.length, "its leaf has this form");
+  need(matches(UNITS, proof.leaf.at(-1)) && typeof proof.leaf[0] === "string", "its leaf is written in one way");
+  need(address === ZERO || getAddress(address) === address, "its address stands in EIP-55 form");
+  need(proof.proof.length <= 64 && proof.proof.every((sibling) => matches(HASH, sibling)), "its siblings are hashes");
+  const root = isReward ? rewardRoot(document, proof) : traceRoot(document, proof);
+  need(proof.root === root, `its root is the attestation's, ${root}`);
+  need(StandardMerkleTree.verify(root, types, proof.leaf, proof.proof), "it leads to the root");
+  const [what, amount] = [proof.leaf[0], proof.leaf.at(-1)];
+  return isReward ? `${amount} of ${proof.total} base units are due to ${what}` : `trace ${proof.trace.trace_id} was used`;
+}
+
+function traceRoot({ data }, { leaf, salt, trace }) {
+  need(matches(/^[0-9a-f]{64}$/, salt) && leaf[0] === `0x${sha256({ salt, trace })}`, "its leaf is of this salt and trace");
+  need(trace.contributor_address === (leaf[1] === ZERO ? null : leaf[1]) && String(trace.score_e6) === leaf[2],
+    "its leaf is of this trace");
+  need(data?.traces_root, "the attestation has a tree of traces");
+  return `0x${data.traces_root}`;
+}
+
+// The tree over what everybody is due of the total, by the weights that are signed. Largest remainder, ties by address.
+function rewardRoot({ contributors, credit }, { total }) {
+  need(matches(UNITS, total), "its total is a number of base units");
+  let weights = contributors.map((person) => BigInt(e6(person.weight)));
+  if (credit?.unpayable === "share") {
+    const kept = contributors.map(({ address, quarantine }, i) =>
+      address === null && quarantine === "no_address" ? 0n : weights[i]);
+    if (kept.some((weight) => weight > 0n)) weights = kept;
+  }
+  const whole = weights.reduce((all, weight) => all + weight, 0n);
+  const parts = weights.map((weight) => (BigInt(total) * weight) / whole);
+  const rest = (i) => (BigInt(total) * weights[i]) % whole;
+  const name = (i) => Buffer.from(`${(contributors[i].address ?? "").toLowerCase()}|${contributors[i].contributor_id}`);
+  const order = weights.map((_, i) => i).sort((a, b) =>
+    rest(a) === rest(b) ? Buffer.compare(name(a), name(b)) : rest(a) > rest(b) ? -1 : 1);
+  const left = Number(BigInt(total) - parts.reduce((all, part) => all + part, 0n));
+  for (const i of order.slice(0, left)) parts[i] += 1n;
+  const leaves = contributors.map(({ address }, i) => [address, String(parts[i])])
+    .filter(([address, amount]) => address !== null && amount !== "0");
+  return StandardMerkleTree.of(leaves, ["address", "uint256"]).root;
+}
+
+// ---- the report
+
+// Whether the file and the proofs against it hold; `say` is told each thing that does, and the first that does not.
+function verify(file, proofs, { signers = [], threshold = 1, say }) {
+  let what = "file";
+  try {
+    need(Number.isInteger(threshold) && threshold >= 1, "a threshold is 1 or more");
+    const trusted = signers.map((address) => getAddress(address));
+    const document = parse(file);
+    what = "content";
+    checkContent(document);
+    say("ok    hash and id are the content's");
+    what = "figures";
+    checkFigures(document);
+    say("ok    the figures fit each other");
+    what = "signature";
+    const signed = signersOf(document);
+    const counted = signed.filter((signer) => !trusted.length || trusted.includes(signer));
+    need(counted.length >= threshold, `${threshold} of those whom --signer names signed; ${signed.join(" and ")} did`);
+    say(`ok    signed by ${signed.join(" and ")}${trusted.length ? "" : ", whom you did not name by --signer"}`);
+    for (const [name, bytes] of proofs) {
+      what = name;
+      say(`ok    ${JSON.stringify(checkProof(document, parse(bytes))).slice(1, -1)}`);
+    }
+    return true;
+  } catch (error) {
+    say(`FAIL  ${what}: ${JSON.stringify(error.message).slice(1, -1)}`); // what a file holds writes no lines of its own
+    return false;
+  }
+}
+
+function main() {
+  const { values, positionals: [file, ...proofs] } = parseArgs({
+    allowPositionals: true,
+    options: { signer: { type: "string", multiple: true }, threshold: { type: "string", default: "1" } },
+  });
+  return verify(readFileSync(file), proofs.map((path) => [path, readFileSync(path)]), {
+    signers: values.signer,
+    threshold: Number(values.threshold),
+    say: console.log,
+  });
+}
+
+module.exports = { verify };
+if (require.main === module) process.exit(main() ? 0 : 1);

@@ -3,6 +3,8 @@
 Each message is one sentence: what happened, where, and what to do about it.
 """
 
+from include.teleprompt.secret_uri import SecretUri
+
 
 class TelepromptError(Exception):
     """A stage could not do its work; the message says what to do."""
@@ -65,10 +67,11 @@ class RegistryBusyError(TelepromptError):
 class TrackingUnavailableError(TelepromptError):
     """MLflow did not answer. Worth a retry."""
 
-    def __init__(self, tracking_uri: str, cause: Exception) -> None:
-        reason = (str(cause).strip() or type(cause).__name__).splitlines()[0]
+    def __init__(self, tracking_uri: SecretUri | str, cause: Exception) -> None:
+        place = SecretUri(tracking_uri) if isinstance(tracking_uri, str) else tracking_uri
+        reason = place.hide_in((str(cause).strip() or type(cause).__name__).splitlines()[0])
         super().__init__(
-            f"MLflow at {tracking_uri} does not answer ({reason}); "
+            f"MLflow at {place} does not answer ({reason}); "
             "check that the server runs and that the `mlflow_default` connection names it."
         )
 

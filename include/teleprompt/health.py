@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from include.teleprompt.config.settings import OFFLINE_MODEL, LMConfig, Settings, Web3Config
 from include.teleprompt.errors import TelepromptError
 from include.teleprompt.records import Record
+from include.teleprompt.secret_uri import hide_credentials
 
 
 class Finding(Record):
@@ -40,7 +41,7 @@ def _address(model: LMConfig) -> str:
         return f"{model.model} is built in"
     if model.api_base is None:
         return f"{model.model} of its provider; it is asked for nothing here (`teleprompt doctor` asks it)"
-    place = urlsplit(model.api_base)
+    place = urlsplit(model.api_base.get_secret_value())
     port = place.port or (443 if place.scheme == "https" else 80)
     socket.create_connection((str(place.hostname), port), timeout=3).close()
     return f"{model.model} at {place.hostname}:{port} answers; nothing was asked"
@@ -56,7 +57,7 @@ def _finding(name: str, look: Callable[[], str], remedy: str) -> Finding:
         return Finding(check=name, ok=True, detail=look(), remedy=None)
     except Exception as error:  # noqa: BLE001 - whatever fails is the finding
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        return Finding(check=name, ok=False, detail=lines[0], remedy=remedy)
+        return Finding(check=name, ok=False, detail=hide_credentials(lines[0]), remedy=remedy)
 
 
 def _mlflow(settings: Settings) -> str:
@@ -82,7 +83,12 @@ def _default(settings: Settings, name: str) -> str:
 def _lm(settings: Settings) -> str:
     from include.teleprompt.lm.build import build_lm
 
-    build_lm(settings.lm)("Say ok.")
+    try:
+        build_lm(settings.lm)("Say ok.")
+    except Exception as error:
+        if settings.lm.api_base is not None:
+            settings.lm.api_base.hide_in_error(error)
+        raise
     return f"{settings.lm.model} answers"
 
 

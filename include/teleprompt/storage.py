@@ -4,6 +4,7 @@ import errno
 import hashlib
 import io
 import os
+import re
 import secrets
 import shutil
 import time
@@ -12,11 +13,15 @@ from typing import Any, BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from include.teleprompt.canonical import sha256_hex
-from include.teleprompt.errors import TelepromptError
+from include.teleprompt.errors import ConfigurationError, TelepromptError
 from include.teleprompt.records import Digest, Record
+from include.teleprompt.secret_uri import without_credentials
 
 REFRESHED_AFTER_SECONDS = 86_400.0
 """A blob that is stored again is written again after so long."""
+
+_USER_ALONE = re.compile(r"(sftp|ssh|ftp|smb|webhdfs|hdfs|abfss?)://[A-Za-z0-9_.-]+@[^@?]+")
+"""A user, or a container of Azure's, without a password."""
 
 
 class Blob(Record):
@@ -38,7 +43,7 @@ def put_blob(storage_uri: str, kind: str, data: bytes, *, suffix: str) -> Blob:
     if _is_fresh(target):
         return blob
     target.parent.mkdir(parents=True, exist_ok=True)
-    _write_whole(target, io.BytesIO(data))
+    write_whole(target, io.BytesIO(data))
     return blob
 
 
@@ -81,7 +86,7 @@ def put_file(storage_uri: str, kind: str, file: Path, *, suffix: str) -> Blob:
         return blob
     target.parent.mkdir(parents=True, exist_ok=True)
     with file.open("rb") as source:
-        _write_whole(target, source)
+        write_whole(target, source)
     return blob
 
 
@@ -97,7 +102,7 @@ def write_note(storage_uri: str, name: str, text: str) -> None:
     """Keep `text` under `name`, in place of what was there; a reader sees the one or the other, whole."""
     target = location(storage_uri) / name
     target.parent.mkdir(parents=True, exist_ok=True)
-    _write_whole(target, io.BytesIO(text.encode()))
+    write_whole(target, io.BytesIO(text.encode()))
 
 
 def list_notes(storage_uri: str, folder: str) -> list[str]:
@@ -118,10 +123,29 @@ def delete_blob(blob: Blob) -> None:
     UPath(blob.uri).unlink(missing_ok=True)
 
 
+def refuse_credentials(storage_uri: str) -> None:
+    """Refuse a URI that holds a password or a key.
+
+    Raises:
+        ConfigurationError: it does. Records name files by their URIs, and many people read records.
+    """
+    shown = without_credentials(storage_uri)
+    if "://" in storage_uri and shown != storage_uri and not _USER_ALONE.fullmatch(storage_uri):
+        raise ConfigurationError(
+            f"{shown} is named with a password or a key in its URI; take these out, and give them to fsspec by the "
+            "environment (such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY)."
+        )
+
+
 def location(storage_uri: str) -> Any:
-    """The storage as a path; a `file://` URI is a folder like any other."""
+    """The storage as a path; a `file://` URI is a folder like any other.
+
+    Raises:
+        ConfigurationError: the URI holds a password or a key.
+    """
     from upath import UPath
 
+    refuse_credentials(storage_uri)
     return Path(unquote(urlsplit(storage_uri).path)) if storage_uri.startswith("file://") else UPath(storage_uri)
 
 
@@ -145,7 +169,7 @@ def _is_fresh(target: Any) -> bool:
         return False
 
 
-def _write_whole(target: Any, source: BinaryIO) -> None:
+def write_whole(target: Any, source: BinaryIO) -> None:
     """Write `target` whole or not at all."""
     if not isinstance(target, Path):
         # One PUT, or a multipart upload that is given up as a whole; closing a file on the way would keep a part of it.

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from include.teleprompt.secret_uri import SecretUri, without_credentials
+
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
     from openlineage.client.event_v2 import Dataset
@@ -16,12 +18,17 @@ FACET = "teleprompt"
 
 
 def lineage_of(
-    *, program: str, window: Mapping[str, Any], tracking_uri: str, given: Mapping[str, Any], record: Mapping[str, Any]
+    *,
+    program: str,
+    window: Mapping[str, Any],
+    tracking_uri: SecretUri,
+    given: Mapping[str, Any],
+    record: Mapping[str, Any],
 ) -> "OperatorLineage[Any, Any]":
     """The lineage of one stage: `given` are the records that it got, by their names, `record` the one it returned."""
     from airflow.providers.openlineage.extractors import OperatorLineage
 
-    mlflow = urlsplit(tracking_uri)
+    mlflow = urlsplit(without_credentials(tracking_uri.get_secret_value()))
     place = f"{mlflow.scheme}://{mlflow.hostname or ''}" + (f":{mlflow.port}" if mlflow.port else "")
     inputs = [dataset for name, value in given.items() for dataset in _datasets(value, place, name)]
     if not inputs:

@@ -17,7 +17,9 @@ def airflow(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("TELEPROMPT_PROGRAMS_DIR", str(tmp_path / "programs"))
     connections = {
         "mlflow_default": Connection(
-            conn_id="mlflow_default", conn_type="generic", extra=f'{{"tracking_uri": "{settings.tracking_uri}"}}'
+            conn_id="mlflow_default",
+            conn_type="generic",
+            extra=f'{{"tracking_uri": "{settings.tracking_uri.get_secret_value()}"}}',
         ),
         "teleprompt_storage": Connection(
             conn_id="teleprompt_storage", conn_type="generic", extra=f'{{"uri": "{settings.storage_uri}"}}'

@@ -170,6 +170,14 @@ def test_what_others_errors_quote_is_not_told(hook: Receiver, tmp_path: Path) ->
     assert hook.bodies[0]["text"] == "The task collect failed: ValueError; see its log"
 
 
+def test_no_password_of_a_uri_is_told(hook: Receiver, tmp_path: Path) -> None:
+    write_rules(tmp_path, {"events": ["failure"]})
+    said = AirflowFailException("MLflow at http://mlflow:hunter2MARK@mlflow:5000/x does not answer")
+    FailureAlert(program="shelves")({"ti": FAILED, "exception": said})
+    assert hook.bodies[0]["text"].endswith("MLflow at http://***@mlflow:5000/x does not answer")
+    assert "hunter2MARK" not in str(hook.bodies)
+
+
 def test_a_program_file_that_broke_is_told_of_by_the_rules_for_all(
     hook: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, counted: list[tuple[str, dict[str, str]]]
 ) -> None:

@@ -9,7 +9,7 @@ from include.teleprompt.config.settings import PROJECT_ROOT
 from include.teleprompt.errors import ConfigurationError
 from include.teleprompt.signing.signer import open_signer
 from teleprompt_airflow.hooks.settings import MLFLOW, SIGNER, STORAGE, build_settings
-from tests.support import local_signer
+from tests.support import ALICE, local_signer
 
 
 def conn(conn_id: str, *, extra: dict | None = None, **fields) -> Connection:
@@ -21,7 +21,7 @@ def test_the_shipped_connections_make_settings() -> None:
     connections = {e["conn_id"]: conn(e["conn_id"], extra=e["conn_extra"]) for e in entries}
     del connections[SIGNER]  # its files are made by `make run`
     settings = build_settings(connections, lm_conn_id="teleprompt_lm")
-    assert settings.tracking_uri.endswith("/.local/mlflow/mlflow.db")
+    assert settings.tracking_uri.get_secret_value().endswith("/.local/mlflow/mlflow.db")
     assert settings.lm.model == "offline/nearest-demo"
 
 
@@ -35,7 +35,7 @@ def test_the_shipped_connections_make_settings() -> None:
     ],
 )
 def test_mlflow_by_host_or_by_uri(connection: Connection, uri: str) -> None:
-    assert build_settings({MLFLOW: connection}, lm_conn_id="lm").tracking_uri == uri
+    assert build_settings({MLFLOW: connection}, lm_conn_id="lm").tracking_uri.get_secret_value() == uri
 
 
 def test_a_model_with_its_key() -> None:
@@ -43,7 +43,7 @@ def test_a_model_with_its_key() -> None:
         {"lm": conn("lm", host="http://llm/v1", password="sk-x", extra={"model": "openai/m", "temperature": 0.1})},
         lm_conn_id="lm",
     ).lm
-    assert (lm.model, lm.api_base, lm.temperature) == ("openai/m", "http://llm/v1", 0.1)
+    assert (lm.model, lm.identity["api_base"], lm.temperature) == ("openai/m", "http://llm/v1", 0.1)
     assert lm.api_key is not None
     assert "sk-x" not in repr(lm)
 
@@ -71,3 +71,29 @@ def test_a_signer_by_keystore_and_password(tmp_path: Path, where: str) -> None:
 def test_what_a_connection_lacks_is_named(conn_id: str, connection: Connection, problem: str) -> None:
     with pytest.raises(ConfigurationError, match=problem):
         build_settings({conn_id: connection}, lm_conn_id="lm")
+
+
+def test_airflow_masks_what_gives_access_in_a_uri(monkeypatch: pytest.MonkeyPatch) -> None:
+    masked: list[str] = []
+    monkeypatch.setattr("teleprompt_airflow.hooks.settings.mask_secret", masked.append)
+    build_settings(
+        {
+            MLFLOW: conn(MLFLOW, extra={"tracking_uri": "postgresql://mlflow:mark1%2F@host/mlflow"}),
+            "lm": conn("lm", host="http://user:mark2@llm/v1", extra={"model": "openai/m"}),
+            SIGNER: conn(SIGNER, extra={"address": ALICE, "url": "https://signer/?token=mark3"}),
+            "node": conn("node", host="https://node/v3/mark4"),
+        },
+        lm_conn_id="lm",
+        web3_conn_id="node",
+    )
+    assert {"mark1%2F", "mark1/", "mark2", "mark3", "https://node/v3/mark4"} <= set(masked)
+
+
+def test_no_error_of_a_connection_quotes_a_secret() -> None:
+    broken = conn("lm", password="mark", extra={"model": ["mark"], "api_key": ["mark"]})
+    with pytest.raises(ValueError, match="validation errors") as error:
+        build_settings({"lm": broken}, lm_conn_id="lm")
+    assert "mark" not in str(error.value)
+    with pytest.raises(ConfigurationError, match="named with a password") as refused:
+        build_settings({STORAGE: conn(STORAGE, extra={"uri": "s3://key:mark@bucket"})}, lm_conn_id="lm")
+    assert "mark" not in str(refused.value)

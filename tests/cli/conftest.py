@@ -29,7 +29,7 @@ def call(
     """Calls `teleprompt …` in an environment of its own."""
     signer = local_signer()
     write_program(tmp_path / "programs")
-    monkeypatch.setenv("TELEPROMPT_TRACKING_URI", settings.tracking_uri)
+    monkeypatch.setenv("TELEPROMPT_TRACKING_URI", settings.tracking_uri.get_secret_value())
     monkeypatch.setenv("TELEPROMPT_STORAGE_URI", settings.storage_uri)
     monkeypatch.setenv("TELEPROMPT_PROGRAMS_DIR", str(tmp_path / "programs"))
     monkeypatch.setenv("TELEPROMPT_SIGNER__KEYSTORE", json.dumps(signer.keystore))

@@ -228,6 +228,13 @@ def test_from_a_dry_run_to_a_revocation(
     command = [sys.executable, str(script), anvil.url, chain["contract"], str(attested), SIGNER]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (found.returncode, sent["uid"] in found.stdout) == (0, True), found.stdout + found.stderr
+    for change in ({"timestamp": "2026-01-01T00:00:00Z"}, {"attestation_hash": "0" * 64}):
+        changed = tmp_path / "changed.json"
+        changed.write_text(json.dumps({**json.loads(attested.read_text()), **change}))
+        others = [*command[:4], str(changed), SIGNER]
+        assert "changed:" in subprocess.run(others, capture_output=True, text=True, check=False).stdout
+    others = [*command[:4], str(attested), ALICE]
+    assert subprocess.run(others, capture_output=True, text=True, check=False).stdout == "not found\n"
 
     assert call("attest", "revoke", own, "--json").json["state"] == "on_chain"
     assert call("attest", "revoke", own, "--send", "--json").json["state"] == "revoked"

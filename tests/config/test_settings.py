@@ -6,7 +6,7 @@ from include.teleprompt.config.settings import PROJECT_ROOT, Settings
 def test_relative_places_start_at_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)  # MLflow's own API sets it
     settings = Settings()
-    assert settings.tracking_uri == f"sqlite:///{PROJECT_ROOT}/.local/mlflow/mlflow.db"
+    assert settings.tracking_uri.get_secret_value() == f"sqlite:///{PROJECT_ROOT}/.local/mlflow/mlflow.db"
     assert settings.storage_uri == str(PROJECT_ROOT / ".local/storage")
     assert settings.programs_dir == PROJECT_ROOT / "include/programs"
 
@@ -16,7 +16,10 @@ def test_servers_and_buckets_stay_as_they_are(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("TELEPROMPT_STORAGE_URI", "s3://bucket/teleprompt")
     monkeypatch.setenv("TELEPROMPT_LM__MODEL", "openai/gpt-4o-mini")
     settings = Settings()
-    assert (settings.tracking_uri, settings.storage_uri) == ("http://mlflow:5000", "s3://bucket/teleprompt")
+    assert (settings.tracking_uri.get_secret_value(), settings.storage_uri) == (
+        "http://mlflow:5000",
+        "s3://bucket/teleprompt",
+    )
     assert settings.lm.model == "openai/gpt-4o-mini"
 
 

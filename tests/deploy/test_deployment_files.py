@@ -149,7 +149,7 @@ def test_the_connections_make_the_settings_of_the_cluster() -> None:
             conn_id = name.removeprefix("AIRFLOW_CONN_").lower()
             given[conn_id] = Connection(conn_id=conn_id, **with_text(json.loads(value)))
     settings = build_settings(given, lm_conn_id="teleprompt_lm")
-    assert settings.tracking_uri == "http://mlflow:5000"
+    assert settings.tracking_uri.get_secret_value() == "http://mlflow:5000"
     assert settings.storage_uri == "s3://teleprompt/storage"
     assert settings.lm.model == OFFLINE_MODEL
     assert settings.signer is None

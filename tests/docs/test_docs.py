@@ -75,7 +75,7 @@ def documented(attested, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tup
     shutil.copytree(PROJECT_ROOT / "include/programs", programs, ignore=shutil.ignore_patterns("__pycache__"))
     (programs / "support_reply.py").write_text(fenced_blocks("README.md", "python")[0])
     (programs / "support_reply.yaml").write_text(fenced_blocks("README.md", "yaml")[0])
-    monkeypatch.setenv("TELEPROMPT_TRACKING_URI", settings.tracking_uri)
+    monkeypatch.setenv("TELEPROMPT_TRACKING_URI", settings.tracking_uri.get_secret_value())
     monkeypatch.setenv("TELEPROMPT_STORAGE_URI", settings.storage_uri)
     monkeypatch.setenv("TELEPROMPT_PROGRAMS_DIR", str(programs))
     monkeypatch.setenv("TELEPROMPT_SPOOL_DIR", str(tmp_path / "spool"))
@@ -215,7 +215,7 @@ def test_each_strategy_is_documented_with_a_valid_file(tmp_path: Path) -> None:
 
 
 def test_the_documented_loader_loads(email_store: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TELEPROMPT_TRACKING_URI", email_store.tracking_uri)
+    monkeypatch.setenv("TELEPROMPT_TRACKING_URI", email_store.tracking_uri.get_secret_value())
     block = next(text for text in fenced_blocks("docs/traces.md", "python") if "TraceLoader" in text)
     end = datetime.now(UTC)
     names: dict[str, object] = {}

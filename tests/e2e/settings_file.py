@@ -10,7 +10,7 @@ from include.teleprompt.config.settings import Settings
 def write_settings_file(file: Path, settings: Settings, *more_connections: dict[str, Any], slots: int) -> None:
     """MLflow and the storage of `settings`, a pool of so many slots, and further connections."""
     extras = {
-        "mlflow_default": {"tracking_uri": settings.tracking_uri},
+        "mlflow_default": {"tracking_uri": settings.tracking_uri.get_secret_value()},
         "teleprompt_storage": {"uri": settings.storage_uri},
     }
     connections = [{"conn_id": name, "conn_type": "generic", "conn_extra": extra} for name, extra in extras.items()]

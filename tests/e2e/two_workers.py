@@ -88,7 +88,7 @@ def one_machine(database: Postgres, model: ModelServer, window: Window) -> dict[
         "TELEPROMPT_TRACKING_URI": store,
         "TELEPROMPT_STORAGE_URI": str(place / "storage"),
         "TELEPROMPT_LM__MODEL": config.model,
-        "TELEPROMPT_LM__API_BASE": str(config.api_base),
+        "TELEPROMPT_LM__API_BASE": config.api_base.get_secret_value(),
         "TELEPROMPT_LM__API_KEY": "one-machine",
     }
     interval = ["--start", format_utc(window.start), "--end", format_utc(window.end)]
@@ -122,7 +122,7 @@ def connections(mlflow: str, model: ModelServer) -> dict[str, str]:
     lm = {
         "conn_type": "generic",
         "password": "cluster",
-        "extra": {"model": config.model, "api_base": config.api_base},
+        "extra": {"model": config.model, "api_base": config.api_base.get_secret_value()},
     }
     return {
         "AIRFLOW_CONN_MLFLOW_DEFAULT": json.dumps({"conn_type": "generic", "extra": {"tracking_uri": mlflow}}),

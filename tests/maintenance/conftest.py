@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from include.teleprompt.config.settings import Settings
+from include.teleprompt.maintenance.backup import back_up
 from include.teleprompt.pipeline import Pipeline
+from include.teleprompt.tracking.connection import mlflow_client
 from include.teleprompt.whole_run import Outcome, run_all_stages
 from include.teleprompt.window import Window
 from tests.conftest import store_in
@@ -57,3 +59,12 @@ def storage(shop: Settings) -> "object":
 @pytest.fixture
 def promoted(_shop: tuple[Settings, Outcome]) -> Outcome:
     return _shop[1]
+
+
+@pytest.fixture(scope="session")
+def kept_backup(_shop: tuple[Settings, Outcome], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A backup of the store, not to be changed."""
+    folder = tmp_path_factory.mktemp("kept") / "backup"
+    with mlflow_client(_shop[0].tracking_uri) as client:
+        back_up(client, _shop[0], str(folder))
+    return folder

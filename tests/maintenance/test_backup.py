@@ -120,7 +120,7 @@ def counted(self, name, source):
     files.append(name)
     return os.kill(os.getpid(), signal.SIGKILL) if len(files) > 12 else copy(self, name, source)
 archive.ArchiveWriter.copy = counted
-settings = Settings(tracking_uri={shop.tracking_uri!r}, storage_uri={shop.storage_uri!r})
+settings = Settings(tracking_uri={shop.tracking_uri.get_secret_value()!r}, storage_uri={shop.storage_uri!r})
 with mlflow_client(settings.tracking_uri) as client:
     backup.back_up(client, settings, {str(tmp_path / "backup")!r})
 """

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.xdist_group("email")
 def teleprompt(settings: Settings, programs: Path, *arguments: str) -> str:
     signer = local_signer()
     own = {
-        "TELEPROMPT_TRACKING_URI": settings.tracking_uri,
+        "TELEPROMPT_TRACKING_URI": settings.tracking_uri.get_secret_value(),
         "TELEPROMPT_STORAGE_URI": settings.storage_uri,
         "TELEPROMPT_PROGRAMS_DIR": str(programs),
         "TELEPROMPT_SIGNER__KEYSTORE": json.dumps(signer.keystore),

@@ -92,7 +92,7 @@ def log_unusable(settings: Settings) -> None:
     """A call whose input is missing."""
     import mlflow
 
-    client = mlflow.MlflowClient(settings.tracking_uri)
+    client = mlflow.MlflowClient(settings.tracking_uri.get_secret_value())
     experiment = client.search_experiments(filter_string="name LIKE 'production%'") or client.search_experiments()
     run = client.create_run(
         experiment[0].experiment_id, start_time=WEEK.start_ms + 1000, tags={"dspy_program_name": "Shelves"}
@@ -103,7 +103,7 @@ def log_unusable(settings: Settings) -> None:
 
 def give_connections(settings: Settings) -> None:
     extras = {
-        "mlflow_default": {"tracking_uri": settings.tracking_uri},
+        "mlflow_default": {"tracking_uri": settings.tracking_uri.get_secret_value()},
         "teleprompt_storage": {"uri": settings.storage_uri},
     }
 

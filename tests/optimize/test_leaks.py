@@ -57,7 +57,7 @@ def test_a_whole_run_with_a_real_model_leaks_nothing(settings: Settings, tmp_pat
             input=json.dumps({"file": str(file), "settings": given}),
             env={
                 **os.environ,
-                "MLFLOW_TRACKING_URI": settings.tracking_uri,
+                "MLFLOW_TRACKING_URI": settings.tracking_uri.get_secret_value(),
                 "PYTHONPATH": os.pathsep.join([str(PROJECT_ROOT), *sys.path]),
             },
             capture_output=True,

@@ -93,7 +93,7 @@ def direct(settings: Settings, tmp_path: Path) -> World:
 
 @pytest.fixture
 def serving(settings: Settings, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("TELEPROMPT_TRACKING_URI", settings.tracking_uri)
+    monkeypatch.setenv("TELEPROMPT_TRACKING_URI", settings.tracking_uri.get_secret_value())
     forget_versions()
     yield
     forget_versions()
@@ -115,7 +115,7 @@ def test_a_challenger_answers_its_share_and_the_same_keys_each_time(rollout: Wor
 def test_serving_goes_on_while_the_registry_is_away(direct: World, monkeypatch: pytest.MonkeyPatch) -> None:
     now = choose_version("Shelves", "anna")
     monkeypatch.setattr("include.teleprompt.registry.serving.FRESH_SECONDS", 0)
-    database = Path(direct.settings.tracking_uri.removeprefix("sqlite:///"))
+    database = Path(direct.settings.tracking_uri.get_secret_value().removeprefix("sqlite:///"))
     database.rename(database.with_suffix(".away"))
     database.mkdir()
     assert choose_version("Shelves", "anna") == now

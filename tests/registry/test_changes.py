@@ -142,7 +142,7 @@ def die_in_the_middle(tracking_uri: str, moved: bool) -> None:
 
 def killed(client, settings: Settings, *, moved: bool) -> None:
     process = multiprocessing.get_context("spawn").Process(
-        target=die_in_the_middle, args=(settings.tracking_uri, moved)
+        target=die_in_the_middle, args=(settings.tracking_uri.get_secret_value(), moved)
     )
     process.start()
     process.join(60)
@@ -199,7 +199,10 @@ def end_of_a_run(tracking_uri: str, number: int, results) -> None:
 def test_of_runs_that_end_at_once_one_wins_and_the_log_says_so(client, settings: Settings) -> None:
     context = multiprocessing.get_context("spawn")
     results = context.Queue()
-    runs = [context.Process(target=end_of_a_run, args=(settings.tracking_uri, n, results)) for n in (2, 3, 4)]
+    runs = [
+        context.Process(target=end_of_a_run, args=(settings.tracking_uri.get_secret_value(), n, results))
+        for n in (2, 3, 4)
+    ]
     for run in runs:
         run.start()
     actions = dict(results.get(timeout=60) for _ in runs)

@@ -11,6 +11,6 @@ def fluent(settings: Settings, monkeypatch: pytest.MonkeyPatch):
 
     monkeypatch.setenv("MLFLOW_ENABLE_ASYNC_TRACE_LOGGING", "false")
     before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(settings.tracking_uri)
+    mlflow.set_tracking_uri(settings.tracking_uri.get_secret_value())
     yield
     mlflow.set_tracking_uri(before)

@@ -176,7 +176,7 @@ def test_spans_that_were_read_are_not_fetched_again(settings: Settings, monkeypa
 
 
 def move_spans(settings: Settings, trace_id: str, location: str) -> None:
-    with sqlite3.connect(settings.tracking_uri.removeprefix("sqlite:///")) as database:
+    with sqlite3.connect(settings.tracking_uri.get_secret_value().removeprefix("sqlite:///")) as database:
         database.execute(
             "UPDATE trace_tags SET value = ? WHERE key = 'mlflow.trace.spansLocation' AND request_id = ?",
             (location, trace_id),
@@ -237,9 +237,9 @@ def test_two_stores_with_a_program_of_one_name_are_kept_apart(settings: Settings
     from include.teleprompt.traces.collect import open_reading
 
     other = f"sqlite:///{tmp_path}/other.db"
-    shutil.copy(settings.tracking_uri.removeprefix("sqlite:///"), tmp_path / "other.db")
+    shutil.copy(settings.tracking_uri.get_secret_value().removeprefix("sqlite:///"), tmp_path / "other.db")
     found = {}
-    for uri in (settings.tracking_uri, other):
+    for uri in (settings.tracking_uri.get_secret_value(), other):
         with mlflow_client(uri) as client:
             logged = log_run(client, client.create_experiment("prod"))
             for _ in range(2):
@@ -251,4 +251,4 @@ def test_two_stores_with_a_program_of_one_name_are_kept_apart(settings: Settings
                 ) as reading:
                     found[uri] = [name for table in reading.batches() for name in table["trace_id"].to_pylist()]
             assert found[uri] == [logged]
-    assert found[other] != found[settings.tracking_uri]
+    assert found[other] != found[settings.tracking_uri.get_secret_value()]

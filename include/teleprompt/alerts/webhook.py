@@ -158,7 +158,9 @@ def _post(target: Target, alert: Alert) -> None:
     try:
         answer = httpx.post(target.url.get_secret_value(), content=body, headers=headers, timeout=TIMEOUT_SECONDS)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise WebhookAwayError(f"{target.name} does not answer ({type(error).__name__}); check its URL.") from error
+        raise WebhookAwayError(
+            f"{target.name} does not answer ({type(error).__name__}); check its URL."
+        ) from None  # it may quote the URL
     if not answer.is_success:
         raise WebhookError(f"{target.name} answers {answer.status_code} instead of 2xx; look at the receiver's log.")
 

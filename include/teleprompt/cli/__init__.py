@@ -27,6 +27,7 @@ from include.teleprompt.cli import (
 )
 from include.teleprompt.environment import quiet_libraries
 from include.teleprompt.errors import ConfigurationError, TelepromptError
+from include.teleprompt.secret_uri import hide_credentials
 
 app = typer.Typer(
     name="teleprompt",
@@ -78,5 +79,5 @@ def main() -> None:
 
 
 def _fail(error: object, *, status: int) -> None:
-    print(f"Error: {error}", file=sys.stderr)  # noqa: T201 - the command's one line
+    print(f"Error: {hide_credentials(str(error))}", file=sys.stderr)  # noqa: T201 - the command's one line
     sys.exit(status)

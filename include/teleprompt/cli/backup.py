@@ -34,7 +34,7 @@ def backup(
 def restore(
     source: Annotated[str, typer.Argument(help="What `teleprompt backup` wrote.")], json_: JsonOption = False
 ) -> None:
-    """Restore a backup into an empty MLflow and an empty storage; it is checked whole before anything is written."""
+    """Restore a backup into a new place; it is checked whole, and swapped in when it is all there."""
     from include.teleprompt.config.settings import Settings
     from include.teleprompt.maintenance.restore import restore as restore_backup
     from include.teleprompt.tracking.connection import mlflow_client

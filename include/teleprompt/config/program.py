@@ -29,6 +29,11 @@ FORBIDDEN_IN_NAMES = """/ : . % " ' ` \\"""
 """MLflow's registry, its filter language or a URI cannot take these."""
 
 
+def is_program_name(text: str) -> bool:
+    """Whether MLflow can hold a program of this name."""
+    return bool(text) and is_plain(text) and not any(c in FORBIDDEN_IN_NAMES.split() for c in text)
+
+
 class ProgramConfig(Section):
     """One DSPy program and how it is improved."""
 
@@ -105,7 +110,7 @@ class ProgramConfig(Section):
     @field_validator("name")
     @classmethod
     def _name_can_be_registered(cls, value: str) -> str:
-        if not is_plain(value) or value != value.strip() or any(c in FORBIDDEN_IN_NAMES.split() for c in value):
+        if not is_program_name(value):
             raise ValueError(f"a name holds plain characters and none of {FORBIDDEN_IN_NAMES}")
         return value
 

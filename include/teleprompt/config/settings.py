@@ -10,6 +10,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from include.teleprompt.config.program_process import ProgramProcessConfig
 from include.teleprompt.config.retention import RetentionConfig
 from include.teleprompt.config.signers import Address, SignerConfig
+from include.teleprompt.secret_uri import SecretUri, without_credentials
+from include.teleprompt.storage import refuse_credentials
 
 PROJECT_ROOT = Path(__file__).resolve().parents[3]
 OFFLINE_MODEL = "offline/nearest-demo"
@@ -18,11 +20,11 @@ OFFLINE_MODEL = "offline/nearest-demo"
 class LMConfig(BaseModel):
     """A language model: the embedded offline engine, or any model that LiteLLM names."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True)
 
     model: str = OFFLINE_MODEL
     """`provider/model` as LiteLLM names it."""
-    api_base: str | None = None
+    api_base: SecretUri | None = None
     """Address of the API, where it is not the provider's own."""
     api_key: SecretStr | None = None
     temperature: float | None = None
@@ -36,14 +38,15 @@ class LMConfig(BaseModel):
 
     @property
     def identity(self) -> dict[str, Any]:
-        """All that can change an answer; no key."""
-        return self.model_dump(mode="json", include={"model", "api_base", "temperature", "max_tokens"})
+        """All that can change an answer; no key, and no password of the address."""
+        named = self.model_dump(mode="json", include={"model", "api_base", "temperature", "max_tokens"})
+        return {**named, "api_base": self.api_base and without_credentials(self.api_base.get_secret_value())}
 
 
 class Web3Config(BaseModel):
     """A node of the chain that attestations are submitted to."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True)
 
     url: SecretStr
     """Its JSON-RPC address; providers put a key into it."""
@@ -62,16 +65,18 @@ class Settings(BaseSettings):
         frozen=True,
         extra="ignore",
         populate_by_name=True,
+        hide_input_in_errors=True,
         use_attribute_docstrings=True,
     )
 
-    tracking_uri: str = Field(
-        "sqlite:///.local/mlflow/mlflow.db",
+    tracking_uri: SecretUri = Field(
+        SecretUri("sqlite:///.local/mlflow/mlflow.db"),
         validation_alias=AliasChoices("TELEPROMPT_TRACKING_URI", "MLFLOW_TRACKING_URI"),
     )
     """The MLflow that holds traces, records and versions; `MLFLOW_TRACKING_URI` says the same."""
     storage_uri: str = ".local/storage"
-    """Folder or bucket of what is big (snapshots, candidates) and of the outbox; all workers have to see it."""
+    """Folder or bucket of what is big (snapshots, candidates) and of the outbox; all workers have to see it. Without a
+    password: records name files by it."""
     programs_dir: Path = Path("include/programs")
     """Folder of the program files and their code."""
     lm: LMConfig = LMConfig()
@@ -102,11 +107,11 @@ class Settings(BaseSettings):
 
     @field_validator("tracking_uri")
     @classmethod
-    def _absolute_sqlite(cls, uri: str) -> str:
-        prefix = "sqlite:///"
+    def _absolute_sqlite(cls, tracking_uri: SecretUri) -> SecretUri:
+        prefix, uri = "sqlite:///", tracking_uri.get_secret_value()
         if uri.startswith(prefix) and not uri.startswith(prefix + "/") and uri != prefix:
-            return f"{prefix}{PROJECT_ROOT / uri.removeprefix(prefix)}"
-        return uri
+            return SecretUri(f"{prefix}{PROJECT_ROOT / uri.removeprefix(prefix)}")
+        return tracking_uri
 
     @field_validator("trusted_signers", mode="before")
     @classmethod
@@ -127,6 +132,7 @@ class Settings(BaseSettings):
     @field_validator("storage_uri")
     @classmethod
     def _absolute_folder(cls, uri: str) -> str:
+        refuse_credentials(uri)
         return uri if "://" in uri else str(PROJECT_ROOT / uri)
 
     @field_validator("programs_dir", "spool_dir", "alerts_file")

@@ -5,12 +5,19 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from include.teleprompt.addresses import checksum_address
+from include.teleprompt.secret_uri import SecretUri
 
 Address = Annotated[str, AfterValidator(checksum_address)]
 
 
+def _of_the_web(url: SecretUri) -> SecretUri:
+    if not url.get_secret_value().startswith(("http://", "https://")):
+        raise ValueError("a service has an address that begins with http:// or https://")
+    return url
+
+
 class _Signer(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True)
 
 
 class KeystoreSigner(_Signer):
@@ -25,7 +32,7 @@ class CommandSigner(_Signer):
     """A command that reads `0x<digest>` from standard input and prints the signature: hardware, a KMS's client."""
 
     address: Address
-    command: tuple[str, ...] = Field(min_length=1)
+    command: tuple[str, ...] = Field(min_length=1, repr=False)
     """The program and its arguments, as a JSON list; no shell reads them."""
 
 
@@ -33,7 +40,7 @@ class UrlSigner(_Signer):
     """A service that is posted `{"digest", "address"}` and answers `{"signature"}`."""
 
     address: Address
-    url: str = Field(pattern=r"^https?://")
+    url: Annotated[SecretUri, AfterValidator(_of_the_web)]
     token: SecretStr | None = None
     """Sent as bearer."""
 

@@ -17,7 +17,7 @@ def build_lm(config: LMConfig) -> Any:
 
         return dspy.LM(config.model, engine=NearestDemoEngine(), num_retries=0, **options)
     if config.api_base:
-        options["api_base"] = config.api_base
+        options["api_base"] = config.api_base.get_secret_value()
     if config.api_key:
         options["api_key"] = config.api_key.get_secret_value()
     return dspy.LM(config.model, timeout=config.timeout_seconds, num_retries=config.num_retries, **options)

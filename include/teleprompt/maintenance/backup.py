@@ -13,13 +13,11 @@ from include.teleprompt.config.settings import Settings
 from include.teleprompt.errors import TelepromptError
 from include.teleprompt.maintenance.archive import ArchiveWriter, Manifest
 from include.teleprompt.maintenance.inventory import path_below
+from include.teleprompt.maintenance.layout import PROGRAM_SUFFIXES, PROGRAMS, STORAGE
 from include.teleprompt.maintenance.mlflow_export import MlflowCopy, export_mlflow
 from include.teleprompt.maintenance.plan import Kind, Reason, References, StoredFile, decide, reachable
 from include.teleprompt.maintenance.references import survey
 from include.teleprompt.storage import location
-
-PROGRAM_SUFFIXES = {".py", ".yaml", ".yml"}
-"""Of the files that are programs; others in their folder may be anything, keys too."""
 
 _ALWAYS = frozenset({Kind.ATTESTATIONS, Kind.LOOKS, Kind.OUTBOX})
 _STAY = frozenset({Reason.PROTECTED, Reason.NAMED})
@@ -42,7 +40,7 @@ def back_up(client: Any, settings: Settings, target: str, *, also: frozenset[Kin
         _copy_blob(archive, root, file)
     programs = list(program_files_below(settings.programs_dir))
     for program in programs:
-        archive.add(f"programs/{program.relative_to(settings.programs_dir).as_posix()}", program.read_bytes())
+        archive.add(f"{PROGRAMS}/{program.relative_to(settings.programs_dir).as_posix()}", program.read_bytes())
     return archive.finish(
         made_at=datetime.now(UTC),
         versions={package: version(package) for package in ("teleprompt-airflow", "mlflow")},
@@ -77,7 +75,7 @@ def _check_is_whole(stored: list[StoredFile], references: References, settings: 
 def _copy_blob(archive: ArchiveWriter, root: Any, file: StoredFile) -> None:
     path = location(file.uri)
     with path.open("rb") as source:
-        found = archive.copy(f"storage/{path_below(root, path)}", source)
+        found = archive.copy(f"{STORAGE}/{path_below(root, path)}", source)
     if file.digest is not None and found != file.digest:
         raise TelepromptError(f"{file.uri} is damaged: its content no longer matches its digest; restore it first.")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from include.teleprompt.maintenance.plan import Kind, StoredFile
+from include.teleprompt.records import Digest
 from include.teleprompt.storage import location, modified_at
 
 _FOLDERS = {
@@ -40,6 +41,14 @@ def kind_of(name: str) -> Kind:
     if folder == "scores":  # those of a comparison lie beside the folders of the kept ones
         return Kind.SCORES if "/" in rest else Kind.COMPARISONS
     return _FOLDERS.get(folder, Kind.OTHER) if rest else Kind.OTHER
+
+
+def digest_in_name(name: str) -> Digest | None:
+    """The digest that a file of the storage is named by, if it is."""
+    if kind_of(name) is Kind.SCORES:  # they bear a program's name
+        return None
+    found = _NAMED_BY_DIGEST.fullmatch(name.rpartition("/")[2])
+    return found[1] if found else None
 
 
 def path_below(root: Any, path: Any) -> str:
@@ -78,12 +87,10 @@ def _modified(path: Any, details: Mapping[str, Any]) -> float:
 
 
 def _described(path: Any, name: str, size: int, modified: float) -> StoredFile:
-    kind = kind_of(name)
-    by_digest = None if kind is Kind.SCORES else _NAMED_BY_DIGEST.fullmatch(path.name)  # they bear a program's name
     return StoredFile(
         uri=str(path),
-        kind=kind,
+        kind=kind_of(name),
         size=size,
         modified=datetime.fromtimestamp(modified, tz=UTC),
-        digest=by_digest[1] if by_digest else None,
+        digest=digest_in_name(name),
     )

@@ -15,6 +15,7 @@ from include.teleprompt.program.state import load_state
 from include.teleprompt.records import Record
 from include.teleprompt.registry.aliases import CHALLENGER, CHAMPION, aliases_of
 from include.teleprompt.registry.versions import VERSION_ID, read_artifacts, version_of_alias
+from include.teleprompt.secret_uri import SecretUri
 from include.teleprompt.tracking.connection import mlflow_client, quoted
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ FRESH_SECONDS = 30
 """The registry is asked again after so long."""
 
 _asking = threading.Lock()
-_kept: dict[tuple[str, str], tuple[float, tuple["ChosenVersion", ...]]] = {}
+_kept: dict[tuple[SecretUri, str], tuple[float, tuple["ChosenVersion", ...]]] = {}
 
 
 class ChosenVersion(Record):
@@ -119,7 +120,7 @@ def _candidates(program: str) -> tuple[ChosenVersion, ...]:
     return found
 
 
-def _asked(uri: str, program: str) -> tuple[ChosenVersion, ...]:
+def _asked(uri: SecretUri, program: str) -> tuple[ChosenVersion, ...]:
     with mlflow_client(uri) as client:
         aliases = aliases_of(client, program)
         return tuple(

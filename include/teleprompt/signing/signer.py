@@ -121,7 +121,7 @@ def _ask_command(config: CommandSigner, digest: bytes) -> str:
             check=False,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise SignerUnavailableError(config.command[0], type(error).__name__) from error
+        raise SignerUnavailableError(config.command[0], type(error).__name__) from None  # it quotes all arguments
     if done.returncode:
         raise SignerUnavailableError(config.command[0], f"exit status {done.returncode}")
     return done.stdout
@@ -134,12 +134,14 @@ def _ask_url(config: UrlSigner, digest: bytes) -> str:
     headers = {"Authorization": f"Bearer {config.token.get_secret_value()}"} if config.token else {}
     body = {"digest": f"0x{digest.hex()}", "address": config.address}
     try:
-        answer = httpx.post(config.url, json=body, headers=headers, timeout=PATIENCE_SECONDS)
+        answer = httpx.post(config.url.get_secret_value(), json=body, headers=headers, timeout=PATIENCE_SECONDS)
         answer.raise_for_status()
         return str(answer.json()["signature"])
     except httpx.HTTPStatusError as error:
-        raise SignerUnavailableError("the signing service", f"HTTP {error.response.status_code}") from error
-    except httpx.HTTPError as error:
-        raise SignerUnavailableError("the signing service", type(error).__name__) from error
+        raise SignerUnavailableError(
+            "the signing service", f"HTTP {error.response.status_code}"
+        ) from None  # it quotes the URL
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise SignerUnavailableError("the signing service", type(error).__name__) from None
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise SignerUnavailableError("the signing service", "no `signature` in its answer") from error

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from include.teleprompt.errors import ConfigurationError, TrackingUnavailableError
+from include.teleprompt.secret_uri import SecretUri, without_credentials
 
 _UNREACHABLE = (
     "Max retries exceeded", "Connection refused", "Failed to establish", "Read timed out", "Remote end closed",
@@ -28,24 +29,31 @@ _DEFAULTS = {
 
 
 @contextmanager
-def mlflow_client(tracking_uri: str) -> Iterator[Any]:
-    """An `MlflowClient` for one stage.
+def mlflow_client(tracking_uri: SecretUri | str) -> Iterator[Any]:
+    """An `MlflowClient` for one stage. No error that leaves the block quotes the password of its URI.
 
     Raises:
         TrackingUnavailableError: from inside the block, when MLflow does not answer.
     """
     for variable, value in _DEFAULTS.items():
         os.environ.setdefault(variable, value)
-    _make_sqlite_folder(tracking_uri)
+    place = SecretUri(tracking_uri) if isinstance(tracking_uri, str) else tracking_uri
+    uri = place.get_secret_value()
+    _make_sqlite_folder(uri)
     import mlflow
     import requests
     import sqlalchemy.exc
 
     try:
-        yield mlflow.MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri)
+        yield mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
     except (mlflow.MlflowException, requests.RequestException, sqlalchemy.exc.OperationalError) as error:
-        if _is_outage(error, tracking_uri):
-            raise TrackingUnavailableError(tracking_uri, error) from error
+        is_away = _is_outage(error, uri)
+        place.hide_in_error(error)
+        if is_away:
+            raise TrackingUnavailableError(place, error) from error
+        raise
+    except Exception as error:
+        place.hide_in_error(error)
         raise
 
 
@@ -59,7 +67,7 @@ def is_outage(error: BaseException) -> bool:
 
 def _is_outage(error: Exception, tracking_uri: str) -> bool:
     """Whether it is MLflow that does not answer, and not another server that the stage talked to."""
-    host = (urlsplit(tracking_uri).hostname or "") if tracking_uri.startswith("http") else ""
+    host = (urlsplit(without_credentials(tracking_uri)).hostname or "") if tracking_uri.startswith("http") else ""
     return host in str(error) and is_outage(error)
 
 

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from include.teleprompt.errors import TelepromptError
 from include.teleprompt.records import Record
+from include.teleprompt.secret_uri import SecretUri
 from include.teleprompt.tracking.connection import artifact_root, quoted
 from include.teleprompt.tracking.run_key import RunKey
 from include.teleprompt.window import format_utc
@@ -35,14 +36,19 @@ def internal_experiment(client: Any, name: str) -> str:
         return str(experiment.experiment_id)
     import mlflow
 
-    root = artifact_root(client.tracking_uri)
-    location = root and f"{root}/{name}"
+    location = experiment_location(client, name)
     try:
         return str(client.create_experiment(name, artifact_location=location, tags={INTERNAL_TAG: "true"}))
     except mlflow.MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
         return str(client.get_experiment_by_name(name).experiment_id)  # another task made it meanwhile
+
+
+def experiment_location(client: Any, name: str) -> str | None:
+    """Where the package's own experiment `name` keeps its files; None leaves it to a server."""
+    root = artifact_root(client.tracking_uri)
+    return root and f"{root}/{name}"
 
 
 class RecordUnreadableError(TelepromptError):
@@ -168,7 +174,8 @@ class PipelineRun:
             yield
         except BaseException as error:
             self.client.update_run(self.run_id, status="FAILED")
-            self.tag(error=str(error)[:MAX_ERROR] if isinstance(error, TelepromptError) else type(error).__name__)
+            said = SecretUri(self.client.tracking_uri).hide_in(str(error))
+            self.tag(error=said[:MAX_ERROR] if isinstance(error, TelepromptError) else type(error).__name__)
             raise
 
     def end(self) -> None:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from include.teleprompt.records import Record
+from include.teleprompt.secret_uri import SecretUri
 from include.teleprompt.tracking.connection import mlflow_client
 from include.teleprompt.tracking.pipeline_run import PipelineRun
 from include.teleprompt.tracking.run_key import RunKey
@@ -18,7 +19,7 @@ R = TypeVar("R", bound=Record)
 class StageRecords:
     """The records of one key in one MLflow."""
 
-    def __init__(self, tracking_uri: str, key: RunKey) -> None:
+    def __init__(self, tracking_uri: SecretUri, key: RunKey) -> None:
         self._tracking_uri = tracking_uri
         self._key = key
         self.made: list[str] = []

@@ -20,6 +20,7 @@ from include.teleprompt.errors import (
     TelepromptError,
     TrackingUnavailableError,
 )
+from include.teleprompt.secret_uri import hide_credentials
 from include.teleprompt.traces.submission.spool import SpoolFullError
 
 log = logging.getLogger(__name__)
@@ -104,7 +105,7 @@ def _domain(_: Request, error: Exception) -> JSONResponse:
     status = status_of(error)
     later = status in {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS}
     wait = {"Retry-After": str(RETRY_AFTER_SECONDS)} if later else None
-    return problem(status, str(error), headers=wait)
+    return problem(status, hide_credentials(str(error)), headers=wait)
 
 
 def status_of(error: Exception) -> HTTPStatus:

@@ -11,11 +11,12 @@ no connection comes from the environment.
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
+from airflow.sdk.log import mask_secret
 from pydantic import SecretStr
 
 from include.teleprompt.config.gate import JUDGE
@@ -23,6 +24,7 @@ from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.config.settings import PROJECT_ROOT, LMConfig, Settings, Web3Config
 from include.teleprompt.config.signers import CommandSigner, KeystoreSigner, SignerConfig, UrlSigner
 from include.teleprompt.errors import ConfigurationError
+from include.teleprompt.secret_uri import SecretUri
 
 MLFLOW = "mlflow_default"
 STORAGE = "teleprompt_storage"
@@ -111,7 +113,20 @@ def build_settings(
         given["cosigners"] = tuple(_cosigner(connections, name) for name in cosigners_of(signer))
     if web3_conn_id is not None:
         given["web3"] = _web3(connections.get(web3_conn_id), web3_conn_id)
-    return Settings(**given)
+    settings = Settings(**given)
+    for secret in _secrets(settings):
+        mask_secret(secret)  # Airflow masks passwords by itself, but not what stands in a URI
+    return settings
+
+
+def _secrets(settings: Settings) -> Iterator[str]:
+    """What gives access and stands in a URI, for nothing that a task logs to show it."""
+    models = [model.api_base for model in (settings.lm, settings.prompt_lm, settings.judge_lm) if model]
+    services = [signer.url for signer in settings.signers if isinstance(signer, UrlSigner)]
+    for uri in (settings.tracking_uri, *models, *services):
+        yield from uri.secrets if uri else ()
+    if settings.web3 is not None:
+        yield settings.web3.url.get_secret_value()
 
 
 def _connection(conn_id: str) -> Connection | None:
@@ -164,7 +179,9 @@ def _signer(connection: Connection) -> SignerConfig:
     if "url" in extra:
         address = _required(connection, "address")
         return UrlSigner(
-            address=address, url=extra["url"], token=SecretStr(connection.password) if connection.password else None
+            address=address,
+            url=SecretUri(str(extra["url"])),
+            token=SecretStr(connection.password) if connection.password else None,
         )
     keystore = _required(connection, "keystore")
     if not isinstance(keystore, dict):

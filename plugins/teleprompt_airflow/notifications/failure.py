@@ -9,6 +9,7 @@ from airflow.sdk.exceptions import AirflowException
 from include.teleprompt.alerts.alert import Alert
 from include.teleprompt.config.alerts import AlertEvent
 from include.teleprompt.errors import TelepromptError
+from include.teleprompt.secret_uri import hide_credentials
 from teleprompt_airflow.notifications.tell import tell
 
 MOST_TEXT = 500
@@ -47,5 +48,5 @@ def _said(error: BaseException | str | None) -> str:
     if error is None:
         return "its process ended"
     if isinstance(error, str | TelepromptError | AirflowException):
-        return str(error).strip()
+        return hide_credentials(str(error).strip())
     return f"{type(error).__name__}; see its log"

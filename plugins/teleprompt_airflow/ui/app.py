@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from include.teleprompt.errors import TelepromptError
+from include.teleprompt.secret_uri import hide_credentials
 from teleprompt_airflow.api.problems import status_of
 from teleprompt_airflow.ui import pages
 from teleprompt_airflow.ui.rendering import render
@@ -51,7 +52,7 @@ def _said(request: Request, error: Exception) -> HTMLResponse:
     """An error as a page."""
     del request
     status = error.status_code if isinstance(error, HTTPException) else status_of(error)
-    said = error.detail if isinstance(error, HTTPException) else str(error)
+    said = error.detail if isinstance(error, HTTPException) else hide_credentials(str(error))
     if status == 401:
         said = "Log in to Airflow, then come back."
     return HTMLResponse(render("error.html", said=said, root="."), status)

@@ -85,7 +85,7 @@ def server_over(settings: Settings) -> Iterator[World]:
     environment = {
         "TELEPROMPT_PROGRAMS_DIR": str(programs),
         "TELEPROMPT_SPOOL_DIR": str(folder / "spool"),
-        "AIRFLOW_CONN_MLFLOW_DEFAULT": _connection(tracking_uri=settings.tracking_uri),
+        "AIRFLOW_CONN_MLFLOW_DEFAULT": _connection(tracking_uri=settings.tracking_uri.get_secret_value()),
         "AIRFLOW_CONN_TELEPROMPT_STORAGE": _connection(uri=settings.storage_uri),
     }
     with pytest.MonkeyPatch.context() as patch:

@@ -22,7 +22,7 @@ def routes(settings: Settings, access: TraceAccess, source: str = "auto") -> lis
 
 
 def change_revision(settings: Settings) -> None:
-    with sqlite3.connect(settings.tracking_uri.removeprefix("sqlite:///")) as database:
+    with sqlite3.connect(settings.tracking_uri.get_secret_value().removeprefix("sqlite:///")) as database:
         database.execute("UPDATE alembic_version SET version_num = 'f00dfeed'")
     database.close()
 
@@ -63,14 +63,20 @@ def test_what_is_no_database_has_no_fast_path(uri: str) -> None:
 
 
 def test_the_fast_path_cannot_write(settings: Settings) -> None:
-    with open_database(settings.tracking_uri) as database, pytest.raises(Exception, match="readonly"):
+    with (
+        open_database(settings.tracking_uri.get_secret_value()) as database,
+        pytest.raises(Exception, match="readonly"),
+    ):
         database.query("DELETE FROM runs")
 
 
 def test_an_id_of_an_unknown_form_is_never_put_into_a_statement(settings: Settings) -> None:
     import pyarrow as pa
 
-    with open_database(settings.tracking_uri) as database, pytest.raises(ValueError, match="unknown form"):
+    with (
+        open_database(settings.tracking_uri.get_secret_value()) as database,
+        pytest.raises(ValueError, match="unknown form"),
+    ):
         database.among("x.run_uuid", pa.array(["a' OR '1'='1"]))
 
 

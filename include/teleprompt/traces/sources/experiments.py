@@ -16,7 +16,7 @@ def production_experiments(client: Any, names: Sequence[str]) -> list[str]:
     """
     if not names:
         active = all_pages(lambda token: client.search_experiments(page_token=token))
-        return [experiment.experiment_id for experiment in active if experiment.tags.get(INTERNAL_TAG) != "true"]
+        return [experiment.experiment_id for experiment in active if INTERNAL_TAG not in experiment.tags]
     ids = []
     for name in names:
         experiment = client.get_experiment_by_name(name)

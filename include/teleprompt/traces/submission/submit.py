@@ -7,6 +7,7 @@ from typing import Any
 from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.errors import ConfigurationError, TelepromptError
 from include.teleprompt.records import Record
+from include.teleprompt.secret_uri import SecretUri, hide_credentials
 from include.teleprompt.traces.submission.row import SubmittedTrace, read_row
 from include.teleprompt.traces.submission.spool import Spool
 from include.teleprompt.traces.submission.write import write_rows
@@ -76,7 +77,7 @@ def drain(spool: Spool, client: Any, config_of: Callable[[str], ProgramConfig]) 
             try:
                 config = config_of(program)
             except TelepromptError as error:
-                spool.set_aside([number for number, _ in rows], str(error))
+                spool.set_aside([number for number, _ in rows], hide_credentials(str(error)))
                 continue
             written += _write(spool, client, config, rows)
     return written
@@ -92,7 +93,7 @@ def _write(spool: Spool, client: Any, config: ProgramConfig, rows: Sequence[tupl
         if len(rows) > 1:
             return sum(_write(spool, client, config, [row]) for row in rows)
         log.warning("MLflow refuses a submitted trace of %s (%s); it is set aside.", config.name, type(error).__name__)
-        spool.set_aside([rows[0][0]], str(error))
+        spool.set_aside([rows[0][0]], SecretUri(client.tracking_uri).hide_in(str(error)))
         return 0
     orphans = [number for number, row in rows if row.trace_id in unknown]
     if orphans:

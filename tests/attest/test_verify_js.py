@@ -1,0 +1,305 @@
+"""The independent check, docs/scripts/verify.js: it takes genuine files, and nothing that `attest verify` refuses."""
+
+import base64
+import copy
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.teleprompt.attest.codes import InvalidAttestationError
+from include.teleprompt.attest.document import Attestation, content_hash, content_id
+from include.teleprompt.attest.issue import serialize
+from include.teleprompt.attest.load import load_attestation
+from include.teleprompt.attest.proofs import RewardTree, check_proof, load_proof, prove_trace
+from include.teleprompt.attest.signing import sign
+from include.teleprompt.attest.verify import verify_attestation
+from include.teleprompt.attribution.trace_tree import trace_tree
+from include.teleprompt.canonical import digest_of
+from include.teleprompt.config.settings import PROJECT_ROOT
+from include.teleprompt.merkle import MerkleTree, leaf_hash, word_of_address, word_of_int
+from include.teleprompt.signing.recover import SECP256K1_ORDER
+from include.teleprompt.signing.signer import open_signer
+from tests.attest.documents import BODY, SIGNER, SIGNER_ADDRESS
+from tests.stock_tools import node, npm_folder
+from tests.support import ALICE, BOB, local_signer, trace_row
+
+SCRIPT = PROJECT_ROOT / "docs/scripts/verify.js"
+STRANGER = open_signer(local_signer("22" * 32))
+THIEF = "0x000000000000000000000000000000000000dEaD"
+SECRET = "5a" * 32
+TOTAL = 10**21
+ROWS = [
+    trace_row(trace_id=f"t{i}", contributor_address=address, score_e6=100_000 * i)
+    for i, address in enumerate((ALICE, BOB, None, ALICE))
+]
+ROOT = trace_tree(ROWS, bytes.fromhex(SECRET)).root.hex()
+SIGNED = sign(Attestation.compose({**BODY, "data": {**BODY["data"], "traces_root": ROOT}}), [SIGNER])
+TWICE = sign(SIGNED, [STRANGER])
+DOCUMENT: dict[str, Any] = json.loads(serialize(SIGNED))
+REWARD: dict[str, Any] = RewardTree(SIGNED, TOTAL).prove("alice").model_dump(mode="json")
+TRACE: dict[str, Any] = prove_trace(SIGNED, ROWS, SECRET, "t1").model_dump(mode="json")
+OTHER_TRACE: dict[str, Any] = prove_trace(SIGNED, ROWS, SECRET, "t3").model_dump(mode="json")
+UNOWNED_TRACE: dict[str, Any] = prove_trace(SIGNED, ROWS, SECRET, "t2").model_dump(mode="json")
+
+Case = tuple[bytes, list[bytes]]
+"""A document's file, and the files of proofs against it."""
+
+
+def written(value: Any) -> bytes:
+    return json.dumps(value).encode()
+
+
+def ours_takes(case: Case, *, trusted: tuple[str, ...] = (SIGNER_ADDRESS,)) -> bool:
+    data, proofs = case
+    if not _is_valid(data, trusted):
+        return False
+    try:
+        for proof in proofs:
+            check_proof(load_attestation(data)[0], load_proof(proof))
+    except InvalidAttestationError:
+        return False
+    return True
+
+
+@cache
+def _is_valid(data: bytes, trusted: tuple[str, ...]) -> bool:
+    return verify_attestation(data, trusted_signers=trusted, require_signature=True).valid
+
+
+def script_takes(cases: list[Case], *, trusted: tuple[str, ...] = (SIGNER_ADDRESS,)) -> list[bool]:
+    shutil.copy(SCRIPT, npm_folder())
+    encoded = [
+        {
+            "file": base64.b64encode(data).decode(),
+            "proofs": [base64.b64encode(proof).decode() for proof in proofs],
+            "signers": trusted,
+        }
+        for data, proofs in cases
+    ]
+    return [answer["good"] for answer in node("verify_many.js", encoded)]
+
+
+def assert_refuses_as_we_do(cases: list[Case]) -> None:
+    """Nothing is taken there that is refused here, and most of the cases are refused here."""
+    ours, theirs = [ours_takes(case) for case in cases], script_takes(cases)
+    taken = [case for case, we, they in zip(cases, ours, theirs, strict=True) if they and not we]
+    assert not taken, f"{len(taken)} of {len(cases)}, the first: {taken[0]}"
+    assert ours.count(False) > 0.9 * len(cases)
+
+
+def rehashed(document: dict[str, Any]) -> dict[str, Any]:
+    """With hash and id as they follow from the content, and the proof that was there."""
+    body = {k: v for k, v in document.items() if k not in {"proof", "attestation_hash", "attestation_id"}}
+    body["attestation_id"] = content_id(body)
+    return {**body, "attestation_hash": content_hash(body), **{k: document[k] for k in {"proof"} & document.keys()}}
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The paths to all values below a JSON value."""
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield (*path, key)
+        yield from places(inner, (*path, key))
+
+
+def others(value: Any) -> list[Any]:
+    """Values that might stand in its place."""
+    near: list[Any] = [None, True, 0, 1, "", [], {}, [value], f"{value}0", str(value).upper(), str(value).lower()]
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        near += [value + 1, value - 0.000001, -value, str(value)]
+    if isinstance(value, str) and value.startswith("0x"):
+        near += [THIEF, value[:-1], value + "\n", " " + value, "0x" + value[2:].upper(), value[:-1] + "0"]
+    if isinstance(value, list):
+        near += [value[::-1], value[:-1], value + value[:1]]
+    return [other for other in near if other != value or type(other) is not type(value)]
+
+
+def mutations(value: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Each value replaced, each key removed, and one added to each object."""
+    for path in places(value):
+        parent: Any = value
+        for key in path[:-1]:
+            parent = parent[key]
+        for other in others(parent[path[-1]]):
+            yield _changed(value, path, lambda place, key, other=other: place.__setitem__(key, other))
+        yield _changed(value, path, lambda place, key: place.__delitem__(key))
+        if isinstance(parent[path[-1]], dict):
+            yield _changed(value, (*path, "extra"), lambda place, key: place.__setitem__(key, 1))
+    yield {**value, "extra": 1}
+
+
+def _changed(value: Any, path: tuple[Any, ...], change: Callable[[Any, Any], object]) -> Any:
+    result = copy.deepcopy(value)
+    place = result
+    for key in path[:-1]:
+        place = place[key]
+    change(place, path[-1])
+    return result
+
+
+def test_genuine_files_are_taken_by_both() -> None:
+    unspaced = serialize(SIGNED).encode()
+    reordered = json.dumps(dict(reversed(DOCUMENT.items())), indent=7).encode()
+    proofs = [written(proof) for proof in (REWARD, TRACE, OTHER_TRACE, UNOWNED_TRACE)]
+    others = [RewardTree(SIGNED, total).prove("bob").model_dump(mode="json") for total in (7, 99_999_999, 2**255)]
+    cases: list[Case] = [
+        (unspaced, proofs),
+        (reordered, [*map(written, others)]),
+        (serialize(TWICE).encode(), proofs),
+    ]
+    assert all(map(ours_takes, cases))
+    assert script_takes(cases) == [True] * len(cases)
+
+
+def test_credit_that_is_shared_gives_the_same_tree() -> None:
+    body = copy.deepcopy(BODY)
+    body["credit"]["unpayable"] = "share"
+    body["contributors"][2]["quarantine"] = "no_address"
+    body["contributors"][2]["contributor_id"] = "\U0001f600"
+    shared = sign(Attestation.compose(body), [SIGNER])
+    proofs = [RewardTree(shared, total).prove("bob").model_dump(mode="json") for total in (10, 1001, TOTAL + 1)]
+    case = (serialize(shared).encode(), [written(proof) for proof in proofs])
+    assert ours_takes(case)
+    assert script_takes([case]) == [True]
+
+
+def test_every_change_of_the_document_is_refused() -> None:
+    changed = list(mutations(DOCUMENT))
+    kept = [(written(document), []) for document in changed]
+    assert_refuses_as_we_do(kept)
+    assert_refuses_as_we_do([(written(rehashed(document)), []) for document in changed if _has_content(document)])
+
+
+def _has_content(document: dict[str, Any]) -> bool:
+    return document.get("attestation_hash") == DOCUMENT["attestation_hash"]
+
+
+def test_every_other_signature_is_refused() -> None:
+    own, signature = DOCUMENT["proof"], bytes.fromhex(DOCUMENT["proof"]["signature"][2:])
+    two = json.loads(serialize(TWICE))["proof"]
+    high = (SECP256K1_ORDER - int.from_bytes(signature[32:64])).to_bytes(32, "big")
+    flipped = bytes([55 - signature[64]])
+    odd = [
+        signature[:32] + high + flipped,
+        signature[:64] + bytes([signature[64] - 27]),
+        signature[:64] + bytes([signature[64] + 8]),
+        signature[:64],
+        signature[:32] + bytes([signature[32] | (signature[64] - 27) << 7]) + signature[33:64],  # EIP-2098
+        bytes(65),
+        STRANGER.sign(bytes(32)),
+    ]
+    proofs: list[Any] = [
+        None, [], {}, [own], [own, own], two[::-1], [two[0]] * 2, [*two, two[1]], [two, two], "signed",
+        [{**own, "signer": two[0]["signer"]}, own],
+        *({**own, "signature": f"0x{data.hex()}"} for data in odd),
+        {**own, "signature": own["signature"].upper()}, {**own, "signer": own["signer"].lower()},
+        {**own, "extra": 1}, {**own, "type": "eip191"}, {"signer": own["signer"], "signature": own["signature"]},
+    ]  # fmt: skip
+    cases: list[Case] = [(written({**DOCUMENT, "proof": proof}), []) for proof in proofs]
+    cases.append((written({k: v for k, v in DOCUMENT.items() if k != "proof"}), []))
+    assert not any(map(ours_takes, cases))
+    assert script_takes(cases) == [False] * len(cases)
+
+
+def test_a_stranger_who_signs_what_he_made_up_is_not_the_one_who_is_trusted() -> None:
+    forged = Attestation.compose({**BODY, "timestamp": "2026-01-16T12:00:00Z"})
+    case: Case = (serialize(sign(forged, [STRANGER])).encode(), [])
+    assert (ours_takes(case), script_takes([case])) == (False, [False])
+    assert (ours_takes(case, trusted=()), script_takes([case], trusted=())) == (True, [True])
+
+
+def test_bytes_that_parsers_read_in_more_than_one_way_are_refused() -> None:
+    text = serialize(SIGNED)
+    twice = text.replace("{", '{"attestation_id": "000000000000", ', 1)
+    escaped = text.replace("{", '{"attestation_i\\u0064": "000000000000", ', 1)
+    cases: list[Case] = [
+        (data, [])
+        for data in (
+            b"", b"null", b"[]", b'"x"', twice.encode(), escaped.encode(), b"\xef\xbb\xbf" + text.encode(),
+            text.encode() + b"{}", text.encode("utf-16"), text.replace("EmailDraft", "EmailDraft\ufffd").encode(),
+            text.encode().replace(b"EmailDraft", b"EmailDraft\xff"),
+            text.replace("0.023", "0.02300000000000000000000000").encode(), text.replace("0.023", "NaN").encode(),
+            text.replace("15000", "15000.0e400").encode(), text.replace("15000", "9007199254740993").encode(),
+            text.replace("EmailDraft", "EmailDraft\\ud800").encode(), b"[" * 100_000, b" " * 2**22 + text.encode(),
+        )
+    ]  # fmt: skip
+    assert not any(map(ours_takes, cases))
+    assert script_takes(cases) == [False] * len(cases)
+
+
+@pytest.mark.parametrize("proof", [REWARD, TRACE, UNOWNED_TRACE], ids=["reward", "trace", "trace without address"])
+def test_every_change_of_a_proof_is_refused(proof: dict[str, Any]) -> None:
+    document = written(DOCUMENT)
+    assert_refuses_as_we_do([(document, [written(changed)]) for changed in mutations(proof)])
+
+
+def test_forged_proofs_that_hold_in_themselves_are_refused() -> None:
+    stolen = leaf_hash(word_of_address(THIEF) + word_of_int(TOTAL))
+    other = sign(Attestation.compose({**BODY, "timestamp": "2026-01-16T12:00:00Z"}), [SIGNER])
+    theirs = RewardTree(other, TOTAL).prove("alice").model_dump(mode="json")
+    proofs: list[dict[str, Any]] = [
+        {**REWARD, "root": f"0x{MerkleTree([stolen]).root.hex()}", "proof": [], "leaf": [THIEF, str(TOTAL)]},
+        {**REWARD, "leaf": [BOB, REWARD["leaf"][1]]},
+        {**REWARD, "total": str(2 * TOTAL)},
+        {**REWARD, **RewardTree(SIGNED, TOTAL + 1).prove("alice").model_dump(mode="json"), "total": str(TOTAL)},
+        {**REWARD, "leaf": [THIEF, "0"], "proof": []},
+        {**theirs, "attestation_hash": "0" * 64},
+        {**TRACE, "type": "reward", "total": str(TOTAL)},
+        {**TRACE, "salt": OTHER_TRACE["salt"]},
+        {**TRACE, "trace": OTHER_TRACE["trace"]},
+        {**TRACE, "trace": OTHER_TRACE["trace"], "salt": OTHER_TRACE["salt"]},
+        {**TRACE, "leaf": OTHER_TRACE["leaf"]},
+        {**TRACE, "leaf": [OTHER_TRACE["leaf"][0], *TRACE["leaf"][1:]]},
+        {**UNOWNED_TRACE, "trace": {**UNOWNED_TRACE["trace"], "contributor_address": "0x" + "0" * 40}},
+        _self_made(TRACE, contributor_address=THIEF),
+        _self_made(TRACE, inputs={"question": "mine"}),
+    ]
+    cases = [(written(DOCUMENT), [written(proof)]) for proof in proofs]
+    cases.append((written(DOCUMENT), [written(REWARD)[:-1] + b', "total": "1"}']))
+    cases.append((written(DOCUMENT), [written(REWARD), written(proofs[0])]))
+    cases.append((serialize(other).encode(), [written(REWARD)]))
+    without = sign(Attestation.compose({k: v for k, v in BODY.items() if k != "data"}), [SIGNER])
+    stray = {**TRACE, "attestation_hash": without.attestation_hash, "root": "0xundefined"}
+    cases.append((serialize(without).encode(), [written(stray)]))
+    assert not any(map(ours_takes, cases))
+    assert script_takes(cases) == [False] * len(cases)
+
+
+def _self_made(proof: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """A proof of a trace of one's own, with a tree of one's own over it."""
+    trace = {**proof["trace"], **changes}
+    digest = digest_of({"salt": proof["salt"], "trace": trace})
+    address, score = trace["contributor_address"], trace["score_e6"]
+    leaf = leaf_hash(bytes.fromhex(digest) + word_of_address(address) + word_of_int(score))
+    made = {"trace": trace, "leaf": [f"0x{digest}", address, str(score)], "root": f"0x{leaf.hex()}", "proof": []}
+    return {**proof, **made}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (["a.json", "p.json"], 0, f"signed by {SIGNER_ADDRESS}, whom you did not name by --signer"),
+        (["--signer", SIGNER_ADDRESS, "a.json", "p.json"], 0, "base units are due to"),
+        (["--signer", ALICE, "--signer", SIGNER_ADDRESS, "a.json"], 0, f"signed by {SIGNER_ADDRESS}\n"),
+        (["--signer", ALICE, "a.json"], 1, "FAIL  signature"),
+        (["--signer", SIGNER_ADDRESS, "--signer", ALICE, "--threshold", "2", "a.json"], 1, "FAIL  signature"),
+        (["--signer", ALICE, "--threshold", "0", "a.json"], 1, "a threshold is 1 or more"),
+        (["--signer", ALICE, "--threshold", "none", "a.json"], 1, "a threshold is 1 or more"),
+        (["--signer", "0x1", "a.json"], 1, "invalid address"),
+        (["p.json"], 1, "FAIL  content"),
+        (["nothing.json"], 1, "no such file"),
+    ],
+)
+def test_the_command(tmp_path: Path, arguments: list[str], status: int, said: str) -> None:
+    (tmp_path / "a.json").write_text(serialize(SIGNED))
+    (tmp_path / "p.json").write_bytes(written(REWARD))
+    shutil.copy(SCRIPT, npm_folder())
+    command = ["node", str(npm_folder() / SCRIPT.name), *arguments]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == status, done.stdout + done.stderr
+    assert said in done.stdout + done.stderr

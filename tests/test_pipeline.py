@@ -11,6 +11,7 @@ from include.teleprompt.attest.verify import verify_attestation
 from include.teleprompt.config.settings import LMConfig, Settings
 from include.teleprompt.deltaone.report import Verdict
 from include.teleprompt.errors import InsufficientTracesError, TelepromptError
+from include.teleprompt.evaluate.self_agreement import UnreadableLabelError
 from include.teleprompt.history import list_runs
 from include.teleprompt.lm.build import build_lm
 from include.teleprompt.pipeline import Pipeline
@@ -18,11 +19,12 @@ from include.teleprompt.records import Digest
 from include.teleprompt.registry.change_log import Action, list_changes
 from include.teleprompt.registry.listing import list_versions
 from include.teleprompt.storage import get_blob
+from include.teleprompt.traces.logged_fields import UnmeasuredFieldsError
 from include.teleprompt.traces.snapshot import read_snapshot
 from include.teleprompt.traces.split import Part
 from include.teleprompt.tracking.connection import mlflow_client
 from include.teleprompt.whole_run import Outcome, run_all_stages
-from tests.support import ALICE, WEEK, local_signer, log_shelf_calls, rows_of, write_program
+from tests.support import ALICE, WEEK, local_signer, log_run, log_shelf_calls, rows_of, write_program
 
 
 def pipeline(settings: Settings, folder: Path, **overrides) -> Pipeline:
@@ -194,3 +196,64 @@ def test_what_a_running_stage_says_can_be_read_from_outside(signed: Settings, tm
     assert (run.state, run.stage) == ("running", "snapshot")
     assert run.progress.startswith("seed 0, ")
     assert run.progress.endswith("calls, done")
+
+
+GRADING = """
+import dspy
+
+class Grade(dspy.Signature):
+    thing: str = dspy.InputField()
+    grade: float = dspy.OutputField()
+
+def build():
+    return dspy.Predict(Grade)
+"""
+
+COLLECTING = """
+import dspy
+
+class Sort(dspy.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = dspy.Predict("thing -> urgency")
+        self.last = dspy.Predict("thing -> shelf")
+
+    def forward(self, thing):
+        return dspy.Prediction(urgency=self.first(thing=thing).urgency, shelf=self.last(thing=thing).shelf)
+
+def build():
+    return Sort()
+"""
+
+
+def log_answers(settings: Settings, **outputs: str) -> None:
+    with mlflow_client(settings.tracking_uri) as client:
+        shop = client.create_experiment("shop", str(Path(settings.storage_uri).parent / "shop"))
+        for i in range(60):
+            log_run(
+                client,
+                shop,
+                program="Shelves",
+                inputs={"thing": f"thing number {i}"},
+                outputs={name: f"{text}{i}" for name, text in outputs.items()},
+            )
+
+
+def test_nothing_is_compiled_where_logged_answers_would_not_agree_with_themselves(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """As a trace holds a whole float: `2`, which DSPy reads as 2.0."""
+    log_answers(settings, grade="")
+    file = write_program(tmp_path / "programs", code=GRADING)
+    run = Pipeline.of_file(file, settings=settings, window=WEEK)
+    with pytest.raises(UnreadableLabelError, match=r"the output `grade` \(float\) is not compared in the form"):
+        run.compile(run.collect(), run.baseline(), seed=0)
+
+
+def test_nothing_is_collected_of_a_program_whose_answer_is_not_the_last_predictors(
+    settings: Settings, tmp_path: Path
+) -> None:
+    log_answers(settings, urgency="high ", shelf="left ")
+    file = write_program(tmp_path / "programs", code=COLLECTING)
+    with pytest.raises(UnmeasuredFieldsError, match="outputs `shelf`, `urgency`, but"):
+        Pipeline.of_file(file, settings=settings, window=WEEK).collect()

@@ -72,7 +72,7 @@ def test_no_task_runs_program_code_itself_or_shows_it_a_secret(
     assert os.getpid() not in pids
     assert len(pids) == 4  # building, compiling, selecting and comparing: one process each, not one an example
     assert "s3cret" not in testimony.read_text()
-    assert settings.tracking_uri not in testimony.read_text()
+    assert settings.tracking_uri.get_secret_value() not in testimony.read_text()
 
 
 def test_a_program_that_ends_its_process_fails_the_first_task_with_a_sentence(

@@ -45,7 +45,9 @@ def issue(settings: Settings, body: dict[str, Any] = BODY, *, run: str = "a") ->
 
 
 def artifact(settings: Settings) -> Path:
-    (file,) = Path(settings.tracking_uri.removeprefix("sqlite:///")).parent.rglob(ATTESTATION_ARTIFACT)
+    (file,) = Path(settings.tracking_uri.get_secret_value().removeprefix("sqlite:///")).parent.rglob(
+        ATTESTATION_ARTIFACT
+    )
     return file
 
 

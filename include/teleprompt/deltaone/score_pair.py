@@ -46,6 +46,7 @@ class PairJob:
         own, fields = self.optimization, self.optimization.fields
         meter = Meter()
         program, lm, objective = own.source.build(), own.scoring_lm(meter), own.objective(meter)
+        own.judging.check_labels(program, self.rows, fields)
         examples = to_examples(self.rows, fields)
 
         def scores_of(state: Blob) -> Scores:

@@ -1,13 +1,16 @@
 """How answers are scored, as it travels to the process that scores them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from include.teleprompt.config.gate import GateConfig
-from include.teleprompt.evaluate.metrics import build_metric
+from include.teleprompt.evaluate.metrics import OWN_METRICS, build_metric
 from include.teleprompt.evaluate.objective import Objective
+from include.teleprompt.evaluate.self_agreement import check_self_agreement
 from include.teleprompt.program.fields import ProgramFields
+from include.teleprompt.traces.row import TraceRow
 
 
 @dataclass(frozen=True)
@@ -28,3 +31,12 @@ class Judging:
             gate.metric, fields=fields, programs_dir=self.programs_dir, judge=gate.judge, judge_lm=judge_lm
         )
         return Objective(metric, gate.objective, direction=gate.direction)
+
+    def check_labels(self, program: Any, rows: Sequence[TraceRow], fields: ProgramFields) -> None:
+        """See to it that logged answers would score 1; a judge or a metric of the user's owes nobody that.
+
+        Raises:
+            UnreadableLabelError: some would not.
+        """
+        if self.gate.metric in OWN_METRICS:
+            check_self_agreement(program, rows, fields, self.build(fields, judge_lm=None))

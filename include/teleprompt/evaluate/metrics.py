@@ -6,13 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from include.teleprompt.canonical import normalised_text
-from include.teleprompt.config.gate import JudgeConfig
+from include.teleprompt.config.gate import AGREEMENT, EXACT, F1, JudgeConfig
 from include.teleprompt.evaluate.judge import judge_metric
 from include.teleprompt.program.entry_point import load_function
 from include.teleprompt.program.fields import ProgramFields
 
 Metric = Callable[..., float]
 """`metric(example, prediction, trace=None)`, DSPy's convention; a higher value is better."""
+
+
+OWN_METRICS = frozenset({AGREEMENT, EXACT, F1})
+"""The metrics that compare an answer with the logged one, and give 1 where they are the same."""
 
 
 def build_metric(name: str, *, fields: ProgramFields, programs_dir: Path, judge: JudgeConfig, judge_lm: Any) -> Metric:

@@ -9,6 +9,7 @@ from include.teleprompt.config.gate import JUDGE
 from include.teleprompt.config.optimization import BudgetConfig, OptimizationConfig
 from include.teleprompt.config.program_process import ProgramProcessConfig
 from include.teleprompt.config.settings import LMConfig
+from include.teleprompt.evaluate.examples import good_rows
 from include.teleprompt.evaluate.judging import Judging
 from include.teleprompt.journal import Journal
 from include.teleprompt.lm.answers import AnswerJournal
@@ -24,7 +25,7 @@ from include.teleprompt.program.fields import ProgramFields
 from include.teleprompt.program.source import ProgramFile, ProgramObject
 from include.teleprompt.program.state import load_state
 from include.teleprompt.records import Digest
-from include.teleprompt.traces.snapshot import SnapshotPart
+from include.teleprompt.traces.snapshot import SnapshotPart, read_rows
 
 TICK_SECONDS = 2.0
 
@@ -67,6 +68,8 @@ class CompileJob:
     def run(self, channel: Channel) -> Candidate:
         """Compile, keeping every answer and every better program on the way."""
         program = self.source.build()
+        rows = good_rows(read_rows(self.train), min_quality_score=self.config.min_quality_score)
+        self.judging.check_labels(program, rows, self.fields)
         program.set_lm(None)  # one of its own would pass no meter, and selecting does not use it either
         _stop_autologging()
         _send_each_request_once()

@@ -12,6 +12,7 @@ from include.teleprompt.config.optimization import StartFrom
 from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.config.settings import Settings
 from include.teleprompt.errors import OptimizationTimeoutError, TelepromptError
+from include.teleprompt.evaluate.examples import good_rows
 from include.teleprompt.evaluate.judging import Judging
 from include.teleprompt.evaluate.objective import Objective
 from include.teleprompt.evaluate.score import ScoreBook
@@ -33,7 +34,7 @@ from include.teleprompt.program.process_environment import process_environment
 from include.teleprompt.program.source import ProgramFile, ProgramObject
 from include.teleprompt.records import Digest, Record
 from include.teleprompt.storage import Blob, get_blob
-from include.teleprompt.traces.snapshot import Snapshot
+from include.teleprompt.traces.snapshot import Snapshot, read_rows
 from include.teleprompt.traces.split import Part
 from include.teleprompt.tracking.run_key import RunKey
 
@@ -153,10 +154,13 @@ class Optimization:
         with Journal(self.settings.storage_uri, self._checkpoint("select"), fingerprint=fingerprint) as journal:
             channel.to_close.append(journal)
             answers = AnswerJournal(journal, meter)
+            program, select = self.source.build(), snapshot.parts[Part.SELECT]
+            rows = good_rows(read_rows(select), min_quality_score=optimization.min_quality_score)
+            self.judging.check_labels(program, rows, self.fields)
             selection = select_candidate(
-                self.source.build(),
+                program,
                 candidates,
-                snapshot.parts[Part.SELECT],
+                select,
                 config=optimization,
                 fields=self.fields,
                 objective=self.objective(meter, answers=answers),

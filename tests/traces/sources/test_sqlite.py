@@ -58,7 +58,7 @@ def test_a_lock_that_this_process_holds_outlives_all_reading(file: Path) -> None
 def test_a_lock_outlives_collecting_and_counting(settings: Settings, tmp_path: Path) -> None:
     log_shelf_calls(settings, count=20)
     config = load_program_file(write_program(tmp_path / "programs"))
-    file = Path(settings.tracking_uri.removeprefix("sqlite:///"))
+    file = Path(settings.tracking_uri.get_secret_value().removeprefix("sqlite:///"))
     with mlflow_client(settings.tracking_uri) as client, closing(sqlite3.connect(file, isolation_level=None)) as writer:
         writer.execute("BEGIN IMMEDIATE")
         assert volume(client, config=config, window=WEEK).calls == 20

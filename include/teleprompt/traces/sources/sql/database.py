@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from include.teleprompt.errors import TelepromptError, TrackingUnavailableError
+from include.teleprompt.secret_uri import SecretUri
 from include.teleprompt.tracking.connection import is_outage
 
 if TYPE_CHECKING:
@@ -24,8 +25,7 @@ class Database:
     """As many connections as are in use at once. A query has at most one value, `:text`."""
 
     placeholder = ":text"
-    place = "its database"
-    """Where it is, without a password."""
+    place = SecretUri("its database")
 
     def __init__(self) -> None:
         self._idle: deque[Any] = deque()

@@ -1,5 +1,6 @@
 """The database behind a tracking URI, if it can be read directly."""
 
+from include.teleprompt.secret_uri import SecretUri
 from include.teleprompt.traces.sources.sql.database import Database, FastPathUnavailableError
 from include.teleprompt.traces.sources.sql.mysql import MysqlDatabase
 from include.teleprompt.traces.sources.sql.postgresql import PostgresqlDatabase
@@ -15,10 +16,8 @@ def open_database(tracking_uri: str) -> Database:
     Raises:
         FastPathUnavailableError: it is none of the three, cannot be read, or has a schema that is not known.
     """
-    from sqlalchemy.engine import make_url
-
     database = _database(tracking_uri)
-    database.place = make_url(tracking_uri).render_as_string(hide_password=True)
+    database.place = SecretUri(tracking_uri)
     try:
         revisions = [row[0] for row in database.rows("SELECT version_num FROM alembic_version")]
         database.rows("SELECT COUNT(*) FROM runs WHERE 1 = 0")

@@ -18,6 +18,9 @@ MOST_WAITING = 1_000_000
 MOST_BYTES = 2 * 2**30
 """On disk at most, with the rows that were set aside: then nothing more is accepted, either."""
 
+MOST_OF_A_PROBLEM = 300
+"""Characters."""
+
 
 class SpoolFullError(TelepromptError):
     """So much waits for MLflow, or was set aside, that nothing more is accepted."""
@@ -43,6 +46,7 @@ class AsideRow(NamedTuple):
     since: int
     """Seconds since 1970."""
     problem: str
+    """Why, in a line that a terminal may show."""
 
 
 class Spool:
@@ -110,6 +114,7 @@ class Spool:
 
     def set_aside(self, numbers: Sequence[int], problem: str) -> None:
         """Keep rows that MLflow refuses where they stop nobody; a person looks at them."""
+        problem = _one_line(problem)
         with self._writing() as connection:
             connection.executemany(
                 "INSERT INTO aside (id, program, body, accepted, line, problem, since) "
@@ -125,12 +130,40 @@ class Spool:
 
     def list_aside(self, program: str | None = None) -> list[AsideRow]:
         """The rows that were set aside, of one program if given, oldest first."""
-        query = (
-            "SELECT id, program, json_extract(body, '$.trace_id'), length(CAST(body AS BLOB)), since, problem "
-            "FROM aside WHERE program = coalesce(?, program) ORDER BY id"
-        )
+        return self._select_aside("program = coalesce(?, program)", program)
+
+    def untold_aside(self) -> list[AsideRow]:
+        """Those that nobody was told of, oldest first."""
+        return self._select_aside("NOT told")
+
+    def _select_aside(self, condition: str, *values: str | None) -> list[AsideRow]:
+        size = "length(CAST(body AS BLOB))"
+        query = f"SELECT id, program, json_extract(body, '$.trace_id'), {size}, since, problem FROM aside"  # noqa: S608
         with self._connected() as connection:
-            return [AsideRow(*row) for row in connection.execute(query, (program,))]
+            return [AsideRow(*row) for row in connection.execute(f"{query} WHERE {condition} ORDER BY id", values)]
+
+    def mark_told(self, numbers: Sequence[int]) -> None:
+        """Somebody was told of these."""
+        with self._writing() as connection:
+            connection.executemany("UPDATE aside SET told = 1 WHERE id = ?", [(number,) for number in numbers])
+
+    def read_aside(self, number: int) -> WaitingRow | None:
+        """A row that was set aside, as it waited; None if it is gone."""
+        with self._connected() as connection:
+            query = "SELECT accepted, line, body FROM aside WHERE id = ?"
+            found = connection.execute(query, (number,)).fetchone()
+        return None if found is None else WaitingRow(number, Accepted(*found[:2]), found[2])
+
+    def take_up(self, program: str | None = None) -> int:
+        """Let rows that were set aside, of one program if given, wait again as they were accepted; how many."""
+        mine = "FROM aside WHERE program = coalesce(?, program)"
+        with self._writing() as connection:
+            connection.execute(
+                "INSERT INTO waiting (id, program, body, accepted, line) "
+                f"SELECT id, program, body, accepted, line {mine}",
+                (program,),
+            )
+            return connection.execute(f"DELETE {mine}", (program,)).rowcount
 
     def forget_aside(self, numbers: Sequence[int]) -> None:
         """Delete rows that were set aside, for good."""
@@ -185,6 +218,7 @@ CREATE TABLE IF NOT EXISTS aside (
 CREATE TABLE IF NOT EXISTS clock (accepted INTEGER NOT NULL);
 """
 _ADDED = (
+    ("aside", "told", "0"),
     ("aside", "since", "unixepoch()"),
     ("aside", "accepted", "since * 1000000"),
     ("aside", "line", "id"),
@@ -192,6 +226,12 @@ _ADDED = (
     ("waiting", "line", "id"),
 )
 """Columns that a spool of an earlier version of the package does not have, and what they are in it: it is from now."""
+
+
+def _one_line(text: str) -> str:
+    """The first line, without what a terminal would obey: MLflow's words may quote anything."""
+    first = next(iter(text.splitlines()), "")
+    return "".join(letter if letter.isprintable() else "?" for letter in first)[:MOST_OF_A_PROBLEM]
 
 
 def _make_tables(connection: sqlite3.Connection) -> None:

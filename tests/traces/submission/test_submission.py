@@ -16,13 +16,14 @@ import pytest
 
 from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.config.settings import PROJECT_ROOT, Settings
-from include.teleprompt.errors import ConfigurationError, TrackingUnavailableError
+from include.teleprompt.errors import ConfigurationError, TelepromptError, TrackingUnavailableError
 from include.teleprompt.traces.loader import TraceLoader
 from include.teleprompt.traces.submission import write
 from include.teleprompt.traces.submission.row import SubmittedTrace, read_row
 from include.teleprompt.traces.submission.spool import Spool, SpoolFullError
 from include.teleprompt.traces.submission.submit import accept, drain
 from include.teleprompt.tracking.connection import mlflow_client
+from tests.loopback import Exchange, answering, serving
 from tests.support import ALICE
 
 CONFIG = ProgramConfig(name="Shelves", slug="shelves")
@@ -312,3 +313,35 @@ def test_a_clock_that_is_a_little_ahead_is_forgiven(spool: Spool) -> None:
 def test_a_line_of_an_endless_size_is_refused(spool: Spool) -> None:
     _, (rejected,) = accept(spool, CONFIG, lines(trace(inputs={"item": "x" * 17 * 2**20})))
     assert "bytes" in rejected.reason
+
+
+@pytest.mark.parametrize(("status", "code"), [(401, "UNAUTHENTICATED"), (403, "PERMISSION_DENIED")])
+def test_an_mlflow_that_takes_nothing_from_us_is_no_reason_to_set_all_aside(
+    spool: Spool, settings: Settings, status: int, code: str
+) -> None:
+    """As when a token has expired: once it is renewed, all goes on by itself."""
+
+    class Refusing(Exchange):
+        def respond(self) -> None:
+            self.answer(status, json.dumps({"error_code": code, "message": "no"}).encode())
+
+    accept(spool, CONFIG, lines(trace(0), trace(1)))
+    with serving(answering(Refusing)) as uri, pytest.raises(TelepromptError, match="submitted traces wait"):
+        carry(spool, settings.model_copy(update={"tracking_uri": uri}))
+    assert (len(spool), spool.aside()) == (2, 0)
+    assert carry(spool, settings) == 2
+
+
+def test_a_full_disk_is_no_reason_to_set_all_aside(
+    spool: Spool, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> Any:
+        raise mlflow.MlflowException("(sqlite3.OperationalError) database or disk is full")
+
+    accept(spool, CONFIG, lines(trace(0)))
+    real = write._span
+    monkeypatch.setattr(write, "_span", full)
+    with pytest.raises(TelepromptError, match="submitted traces wait"):
+        carry(spool, settings)
+    monkeypatch.setattr(write, "_span", real)
+    assert (carry(spool, settings), spool.aside()) == (1, 0)

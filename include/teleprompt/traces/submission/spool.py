@@ -114,7 +114,6 @@ class Spool:
 
     def set_aside(self, numbers: Sequence[int], problem: str) -> None:
         """Keep rows that MLflow refuses where they stop nobody; a person looks at them."""
-        problem = _one_line(problem)
         with self._writing() as connection:
             connection.executemany(
                 "INSERT INTO aside (id, program, body, accepted, line, problem, since) "
@@ -140,7 +139,8 @@ class Spool:
         size = "length(CAST(body AS BLOB))"
         query = f"SELECT id, program, json_extract(body, '$.trace_id'), {size}, since, problem FROM aside"  # noqa: S608
         with self._connected() as connection:
-            return [AsideRow(*row) for row in connection.execute(f"{query} WHERE {condition} ORDER BY id", values)]
+            rows = connection.execute(f"{query} WHERE {condition} ORDER BY id", values).fetchall()
+        return [AsideRow(*row)._replace(problem=_one_line(row[-1])) for row in rows]
 
     def mark_told(self, numbers: Sequence[int]) -> None:
         """Somebody was told of these."""

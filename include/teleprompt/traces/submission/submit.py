@@ -21,6 +21,9 @@ BATCH_BYTES = 16 * 2**20
 """Of rows that are written together: MLflow needs a multiple of it in memory. A single row may have more."""
 MOST_REASONS = 100
 
+CREDENTIALS = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED"})
+NO_ROOM = ("disk is full", "No space left", "readonly database", "disk full")
+
 
 class Rejected(Record):
     """A row that was refused."""
@@ -86,6 +89,7 @@ def drain(spool: Spool, client: Any, config_of: Callable[[str], ProgramConfig]) 
 
     Raises:
         mlflow.MlflowException: MLflow does not answer (`is_outage`); the rest waits on.
+        TelepromptError: it takes nothing, for want of credentials or of room; the rest waits on.
     """
     written = 0
     with spool.only_one() as alone:
@@ -121,6 +125,11 @@ def _write(spool: Spool, client: Any, config: ProgramConfig, rows: Sequence[Acce
     except Exception as error:
         if is_outage(error):
             raise
+        if _concerns_every_row(error):
+            raise TelepromptError(
+                f"MLflow takes nothing from here ({getattr(error, 'error_code', None) or type(error).__name__}); "
+                "correct its credentials, or make room for it: submitted traces wait on this machine's disk."
+            ) from error
         if len(rows) > 1:
             return sum(_write(spool, client, config, [row]) for row in rows)
         log.warning("MLflow refuses a submitted trace of %s (%s); it is set aside.", config.name, type(error).__name__)
@@ -133,3 +142,9 @@ def _write(spool: Spool, client: Any, config: ProgramConfig, rows: Sequence[Acce
     done = [row.number for row in rows if row.number not in problems]
     spool.remove(done)
     return len(done)
+
+
+def _concerns_every_row(error: Exception) -> bool:
+    """Whether the next row would be refused for the same; set aside, all of them would wait for a person."""
+    said = str(error).partition("[SQL:")[0]  # what follows may hold anything
+    return getattr(error, "error_code", None) in CREDENTIALS or any(sign in said for sign in NO_ROOM)

@@ -257,3 +257,13 @@ def test_nothing_is_collected_of_a_program_whose_answer_is_not_the_last_predicto
     file = write_program(tmp_path / "programs", code=COLLECTING)
     with pytest.raises(UnmeasuredFieldsError, match="outputs `shelf`, `urgency`, but"):
         Pipeline.of_file(file, settings=settings, window=WEEK).collect()
+
+
+def test_a_window_that_is_all_quarantined_says_for_which_reasons(settings: Settings, tmp_path: Path) -> None:
+    log_shelf_calls(settings, count=30, good=7.0)  # every second is out of range
+    with pytest.raises(
+        InsufficientTracesError,
+        match=r"^Insufficient traces: 15 < 20 .* 15 more cannot be used \(outcome_out_of_range 15\).*traces inspect",
+    ) as raised:
+        run_all_stages(pipeline(settings, tmp_path / "programs"))
+    assert (raised.value.found, raised.value.quarantined) == (15, {"outcome_out_of_range": 15})

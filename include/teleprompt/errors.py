@@ -3,6 +3,8 @@
 Each message is one sentence: what happened, where, and what to do about it.
 """
 
+from collections.abc import Mapping
+
 from include.teleprompt.secret_uri import SecretUri
 
 
@@ -17,14 +19,35 @@ class ConfigurationError(TelepromptError):
 class InsufficientTracesError(TelepromptError):
     """The window holds fewer usable traces than the program asks for."""
 
-    def __init__(self, found: int, needed: int, *, program: str, window: str) -> None:
-        super().__init__(
-            f"Insufficient traces: {found} < {needed} ({program}, {window}); lower `optimization.min_traces` "
-            "in its program file, widen the window, or check that traces and outcomes are logged where "
-            "`teleprompt traces inspect` looks."
-        )
+    def __init__(
+        self, found: int, needed: int, *, program: str, window: str, quarantined: Mapping[str, int] | None = None
+    ) -> None:
         self.found = found
         self.needed = needed
+        self.quarantined = quarantined or {}
+        """Traces that cannot be used, by reason."""
+        super().__init__(
+            self._why_unusable(program, window)
+            if self.is_for_quarantine
+            else (
+                f"Insufficient traces: {found} < {needed} ({program}, {window}); lower `optimization.min_traces` "
+                "in its program file, widen the window, or check that traces and outcomes are logged where "
+                "`teleprompt traces inspect` looks."
+            )
+        )
+
+    @property
+    def is_for_quarantine(self) -> bool:
+        """Whether there would be enough, if all could be used."""
+        return bool(self.quarantined) and self.found + sum(self.quarantined.values()) >= self.needed
+
+    def _why_unusable(self, program: str, window: str) -> str:
+        reasons = ", ".join(f"{reason} {count}" for reason, count in self.quarantined.items())
+        return (
+            f"Insufficient traces: {self.found} < {self.needed} ({program}, {window}), for "
+            f"{sum(self.quarantined.values())} more cannot be used ({reasons}); correct how they are logged: "
+            "`teleprompt traces inspect` shows examples of each."
+        )
 
 
 class UnreadableGradeError(TelepromptError):

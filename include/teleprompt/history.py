@@ -60,6 +60,11 @@ class RunSummary(Record):
     dag_run_id: str | None
     """Airflow's run that did it, or did it last; None for a run without Airflow."""
 
+    @property
+    def found_too_few(self) -> bool:
+        """Whether it ended with its first stage; of the runs that Airflow does not call failed, for lack of traces."""
+        return self.state == "failed" and self.stage == "none"
+
 
 def list_runs(client: Any, *, program: str | None = None, limit: int = 100) -> list[RunSummary]:
     """The pipeline runs, newest first; of one program (its `name`) if given."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from airflow.sdk.observability import stats
 
 from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.errors import TelepromptError
+from include.teleprompt.errors import InsufficientTracesError, TelepromptError
 from include.teleprompt.records import Record
 from include.teleprompt.tracking.last_start import newest_window_end
 from include.teleprompt.window import Window
@@ -46,8 +46,8 @@ METRICS = {
     "window_calls": Metric(Kind.GAUGE, ("program",), "calls in the window that a run looked at"),
     "backlog": Metric(Kind.GAUGE, ("program",), "calls since the newest window; counted to `min_traces` at least"),
     "watermark_timestamp_seconds": Metric(Kind.GAUGE, ("program",), "end of the newest window, in seconds since 1970"),
-    "snapshot_rows": Metric(Kind.GAUGE, ("program",), "rows that the last snapshot uses"),
-    "quarantined_rows": Metric(Kind.GAUGE, ("program",), "rows that it could not use"),
+    "snapshot_rows": Metric(Kind.GAUGE, ("program",), "rows of the last window that can be used"),
+    "quarantined_rows": Metric(Kind.GAUGE, ("program",), "rows of it that cannot be used"),
     "quarantined": Metric(Kind.COUNTER, ("program", "reason"), "rows that could not be used"),
     "candidate_score": Metric(Kind.GAUGE, ("program", "seed"), "score of each candidate on the select part"),
     "lm_calls": Metric(Kind.COUNTER, ("program",), "requests to language models while compiling and selecting"),
@@ -59,6 +59,7 @@ METRICS = {
     "stage_seconds": Metric(Kind.GAUGE, ("program", "stage"), "how long each stage took, when it last did its work"),
     "outbox_waiting": Metric(Kind.GAUGE, ("program",), "transactions that wait for the chain"),
     "spool_waiting": Metric(Kind.GAUGE, (), "submitted traces that wait for MLflow on an API server's disk"),
+    "spool_set_aside": Metric(Kind.GAUGE, (), "submitted traces there that could not be written to MLflow"),
     "alerts": Metric(Kind.COUNTER, ("program", "event"), "alerts that were raised"),
     "notifier_failures": Metric(Kind.COUNTER, ("program", "notifier"), "alerts that a notifier could not send"),
 }  # fmt: skip
@@ -111,13 +112,22 @@ def measure_stage(record: Record, *, program: str, stage: str, seconds: float) -
         measure(record, program)
 
 
+def measure_unusable(error: InsufficientTracesError, *, program: str) -> None:
+    """A window whose usable traces are too few for a snapshot."""
+    _measure_rows(error.found, error.quarantined, program)
+
+
 def _measure_snapshot(record: "SnapshotRecord", program: str) -> None:
     from include.teleprompt.traces.snapshot import read_snapshot
 
     snapshot = read_snapshot(record)
-    gauge("snapshot_rows", snapshot.trace_count, program=program)
-    gauge("quarantined_rows", sum(snapshot.quarantined.values()), program=program)
-    for reason, rows in snapshot.quarantined.items():
+    _measure_rows(snapshot.trace_count, snapshot.quarantined, program)
+
+
+def _measure_rows(usable: int, quarantined: Mapping[str, int], program: str) -> None:
+    gauge("snapshot_rows", usable, program=program)
+    gauge("quarantined_rows", sum(quarantined.values()), program=program)
+    for reason, rows in quarantined.items():
         count("quarantined", rows, program=program, reason=reason)
 
 

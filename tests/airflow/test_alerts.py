@@ -11,23 +11,25 @@ from typing import Any
 
 import pytest
 from airflow.sdk import BaseNotifier, Connection
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from airflow.utils.types import DagRunType
 
 from include.teleprompt.alerts.alert import Alert
 from include.teleprompt.config.alerts import AlertEvent, AlertRule, shared_rules
 from include.teleprompt.config.settings import Settings
 from include.teleprompt.errors import ConfigurationError
+from include.teleprompt.tracking.connection import mlflow_client
+from teleprompt_airflow import metrics as metrics_module
 from teleprompt_airflow.assets import ended_asset
 from teleprompt_airflow.notifications import tell as tell_module
 from teleprompt_airflow.notifications.deadline import deadline_missed
 from teleprompt_airflow.notifications.failure import FailureAlert
 from teleprompt_airflow.notifications.tell import build_notifier, tell
-from teleprompt_airflow.operators import ConcludeOperator
+from teleprompt_airflow.operators import CollectOperator, ConcludeOperator
 from tests.airflow.test_tasks import context, waited
 from tests.alerts.mailbox import Mailbox, taking_mail
 from tests.alerts.receiver import Receiver, receiving
-from tests.support import log_shelf_calls, write_program
+from tests.support import WEEK, log_run, log_shelf_calls, write_program
 
 SMTP = "airflow.providers.smtp.notifications.smtp.SmtpNotifier"
 FAILED = SimpleNamespace(
@@ -228,7 +230,7 @@ def test_the_third_run_in_a_row_without_traces_is_told_of(hook: Receiver, tmp_pa
         ends.append(conclude(None, before))
         assert ends[-1]["insufficient_in_a_row"] == number
         assert len(hook.requests) == (number >= 3)
-    assert "The last 3 runs had fewer than 20 traces" in hook.bodies[0]["text"]
+    assert "The last 3 runs had fewer than 20 usable traces" in hook.bodies[0]["text"]
 
 
 def test_a_run_with_enough_traces_begins_to_count_anew(settings: Settings, hook: Receiver, tmp_path: Path) -> None:
@@ -236,3 +238,69 @@ def test_a_run_with_enough_traces_begins_to_count_anew(settings: Settings, hook:
     log_shelf_calls(settings, count=20)
     assert conclude(waited(), {"insufficient_in_a_row": 2, "concluded_at": "2026"})["insufficient_in_a_row"] == 0
     assert hook.requests == []
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, ...], float]:
+    """What gauges show and counters add up to, by name and labels."""
+    seen: dict[tuple[str, ...], float] = {}
+
+    def gauge(name: str, value: float, **labels: str) -> None:
+        seen[name, *labels.values()] = value
+
+    def add(name: str, by: int = 1, **labels: str) -> None:
+        seen[name, *labels.values()] = seen.get((name, *labels.values()), 0) + by
+
+    monkeypatch.setattr(metrics_module, "gauge", gauge)
+    monkeypatch.setattr(metrics_module, "count", add)
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("kind", "ends"), [(DagRunType.SCHEDULED, AirflowSkipException), (DagRunType.MANUAL, AirflowFailException)]
+)
+def test_a_window_that_is_all_quarantined_is_measured_and_told_of(
+    settings: Settings,
+    hook: Receiver,
+    tmp_path: Path,
+    measured: dict[tuple[str, ...], float],
+    kind: DagRunType,
+    ends: type[Exception],
+) -> None:
+    """The sensor saw enough calls, so nobody else says anything."""
+    write_rules(tmp_path, {"events": ["quarantine"]})
+    log_useless_calls(settings, count=25)
+    found = waited()
+    for _ in range(2):  # also the task that is cleared
+        with pytest.raises(ends, match=r"Insufficient traces: 0 < 20 .*missing_outcome 25"):
+            CollectOperator(task_id="collect", program="shelves", waited=found).execute(context(kind=kind))
+    assert measured["snapshot_rows", "shelves"] == 0
+    assert measured["quarantined_rows", "shelves"] == 25
+    assert measured["quarantined", "shelves", "missing_outcome"] == 50
+    assert hook.bodies[0]["facts"] == {
+        "window": str(WEEK), "dag_run_id": "r", "usable": 0, "needed": 20, "missing_outcome": 25,
+    }  # fmt: skip
+    assert "missing_outcome 25" in hook.bodies[0]["text"]
+    assert len({headers["webhook-id"] for headers, _ in hook.requests}) == 1
+
+
+def test_a_run_that_found_too_few_usable_traces_counts_as_one_without(
+    settings: Settings, hook: Receiver, tmp_path: Path
+) -> None:
+    write_rules(tmp_path, {"events": ["insufficient_traces"]})
+    log_useless_calls(settings, count=25)
+    found = waited()
+    with pytest.raises(AirflowSkipException):
+        CollectOperator(task_id="collect", program="shelves", waited=found).execute(context(kind=DagRunType.SCHEDULED))
+    end = conclude(found, {"insufficient_in_a_row": 2, "concluded_at": "2026"})
+    assert end["insufficient_in_a_row"] == 3
+    assert "The last 3 runs had fewer than 20 usable traces" in hook.bodies[0]["text"]
+
+
+def log_useless_calls(settings: Settings, *, count: int) -> None:
+    """Calls without an outcome."""
+    with mlflow_client(settings.tracking_uri) as client:
+        experiment = client.create_experiment("shop", str(Path(settings.storage_uri).parent / "shop"))
+        for i in range(count):
+            inputs = {"thing": f"thing {i}"}
+            log_run(client, experiment, program="Shelves", inputs=inputs, outputs={"shelf": "left"}, metrics={})

@@ -136,7 +136,7 @@ def test_an_attestation_that_was_written_just_now_is_known_by_its_snapshot(
 def test_rows_that_were_set_aside_go_by_their_own_age(shop: Settings) -> None:
     spool = Spool(shop.spool_dir)
     spool.add("p", [read_row({"trace_id": f"call-{i}", "outcomes": {"resolved": 1}}) for i in range(2)])
-    numbers = [number for number, _ in spool.oldest(9)[1]]
+    numbers = [row.number for row in spool.oldest(9)[1]]
     spool.set_aside(numbers[:1], "refused")
     short = shop.model_copy(update={"retention": RetentionConfig(rejected_days=3, snapshots_days=0)})
     soon = datetime.now(UTC) + timedelta(days=4)

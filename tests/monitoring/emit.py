@@ -3,13 +3,13 @@
 import json
 import os
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from airflow.sdk import BaseHook, Connection
-from airflow.sdk.exceptions import AirflowNotFoundException
+from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
 from airflow.sdk.observability import stats
 from airflow.sdk.observability.metrics import stats_utils
 from airflow.utils.types import DagRunType
@@ -18,8 +18,12 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
+from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.config.settings import Settings
 from include.teleprompt.environment import quiet_libraries
+from include.teleprompt.traces.submission.spool import Spool
+from include.teleprompt.traces.submission.submit import accept
+from include.teleprompt.tracking.connection import mlflow_client
 from include.teleprompt.window import format_utc
 from teleprompt_airflow.api.courier import COURIER
 from teleprompt_airflow.assets import ended_asset
@@ -34,7 +38,8 @@ from teleprompt_airflow.operators import (
     WatchOperator,
 )
 from teleprompt_airflow.program_dag import program_dags
-from tests.support import WEEK, log_shelf_calls, write_program
+from teleprompt_airflow.sensors.trace_volume import TraceVolumeSensor
+from tests.support import WEEK, log_run, log_shelf_calls, write_program
 
 PROGRAM = """
 name: Shelves
@@ -57,6 +62,8 @@ def main(folder: Path) -> None:
     log_shelf_calls(settings, count=80)
     log_unusable(settings)
     run_tasks()
+    collect_in_vain(settings, folder)
+    hand_in_in_vain(settings)
     COURIER._carry()
     metrics.get_meter_provider().force_flush()  # type: ignore[attr-defined]
 
@@ -76,6 +83,27 @@ def run_tasks() -> None:
     GateOperator(task_id="gate", **records, **stage).execute(context)
     ConcludeOperator(task_id="conclude", ended=ended_asset("shelves"), **stage).execute(context)
     WatchOperator(task_id="watch", program="shelves").execute(context)
+
+
+def collect_in_vain(settings: Settings, folder: Path) -> None:
+    """A program with enough calls, none of which can be used."""
+    write_program(folder / "programs", name="useless", yaml="name: Useless\noptimization: {min_traces: 20}\n")
+    with mlflow_client(settings.tracking_uri) as client:
+        for _ in range(20):
+            log_run(client, client.get_experiment_by_name("shop").experiment_id, program="Useless", contributor="")
+    context = run_context()
+    sensor = TraceVolumeSensor(task_id="wait_for_traces", program="useless", max_wait=timedelta(days=1))
+    try:
+        CollectOperator(task_id="collect", program="useless", waited=sensor.execute(context)).execute(context)
+    except AirflowFailException:
+        return
+    raise AssertionError("calls without a contributor were used")
+
+
+def hand_in_in_vain(settings: Settings) -> None:
+    """An outcome of a call that nobody knows."""
+    config = ProgramConfig(name="Shelves", slug="shelves")
+    accept(Spool(settings.spool_dir), config, [{"trace_id": "nobody", "outcomes": {"outcome_score": 1}}])
 
 
 def run_context() -> dict[str, Any]:

@@ -12,7 +12,7 @@ from include.teleprompt.alerts.traffic import in_words, traffic_of, unusual
 from include.teleprompt.config.alerts import AlertEvent
 from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.deltaone.report import Verdict
-from include.teleprompt.errors import TelepromptError
+from include.teleprompt.errors import InsufficientTracesError, TelepromptError
 from include.teleprompt.history import RunSummary, newest_runs
 from include.teleprompt.records import Record
 from include.teleprompt.traces.snapshot import Snapshot, SnapshotRecord, read_snapshot
@@ -29,9 +29,9 @@ class RunEnd(Record):
     dag_run_id: str
     window: str
     run: RunSummary | None
-    """None where there were too few traces to begin."""
+    """None where there were too few calls to begin."""
     insufficient_in_a_row: int
-    """Runs, this one included, that had too few traces."""
+    """Runs, this one included, that had too few usable traces."""
 
 
 def alerts_of_run(client: Any, config: ProgramConfig, end: RunEnd) -> list[Alert]:
@@ -46,10 +46,11 @@ def _alerts(client: Any, config: ProgramConfig, end: RunEnd) -> Iterator[Alert]:
             event=event, program=config.slug, text=text, cause=end.dag_run_id, at=datetime.now(UTC), facts=about
         )
 
-    if end.run is None:
+    if end.run is None or end.run.found_too_few:
         if end.insufficient_in_a_row and end.insufficient_in_a_row % config.alerts.insufficient_runs == 0:
             runs = end.insufficient_in_a_row
-            text = f"The last {runs} runs had fewer than {config.optimization.min_traces} traces, the last one over "
+            least = config.optimization.min_traces
+            text = f"The last {runs} runs had fewer than {least} usable traces, the last one over "
             yield alert(
                 AlertEvent.INSUFFICIENT_TRACES,
                 f"{text}{end.window}; see `teleprompt traces inspect {config.slug}`.",
@@ -74,6 +75,23 @@ def _alerts(client: Any, config: ProgramConfig, end: RunEnd) -> Iterator[Alert]:
             model_version=run.model_version,
             attestation_id=run.attestation_id,
         )
+
+
+def alerts_of_quarantine(error: InsufficientTracesError, *, program: str, dag_run_id: str, window: str) -> list[Alert]:
+    """The alert of a run for which enough traces were logged, but too few that can be used."""
+    if not error.is_for_quarantine:
+        return []
+    about = {"window": window, "dag_run_id": dag_run_id, "usable": error.found, "needed": error.needed}
+    return [
+        Alert(
+            event=AlertEvent.QUARANTINE,
+            program=program,
+            text=str(error),
+            cause=dag_run_id,
+            at=datetime.now(UTC),
+            facts={**about, **error.quarantined},
+        )
+    ]
 
 
 def _verdict_in_words(run: RunSummary) -> str:

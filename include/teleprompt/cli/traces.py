@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from include.teleprompt.cli import set_aside
 from include.teleprompt.cli.output import JsonOption, print_json, print_table
 from include.teleprompt.cli.windows import parse_moment, parse_window
 from include.teleprompt.window import Window, format_utc
@@ -14,6 +15,7 @@ EXCERPT = 80
 """Characters of a quarantined trace that are shown."""
 
 app = typer.Typer(help="The logged calls of a program.", no_args_is_help=True)
+app.add_typer(set_aside.app, name="set-aside")
 
 Start = Annotated[str | None, typer.Option(help="ISO 8601; by default the program's lookback before the end.")]
 End = Annotated[str | None, typer.Option(help="ISO 8601; by default now.")]
@@ -85,17 +87,22 @@ def submit(
     settings = Settings()
     config = load_program_file(find_program_file(settings.programs_dir, program))
     spool = Spool(settings.spool_dir)
+    before = spool.aside()
     with file.open("rb") as lines:
         accepted, rejected = accept(spool, config, (line for line in lines if line.strip()))
     with mlflow_client(settings.tracking_uri) as client:
         drain(spool, client, lambda slug: load_program_file(find_program_file(settings.programs_dir, slug)))
+    aside = max(0, spool.aside() - before)
     if json_:
-        print_json({"accepted": accepted, "rejected": [row.model_dump() for row in rejected], "waiting": len(spool)})
+        reasons = [row.model_dump() for row in rejected]
+        print_json({"accepted": accepted, "rejected": reasons, "waiting": len(spool), "set_aside": aside})
     else:
         typer.echo(f"{accepted} accepted, {len(rejected)} rejected, {len(spool)} wait for MLflow")
         for row in rejected:
             typer.echo(f"line {row.line}: {row.reason}", err=True)
-    if rejected:
+        if aside:
+            typer.echo(f"{aside} set aside: `teleprompt traces set-aside list {config.slug}` says why", err=True)
+    if rejected or aside:
         raise typer.Exit(1)
 
 

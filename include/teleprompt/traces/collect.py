@@ -1,6 +1,7 @@
 """The first stage: from MLflow to a snapshot of a window."""
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -57,7 +58,10 @@ def collect_snapshot(
         usable = sum(part is not None for part in decisions.parts)
         least = config.optimization.min_traces if least is None else least
         if usable < least:
-            raise InsufficientTracesError(usable, least, program=config.name, window=str(window))
+            quarantined = staged.reasons + Counter(reason for reason in decisions.reasons if reason is not None)
+            raise InsufficientTracesError(
+                usable, least, program=config.name, window=str(window), quarantined=dict(quarantined.most_common())
+            )
         _, record = write_snapshot(
             staged,
             decisions,

@@ -3,6 +3,7 @@
 import logging
 from threading import Event, Thread
 
+from include.teleprompt.alerts.of_spool import alerts_of_set_aside
 from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.errors import TelepromptError
 from include.teleprompt.traces.submission.spool import Spool
@@ -10,6 +11,7 @@ from include.teleprompt.traces.submission.submit import drain
 from teleprompt_airflow.api.access import find_program
 from teleprompt_airflow.hooks.settings import shared_settings
 from teleprompt_airflow.metrics import gauge
+from teleprompt_airflow.notifications.tell import tell
 
 log = logging.getLogger(__name__)
 
@@ -52,9 +54,21 @@ class Courier:
         spool = Spool(settings.spool_dir)
         waiting = len(spool)
         gauge("spool_waiting", waiting)
-        if waiting:
-            with mlflow_client(settings.tracking_uri) as client:
-                drain(spool, client, _config_of)
+        try:
+            if waiting:
+                with mlflow_client(settings.tracking_uri) as client:
+                    drain(spool, client, _config_of)
+        finally:  # that MLflow is away hinders nobody to tell of what was set aside before
+            gauge("spool_waiting", len(spool))
+            gauge("spool_set_aside", spool.aside())
+            _tell_of_set_aside(spool)
+
+
+def _tell_of_set_aside(spool: Spool) -> None:
+    rows = spool.untold_aside()
+    if rows:
+        tell(alerts_of_set_aside(rows), {})
+        spool.mark_told([row.number for row in rows])
 
 
 def _config_of(slug: str) -> ProgramConfig:

@@ -63,7 +63,7 @@ class ConcludeOperator(BaseOperator):
                 dag_run_id=context["dag_run"].run_id,
                 window=str(window),
                 run=run,
-                insufficient_in_a_row=0 if self.waited else _in_a_row(context) + 1,
+                insufficient_in_a_row=_in_a_row(context) + 1 if run is None or run.found_too_few else 0,
             )
             tell(alerts_of_run(client, config, end), context)  # last: who tries again tells again
         return {

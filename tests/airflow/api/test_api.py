@@ -3,6 +3,7 @@
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,13 @@ from include.teleprompt.attest.load import load_attestation
 from include.teleprompt.attest.proofs import check_proof, load_proof
 from include.teleprompt.config.settings import Settings
 from include.teleprompt.registry.aliases import aliases_of
+from include.teleprompt.traces.loader import TraceLoader
 from include.teleprompt.traces.submission.spool import Spool
 from include.teleprompt.tracking.connection import mlflow_client
 from tests.airflow.api.conftest import API, World
 from tests.chain.anvil import CHAIN_ID, Anvil
 from tests.support import ALICE, write_program
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.xdist_group("api")
 
@@ -250,6 +253,62 @@ def test_traces_are_handed_in_one_by_one_and_in_bulk_and_get_to_mlflow(world: Wo
     problem(world, "POST", path, 422, json=submitted(1, surprise=1))
     problem(world, "POST", path, 403, json=submitted(1), role="viewer")
     problem(world, "POST", f"{path}/bulk", 413, content=b" " * (10 * 2**20 + 1))
+
+
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [
+        ({"started_at": "9999-12-31T00:00:00Z"}, "started_at"),
+        ({"started_at": "0001-01-01T00:00:00Z"}, "started_at"),
+        ({"outcomes": {"outcome_score": 2**64}}, "outcomes.outcome_score"),
+        ({"outcomes": {"outcome_score": 10**400}}, "outcomes.outcome_score"),
+        ({"outcomes": {"outcome_score": float("nan")}}, "outcomes.outcome_score"),
+        ({"inputs": {"item": 2**64}}, "inputs"),
+        ({"inputs": {"item": "\ud800"}}, "inputs"),
+        ({"inputs": {"\ud800": 1}}, "inputs"),
+        ({"trace_id": "\ud800"}, "trace_id"),
+        ({"trace_id": "x" * 201}, "trace_id"),
+        ({"inputs": {"item": json.loads("[" * 230 + "]" * 230)}}, "recursion"),
+    ],
+)
+def test_a_trace_that_could_not_be_held_is_refused_with_its_place(
+    world: World, changes: dict[str, Any], place: str
+) -> None:
+    """Not accepted and set aside; of many lines each is named, and if none is taken that is no success."""
+    body, path = json.dumps(submitted(1, **changes)), "/programs/shelves/traces"
+    headers = {"Content-Type": "application/json"}
+    assert place in problem(world, "POST", path, 422, content=body, headers=headers)["detail"]
+    refused = problem(world, "POST", f"{path}/bulk", 422, content=f"{body}\n{body}\n")
+    assert [error["place"].split(":")[0] for error in refused["errors"]] == ["line 1", "line 2"]
+
+
+def test_an_outcome_that_goes_1_0_1_is_1_however_it_is_handed_in(world: World) -> None:
+    path = "/programs/shelves/traces"
+    for name in ("single", "bulk"):
+        call = submitted(0, trace_id=name, started_at="2026-10-07T12:00:00Z", outcomes={})
+        assert world.call("POST", path, json=call).status_code == 202
+    said = [{"outcomes": {"outcome_score": value}} for value in (1, 0, 1)]
+    for one in said:
+        assert world.call("POST", path, json={"trace_id": "single", **one}).status_code == 202
+    bulk = "\n".join(json.dumps({"trace_id": "bulk", **one}) for one in said)
+    for _ in range(2):
+        assert world.call("POST", f"{path}/bulk", content=bulk).json()["accepted"] == 3
+    wait_until(lambda: not len(Spool(world.settings.spool_dir)), "the courier", seconds=60)
+    start = datetime(2026, 10, 7, tzinfo=UTC)
+    rows = TraceLoader(world.settings).load_traces("Shelves", start, start + timedelta(days=1))
+    assert [row["score"] for row in rows] == [1, 1]
+
+
+def test_what_is_set_aside_is_shown_to_who_may_see_the_programs_runs(world: World) -> None:
+    path = "/programs/shelves/traces"
+    late = {"trace_id": "of nobody", "outcomes": {"outcome_score": 1}}
+    assert world.call("POST", path, json=late).status_code == 202
+    wait_until(lambda: not len(Spool(world.settings.spool_dir)), "the courier", seconds=60)
+    found = world.get(f"{path}/set-aside", role="viewer")
+    (row,) = (row for row in found["rows"] if row["trace_id"] == "of nobody")
+    assert row["problem"] == "its call is not known"
+    assert found["total"] == len(found["rows"]) == world.get("/metrics")["spool_set_aside"]
+    problem(world, "GET", "/programs/nobody/traces/set-aside", 404)
 
 
 def test_a_full_spool_says_when_to_come_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from include.teleprompt.traces.sources import tags
 from include.teleprompt.traces.sources.filters import calls_of
 from include.teleprompt.traces.sources.keyset import keyset_pages
+from include.teleprompt.traces.sources.outcome_history import Assessed, assessed, standing
 from include.teleprompt.traces.sources.patience import patiently
 from include.teleprompt.traces.sources.probing import CountsByProbing
 from include.teleprompt.traces.sources.raw import UNFETCHED, as_texts, in_order, raw_schema
@@ -138,11 +139,6 @@ def with_payload(page: "pa.Table", *, known: "pa.Table | None", outcomes: frozen
     return page
 
 
-def assessment_outcome(name: str, value: Any, at_ms: int) -> tuple[str, float | None, int]:
-    """An assessment as an outcome; a value that is no number and no boolean has none."""
-    return name, float(value) if isinstance(value, (bool, int, float)) else None, at_ms
-
-
 def add_info(
     columns: dict[str, list[Any]],
     *,
@@ -151,7 +147,7 @@ def add_info(
     started_at_ms: int,
     latency_ms: int | None,
     said: Mapping[str, str],
-    outcomes: Sequence[tuple[str, float | None, int]],
+    outcomes: Sequence[Assessed],
 ) -> None:
     """Append what is known of a trace without its spans to the columns of a raw table."""
     columns["trace_id"].append(trace_id)
@@ -161,7 +157,7 @@ def add_info(
     columns["failed"].append(status == FAILED)
     for name in ("inputs", "outputs", "flaws"):
         columns[name].append([])
-    columns["outcomes"].append(sorted(outcomes, key=lambda o: (o[2], o[0], o[1] is None, o[1] or 0.0)))
+    columns["outcomes"].append(standing(outcomes))
     columns["contributor_id"].append(said.get(tags.CONTRIBUTOR_ID))
     columns["contributor_address"].append(said.get(tags.CONTRIBUTOR_ADDRESS))
     columns["program_version"].append(said.get(tags.PROGRAM_VERSION))
@@ -185,7 +181,7 @@ def _info_table(infos: Sequence[Any]) -> "pa.Table":
             latency_ms=info.execution_duration,
             said={**info.trace_metadata, **info.tags},
             outcomes=[
-                assessment_outcome(a.name, (a.feedback or a.expectation).value, a.create_time_ms)
+                assessed(a.name, (a.feedback or a.expectation).value, a.create_time_ms, a.metadata)
                 for a in info.assessments
                 if a.valid is not False and (a.feedback is not None or a.expectation is not None)
             ],

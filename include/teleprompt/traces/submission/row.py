@@ -1,6 +1,7 @@
 """One row that is handed in."""
 
 import math
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, AwareDatetime, Field, JsonValue, TypeAdapter, ValidationError, model_validator
@@ -8,23 +9,45 @@ from pydantic import AfterValidator, AwareDatetime, Field, JsonValue, TypeAdapte
 from include.teleprompt.addresses import checksum_address
 from include.teleprompt.canonical import plain, sha256_hex
 from include.teleprompt.records import MAX_IDENTIFIER, Record
+from include.teleprompt.traces.sources.raw import as_texts
 
 MAX_FIELDS = 100
+MAX_ROW_BYTES = 16 * 2**20
+MAX_OUTCOME = 2**53
+"""Up to here every integer is a number of its own; what is beyond is no measurement."""
+EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)
+"""MLflow's API takes no time before 1970, in whatever zone."""
+CLOCK_SKEW = timedelta(minutes=5)
+"""By so much another machine's clock may be ahead."""
 
 
-def _finite(number: float) -> float:
+def _a_number(number: float | None) -> float | None:
+    if number is None:
+        return None
     if not math.isfinite(number):
         raise ValueError("is no finite number")
+    if abs(number) > MAX_OUTCOME:
+        raise ValueError("is beyond 2^53")
     return number
 
 
+def _readable(fields: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """What would be quarantined as unreadable whenever it is read is refused at once."""
+    flaws: dict[str, str] = {}
+    as_texts(fields, "", flaws)
+    for name, flaw in flaws.items():
+        if flaw == "unreadable":
+            raise ValueError(f"{name} holds NaN, an integer beyond 2^53 or half of a surrogate pair")
+    return fields
+
+
 Name = Annotated[str, Field(min_length=1, max_length=MAX_IDENTIFIER), AfterValidator(plain)]
-Fields = Annotated[dict[Name, JsonValue], Field(max_length=MAX_FIELDS)]
-Outcomes = Annotated[dict[Name, Annotated[float, AfterValidator(_finite)]], Field(max_length=MAX_FIELDS)]
+Fields = Annotated[dict[Name, JsonValue], Field(max_length=MAX_FIELDS), AfterValidator(_readable)]
+Outcomes = Annotated[dict[Name, Annotated[float | None, AfterValidator(_a_number)]], Field(max_length=MAX_FIELDS)]
 
 
 class SubmittedTrace(Record):
-    """A call of a program, or, with neither inputs nor outputs, the late outcomes of one that is known."""
+    """A call of a program, or, with neither inputs nor outputs, late outcomes of one that is known."""
 
     trace_id: Name
     """Named by who hands it in; the same id is the same call, however often it comes."""
@@ -33,6 +56,11 @@ class SubmittedTrace(Record):
     inputs: Fields | None = None
     outputs: Fields | None = None
     outcomes: Outcomes = Field(default_factory=dict)
+    """Each is an event; of several the latest stands. Null takes back what was said of it before."""
+    outcome_at: AwareDatetime | None = None
+    """When the outcomes were seen; without it, when they are handed in."""
+    event_id: Name | None = None
+    """Of the outcomes; the same id is the same event, however often it comes."""
     contributor_id: Name | None = None
     contributor_address: Annotated[str, AfterValidator(checksum_address)] | None = None
     program_version: Name | None = None
@@ -41,11 +69,13 @@ class SubmittedTrace(Record):
 
     @property
     def is_late_outcome(self) -> bool:
-        """Whether it only adds outcomes to a known call."""
+        """Whether it only says something of the outcomes of a known call."""
         return self.inputs is None and self.outputs is None
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
+        if not self.outcomes and (self.outcome_at or self.event_id):
+            raise ValueError("outcome_at and event_id are of outcomes, and it has none")
         if self.is_late_outcome:
             if not self.outcomes:
                 raise ValueError("it has neither inputs and outputs nor outcomes")
@@ -57,6 +87,8 @@ class SubmittedTrace(Record):
             raise ValueError(f"{', '.join(missing)} missing")
         if self.ended_at and self.started_at and self.ended_at < self.started_at:
             raise ValueError("ended_at is before started_at")
+        if None in self.outcomes.values():
+            raise ValueError("an outcome that is null takes one back, which is a line of its own; leave it out")
         return self
 
 
@@ -65,6 +97,8 @@ _ROW: TypeAdapter[SubmittedTrace] = TypeAdapter(SubmittedTrace)
 
 def read_row(data: bytes | dict[str, Any]) -> SubmittedTrace | str:
     """The row, or why it is refused, in a sentence that quotes none of it."""
+    if isinstance(data, bytes) and len(data) > MAX_ROW_BYTES:
+        return f"has more than {MAX_ROW_BYTES} bytes"
     try:
         return _ROW.validate_json(data) if isinstance(data, bytes) else _ROW.validate_python(data)
     except ValidationError as error:
@@ -72,6 +106,19 @@ def read_row(data: bytes | dict[str, Any]) -> SubmittedTrace | str:
         place = ".".join(str(part) for part in first["loc"])
         said = first["msg"].removeprefix("Value error, ")
         return ascii(f"{place}: {said}" if place else said)[1:-1][:300]
+
+
+def out_of_range(row: SubmittedTrace, *, now: datetime) -> str | None:
+    """Which of a row's times MLflow cannot hold, or has not come yet; None if all are fine."""
+    for name in ("started_at", "ended_at", "outcome_at"):
+        moment = getattr(row, name)
+        if moment is None:
+            continue
+        if moment < EARLIEST:
+            return f"{name}: is before {EARLIEST:%Y-%m-%d}"
+        if moment > now + CLOCK_SKEW:
+            return f"{name}: is in the future"
+    return None
 
 
 def mlflow_trace_number(program: str, trace_id: str) -> int:

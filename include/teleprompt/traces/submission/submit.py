@@ -2,21 +2,27 @@
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.errors import ConfigurationError, TelepromptError
 from include.teleprompt.records import Record
 from include.teleprompt.secret_uri import SecretUri, hide_credentials
-from include.teleprompt.traces.submission.row import SubmittedTrace, read_row
-from include.teleprompt.traces.submission.spool import Spool
-from include.teleprompt.traces.submission.write import write_rows
+from include.teleprompt.traces.submission.row import SubmittedTrace, out_of_range, read_row
+from include.teleprompt.traces.submission.spool import Spool, WaitingRow
+from include.teleprompt.traces.submission.write import AcceptedRow, write_rows
 from include.teleprompt.tracking.connection import is_outage
 
 log = logging.getLogger(__name__)
 
 BATCH = 500
+BATCH_BYTES = 16 * 2**20
+"""Of rows that are written together: MLflow needs a multiple of it in memory. A single row may have more."""
 MOST_REASONS = 100
+
+CREDENTIALS = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED"})
+NO_ROOM = ("disk is full", "No space left", "readonly database", "disk full")
 
 
 class Rejected(Record):
@@ -50,16 +56,30 @@ def accept(spool: Spool, config: ProgramConfig, lines: Iterable[bytes | dict[str
         raise ConfigurationError(
             f"{config.name} reads MLflow runs only, and these become traces; set `traces.source: auto` in its file."
         )
-    good: list[SubmittedTrace] = []
+    now = datetime.now(UTC)
+    good: list[tuple[int, SubmittedTrace]] = []
     bad: list[Rejected] = []
     for number, line in enumerate(lines, start=1):
-        row = read_row(line)
+        row = _read(line, now=now)
         if isinstance(row, str):
             bad.append(Rejected(line=number, reason=row))
         else:
-            good.append(row)
-    spool.add(config.slug, good)
+            good.append((number, row))
+    good.sort(key=lambda one: one[1].is_late_outcome)  # so that each finds its call, though it stands before it
+    spool.add(config.slug, [row for _, row in good], lines=[number for number, _ in good])
     return len(good), bad
+
+
+def _read(line: bytes | dict[str, Any], *, now: datetime) -> SubmittedTrace | str:
+    """The row, or why it is refused."""
+    row = read_row(line)
+    if isinstance(row, str):
+        return row
+    if isinstance(line, dict):  # Python holds more than JSON does, in which the row waits
+        again = read_row(row.model_dump_json(exclude_none=True).encode())
+        if isinstance(again, str):
+            return again
+    return out_of_range(row, now=now) or row
 
 
 def drain(spool: Spool, client: Any, config_of: Callable[[str], ProgramConfig]) -> int:
@@ -69,36 +89,62 @@ def drain(spool: Spool, client: Any, config_of: Callable[[str], ProgramConfig]) 
 
     Raises:
         mlflow.MlflowException: MLflow does not answer (`is_outage`); the rest waits on.
+        TelepromptError: it takes nothing, for want of credentials or of room; the rest waits on.
     """
     written = 0
     with spool.only_one() as alone:
-        while alone and (found := spool.oldest(BATCH)) is not None:
-            program, rows = found
+        while alone and (found := spool.oldest(BATCH, most_bytes=BATCH_BYTES)) is not None:
+            program, waiting = found
             try:
                 config = config_of(program)
             except TelepromptError as error:
-                spool.set_aside([number for number, _ in rows], hide_credentials(str(error)))
+                spool.set_aside([row.number for row in waiting], hide_credentials(str(error)))
                 continue
-            written += _write(spool, client, config, rows)
+            written += _write(spool, client, config, _readable(spool, waiting))
     return written
 
 
-def _write(spool: Spool, client: Any, config: ProgramConfig, rows: Sequence[tuple[int, SubmittedTrace]]) -> int:
+def _readable(spool: Spool, waiting: Sequence[WaitingRow]) -> list[AcceptedRow]:
+    """The rows that this version of the package reads; others, that an earlier one accepted, are set aside."""
+    rows = []
+    for number, accepted, body in waiting:
+        row = read_row(body.encode())
+        if isinstance(row, str):
+            spool.set_aside([number], row)
+        else:
+            rows.append(AcceptedRow(number, row, accepted))
+    return rows
+
+
+def _write(spool: Spool, client: Any, config: ProgramConfig, rows: Sequence[AcceptedRow]) -> int:
     """Write rows and take them out of the spool; where MLflow refuses, one by one."""
+    if not rows:
+        return 0
     try:
-        unknown = set(write_rows(client, config, [row for _, row in rows]))
+        problems = write_rows(client, config, rows)
     except Exception as error:
         if is_outage(error):
             raise
+        if _concerns_every_row(error):
+            raise TelepromptError(
+                f"MLflow takes nothing from here ({getattr(error, 'error_code', None) or type(error).__name__}); "
+                "correct its credentials, or make room for it: submitted traces wait on this machine's disk."
+            ) from error
         if len(rows) > 1:
             return sum(_write(spool, client, config, [row]) for row in rows)
         log.warning("MLflow refuses a submitted trace of %s (%s); it is set aside.", config.name, type(error).__name__)
-        spool.set_aside([rows[0][0]], SecretUri(client.tracking_uri).hide_in(str(error)))
+        spool.set_aside([rows[0].number], SecretUri(client.tracking_uri).hide_in(str(error)))
         return 0
-    orphans = [number for number, row in rows if row.trace_id in unknown]
-    if orphans:
-        log.warning("%d late outcomes of %s are of calls that are not known; set aside.", len(orphans), config.name)
-        spool.set_aside(orphans, "its call is not known")
-    done = [number for number, row in rows if row.trace_id not in unknown]
+    for problem in sorted(set(problems.values())):
+        numbers = [number for number, own in problems.items() if own == problem]
+        log.warning("%d submitted rows of %s are set aside: %s.", len(numbers), config.name, problem)
+        spool.set_aside(numbers, problem)
+    done = [row.number for row in rows if row.number not in problems]
     spool.remove(done)
     return len(done)
+
+
+def _concerns_every_row(error: Exception) -> bool:
+    """Whether the next row would be refused for the same; set aside, all of them would wait for a person."""
+    said = str(error).partition("[SQL:")[0]  # what follows may hold anything
+    return getattr(error, "error_code", None) in CREDENTIALS or any(sign in said for sign in NO_ROOM)

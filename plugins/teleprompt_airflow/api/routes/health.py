@@ -60,6 +60,8 @@ class Summary(BaseModel):
     """Of compiling and selecting in the last ten runs of each, as far as prices are known."""
     spool_waiting: int
     """Submitted traces on this server's disk."""
+    spool_set_aside: int
+    """Submitted traces there that could not be written to MLflow."""
     outbox_waiting: int
     """Transactions that wait for the chain."""
     dead_letters: int
@@ -96,13 +98,14 @@ def glance(user: User, client: Mlflow) -> Glance:
 @router.get("/metrics")
 def summary(user: User, client: Mlflow, settings: SettingsDep) -> Summary:
     """A few figures of the programs that you may see, and of all that waits; docs/monitoring.md has them over time."""
-    programs = glance(user, client).programs
+    programs, spool = glance(user, client).programs, Spool(settings.spool_dir)
     return Summary(
         programs=len(programs),
         behind=sum(program.backlog >= program.min_traces for program in programs),
         backlog=sum(program.backlog for program in programs),
         cost_usd=sum(program.cost_usd for program in programs),
-        spool_waiting=len(Spool(settings.spool_dir)),
+        spool_waiting=len(spool),
+        spool_set_aside=spool.aside(),
         outbox_waiting=len(waiting_since(settings.storage_uri)),
         dead_letters=len(dead_letters(settings.storage_uri)),
     )

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
 from pydantic import AwareDatetime, BaseModel
 
 from include.teleprompt.config.settings import Settings
@@ -12,7 +13,7 @@ from include.teleprompt.errors import ConfigurationError
 from include.teleprompt.inspection import inspect_window
 from include.teleprompt.traces.profile import Profile
 from include.teleprompt.traces.submission.row import SubmittedTrace
-from include.teleprompt.traces.submission.spool import Spool
+from include.teleprompt.traces.submission.spool import AsideRow, Spool
 from include.teleprompt.traces.submission.submit import MOST_REASONS, Submitted, accept
 from include.teleprompt.traces.volume import Volume, volume
 from include.teleprompt.window import Window
@@ -20,7 +21,7 @@ from teleprompt_airflow.api import problems
 from teleprompt_airflow.api.access import Program, ReadProgram, ReadRuns, StartRuns
 from teleprompt_airflow.api.courier import COURIER
 from teleprompt_airflow.api.program_code import program_code
-from teleprompt_airflow.api.tracking import Mlflow, SettingsDep
+from teleprompt_airflow.api.tracking import Limit, Mlflow, SettingsDep
 
 router = APIRouter(tags=["traces"])
 
@@ -39,6 +40,21 @@ class Count(BaseModel):
 
     window: Window
     found: Volume
+
+
+class AsideTrace(BaseModel):
+    """A submitted trace that was set aside."""
+
+    trace_id: str
+    since: AwareDatetime
+    problem: str
+
+
+class SetAside(BaseModel):
+    """What was set aside on this server's disk; `teleprompt traces set-aside` tries again, or exports it."""
+
+    total: int
+    rows: list[AsideTrace]
 
 
 @router.get("/programs/{program}/traces/count")
@@ -61,10 +77,18 @@ def inspect(program: ReadRuns, client: Mlflow, settings: SettingsDep, start: Sta
         return inspect_window(client, program.file, program.config, window, process=settings.program_process)
 
 
+@router.get("/programs/{program}/traces/set-aside")
+def set_aside(program: ReadRuns, settings: SettingsDep, limit: Limit = 100) -> SetAside:
+    """Submitted traces of the program that this server could not write to MLflow, and why, oldest first."""
+    rows = Spool(settings.spool_dir).list_aside(program.slug)
+    shown = [AsideTrace(trace_id=row.trace_id, since=_moment(row), problem=row.problem) for row in rows[:limit]]
+    return SetAside(total=len(rows), rows=shown)
+
+
 @router.post("/programs/{program}/traces", status_code=202, responses=FULL)
 def submit(program: StartRuns, trace: SubmittedTrace, settings: SettingsDep) -> Submitted:
     """Hand in one trace, or the late outcomes of one. It is on disk when this answers, and in MLflow soon."""
-    return _keep(program, [trace.model_dump()], settings)
+    return _keep(program, [trace.model_dump()], settings, place="body")
 
 
 @router.post(
@@ -74,23 +98,33 @@ def submit(program: StartRuns, trace: SubmittedTrace, settings: SettingsDep) -> 
     openapi_extra={"requestBody": {"required": True, "content": {NDJSON: {"schema": {"type": "string"}}}}},
 )
 async def submit_bulk(program: StartRuns, request: Request, settings: SettingsDep) -> Submitted:
-    """Hand in traces as JSON lines, 10 MB at most; each line is taken or refused for itself."""
+    """Hand in traces as JSON lines, 10 MB at most; each line is taken or refused for itself.
+
+    If none is taken, the answer is 422 and names each.
+    """
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > MAX_BULK_BYTES:
             raise HTTPException(413, f"More than {MAX_BULK_BYTES} bytes; send them in several requests.")
     lines = [line for line in bytes(body).splitlines() if line.strip()]
-    return await run_in_threadpool(_keep, program, lines, settings)
+    return await run_in_threadpool(_keep, program, lines, settings, place="line {line}")
 
 
-def _keep(program: Program, lines: list[Any], settings: Settings) -> Submitted:
+def _keep(program: Program, lines: list[Any], settings: Settings, *, place: str) -> Submitted:
     spool = Spool(settings.spool_dir)
     accepted, rejected = accept(spool, program.config, lines)
+    if rejected and not accepted:
+        some = rejected[:MOST_REASONS]
+        raise RequestValidationError([{"loc": (place.format(line=row.line),), "msg": row.reason} for row in some])
     COURIER.wake()
     return Submitted(
         accepted=accepted, rejected=len(rejected), reasons=tuple(rejected[:MOST_REASONS]), waiting=len(spool)
     )
+
+
+def _moment(row: AsideRow) -> datetime:
+    return datetime.fromtimestamp(row.since, tz=UTC)
 
 
 def _window(program: Program, start: datetime | None, end: datetime | None) -> Window:

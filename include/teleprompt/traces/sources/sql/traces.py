@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from include.teleprompt.traces.sources import tags
+from include.teleprompt.traces.sources.outcome_history import Assessed, assessed
 from include.teleprompt.traces.sources.raw import raw_schema
 from include.teleprompt.traces.sources.sql.database import Database
 from include.teleprompt.traces.sources.sql.source import DAY_MS, EVER, SqlSource, one_of
 from include.teleprompt.traces.sources.traces_client import (
     Said,
     add_info,
-    assessment_outcome,
     payload,
     with_payload,
 )
@@ -31,7 +31,8 @@ TAGS = (
     SPANS_LOCATION,
 )
 NAMED = one_of("x.key", TAGS)
-ASSESSMENT_COLUMNS = ("name", "assessment_type", "value", "created_timestamp", "valid")
+ASSESSMENT_COLUMNS = ("assessment_id", "name", "assessment_type", "value", "created_timestamp", "valid")
+METADATA_COLUMNS = ("assessment_id", "assessment_metadata")
 
 
 class TracesSqlSource(SqlSource):
@@ -95,7 +96,12 @@ class TracesSqlSource(SqlSource):
         there = pc.is_in(ids, value_set=pa.array(list(trace_tags), pa.string()))
         calls, ids = calls.filter(there), ids.filter(there)
         metadata = _by_id(self._of("trace_request_metadata", "request_id", ("key", "value"), ids, NAMED))
-        outcomes = _outcomes_by_id(self._of("assessments", "trace_id", ASSESSMENT_COLUMNS, ids))
+        # Apart from the values: of a column that is empty in most rows SQLite does not say that it holds texts.
+        has_metadata = " AND x.assessment_metadata IS NOT NULL"
+        outcomes = _outcomes_by_id(
+            self._of("assessments", "trace_id", ASSESSMENT_COLUMNS, ids),
+            self._of("assessments", "trace_id", METADATA_COLUMNS, ids, has_metadata),
+        )
         columns: dict[str, list[Any]] = {name: [] for name in raw_schema().names}
         for call in calls.to_pylist():
             trace_id = call["trace_id"]
@@ -147,10 +153,12 @@ def _by_id(tall: "pa.Table") -> dict[str, dict[str, str]]:
     return found
 
 
-def _outcomes_by_id(assessments: "pa.Table") -> dict[str, list[tuple[str, float | None, int]]]:
-    found: dict[str, list[tuple[str, float | None, int]]] = {}
+def _outcomes_by_id(assessments: "pa.Table", metadata: "pa.Table") -> dict[str, list[Assessed]]:
+    texts = {row["assessment_id"]: row["assessment_metadata"] for row in metadata.to_pylist()}
+    found: dict[str, list[Assessed]] = {}
     for row in assessments.to_pylist():
         if row["valid"] and row["assessment_type"] in {"feedback", "expectation"}:
-            outcome = assessment_outcome(row["name"], json.loads(row["value"]), row["created_timestamp"])
+            own = json.loads(texts.get(row["assessment_id"], "null"))
+            outcome = assessed(row["name"], json.loads(row["value"]), row["created_timestamp"], own)
             found.setdefault(row["trace_id"], []).append(outcome)
     return found

@@ -29,6 +29,16 @@ def test_what_was_written_is_read_in_order_also_by_those_who_come_later(storage:
     assert Journal(storage, "deep/log", fingerprint=A).read() == [{"n": 1}, {"n": 2}, {"n": 3}]
 
 
+def test_the_order_is_that_of_writing_though_the_clock_is_put_back(
+    storage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n, clock in enumerate((10**18, 10**17, 5 * 10**17)):
+        monkeypatch.setattr(time, "time_ns", lambda clock=clock: clock)
+        with Journal(storage, "log", fingerprint=A) as journal:
+            journal.append(n)
+    assert Journal(storage, "log", fingerprint=A).read() == [0, 1, 2]
+
+
 def test_under_another_fingerprint_it_starts_afresh_and_says_so(storage: str, caplog: pytest.LogCaptureFixture) -> None:
     with Journal(storage, "log", fingerprint=A) as journal:
         journal.append({"n": 1})

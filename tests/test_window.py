@@ -3,6 +3,7 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import ValidationError
 
+from include.teleprompt.errors import ConfigurationError
 from include.teleprompt.window import Window, format_utc
 
 
@@ -26,6 +27,28 @@ def test_milliseconds_are_exact() -> None:
 def test_an_empty_window_is_refused(end: str) -> None:
     with pytest.raises(ValidationError, match="is not before its end"):
         Window.model_validate({"start": "2026-01-01", "end": end})
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        ("0001-01-01T00:00:00+14:00", "2026-01-01"),
+        ("2026-01-01", "9999-12-31T23:59:59.999999-14:00"),
+        ("1969-12-31T23:59:59", "2026-01-01"),
+        ("2026-01-01", "9999-01-01"),
+    ],
+)
+def test_a_moment_that_nobody_means_is_refused(start: str, end: str) -> None:
+    with pytest.raises(ValidationError, match="is not from 1970 to 9998"):
+        Window.model_validate({"start": start, "end": end})
+    with pytest.raises(ConfigurationError, match="correct its start or its end"):
+        Window.between(datetime.fromisoformat(start), datetime.fromisoformat(end))
+
+
+def test_two_moments_of_one_millisecond_are_no_window() -> None:
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    with pytest.raises(ConfigurationError, match="is not before its end"):
+        Window.between(start, start.replace(microsecond=999))
 
 
 def test_airflows_own_times_become_plain_ones() -> None:

@@ -1,7 +1,9 @@
 """What a process of ours asks of the libraries it loads; to be called before they are imported."""
 
 import getpass
+import importlib
 import os
+import sys
 
 _DEFAULTS = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else LiteLLM fetches its price list while it is imported
@@ -16,6 +18,18 @@ def quiet_libraries() -> None:
     """Switch off progress bars, banners and telemetry, unless the environment says otherwise."""
     for variable, value in _DEFAULTS.items():
         os.environ.setdefault(variable, value)
+    keep_recursion_limit()
+
+
+def keep_recursion_limit() -> None:
+    """Import py_ecc, as web3 and eth_account do, and undo what that does to Python's recursion limit.
+
+    It raises it a hundredfold. Then JSON that is nested deep ends the whole process, Airflow's API server too, where it
+    was an error before. Later imports leave the limit alone.
+    """
+    limit = sys.getrecursionlimit()
+    importlib.import_module("py_ecc")
+    sys.setrecursionlimit(limit)
 
 
 def current_user() -> str:

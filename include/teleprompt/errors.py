@@ -6,10 +6,14 @@ Each message is one sentence: what happened, where, and what to do about it.
 from collections.abc import Mapping
 
 from include.teleprompt.secret_uri import SecretUri
+from include.teleprompt.text import visible
 
 
 class TelepromptError(Exception):
-    """A stage could not do its work; the message says what to do."""
+    """A stage could not do its work; the message, on one line whatever it quotes, says what to do."""
+
+    def __str__(self) -> str:
+        return visible(super().__str__())
 
 
 class ConfigurationError(TelepromptError):

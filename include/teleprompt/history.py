@@ -1,9 +1,12 @@
 """Reading finished and running pipeline runs back from MLflow."""
 
 import logging
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeVar
+from itertools import islice
+from typing import Any, NamedTuple, Self, TypeVar
 
 from include.teleprompt.attest.issue import AttestationRecord
 from include.teleprompt.deltaone.compare import Comparison
@@ -13,9 +16,9 @@ from include.teleprompt.records import Digest, Millionths, Record
 from include.teleprompt.registry.versions import ProgramVersion
 from include.teleprompt.traces.snapshot import SnapshotRecord
 from include.teleprompt.tracking.connection import quoted
-from include.teleprompt.tracking.pipeline_run import KEY_TAG, PipelineRun, RecordUnreadableError
+from include.teleprompt.tracking.pipeline_run import KEY_TAG, WINDOW_END_TAG, PipelineRun, RecordUnreadableError
 from include.teleprompt.tracking.progress_tags import PROGRESS
-from include.teleprompt.tracking.search import NEWEST_FIRST, own_experiment_ids, search_own_runs
+from include.teleprompt.tracking.search import NEWEST_WINDOW_FIRST, search_own_runs
 
 log = logging.getLogger(__name__)
 
@@ -74,10 +77,12 @@ def list_runs(client: Any, *, program: str | None = None, limit: int = 100) -> l
     return [_summary(client, run) for run in search_own_runs(client, condition, limit=limit)]
 
 
-def newest_runs(client: Any, *, program: str, limit: int) -> list[str]:
-    """The ids of a program's last runs, newest first; costs one request, whatever the runs hold."""
+def runs_until(client: Any, *, program: str, end: str) -> Iterator[str]:
+    """The ids of a program's runs whose windows end by `end`, newest window first; nothing else of them is read."""
     condition = f"tags.`{KEY_TAG}` != '' AND tags.`teleprompt.program` = {quoted(program)}"
-    return [run.info.run_id for run in search_own_runs(client, condition, limit=limit)]
+    for run in search_own_runs(client, condition, page=100, order_by=NEWEST_WINDOW_FIRST):
+        if run.data.tags[WINDOW_END_TAG] <= end:
+            yield run.info.run_id
 
 
 def page_of_runs(
@@ -88,19 +93,41 @@ def page_of_runs(
     Raises:
         ConfigurationError: the cursor is none that this function gave.
     """
-    import mlflow
-
     condition = f"tags.`{KEY_TAG}` != '' AND tags.`teleprompt.program` = {quoted(program)}"
-    experiments = own_experiment_ids(client)
-    if not experiments:
-        return [], None
-    try:
-        found = client.search_runs(experiments, condition, max_results=limit, order_by=NEWEST_FIRST, page_token=cursor)
-    except mlflow.MlflowException as error:
-        if error.error_code == "INVALID_PARAMETER_VALUE" and cursor is not None:
-            raise ConfigurationError("The cursor is none of ours; begin with the first page.") from error
-        raise
-    return [_summary(client, run) for run in found], found.token or None
+    if cursor is None:
+        runs = search_own_runs(client, condition, limit=limit + 1)
+    else:
+        last = _Place.read(cursor)
+        older = f"{condition} AND attributes.start_time <= {last.start_ms}"
+        runs = (run for run in search_own_runs(client, older, page=limit + 2) if _Place.of(run) > last)
+    found = list(islice(runs, limit + 1))
+    page, more = found[:limit], len(found) > limit
+    return [_summary(client, run) for run in page], str(_Place.of(page[-1])) if more else None
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a run stands among all, newest first. MLflow's own tokens break its stores if they are made up."""
+
+    start_ms: int
+    run_id: str
+
+    @classmethod
+    def of(cls, run: Any) -> Self:
+        return cls(run.info.start_time, run.info.run_id)
+
+    @classmethod
+    def read(cls, cursor: str) -> Self:
+        written = re.fullmatch(r"([0-9]{1,15})-([0-9a-f]{32})", cursor)
+        if written is None:
+            raise ConfigurationError("The cursor is none of ours; begin with the first page.")
+        return cls(int(written[1]), written[2])
+
+    def __str__(self) -> str:
+        return f"{self.start_ms}-{self.run_id}"
+
+    def __gt__(self, other: Self) -> bool:
+        return (-self.start_ms, self.run_id) > (-other.start_ms, other.run_id)
 
 
 def read_run(client: Any, run_id: str) -> RunSummary | None:

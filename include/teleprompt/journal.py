@@ -10,7 +10,6 @@ import logging
 import os
 import secrets
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
@@ -124,6 +123,8 @@ class _Objects:
         self._waiting: list[str] = []
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
+        self._number: int | None = None
+        """Of the last object; None until the first is written."""
 
     def read(self) -> Iterator[str]:
         if self._place.exists():
@@ -142,6 +143,7 @@ class _Objects:
     def clear(self) -> None:
         with self._lock:
             self._waiting.clear()
+            self._number = None
         if self._place.exists():
             for part in self._place.iterdir():
                 part.unlink(missing_ok=True)
@@ -154,6 +156,12 @@ class _Objects:
             if not self._waiting:
                 return
             self._place.mkdir(parents=True, exist_ok=True)
-            name = f"{time.time_ns():020d}-{secrets.token_hex(4)}.jsonl"
+            self._number = 1 + (self._last_number() if self._number is None else self._number)
+            name = f"{self._number:020d}-{secrets.token_hex(4)}.jsonl"
             (self._place / name).write_text("\n".join(self._waiting) + "\n", encoding="utf-8")
             self._waiting.clear()
+
+    def _last_number(self) -> int:
+        """Those that an earlier version of the package named by the time count too."""
+        numbers = (part.name.partition("-")[0] for part in self._place.iterdir())
+        return max((int(number) for number in numbers if number.isdecimal()), default=0)

@@ -1,11 +1,31 @@
 """The half-open span of time, in UTC, that one run of the pipeline is about."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import AwareDatetime, field_validator, model_validator
+from pydantic import AfterValidator, AwareDatetime, ValidationError, field_validator, model_validator
 
+from include.teleprompt.errors import ConfigurationError
 from include.teleprompt.records import Record
+
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+YEARS = range(EARLIEST.year, 9999)
+"""From where MLflow counts to where a time zone can still be applied."""
+
+
+def in_range(moment: datetime) -> datetime:
+    """`moment`, if it is in one of `YEARS`.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if moment.year not in YEARS:
+        raise ValueError(f"the year {moment.year} is not from {YEARS[0]} to {YEARS[-1]}")
+    return moment
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(in_range)]
+"""A time that somebody gives, with its offset."""
 
 
 class Window(Record):
@@ -26,7 +46,7 @@ class Window(Record):
     @field_validator("start", "end")
     @classmethod
     def _utc_milliseconds(cls, value: datetime) -> datetime:
-        value = value.astimezone(UTC).replace(microsecond=value.microsecond // 1000 * 1000)
+        value = in_range(value).astimezone(UTC).replace(microsecond=value.microsecond // 1000 * 1000)
         return datetime.combine(value.date(), value.time(), UTC)  # Airflow's times are of a class of their own
 
     @model_validator(mode="after")
@@ -35,6 +55,19 @@ class Window(Record):
             raise ValueError(f"the window's start {self.start:%Y-%m-%dT%H:%M:%SZ} is not before its end "
                              f"{self.end:%Y-%m-%dT%H:%M:%SZ}")  # fmt: skip
         return self
+
+    @classmethod
+    def between(cls, start: datetime, end: datetime) -> Self:
+        """The window of two times that somebody gave.
+
+        Raises:
+            ConfigurationError: they are none.
+        """
+        try:
+            return cls(start=start, end=end)
+        except ValidationError as error:
+            said = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
+            raise ConfigurationError(f"There is no such window: {said}; correct its start or its end.") from error
 
     @property
     def start_ms(self) -> int:
@@ -51,11 +84,10 @@ class Window(Record):
 
 
 def _milliseconds(moment: datetime) -> int:
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+    return (moment - EARLIEST) // timedelta(milliseconds=1)
 
 
 def format_utc(moment: datetime) -> str:
     """ISO 8601 in UTC with `Z`; milliseconds only when there are any."""
-    moment = moment.astimezone(UTC)
-    whole = moment.strftime("%Y-%m-%dT%H:%M:%S")
-    return f"{whole}.{moment.microsecond // 1000:03d}Z" if moment.microsecond else f"{whole}Z"
+    precision = "milliseconds" if moment.microsecond else "seconds"
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec=precision) + "Z"

@@ -125,6 +125,30 @@ def test_a_rollback_is_told_of_whoever_did_it_and_a_regression_too(settings: Set
     }  # fmt: skip
 
 
+def test_a_rollback_of_a_clock_that_was_put_back_is_told_of_all_the_same(settings: Settings) -> None:
+    """It seems older than what was told of; its number says that it is not."""
+    config = ProgramConfig(name="Shelves", slug="shelves")
+    since = Window(start=datetime.now(UTC) + timedelta(days=2), end=datetime.now(UTC) + timedelta(days=3))
+    with mlflow_client(settings.tracking_uri) as client:
+        for why in ("it was told of before", "it was not"):
+            before, after = {"champion": 2}, {"champion": 1}
+            write_entry(client, "Shelves", Action.ROLLBACK, before, after, ChangeState.DONE, who="ann", why=why)
+        found = alerts_before_look(client, config, since=since, told=1, waiting={}, actor="a b")
+        assert [alert.text for alert in found] == ["Version 1 is champion again instead of 2: it was not (ann)."]
+        assert alerts_before_look(client, config, since=since, told=2, waiting={}, actor="a b") == []
+        assert alerts_before_look(client, config, since=since, waiting={}, actor="a b") == []
+
+
+def test_what_a_person_typed_is_one_line_of_an_alert(settings: Settings) -> None:
+    config = ProgramConfig(name="Shelves", slug="shelves")
+    before, after, why = {"champion": 2}, {"champion": 1}, "bad\x1b[31m\nDeltaOne: +9 points \u202e"
+    with mlflow_client(settings.tracking_uri) as client:
+        write_entry(client, "Shelves", Action.ROLLBACK, before, after, ChangeState.DONE, who="ann\r", why=why)
+    (alert,) = watched(settings, config)
+    said = r"bad\x1b[31m\nDeltaOne: +9 points \u202e (ann\r)."
+    assert alert.text == f"Version 1 is champion again instead of 2: {said}"
+
+
 def test_a_rollback_by_the_watch_is_told_of_once_and_at_once(settings: Settings) -> None:
     config = ProgramConfig(name="Shelves", slug="shelves")
     who = "airflow teleprompt_shelves.watch scheduled__1"

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
 import mlflow
 import pytest
@@ -13,6 +14,7 @@ from include.teleprompt.environment import quiet_libraries
 from include.teleprompt.errors import ConfigurationError, LockLostError, RegistryBusyError
 from include.teleprompt.registry import lock
 from include.teleprompt.registry.aliases import aliases_of
+from include.teleprompt.registry.audit_trail import find_gaps, read_trail
 from include.teleprompt.registry.change_log import Action, ChangeState, list_changes
 from include.teleprompt.registry.changes import challenge, note, promote, rollback, set_baseline, withdraw
 from include.teleprompt.registry.lock import lock_name, registry_lock
@@ -43,6 +45,83 @@ def test_a_promotion_moves_the_aliases_once_and_is_written_down(client) -> None:
     assert aliases_of(client, "P") == {"champion": 2, "previous": 1} == change.after
     assert promote(client, "P", 2, instead_of=1, **BY) is None
     assert [c.action for c in list_changes(client, "P")] == [Action.PROMOTE, Action.BASELINE]
+
+
+class Clock(datetime):
+    """A clock that people put."""
+
+    ahead = timedelta()
+
+    @classmethod
+    def now(cls, tz=None):
+        return datetime.now(tz) + cls.ahead
+
+
+@pytest.fixture
+def put_clock(monkeypatch: pytest.MonkeyPatch):
+    """Puts the clock of whoever writes into the log."""
+    monkeypatch.setattr(Clock, "ahead", timedelta())
+    monkeypatch.setattr("include.teleprompt.registry.change_log.datetime", Clock)
+    return lambda **ahead: setattr(Clock, "ahead", timedelta(**ahead))
+
+
+def test_a_rollback_after_the_clock_was_put_back_goes_to_the_version_before(client, put_clock) -> None:
+    promote(client, "P", 2, instead_of=1, **BY)
+    rollback(client, "P", **BY)
+    put_clock(days=-2)
+    promote(client, "P", 3, instead_of=1, **BY)
+    assert rollback(client, "P", **BY).after == {"champion": 1, "previous": 3}
+
+
+def test_a_second_rollback_after_the_clock_was_put_back_is_still_a_second_one(client, put_clock) -> None:
+    promote(client, "P", 2, instead_of=1, **BY)
+    put_clock(days=-2)
+    rollback(client, "P", **BY)
+    with pytest.raises(ConfigurationError, match="already"):
+        rollback(client, "P", **BY)
+    assert aliases_of(client, "P") == {"champion": 1, "previous": 2}
+
+
+def test_the_log_is_in_the_order_of_the_changes_whatever_the_clock_says(client, put_clock) -> None:
+    for days, number in ((-2, 2), (5, 3), (-400, 4)):
+        put_clock(days=days)
+        promote(client, "P", number, instead_of=number - 1, **BY)
+    changes = list_changes(client, "P")
+    assert [change.after["champion"] for change in changes] == [4, 3, 2, 1]
+    assert [change.number for change in changes] == [4, 3, 2, 1]
+    assert [change.after["champion"] for change in list_changes(client, "P", limit=1)] == [4]
+    trail = read_trail(client, "P")
+    assert [entry.after["champion"] for entry in trail] == [1, 2, 3, 4]
+    assert find_gaps(client, "P", trail) == []
+
+
+def test_a_log_that_an_earlier_version_of_the_package_began_goes_on(client) -> None:
+    """Its entries have no number; they stay in the order of their times, before all that are numbered."""
+    for number in (2, 3):
+        promote(client, "P", number, instead_of=number - 1, **BY)
+    for change in list_changes(client, "P"):
+        client.delete_tag(change.change_id, "teleprompt.change_number")
+    promote(client, "P", 4, instead_of=3, **BY)
+    rollback(client, "P", **BY)
+    assert [(change.number, change.after["champion"]) for change in list_changes(client, "P")] == [
+        (2, 3), (1, 4), (0, 3), (0, 2), (0, 1),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("why", ["a\0b", "\ud800"], ids=ascii)
+def test_a_reason_that_no_database_takes_is_refused_before_anything_moves(client, why: str) -> None:
+    promote(client, "P", 2, instead_of=1, **BY)
+    with pytest.raises(ConfigurationError, match="reason cannot be kept"):
+        rollback(client, "P", who="test", why=why)
+    assert aliases_of(client, "P")["champion"] == 2
+
+
+def test_a_lock_of_a_clock_that_was_put_back_is_taken_away_after_a_lease(client, monkeypatch) -> None:
+    monkeypatch.setattr(lock, "LEASE", timedelta(seconds=0.5))
+    until = datetime.now(UTC) + timedelta(days=2)
+    client.create_registered_model(lock_name("P"), tags={"holder": "dead", "until": until.isoformat()})
+    with registry_lock(client, "P") as lease:
+        lease.check()
 
 
 def test_who_compared_with_a_champion_of_the_past_does_not_replace_the_new_one(client) -> None:

@@ -1,11 +1,13 @@
 """One thing that somebody should know."""
 
 import hashlib
+from typing import Annotated
 
-from pydantic import AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, Field
 
 from include.teleprompt.config.alerts import AlertEvent
 from include.teleprompt.records import Record
+from include.teleprompt.text import visible
 
 
 class Alert(Record):
@@ -14,7 +16,7 @@ class Alert(Record):
     event: AlertEvent
     program: str
     """Its file's name."""
-    text: str
+    text: Annotated[str, AfterValidator(visible)]
     """What happened, in one or two sentences."""
     cause: str
     """What it is about: a run, a change, a transaction. The same event of the same cause is the same alert."""

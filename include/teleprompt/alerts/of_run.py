@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from pydantic import ValidationError
@@ -13,7 +14,7 @@ from include.teleprompt.config.alerts import AlertEvent
 from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.deltaone.report import Verdict
 from include.teleprompt.errors import InsufficientTracesError, TelepromptError
-from include.teleprompt.history import RunSummary, newest_runs
+from include.teleprompt.history import RunSummary, runs_until
 from include.teleprompt.records import Record
 from include.teleprompt.traces.snapshot import Snapshot, SnapshotRecord, read_snapshot
 from include.teleprompt.tracking.pipeline_run import PipelineRun
@@ -108,9 +109,9 @@ def _unusual_traffic(client: Any, config: ProgramConfig, run: RunSummary) -> dic
     own = _snapshot(client, run.run_id)
     if own is None:
         return {}
-    recent = newest_runs(client, program=config.name, limit=EARLIER_RUNS + 1)
-    others = (_snapshot(client, run_id) for run_id in recent if run_id != run.run_id)
-    before = [traffic_of(other) for other in others if other is not None and other.window.end <= own.window.end]
+    others = (i for i in runs_until(client, program=config.name, end=run.window_end) if i != run.run_id)
+    snapshots = (_snapshot(client, run_id) for run_id in islice(others, EARLIER_RUNS))
+    before = [traffic_of(other) for other in snapshots if other is not None]
     return unusual(traffic_of(own), before, sensitivity=config.alerts.sensitivity)
 
 

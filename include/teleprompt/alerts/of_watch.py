@@ -20,17 +20,24 @@ def alerts_before_look(
     config: ProgramConfig,
     *,
     since: Window,
+    told: int | None = None,
     waiting: Mapping[Digest, datetime],
     actor: str,
     now: datetime | None = None,
 ) -> list[Alert]:
     """What happened without the look: rollbacks that others did in `since`, and transactions that wait too long.
 
-    `waiting` are the transactions for the program's contracts (`waiting_since`); `actor` is who looks, as the log of
-    changes names it: a DAG and its run.
+    `told` is the number of the last change when the look before told: later ones are told of, too, though a clock was
+    put back and they seem older than `since`. `waiting` are the transactions for the program's contracts
+    (`waiting_since`); `actor` is who looks, as the log of changes names it: a DAG and its run.
     """
     watch = actor.rpartition(" ")[0]
-    done = (change for change in _rollbacks(client, config) if since.start <= change.at < since.end)
+
+    def is_untold(change: Change) -> bool:
+        seems_older = told is not None and change.number > told and change.at < since.start
+        return seems_older or since.start <= change.at < since.end
+
+    done = (change for change in _rollbacks(client, config) if is_untold(change))
     others = (change for change in done if not change.who.startswith(f"{watch} "))
     return [*(_rollback(config, change) for change in others), *_stuck(config, waiting, now or datetime.now(UTC))]
 

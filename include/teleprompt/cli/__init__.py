@@ -3,8 +3,10 @@
 Exit status: 0 success, 1 a negative answer (an invalid attestation, a failed run), 2 wrong usage or configuration.
 """
 
+import logging
 import os
 import sys
+from typing import Any, Never
 
 import typer
 
@@ -25,6 +27,7 @@ from include.teleprompt.cli import (
     traces,
     versions,
 )
+from include.teleprompt.cli.output import LogFormatter, say
 from include.teleprompt.environment import quiet_libraries
 from include.teleprompt.errors import ConfigurationError, TelepromptError
 from include.teleprompt.secret_uri import hide_credentials
@@ -60,8 +63,10 @@ def main() -> None:
 
     quiet_libraries()
     warnings.simplefilter("ignore")  # a user of the command can do nothing about a library's deprecations
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(LogFormatter())
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
     except ConfigurationError as error:
         _fail(error, status=2)
     except TelepromptError as error:
@@ -69,6 +74,8 @@ def main() -> None:
     except BrokenPipeError:
         sys.exit(1)
     except Exception as error:
+        if hasattr(error, "format_message"):
+            _fail_usage(error)
         if os.environ.get("TELEPROMPT_DEBUG"):
             raise
         text = str(error).strip().splitlines()
@@ -78,6 +85,14 @@ def main() -> None:
         )
 
 
-def _fail(error: object, *, status: int) -> None:
-    print(f"Error: {hide_credentials(str(error))}", file=sys.stderr)  # noqa: T201 - the command's one line
+def _fail(error: object, *, status: int) -> Never:
+    say(f"Error: {hide_credentials(str(error))}", err=True)
     sys.exit(status)
+
+
+def _fail_usage(error: Any) -> Never:
+    """End with what typer says of wrong arguments; it gives no name to the class of these errors."""
+    if type(error).__name__ == "NoArgsIsHelpError":  # the help is printed
+        sys.exit(error.exit_code)
+    command = error.ctx.command_path if error.ctx else "teleprompt"
+    _fail(f"{error.format_message().rstrip('.')}; see `{command} --help`.", status=error.exit_code)

@@ -3,7 +3,7 @@
 import typer
 
 from include.teleprompt.alerts import webhook
-from include.teleprompt.cli.output import JsonOption, print_json, print_table
+from include.teleprompt.cli.output import JsonOption, print_json, print_table, say
 from include.teleprompt.config.alerts import shared_rules
 from include.teleprompt.config.files import ProgramFileError, load_program_file, program_files
 from include.teleprompt.config.settings import Settings
@@ -35,7 +35,7 @@ def check(json_: JsonOption = False) -> None:
         try:
             rules += [(file.stem, rule) for rule in load_program_file(file).alerts.rules]
         except ProgramFileError as error:
-            typer.echo(f"Left out: {error}", err=True)
+            say(f"Left out: {error}", err=True)
     if json_:
         print_json([{"program": program, "events": rule.events, "notifier": rule.notifier} for program, rule in rules])
         return

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from include.teleprompt.cli.output import JsonOption, print_json, print_table, window_text
+from include.teleprompt.cli.output import JsonOption, print_document, print_json, print_table, say, window_text
 
 if TYPE_CHECKING:
     from include.teleprompt.attest.verify import Verification
@@ -62,7 +62,7 @@ def show(
     from include.teleprompt.config.settings import Settings
 
     with open_attestations(Settings()) as store:
-        typer.echo(store.find(attestation_id).data, nl=False)
+        print_document(store.find(attestation_id).data)
 
 
 @app.command()
@@ -93,9 +93,9 @@ def verify(
         listed = {"deep": [check.model_dump() for check in checks]} if deep else {}
         print_json({**result.model_dump(mode="json"), **listed, "valid": good})
     else:
-        typer.echo(f"{'valid' if result.valid else 'INVALID'}: {result.code} ({result.detail})")
+        say(f"{'valid' if result.valid else 'INVALID'}: {result.code} ({result.detail})")
         for check in checks:
-            typer.echo(f"{'ok  ' if check.holds else 'FAIL'}  {check.name:<21} {check.detail}")
+            say(f"{'ok  ' if check.holds else 'FAIL'}  {check.name:<21} {check.detail}")
     if not good:
         raise typer.Exit(1)
 
@@ -191,7 +191,8 @@ def export(
     signer = open_signer(settings.signer)
     match as_:
         case ExportFormat.DSSE if public_key:
-            typer.echo(dsse.public_key(attestation, signer), nl=False)
+            for line in dsse.public_key(attestation, signer).splitlines():
+                say(line)
         case ExportFormat.DSSE:
             print_json(dsse.envelope(attestation, signer))
         case ExportFormat.EAS:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from include.teleprompt.cli.attest import AttestationId
-from include.teleprompt.cli.output import JsonOption, print_json
+from include.teleprompt.cli.output import JsonOption, print_json, say
 
 if TYPE_CHECKING:
     from include.teleprompt.chain.receipt import Receipt
@@ -35,7 +35,7 @@ def status(attestation_id: AttestationId, json_: JsonOption = False) -> None:
 
     receipt = _at_contract(attestation_id, chain_status)
     if receipt is None:
-        typer.echo("null" if json_ else "not on the chain")
+        say("null" if json_ else "not on the chain")
     else:
         _print(receipt, json_)
     if receipt is None or receipt.state is not ChainState.ON_CHAIN:
@@ -54,7 +54,7 @@ def revoke(attestation_id: AttestationId, send: SendOption = False, json_: JsonO
         raise ConfigurationError(f"{attestation_id} is not on the chain; there is nothing to revoke.")
     _print(receipt, json_)
     if not send:
-        typer.echo("Nothing was sent; --send revokes it.", err=True)
+        say("Nothing was sent; --send revokes it.", err=True)
 
 
 def _at_contract(attestation_id: str, do: Callable[..., Any]) -> Any:
@@ -75,7 +75,7 @@ def _print(receipt: "Receipt", json_: bool) -> None:
     if json_:
         print_json(receipt.model_dump(mode="json"))
         return
-    typer.echo(f"{receipt.state.value}: {receipt.note}")
+    say(f"{receipt.state.value}: {receipt.note}")
     shown = {
         "contract": f"{receipt.contract} on chain {receipt.chain_id} ({receipt.adapter})",
         "sender": receipt.sender,
@@ -86,4 +86,4 @@ def _print(receipt: "Receipt", json_: bool) -> None:
     }
     for name, value in shown.items():
         if value:
-            typer.echo(f"  {name:<12}{value}")
+            say(f"  {name:<12}{value}")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from include.teleprompt.cli.output import JsonOption, print_json, print_table
+from include.teleprompt.cli.output import JsonOption, print_json, print_table, say
 from include.teleprompt.config.files import find_program_file, load_program_file
 from include.teleprompt.config.settings import Settings
 from include.teleprompt.errors import ConfigurationError
@@ -59,7 +59,8 @@ def verify(
     if json_:
         print_json({"whole": not problems, "entries": len(entries), "problems": problems})
     else:
-        typer.echo("\n".join(problems) or f"{len(entries)} entries, none is missing or changed.")
+        for line in problems or [f"{len(entries)} entries, none is missing or changed."]:
+            say(line)
     if problems:
         raise typer.Exit(1)
 

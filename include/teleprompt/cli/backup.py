@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from include.teleprompt.cli.output import JsonOption, print_json, size
+from include.teleprompt.cli.output import JsonOption, print_json, say, size
 
 
 def backup(
@@ -28,7 +28,7 @@ def backup(
         print_json(manifest.model_dump(mode="json"))
         return
     counts = ", ".join(f"{count} {what}" for what, count in manifest.counts.items())
-    typer.echo(f"{target}: {counts}; {len(manifest.files)} files of {size(manifest.size)}.")
+    say(f"{target}: {counts}; {len(manifest.files)} files of {size(manifest.size)}.")
 
 
 def restore(
@@ -46,5 +46,5 @@ def restore(
         print_json(manifest.model_dump(mode="json"))
         return
     counts = ", ".join(f"{count} {what}" for what, count in manifest.counts.items())
-    typer.echo(f"Restored from {manifest.made_at:%Y-%m-%d %H:%M} UTC: {counts}.")
-    typer.echo("Verify it: `teleprompt attest list`, then `teleprompt attest verify --deep` with each of them.")
+    say(f"Restored from {manifest.made_at:%Y-%m-%d %H:%M} UTC: {counts}.")
+    say("Verify it: `teleprompt attest list`, then `teleprompt attest verify --deep` with each of them.")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from include.teleprompt.cli.output import JsonOption, interval, points, print_json, print_table, window_text
+from include.teleprompt.cli.output import JsonOption, interval, points, print_json, print_table, say, window_text
 
 app = typer.Typer(help="The gate: its looks at sealed examples, and its verdicts made anew.", no_args_is_help=True)
 
@@ -26,9 +26,9 @@ def recompute(run: Run, json_: JsonOption = False) -> None:
     if json_:
         print_json({"equal": equal, "stored": comparison.report.model_dump(mode="json"), "anew": _dumped(anew)})
     else:
-        typer.echo(f"stored  {comparison.report.verdict}: {comparison.report.reason}")
-        typer.echo(f"anew    {anew.verdict}: {anew.reason}")
-        typer.echo("equal, in every figure" if equal else "NOT EQUAL: the record and its scores contradict each other")
+        say(f"stored  {comparison.report.verdict}: {comparison.report.reason}")
+        say(f"anew    {anew.verdict}: {anew.reason}")
+        say("equal, in every figure" if equal else "NOT EQUAL: the record and its scores contradict each other")
     if not equal:
         raise typer.Exit(1)
 
@@ -122,13 +122,13 @@ def watch(program: str, json_: JsonOption = False) -> None:
     if json_:
         print_json(report.model_dump(mode="json"))
     else:
-        typer.echo(f"{report.outcome}: {report.version or config.name}")
-        typer.echo(f"why      {report.why}")
+        say(f"{report.outcome}: {report.version or config.name}")
+        say(f"why      {report.why}")
         if report.decision is not None:
             said = report.decision.report
-            typer.echo(f"change   {points(said.delta_e6)} points {interval(said.ci_low_e6, said.ci_high_e6)}")
+            say(f"change   {points(said.delta_e6)} points {interval(said.ci_low_e6, said.ci_high_e6)}")
         if report.attestation is not None:
-            typer.echo(f"attested {report.attestation.blob.uri}")
+            say(f"attested {report.attestation.blob.uri}")
     if report.outcome in {WatchOutcome.REGRESSED, WatchOutcome.ROLLED_BACK}:
         raise typer.Exit(1)
 

@@ -2,7 +2,7 @@
 
 import typer
 
-from include.teleprompt.cli.output import JsonOption, print_json
+from include.teleprompt.cli.output import JsonOption, print_json, say
 
 
 def doctor(json_: JsonOption = False) -> None:
@@ -15,8 +15,8 @@ def doctor(json_: JsonOption = False) -> None:
         print_json([finding.model_dump() for finding in findings])
     else:
         for finding in findings:
-            typer.echo(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.check:<9} {finding.detail}")
+            say(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.check:<9} {finding.detail}")
             if finding.remedy:
-                typer.echo(f"      {'':<9} -> {finding.remedy}")
+                say(f"      {'':<9} -> {finding.remedy}")
     if not all(finding.ok for finding in findings):
         raise typer.Exit(1)

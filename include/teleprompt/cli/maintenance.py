@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from include.teleprompt.cli.output import JsonOption, print_json, print_table, size
+from include.teleprompt.cli.output import JsonOption, print_json, print_table, say, size
 
 if TYPE_CHECKING:
     from include.teleprompt.maintenance.plan import Plan
@@ -27,7 +27,7 @@ def plan(json_: JsonOption = False) -> None:
         return
     _show(made)
     going = f"{len(made.leaving)} files of {size(made.leaving_bytes)}"
-    typer.echo(f"{going} may go; `teleprompt maintenance apply` deletes them.")
+    say(f"{going} may go; `teleprompt maintenance apply` deletes them.")
 
 
 @app.command()
@@ -46,7 +46,7 @@ def apply(json_: JsonOption = False) -> None:
         return
     _show(made)
     again = f" {done.needed_again} were needed again meanwhile and stay." if done.needed_again else ""
-    typer.echo(f"{done.deleted} files of {size(done.deleted_bytes)} were deleted.{again}")
+    say(f"{done.deleted} files of {size(done.deleted_bytes)} were deleted.{again}")
 
 
 def _show(made: "Plan") -> None:
@@ -67,4 +67,4 @@ def _show(made: "Plan") -> None:
         empty="The storage is empty.",
     )
     if made.missing:
-        typer.echo(f"{made.missing} files that are evidence are not in the storage; restore them from its backup.")
+        say(f"{made.missing} files that are evidence are not in the storage; restore them from its backup.")

@@ -1,6 +1,11 @@
-"""What commands print: JSON for scripts, tables for people."""
+"""What commands print: JSON for scripts, tables and sentences for people.
+
+All of it goes through here: names, reasons and traces are somebody else's, and none of them reaches a terminal raw.
+"""
 
 import json
+import logging
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,13 +13,24 @@ from typing import Annotated, Any
 import typer
 
 from include.teleprompt.errors import ConfigurationError
+from include.teleprompt.text import visible, visible_json
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 
+def say(line: object, *, err: bool = False) -> None:
+    """One line, whatever it holds; with `err` on standard error."""
+    typer.echo(visible(str(line)), err=err)
+
+
 def print_json(value: Any) -> None:
     """`value` as one JSON document."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    typer.echo(visible_json(json.dumps(value, indent=2, ensure_ascii=False)))
+
+
+def print_document(document: bytes) -> None:
+    """A JSON document in its exact bytes; on a terminal, where nobody reads bytes, with escapes."""
+    typer.echo(visible_json(document.decode()) if sys.stdout.isatty() else document, nl=False)
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
@@ -26,15 +42,27 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, emp
 
     rows = list(rows)
     if not rows:
-        typer.echo(empty)
+        say(empty)
         return
     table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
     for row in rows:
-        table.add_row(*(Text("-" if cell is None else str(cell)) for cell in row))  # what is in it is no markup
+        table.add_row(*(Text("-" if cell is None else visible(str(cell))) for cell in row))  # no markup
     console = Console()
     if not console.is_terminal:
         console.width = 200
     console.print(table)
+
+
+class LogFormatter(logging.Formatter):
+    """A message on one line, and a traceback's lines below it."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        """The line."""
+        return visible(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
+        """The traceback."""
+        return "\n".join(map(visible, super().formatException(ei).splitlines()))
 
 
 def write_new(file: Path, text: str) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from include.teleprompt import catalog
-from include.teleprompt.cli.output import JsonOption, print_json, print_table
+from include.teleprompt.cli.output import JsonOption, print_json, print_table, say
 from include.teleprompt.config.files import find_program_file, load_program_file, program_files
 from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.config.settings import Settings
@@ -52,9 +52,9 @@ def validate(
         )
     for file, problem in problems:
         if not json_ and problem is None:
-            typer.echo(f"{file.name}: ok")
+            say(f"{file.name}: ok")
         elif problem is not None:
-            typer.echo(f"Error: {problem.error}", err=True)
+            say(f"Error: {problem.error}", err=True)
     if any(problem for _, problem in problems):
         raise typer.Exit(2)
 
@@ -68,14 +68,16 @@ def show(program: str, json_: JsonOption = False) -> None:
     if json_:
         print_json(values)
     else:
-        typer.echo(yaml.safe_dump(values, sort_keys=False).rstrip())
+        for line in yaml.safe_dump(values, sort_keys=False).splitlines():
+            say(line)
 
 
 @app.command()
 def schema(json_: JsonOption = False) -> None:
     """Print the JSON Schema of program files; editors complete from it."""
     del json_  # it is JSON in any case
-    typer.echo(json.dumps(program_schema(), indent=2, sort_keys=True))
+    for line in json.dumps(program_schema(), indent=2, sort_keys=True).splitlines():
+        say(line)
 
 
 def program_schema() -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from include.teleprompt.cli.output import JsonOption, interval, points, print_json
+from include.teleprompt.cli.output import JsonOption, LogFormatter, interval, points, print_json, say
 from include.teleprompt.cli.windows import parse_window
 from include.teleprompt.errors import ConfigurationError
 
@@ -35,6 +35,7 @@ def run(
 
     console = Console(stderr=True)
     handler = RichHandler(console=console, show_path=False, show_level=False)
+    handler.setFormatter(LogFormatter())
     logging.getLogger("include.teleprompt").addHandler(handler)
     logging.getLogger("include.teleprompt").setLevel(logging.INFO)
     window = parse_window(start, end)
@@ -50,21 +51,21 @@ def run(
         print_json(outcome.model_dump(mode="json"))
         return
     if outcome.comparison is None:
-        typer.echo("The DeltaOne check is switched off: a candidate was compiled, nothing was promoted.")
+        say("The DeltaOne check is switched off: a candidate was compiled, nothing was promoted.")
         return
     report = outcome.comparison.report
-    typer.echo(f"verdict      {report.verdict}")
-    typer.echo(f"change       {points(report.delta_e6)} points {interval(report.ci_low_e6, report.ci_high_e6)}")
-    typer.echo(f"why          {report.reason}")
+    say(f"verdict      {report.verdict}")
+    say(f"change       {points(report.delta_e6)} points {interval(report.ci_low_e6, report.ci_high_e6)}")
+    say(f"why          {report.reason}")
     if judge := outcome.comparison.judge:
-        typer.echo(f"judge        agrees with {judge.n} outcomes by a rank correlation of {judge.in_words}")
+        say(f"judge        agrees with {judge.n} outcomes by a rank correlation of {judge.in_words}")
     if report.verdict == "promote" and outcome.version is None:
-        typer.echo("approval     is asked for by the program's file: run it again with --approve, or in Airflow")
+        say("approval     is asked for by the program's file: run it again with --approve, or in Airflow")
     if outcome.version is not None:
         standing = outcome.version.alias or "no alias; `teleprompt versions log` says why"
-        typer.echo(f"version      {outcome.version.number} ({outcome.version.version_id}), {standing}")
+        say(f"version      {outcome.version.number} ({outcome.version.version_id}), {standing}")
     if outcome.attestation is not None:
-        typer.echo(f"attestation  {outcome.attestation.blob.uri}")
-        typer.echo(f"verify       teleprompt attest verify {outcome.attestation.blob.uri}")
+        say(f"attestation  {outcome.attestation.blob.uri}")
+        say(f"verify       teleprompt attest verify {outcome.attestation.blob.uri}")
     if outcome.receipt is not None:
-        typer.echo(f"chain        {outcome.receipt.state.value}: {outcome.receipt.note}")
+        say(f"chain        {outcome.receipt.state.value}: {outcome.receipt.note}")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from include.teleprompt.cli.output import JsonOption, print_json, print_table, size, write_new
+from include.teleprompt.cli.output import JsonOption, print_json, print_table, say, size, write_new
 from include.teleprompt.window import format_utc
 
 app = typer.Typer(help="Submitted traces that could not be written to MLflow, on this machine.", no_args_is_help=True)
@@ -46,7 +46,7 @@ def retry(program: OneProgram = None, json_: JsonOption = False) -> None:
     if json_:
         print_json({"taken_up": taken_up, "written": written, "set_aside": again, "waiting": len(spool)})
     else:
-        typer.echo(f"{taken_up} taken up again, {written} written, {again} set aside again")
+        say(f"{taken_up} taken up again, {written} written, {again} set aside again")
     if again:
         raise typer.Exit(1)
 
@@ -71,7 +71,7 @@ def export(
     if json_:
         print_json({"lines": len(rows), "file": str(file), "removed": remove})
     else:
-        typer.echo(f"{len(rows)} lines in {file}")
+        say(f"{len(rows)} lines in {file}")
 
 
 def _iso(seconds: int) -> str:

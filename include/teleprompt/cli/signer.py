@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from include.teleprompt.cli.output import JsonOption, print_json
+from include.teleprompt.cli.output import JsonOption, print_json, say
 
 app = typer.Typer(help="The key that signs attestations.", no_args_is_help=True)
 
@@ -23,7 +23,7 @@ def new(
     if json_:
         print_json({"address": address, "keystore": str(keystore), "password_file": str(password_file)})
     else:
-        typer.echo(address)
+        say(address)
 
 
 @app.callback()

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from include.teleprompt.text import visible
+
 if TYPE_CHECKING:
     from include.teleprompt.pipeline import Pipeline
 
@@ -17,8 +19,9 @@ def stage_bar(pipeline: "Pipeline", console: Console) -> Iterator[Callable[[str,
     if not console.is_terminal:
         yield lambda _name, _of: None
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TextColumn("{task.fields[detail]}"), console=console, transient=True) as progress:
+    stage, detail = (TextColumn(field, markup=False) for field in ("{task.description}", "{task.fields[detail]}"))
+    columns = (stage, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), detail)
+    with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("", total=None, detail="")
         begun = 0
 
@@ -27,5 +30,5 @@ def stage_bar(pipeline: "Pipeline", console: Console) -> Iterator[Callable[[str,
             progress.update(task, description=name, completed=begun, total=of, detail="")
             begun += 1
 
-        pipeline.watch = lambda text: progress.update(task, detail=text)
+        pipeline.watch = lambda text: progress.update(task, detail=visible(text))
         yield on_stage

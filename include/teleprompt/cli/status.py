@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from include.teleprompt.cli.output import JsonOption, interval, points, print_json, print_table, window_text
+from include.teleprompt.cli.output import JsonOption, interval, points, print_json, print_table, say, window_text
 
 
 def status(
@@ -59,6 +59,6 @@ def status(
     )
     for run in runs:
         if run.progress is not None:
-            typer.echo(f"{run.program} {window_text(run.window_start, run.window_end)} compiles: {run.progress}")
+            say(f"{run.program} {window_text(run.window_start, run.window_end)} compiles: {run.progress}")
         if run.error is not None:
-            typer.echo(f"{run.program} {window_text(run.window_start, run.window_end)} failed: {run.error}")
+            say(f"{run.program} {window_text(run.window_start, run.window_end)} failed: {run.error}")

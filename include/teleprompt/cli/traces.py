@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from include.teleprompt.cli import set_aside
-from include.teleprompt.cli.output import JsonOption, print_json, print_table
+from include.teleprompt.cli.output import JsonOption, print_json, print_table, say
 from include.teleprompt.cli.windows import parse_moment, parse_window
 from include.teleprompt.window import Window, format_utc
 
@@ -40,11 +40,11 @@ def count(program: str, start: Start = None, end: End = None, json_: JsonOption 
             }
         )
         return
-    typer.echo(f"{found.calls} logged calls of {config.name} in {window}")
+    say(f"{found.calls} logged calls of {config.name} in {window}")
     if found.new_outcomes is not None:
-        typer.echo(f"{found.new_outcomes} values of {config.outcome.metric} arrived in it")
+        say(f"{found.new_outcomes} values of {config.outcome.metric} arrived in it")
     if not found.calls:
-        typer.echo(f"Looked for the tag dspy_program_name = {config.name} in MLflow at {settings.tracking_uri}")
+        say(f"Looked for the tag dspy_program_name = {config.name} in MLflow at {settings.tracking_uri}")
 
 
 @app.command()
@@ -97,17 +97,17 @@ def submit(
         reasons = [row.model_dump() for row in rejected]
         print_json({"accepted": accepted, "rejected": reasons, "waiting": len(spool), "set_aside": aside})
     else:
-        typer.echo(f"{accepted} accepted, {len(rejected)} rejected, {len(spool)} wait for MLflow")
+        say(f"{accepted} accepted, {len(rejected)} rejected, {len(spool)} wait for MLflow")
         for row in rejected:
-            typer.echo(f"line {row.line}: {row.reason}", err=True)
+            say(f"line {row.line}: {row.reason}", err=True)
         if aside:
-            typer.echo(f"{aside} set aside: `teleprompt traces set-aside list {config.slug}` says why", err=True)
+            say(f"{aside} set aside: `teleprompt traces set-aside list {config.slug}` says why", err=True)
     if rejected or aside:
         raise typer.Exit(1)
 
 
 def _show(profile: Any, *, min_traces: int) -> None:
-    typer.echo(f"{profile.program}, {profile.window}")
+    say(f"{profile.program}, {profile.window}")
     steps = [
         (step.step, step.rows_in, step.rows_out, ", ".join(f"{why} {n}" for why, n in step.reasons.items()))
         for step in profile.funnel
@@ -127,7 +127,7 @@ def _show(profile: Any, *, min_traces: int) -> None:
     ]
     print_table(("quarantined because", "traces", "for instance", ""), quarantined, empty="Nothing is quarantined.")
     verdict = "enough" if profile.usable >= min_traces else f"fewer than min_traces {min_traces}"
-    typer.echo(f"{profile.usable} usable ({verdict}), {profile.good} with a good outcome")
+    say(f"{profile.usable} usable ({verdict}), {profile.good} with a good outcome")
 
 
 def _resolve(program: str, start: str | None, end: str | None) -> tuple[Any, Any, Window, Any]:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from include.teleprompt.cli.output import JsonOption, points, print_json, print_table
+from include.teleprompt.cli.output import JsonOption, points, print_json, print_table, say
 
 app = typer.Typer(help="Registered versions, and which of them runs.", no_args_is_help=True)
 
@@ -68,9 +68,9 @@ def rollback(
     if json_:
         print_json({"champion": champion, "change": change.model_dump(mode="json") if change else None})
     elif change is None:
-        typer.echo(f"Version {champion} of {config.name} is champion already; nothing was changed.")
+        say(f"Version {champion} of {config.name} is champion already; nothing was changed.")
     else:
-        typer.echo(f"Version {champion} of {config.name} is champion again, instead of {change.before[CHAMPION]}.")
+        say(f"Version {champion} of {config.name} is champion again, instead of {change.before[CHAMPION]}.")
 
 
 @app.command()

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pydantic import ValidationError
 
 from include.teleprompt.errors import ConfigurationError
-from include.teleprompt.window import Window
+from include.teleprompt.window import Window, in_range
 
 
 def parse_moment(option: str, text: str) -> datetime:
@@ -15,7 +15,7 @@ def parse_moment(option: str, text: str) -> datetime:
         ConfigurationError: it is not one; the message names the option.
     """
     try:
-        moment = datetime.fromisoformat(text)
+        moment = in_range(datetime.fromisoformat(text))
     except ValueError as error:
         raise ConfigurationError(
             f"{option} {text!r} is not an ISO 8601 time; write it like 2026-01-31T00:00:00Z."

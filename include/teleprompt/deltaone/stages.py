@@ -19,6 +19,7 @@ from include.teleprompt.traces.snapshot import Snapshot, read_outcomes, read_row
 from include.teleprompt.traces.split import Part
 from include.teleprompt.tracking.connection import quoted
 from include.teleprompt.tracking.pipeline_run import PipelineRun, experiment_name, internal_experiment
+from include.teleprompt.tracking.search import NEWEST_WINDOW_FIRST
 
 log = logging.getLogger(__name__)
 
@@ -126,12 +127,12 @@ def _good_share(snapshot: Snapshot, min_quality_score: float) -> float:
 
 
 def _last_sd_e6(client: Any, program: str) -> int | None:
-    """Deviation of the differences in the program's last comparison; None before the first, or if all were alike."""
+    """Deviation of the differences in the newest window that was compared; None without one, or if all were alike."""
     experiment = internal_experiment(client, experiment_name(program))
     found = client.search_runs(
         [experiment],
         f"tags.`teleprompt.{SD}` != '' AND tags.`teleprompt.program` = {quoted(program)}",
         max_results=1,
-        order_by=["attributes.start_time DESC"],
+        order_by=NEWEST_WINDOW_FIRST,
     )
     return int(found[0].data.tags[f"teleprompt.{SD}"]) or None if found else None

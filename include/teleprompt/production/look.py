@@ -14,6 +14,7 @@ from include.teleprompt.production.report import ProductionReport
 from include.teleprompt.production.versions import KnownVersion
 from include.teleprompt.promotion import attest_online
 from include.teleprompt.registry.aliases import CHALLENGER, CHAMPION, aliases_of
+from include.teleprompt.text import visible
 from include.teleprompt.tracking.connection import mlflow_client
 
 log = logging.getLogger(__name__)
@@ -38,7 +39,7 @@ class Production:
                 report = ChallengerTrial(self.config, self.settings, self.actor).judge(client, aliases, now)
             else:
                 report = ChampionWatch(self.config, self.actor).watch(client, aliases, now)
-        log.info("%s: %s (%s)", self.config.name, report.outcome, report.why)
+        log.info("%s: %s (%s)", self.config.name, report.outcome, visible(report.why))
         return report
 
     def _finish(self, client: Any, aliases: dict[str, int]) -> None:

@@ -15,6 +15,11 @@ from include.teleprompt.tracking.pipeline_run import experiment_name, internal_e
 CHANGE = "teleprompt.change"
 STATE = "teleprompt.change_state"
 MODEL = "teleprompt.model"
+NUMBER = "teleprompt.change_number"
+DIGITS = 9
+"""Of a number as it is written, for MLflow orders tags as text."""
+NEWEST_FIRST = [f"tags.`{NUMBER}` DESC", "attributes.start_time DESC", "attributes.run_id ASC"]
+"""By number, whatever the clock said. Entries of an earlier version of the package have none, and come last."""
 
 
 class Action(StrEnum):
@@ -52,6 +57,8 @@ class Change(Record):
 
     change_id: str
     """Its MLflow run."""
+    number: int = 0
+    """Its place in the log, from 1; 0 of an entry that an earlier version of the package wrote."""
     model: str
     action: Action
     state: ChangeState
@@ -70,9 +77,14 @@ def list_changes(client: Any, name: str, *, limit: int = 1000) -> list[Change]:
         [experiment],
         f"tags.`{CHANGE}` != '' AND tags.`{MODEL}` = {quoted(name)}",
         max_results=limit,
-        order_by=["attributes.start_time DESC", "attributes.run_id"],
+        order_by=NEWEST_FIRST,
     )
     return [_read(run) for run in runs]
+
+
+def last_number(client: Any, name: str) -> int:
+    """The number of the newest entry; 0 where there is none yet."""
+    return next((change.number for change in list_changes(client, name, limit=1)), 0)
 
 
 def write_entry(
@@ -86,7 +98,7 @@ def write_entry(
     who: str,
     why: str,
 ) -> Change:
-    """Add an entry."""
+    """Add an entry; whoever does holds the program's lock."""
     experiment = internal_experiment(client, experiment_name(name))
     at = datetime.now(UTC)
     run = client.create_run(
@@ -97,6 +109,7 @@ def write_entry(
             CHANGE: action.value,
             STATE: state.value,
             MODEL: name,
+            NUMBER: f"{last_number(client, name) + 1:0{DIGITS}d}",
             "teleprompt.who": who,
             "teleprompt.why": why,
             "teleprompt.before": json.dumps(before, sort_keys=True),
@@ -118,6 +131,7 @@ def _read(run: Any) -> Change:
     tags = run.data.tags
     return Change(
         change_id=run.info.run_id,
+        number=int(tags.get(NUMBER, 0)),
         model=tags[MODEL],
         action=Action(tags[CHANGE]),
         state=ChangeState(tags[STATE]),

@@ -15,6 +15,7 @@ from include.teleprompt.registry.aliases import CHALLENGER, CHAMPION, PREVIOUS, 
 from include.teleprompt.registry.audit_trail import record_changes
 from include.teleprompt.registry.change_log import Action, Change, ChangeState, list_changes, mark, write_entry
 from include.teleprompt.registry.lock import Lease, registry_lock
+from include.teleprompt.text import storable, visible
 from include.teleprompt.window import format_utc
 
 log = logging.getLogger(__name__)
@@ -88,8 +89,13 @@ def rollback(
     way on, or forward again, has to be named.
 
     Raises:
-        ConfigurationError: there is nothing to go back to, or the version never was champion.
+        ConfigurationError: there is nothing to go back to, the version never was champion, or `why` is no text that can
+            be kept.
     """
+    try:
+        storable(why)
+    except ValueError as error:
+        raise ConfigurationError(f"The reason cannot be kept ({error}); write it in other words.") from error
     with _changing(client, name) as (before, lease):
         champion = before.get(CHAMPION)
         if champion is None:
@@ -155,7 +161,7 @@ def _overtaken(
         f"version {number} was compared with version {instead_of}, and version {before.get(CHAMPION)} became champion "
         "since; a run over a newer window will compare with that"
     )
-    log.warning("%s: %s", name, why)
+    log.warning("%s: %s", name, visible(why))
     return _note(client, name, Action.OVERTAKEN, before, who=who, why=why)
 
 
@@ -208,7 +214,7 @@ def _make(
         _undo(client, name, change)
         raise
     mark(client, change, ChangeState.DONE)
-    log.info("%s: %s, %s -> %s (%s)", name, action, before.get(CHAMPION), after.get(CHAMPION), why)
+    log.info("%s: %s, %s -> %s (%s)", name, action, before.get(CHAMPION), after.get(CHAMPION), visible(why))
     return change.model_copy(update={"state": ChangeState.DONE})
 
 

@@ -6,6 +6,7 @@ and through every server. So a model named after the program is the lock: who ma
 
 import logging
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -16,7 +17,7 @@ from include.teleprompt.errors import LockLostError, RegistryBusyError
 log = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=2)
-"""A lock that is older was left behind by a process that died; a change takes a second."""
+"""A lock that is older, or was watched for so long, was left behind by a process that died; a change takes a second."""
 
 PATIENCE_SECONDS = 180.0
 HOLDER = "holder"
@@ -55,14 +56,14 @@ def registry_lock(client: Any, name: str) -> Iterator[Lease]:
     """
     from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_random
 
-    holder = secrets.token_hex(8)
+    holder, watch = secrets.token_hex(8), _Watch()
     tries = Retrying(
         retry=retry_if_result(lambda taken: not taken),
         stop=stop_after_delay(PATIENCE_SECONDS),
         wait=wait_random(0.1, 0.5),
     )
     try:
-        tries(_take, client, lock_name(name), holder)
+        tries(_take, client, lock_name(name), holder, watch)
     except RetryError as error:
         raise RegistryBusyError(name, PATIENCE_SECONDS, lock_name(name)) from error
     try:
@@ -72,7 +73,19 @@ def registry_lock(client: Any, name: str) -> Iterator[Lease]:
             client.delete_registered_model(lock_name(name))
 
 
-def _take(client: Any, lock: str, holder: str) -> bool:
+class _Watch:
+    """How long others have held a lock while this process waited, whatever the clocks of both say."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, float] = {}
+
+    def of(self, holder: str) -> timedelta:
+        """Since when `holder` has been seen."""
+        now = time.monotonic()
+        return timedelta(seconds=now - self._seen.setdefault(holder, now))
+
+
+def _take(client: Any, lock: str, holder: str, watch: _Watch) -> bool:
     import mlflow
 
     until = datetime.now(UTC) + LEASE
@@ -88,17 +101,17 @@ def _take(client: Any, lock: str, holder: str) -> bool:
             raise
         if _holder(client, lock)[0] == holder:  # MLflow's client asked twice, for the first answer was lost
             return True
-        _break_if_stale(client, lock)
+        _break_if_stale(client, lock, watch)
         return False
     return True
 
 
-def _break_if_stale(client: Any, lock: str) -> None:
+def _break_if_stale(client: Any, lock: str, watch: _Watch) -> None:
     """Take a lock away whose holder died. Of those who want to, the one that can rename it does."""
     import mlflow
 
     holder, until = _holder(client, lock)
-    if holder is None or until is None or until > datetime.now(UTC):
+    if holder is None or until is None or (until > datetime.now(UTC) and watch.of(holder) < LEASE):
         return
     broken = f"{lock}-broken-{holder}"
     try:

@@ -5,31 +5,33 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from include.teleprompt.tracking.pipeline_run import KEY_TAG, experiment_name
-from include.teleprompt.tracking.search import NEWEST_FIRST, all_pages
+from include.teleprompt.tracking.pipeline_run import KEY_TAG, WINDOW_END_TAG, experiment_name
+from include.teleprompt.tracking.search import NEWEST_FIRST, NEWEST_WINDOW_FIRST, all_pages
 
 BACKFILL = "backfill"
-WINDOW_END = "teleprompt.window_end"
 MOST_RUNS = 1000
 """Youngest runs that are looked through; a quarter of a year of an hourly program's backfill has twice as many."""
 
 
-def last_start(client: Any, program: str, *, besides: str) -> datetime | None:
+def last_start(client: Any, program: str, *, besides: str, now: datetime) -> datetime | None:
     """Beginning of the youngest pipeline run of `program` (its `name`) that no backfill made; None if there is none.
 
-    `besides` is Airflow's run id of the run that asks.
+    `besides` is Airflow's run id of the run that asks. Runs that began after `now` do not count: since then a clock was
+    put back, and nobody should wait until it is there again.
     """
     for run in islice(_runs(client, program, NEWEST_FIRST), MOST_RUNS):
         tags = run.data.tags  # looked at here: MLflow's `!=` leaves out runs that have no such tag
-        if tags.get("teleprompt.dag_run_id") != besides and tags.get("teleprompt.run_type") != BACKFILL:
-            return datetime.fromtimestamp(run.info.start_time / 1000, tz=UTC)
+        began = datetime.fromtimestamp(run.info.start_time / 1000, tz=UTC)
+        is_other = tags.get("teleprompt.dag_run_id") != besides and tags.get("teleprompt.run_type") != BACKFILL
+        if is_other and began <= now:
+            return began
     return None
 
 
 def newest_window_end(client: Any, program: str) -> datetime | None:
     """Where the newest window ends that a pipeline run of `program` (its `name`) looked at; None without any."""
-    for run in _runs(client, program, [f"tags.`{WINDOW_END}` DESC"], page=1):
-        return datetime.fromisoformat(run.data.tags[WINDOW_END])
+    for run in _runs(client, program, NEWEST_WINDOW_FIRST, page=1):
+        return datetime.fromisoformat(run.data.tags[WINDOW_END_TAG])
     return None
 
 

@@ -16,6 +16,7 @@ from include.teleprompt.tracking.run_key import RunKey
 from include.teleprompt.window import format_utc
 
 KEY_TAG = "teleprompt.key"
+WINDOW_END_TAG = "teleprompt.window_end"
 INTERNAL_TAG = "teleprompt.internal"
 """On experiments that the package writes itself, so that they are never read as production traffic."""
 
@@ -81,7 +82,7 @@ class PipelineRun:
                     KEY_TAG: key.digest,
                     "teleprompt.program": key.program,
                     "teleprompt.window_start": format_utc(key.window.start),
-                    "teleprompt.window_end": format_utc(key.window.end),
+                    WINDOW_END_TAG: format_utc(key.window.end),
                     "teleprompt.fingerprint": key.fingerprint,
                 },
             )

@@ -1,13 +1,16 @@
 """Searching MLflow: page after page, and for the package's own runs."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from include.teleprompt.tracking.pipeline_run import INTERNAL_TAG
+from include.teleprompt.tracking.pipeline_run import INTERNAL_TAG, WINDOW_END_TAG
 
 PAGE = 1000
-NEWEST_FIRST = ["attributes.start_time DESC"]
+NEWEST_FIRST = ["attributes.start_time DESC", "attributes.run_id ASC"]
+"""For people. What is decided by an order has one of its own: clocks are put back."""
+NEWEST_WINDOW_FIRST = [f"tags.`{WINDOW_END_TAG}` DESC", *NEWEST_FIRST]
+"""By what the runs are about, whenever they were made."""
 
 
 def all_pages(search: Callable[[str | None], Any]) -> Iterator[Any]:
@@ -30,15 +33,22 @@ def own_experiment_ids(client: Any) -> list[str]:
     return [experiment.experiment_id for experiment in found]
 
 
-def search_own_runs(client: Any, condition: str, *, limit: int | None = None) -> Iterator[Any]:
+def search_own_runs(
+    client: Any,
+    condition: str,
+    *,
+    limit: int | None = None,
+    page: int = PAGE,
+    order_by: Sequence[str] = NEWEST_FIRST,
+) -> Iterator[Any]:
     """The package's runs that meet a condition in MLflow's filter language, newest first; at most `limit`."""
     experiments = own_experiment_ids(client)
     if not experiments:
         return iter(())
-    size = PAGE if limit is None else min(limit, PAGE)
+    size = page if limit is None else min(limit, page)
     found = all_pages(
         lambda token: client.search_runs(
-            experiments, condition, max_results=size, order_by=NEWEST_FIRST, page_token=token
+            experiments, condition, max_results=size, order_by=list(order_by), page_token=token
         )
     )
     return islice(found, limit)

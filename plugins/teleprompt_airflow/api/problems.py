@@ -58,6 +58,8 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
         HTTPStatus.NOT_FOUND,
         HTTPStatus.METHOD_NOT_ALLOWED,
         HTTPStatus.CONFLICT,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
         HTTPStatus.UNPROCESSABLE_ENTITY,
         HTTPStatus.SERVICE_UNAVAILABLE,
     )
@@ -83,13 +85,14 @@ def problem(
 
 def add_handlers(app: FastAPI) -> None:
     """Answer every error with a problem document."""
-    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(HTTPException, answer_http)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(TelepromptError, _domain)
     app.add_exception_handler(Exception, _unexpected)
 
 
-def _http(_: Request, error: Exception) -> JSONResponse:
+def answer_http(_: Request, error: Exception) -> JSONResponse:
+    """An `HTTPException` as an answer."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
     return problem(error.status_code, str(error.detail), headers=error.headers)
 

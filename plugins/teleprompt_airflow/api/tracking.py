@@ -38,5 +38,5 @@ Identifier = Annotated[str, Path(pattern=r"^[^\x00-\x1f\x7f]{1,250}$")]
 
 Limit = Annotated[int, Query(ge=1, le=100, description="So many at most.")]
 Cursor = Annotated[
-    str | None, Query(max_length=4000, description="`next_cursor` of the page before; without it, the first page.")
+    str | None, Query(max_length=100, description="`next_cursor` of the page before; without it, the first page.")
 ]

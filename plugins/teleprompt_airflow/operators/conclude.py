@@ -59,26 +59,30 @@ class ConcludeOperator(BaseOperator):
         ):
             measure_backlog(client, config)
             run = find_summary(client, program=config.name, key=self.waited["key"]) if self.waited else None
+            before = _concluded_last(context)
             end = RunEnd(
                 dag_run_id=context["dag_run"].run_id,
                 window=str(window),
                 run=run,
-                insufficient_in_a_row=_in_a_row(context) + 1 if run is None or run.found_too_few else 0,
+                insufficient_in_a_row=int(before.get("insufficient_in_a_row", 0)) + 1
+                if run is None or run.found_too_few
+                else 0,
             )
             tell(alerts_of_run(client, config, end), context)  # last: who tries again tells again
         return {
             "window": end.window,
             "verdict": run.verdict if run else None,
             "insufficient_in_a_row": end.insufficient_in_a_row,
+            "number": int(before.get("number", 0)) + 1,
             "concluded_at": datetime.now(UTC).isoformat(),
         }
 
 
-def _in_a_row(context: Any) -> int:
-    """How many runs in a row, up to the one that was concluded last, had too few traces."""
+def _concluded_last(context: Any) -> dict[str, Any]:
+    """How the run ended that was concluded last; nothing before the first."""
     task = context["ti"]
     found = task.xcom_pull(task_ids=task.task_id, include_prior_dates=True)
     # One value or many, in no order that runs without a logical date would keep.
     ends = [end for end in (found if isinstance(found, list) else [found]) if end]
-    newest = max(ends, key=lambda end: str(end["concluded_at"]), default=None)
-    return int(newest["insufficient_in_a_row"]) if newest else 0
+    # By number; the time, which a clock may put back, only where an earlier version of the package gave none.
+    return max(ends, key=lambda end: (end.get("number", 0), str(end["concluded_at"])), default={})

@@ -16,6 +16,8 @@ from teleprompt_airflow.operators.base import actor_of, domain_errors
 from teleprompt_airflow.run_window import resolve_window
 
 TOLD_UNTIL = "told_until"
+TOLD_CHANGE = "told_change"
+"""The number of the last change when the look told."""
 
 
 class WatchOperator(BaseOperator):
@@ -38,6 +40,7 @@ class WatchOperator(BaseOperator):
         from include.teleprompt.chain.outbox import waiting_since
         from include.teleprompt.production.look import Production
         from include.teleprompt.production.report import WatchOutcome
+        from include.teleprompt.registry.change_log import last_number
         from include.teleprompt.signing.signer import addresses_of
         from include.teleprompt.tracking.connection import mlflow_client
 
@@ -52,10 +55,12 @@ class WatchOperator(BaseOperator):
             since = _untold(context)
             with mlflow_client(settings.tracking_uri) as client:
                 measure_backlog(client, config)
-                found = alerts_before_look(client, config, since=since, waiting=waiting, actor=actor)
+                newest, told = last_number(client, config.name), max(_kept(context, TOLD_CHANGE), default=None)
+                found = alerts_before_look(client, config, since=since, told=told, waiting=waiting, actor=actor)
                 found += alerts_of_attestations(AttestationStore(client, addresses_of(settings)), config)
             tell(found, context)  # also when looking fails
             context["ti"].xcom_push(key=TOLD_UNTIL, value=since.end.isoformat())
+            context["ti"].xcom_push(key=TOLD_CHANGE, value=newest)
             report = Production(config, settings, actor).look()
             with mlflow_client(settings.tracking_uri) as client:
                 found = alerts_of_look(client, config, report, actor=actor)
@@ -74,8 +79,13 @@ def _untold(context: Any) -> Window:
 
     The first look tells of its own day.
     """
-    task, own = context["ti"], resolve_window(context, lookback=timedelta(days=1))
-    found = task.xcom_pull(task_ids=task.task_id, key=TOLD_UNTIL, include_prior_dates=True)
-    before = [moment for moment in (found if isinstance(found, list) else [found]) if moment]
-    start = max((datetime.fromisoformat(moment) for moment in before), default=own.start)
+    own = resolve_window(context, lookback=timedelta(days=1))
+    start = max((datetime.fromisoformat(moment) for moment in _kept(context, TOLD_UNTIL)), default=own.start)
     return own if start >= own.end else Window(start=start, end=own.end)
+
+
+def _kept(context: Any, key: str) -> list[Any]:
+    """What the looks so far pushed: Airflow gives nothing, one value or many."""
+    task = context["ti"]
+    found = task.xcom_pull(task_ids=task.task_id, key=key, include_prior_dates=True)
+    return [value for value in (found if isinstance(found, list) else [found]) if value is not None]

@@ -83,7 +83,7 @@ class TraceVolumeSensor(BaseSensorOperator):
         if was_asked_for(context):
             return
         now = datetime.now(UTC)
-        begin = earliest_start(config.scheduling, now, last=_last_start(config, settings, context))
+        begin = earliest_start(config.scheduling, now, last=_last_start(config, settings, context, now=now))
         if begin > now:
             self.log.info("The run waits until %s, for a blackout or the gap between two runs", begin)
             self.defer(trigger=DateTimeTrigger(moment=begin), method_name="execute_when_free")
@@ -154,7 +154,7 @@ class TraceVolumeSensor(BaseSensorOperator):
         append(client, config.name, Done(deed=Deed.RUN, who=asked_by(context), about=about, after=asked))
 
 
-def _last_start(config: ProgramConfig, settings: Settings, context: Any) -> datetime | None:
+def _last_start(config: ProgramConfig, settings: Settings, context: Any, *, now: datetime) -> datetime | None:
     """When the run before began, where the program file cares."""
     if not config.scheduling.min_gap_hours or run_type(context) == BACKFILL:
         return None
@@ -163,7 +163,7 @@ def _last_start(config: ProgramConfig, settings: Settings, context: Any) -> date
 
     quiet_libraries()
     with mlflow_client(settings.tracking_uri) as client:
-        return last_start(client, config.name, besides=context["dag_run"].run_id)
+        return last_start(client, config.name, besides=context["dag_run"].run_id, now=now)
 
 
 def _has_enough(settings: Settings, config: ProgramConfig, window: Window, *, enough: int) -> bool:

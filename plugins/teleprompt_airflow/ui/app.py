@@ -12,6 +12,7 @@ from starlette.staticfiles import StaticFiles
 
 from include.teleprompt.errors import TelepromptError
 from include.teleprompt.secret_uri import hide_credentials
+from teleprompt_airflow.api.guard import Guard
 from teleprompt_airflow.api.problems import status_of
 from teleprompt_airflow.ui import pages
 from teleprompt_airflow.ui.rendering import render
@@ -32,16 +33,14 @@ def create_pages() -> FastAPI:
     app = FastAPI(title="Teleprompt", docs_url=None, redoc_url=None, openapi_url=None)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     app.include_router(pages.router, dependencies=[Depends(requires_authenticated())])
-    app.middleware("http")(_guarded)
+    app.add_middleware(Guard, refuse=_said)
+    app.middleware("http")(_with_headers)
     for kind in (HTTPException, RequestValidationError, TelepromptError):
         app.add_exception_handler(kind, _said)
     return app
 
 
-async def _guarded(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    """No form of another site acts in the user's name: browsers say where a request comes from."""
-    if request.method == "POST" and request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
-        return HTMLResponse("This came from another site, so nothing was done.", 403)
+async def _with_headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
     answer = await call_next(request)
     static = request.url.path.startswith(f"{PREFIX}/static/")
     answer.headers.update({name: value for name, value in HEADERS.items() if not (static and name == "Cache-Control")})

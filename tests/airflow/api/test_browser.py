@@ -2,8 +2,10 @@
 
 import shutil
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Frame, Page, sync_playwright
@@ -14,6 +16,8 @@ from tests.airflow.api.conftest import World
 pytestmark = [pytest.mark.xdist_group("api"), pytest.mark.slow]
 SCREENSHOTS = PROJECT_ROOT / ".local/screenshots"
 PATIENCE_MS = 60_000
+HOST = "airflow.test"
+"""Not localhost: to that a browser sends `Sec-Fetch-Site` over HTTP too."""
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +26,9 @@ def browser() -> Iterator[Browser]:
     if binary is None:
         pytest.skip("Chromium is not installed (apt-get install chromium)")
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=binary, args=["--no-sandbox"])
+        chromium = playwright.chromium.launch(
+            executable_path=binary, args=["--no-sandbox", f"--host-resolver-rules=MAP {HOST} 127.0.0.1"]
+        )
         yield chromium
         chromium.close()
 
@@ -112,3 +118,48 @@ def test_a_run_is_started_from_the_page(browser: Browser, address: str, world: W
     started = world.get(f"/programs/shelves/dag-runs/{quote(said.removeprefix('Started: '))}")
     assert (started["state"], started["asked_for_by"]) == ("queued", "user")
     assert visit.complaints == []
+
+
+@pytest.fixture
+def form_of_others(address: str) -> Iterator[str]:
+    """The address of a page on another port of the same host, with a form that starts a run by itself."""
+    target = f"http://{HOST}:{urlsplit(address).port}/teleprompt/ui/programs/shelves/start"
+
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("content-type", "text/html")
+            self.send_header("referrer-policy", self.path.strip("/"))
+            self.end_headers()
+            self.wfile.write(
+                f"<form method=post action={target}></form><script>document.forms[0].submit()</script>".encode()
+            )
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://{HOST}:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize("policy", ["unsafe-url", "no-referrer"])
+def test_a_form_on_another_port_of_the_host_starts_nothing(
+    browser: Browser, address: str, world: World, form_of_others: str, policy: str
+) -> None:
+    """The cookie comes along, for to a browser that is the same site."""
+    own = f"http://{HOST}:{urlsplit(address).port}"
+    visit = Visit(browser, own, world.tokens["user"], "light")
+    with visit.page.expect_response(f"{own}/teleprompt/ui/programs/shelves/start") as sent:
+        visit.page.goto(f"{form_of_others}/{policy}")
+    headers = sent.value.request.all_headers()
+    assert ("_token" in headers["cookie"], "sec-fetch-site" in headers) == (True, False)
+    assert sent.value.status == 403
+
+
+def test_the_button_of_the_page_itself_works_over_plain_http(browser: Browser, address: str, world: World) -> None:
+    visit = Visit(browser, f"http://{HOST}:{urlsplit(address).port}", world.tokens["user"], "light")
+    visit.page.goto(f"{visit.address}/teleprompt/ui/programs/shelves")
+    visit.page.locator("#start").click()
+    assert visit.page.locator("p.notice").inner_text().startswith("Started: ")

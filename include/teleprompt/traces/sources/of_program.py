@@ -1,10 +1,12 @@
 """What a program file asks of the sources."""
 
+from datetime import timedelta
+
 from include.teleprompt.config.outcome import Missing, Partial
 from include.teleprompt.config.program import ProgramConfig
 from include.teleprompt.traces.sources.choose import Store
 from include.teleprompt.traces.sources.raw import TraceSource
-from include.teleprompt.window import Window
+from include.teleprompt.window import EARLIEST, Window
 
 
 def program_sources(store: Store, config: ProgramConfig) -> list[TraceSource]:
@@ -22,4 +24,5 @@ def spans_need(config: ProgramConfig) -> list[str]:
 
 def maturing(window: Window, config: ProgramConfig) -> Window:
     """When the calls started that mature in `window`."""
-    return Window(start=window.start - config.outcome.maturity, end=window.end - config.outcome.maturity)
+    start = max(window.start - config.outcome.maturity, EARLIEST)
+    return Window(start=start, end=max(window.end - config.outcome.maturity, start + timedelta(milliseconds=1)))

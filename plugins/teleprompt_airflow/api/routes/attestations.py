@@ -2,10 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Header, Query, Response
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel
 
-from include.teleprompt.attest.load import MAX_BYTES
 from include.teleprompt.attest.proofs import RewardProof, RewardTree, TraceProof
 from include.teleprompt.attest.stored import AttestationStore, IssuedAttestation, StoredAttestation
 from include.teleprompt.attest.verify import Verification, verify_attestation
@@ -54,16 +54,24 @@ def show_attestation(
     return Response(issued.data, media_type="application/json", headers=headers)
 
 
-@router.post("/attestations/verification")
-def verify(
-    document: Annotated[bytes, Body(media_type="application/json", max_length=MAX_BYTES + 1)],
+@router.post(
+    "/attestations/verification",
+    openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}},
+)
+async def verify(
+    request: Request,
     trusted_signer: Annotated[list[str] | None, Query(max_length=100)] = None,
     require_signature: bool = False,
     threshold: Annotated[int, Query(ge=1, le=100)] = 1,
 ) -> Verification:
     """Check a posted document, as `teleprompt attest verify` does; it need not be one of ours."""
-    return verify_attestation(
-        document, trusted_signers=trusted_signer or (), require_signature=require_signature, threshold=threshold
+    # The bytes themselves, for they are what was signed.
+    return await run_in_threadpool(
+        verify_attestation,
+        await request.body(),
+        trusted_signers=trusted_signer or (),
+        require_signature=require_signature,
+        threshold=threshold,
     )
 
 

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import AwareDatetime, BaseModel
+from pydantic import BaseModel
 
 from include.teleprompt.attest.stored import AttestationStore, StoredAttestation
 from include.teleprompt.attribution.rewards import base_units
 from include.teleprompt.contributions import Contribution, ContributorLine, by_contributor, list_contributions
 from include.teleprompt.errors import ConfigurationError
-from include.teleprompt.window import Window
+from include.teleprompt.window import Moment, Window
 from teleprompt_airflow.api.access import AttestedPrograms
 from teleprompt_airflow.api.problems import NotFoundError
 from teleprompt_airflow.api.tracking import Attestations, Identifier
@@ -41,18 +41,18 @@ class Question(BaseModel):
 def _question(
     programs: AttestedPrograms,
     program: Annotated[str | None, Query(max_length=200, description="The program's name, in URLs or its own.")] = None,
-    start: Annotated[AwareDatetime | None, Query(description="Traces from here on; with `end`.")] = None,
-    end: Annotated[AwareDatetime | None, Query(description="Traces before this moment.")] = None,
+    start: Annotated[Moment | None, Query(description="Traces from here on; with `end`.")] = None,
+    end: Annotated[Moment | None, Query(description="Traces before this moment.")] = None,
     total: Annotated[str, Query(max_length=100, description="What each attestation divides, in tokens.")] = "0",
     decimals: Annotated[int, Query(ge=0, le=36)] = 18,
 ) -> Question:
-    if (start is None) is not (end is None) or (start and end and start >= end):
-        raise ConfigurationError("A period needs `start` and a later `end`; give both or neither.")
+    if (start is None) is not (end is None):
+        raise ConfigurationError("A period needs `start` and `end`; give both or neither.")
 
     def counts(stored: StoredAttestation) -> bool:
         return programs.has(stored.program, asked=program)
 
-    window = Window(start=start, end=end) if start and end else None
+    window = Window.between(start, end) if start and end else None
     return Question(window=window, total=base_units(total, decimals=decimals), of=counts)
 
 

@@ -9,14 +9,13 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import AwareDatetime, BaseModel
 
 from include.teleprompt.config.settings import Settings
-from include.teleprompt.errors import ConfigurationError
 from include.teleprompt.inspection import inspect_window
 from include.teleprompt.traces.profile import Profile
 from include.teleprompt.traces.submission.row import SubmittedTrace
 from include.teleprompt.traces.submission.spool import AsideRow, Spool
 from include.teleprompt.traces.submission.submit import MOST_REASONS, Submitted, accept
 from include.teleprompt.traces.volume import Volume, volume
-from include.teleprompt.window import Window
+from include.teleprompt.window import Moment, Window
 from teleprompt_airflow.api import problems
 from teleprompt_airflow.api.access import Program, ReadProgram, ReadRuns, StartRuns
 from teleprompt_airflow.api.courier import COURIER
@@ -31,8 +30,8 @@ MAX_BULK_BYTES = 10 * 2**20
 FULL: dict[int | str, dict[str, Any]] = {429: problems.described(429)}
 """Beside what every route may answer: too much waits for MLflow."""
 
-Start = Annotated[AwareDatetime | None, Query(description="By default the program's lookback before the end.")]
-End = Annotated[AwareDatetime | None, Query(description="By default now.")]
+Start = Annotated[Moment | None, Query(description="By default the program's lookback before the end.")]
+End = Annotated[Moment | None, Query(description="By default now.")]
 
 
 class Count(BaseModel):
@@ -94,7 +93,7 @@ def submit(program: StartRuns, trace: SubmittedTrace, settings: SettingsDep) -> 
 @router.post(
     "/programs/{program}/traces/bulk",
     status_code=202,
-    responses=FULL | {413: problems.described(413)},
+    responses=FULL,
     openapi_extra={"requestBody": {"required": True, "content": {NDJSON: {"schema": {"type": "string"}}}}},
 )
 async def submit_bulk(program: StartRuns, request: Request, settings: SettingsDep) -> Submitted:
@@ -102,12 +101,7 @@ async def submit_bulk(program: StartRuns, request: Request, settings: SettingsDe
 
     If none is taken, the answer is 422 and names each.
     """
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BULK_BYTES:
-            raise HTTPException(413, f"More than {MAX_BULK_BYTES} bytes; send them in several requests.")
-    lines = [line for line in bytes(body).splitlines() if line.strip()]
+    lines = [line for line in (await request.body()).splitlines() if line.strip()]
     return await run_in_threadpool(_keep, program, lines, settings, place="line {line}")
 
 
@@ -129,7 +123,4 @@ def _moment(row: AsideRow) -> datetime:
 
 def _window(program: Program, start: datetime | None, end: datetime | None) -> Window:
     end = end or datetime.now(UTC).replace(microsecond=0)
-    start = start or end - program.config.lookback
-    if start >= end:
-        raise ConfigurationError("`start` has to be before `end`; correct one of them.")
-    return Window(start=start, end=end)
+    return Window.between(start or end - program.config.lookback, end)

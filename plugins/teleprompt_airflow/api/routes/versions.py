@@ -1,13 +1,16 @@
 """The registered versions of a program, and which of them runs."""
 
+from typing import Annotated
+
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from include.teleprompt.registry.aliases import CHAMPION, aliases_of
 from include.teleprompt.registry.audit_trail import AuditEntry, find_gaps, read_trail
 from include.teleprompt.registry.change_log import Change, list_changes
 from include.teleprompt.registry.changes import rollback
 from include.teleprompt.registry.listing import VersionLine, list_versions
+from include.teleprompt.text import storable
 from teleprompt_airflow.api.access import ChangeProgram, ReadProgram, User
 from teleprompt_airflow.api.problems import NotFoundError
 from teleprompt_airflow.api.tracking import Mlflow
@@ -46,7 +49,7 @@ class ChampionRequest(BaseModel):
     number: int | None = Field(None, ge=1, le=2**31 - 1)
     instead_of: int | None = Field(None, ge=1, le=2**31 - 1)
     """Change nothing unless this one is champion."""
-    why: str = Field(min_length=1, max_length=1000)
+    why: Annotated[str, AfterValidator(storable)] = Field(min_length=1, max_length=1000)
     """For the log of changes."""
 
 

@@ -1,0 +1,22 @@
+"""What a process of ours does to the libraries it loads, and they to it."""
+
+import subprocess
+import sys
+
+import pytest
+
+BEGINNINGS = {
+    "the command and tasks": "from include.teleprompt.environment import quiet_libraries\nquiet_libraries()",
+    "the API server": "from teleprompt_airflow.api.app import create_api\ncreate_api()",
+}
+
+
+@pytest.mark.parametrize("begun", BEGINNINGS.values(), ids=BEGINNINGS)
+def test_libraries_of_the_chain_leave_the_recursion_limit_alone(begun: str) -> None:
+    """py_ecc, which they import, raises it so far that deep JSON would end the process: `json.loads` recurses."""
+    code = (
+        f"import sys\nsys.path.append('plugins')\nbefore = sys.getrecursionlimit()\n{begun}\nimport web3, eth_account\n"
+    )
+    code += "assert 'py_ecc.bls' in sys.modules\nassert sys.getrecursionlimit() == before, sys.getrecursionlimit()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr

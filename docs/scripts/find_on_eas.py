@@ -2,7 +2,7 @@
 
     python find_on_eas.py NODE_URL EAS_CONTRACT ATTESTATION_FILE ATTESTER [FROM_BLOCK]
 
-Exit status 0: attested and not revoked. 1: revoked, or not there.
+Prints each attestation of the document. Exit status 0: one at least is valid. 1: all are revoked, or there is none.
 """
 
 import json
@@ -51,15 +51,17 @@ def main(url: str, contract: str, file: str, attester: str, from_block: str = "0
     schema_uid = Web3.keccak(SCHEMA.encode() + bytes(20) + b"\x01")
     attested = Web3.keccak(text="Attested(address,address,bytes32,bytes32)")
     topics = [attested, None, "0x" + attester[2:].lower().rjust(64, "0"), schema_uid]
+    found = []
     for log in web3.eth.get_logs({"address": contract, "topics": topics, "fromBlock": int(from_block)}):
         held = eas.functions.getAttestation(log["data"]).call()
         revoked_at, data = held[4], held[9]
         if data[:32].hex() == document["attestation_hash"]:
             state = f"revoked at {revoked_at}" if revoked_at else "valid"
             print(f"0x{held[0].hex()} in block {log['blockNumber']}: {state}")
-            return 1 if revoked_at else 0
-    print("not found")
-    return 1
+            found.append(state)
+    if not found:
+        print("not found")
+    return 0 if "valid" in found else 1
 
 
 if __name__ == "__main__":

@@ -121,6 +121,7 @@ def test_a_request_that_expired_on_its_way_is_made_anew(
     anvil.mine()
     with pytest.raises(TelepromptError, match="Attestation expired"):
         own.submit(SIGNED)
+    anvil.mine(2)  # it keeps its nonce until that failure is final
     anvil.rpc("evm_setAutomine", True)
     monkeypatch.setattr(
         "include.teleprompt.chain.delta_verifier_desk.deadline_of", lambda now, _: int(now.timestamp()) + 9000

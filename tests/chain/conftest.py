@@ -15,6 +15,12 @@ from tests.chain.gateway import Gateway, gateway_to
 from tests.chain.submitting import CONFIRMATIONS, MakeDesk
 
 
+@pytest.fixture(autouse=True)
+def _quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A local node answers at once."""
+    monkeypatch.setattr("include.teleprompt.chain.desk.POLL_SECONDS", 0.02)
+
+
 @pytest.fixture
 def gateway(anvil: Anvil) -> Iterator[Gateway]:
     """Between us and the node, for tests whose `chained` names it."""
@@ -23,9 +29,8 @@ def gateway(anvil: Anvil) -> Iterator[Gateway]:
 
 
 @pytest.fixture
-def make(anvil: Anvil, chained: Settings, monkeypatch: pytest.MonkeyPatch) -> MakeDesk:
+def make(anvil: Anvil, chained: Settings) -> MakeDesk:
     """The schema is registered, and blocks come only when a test mines."""
-    monkeypatch.setattr("include.teleprompt.chain.desk.POLL_SECONDS", 0.02)
     contract, registry = anvil.deploy_eas()
     anvil.rpc("eth_sendTransaction", {"from": RICH, "to": registry, "data": register_call(), "gas": hex(1_000_000)})
     anvil.rpc("evm_setAutomine", False)

@@ -74,7 +74,7 @@ def test_a_document_keeps_its_nonce(
     begin(make(confirmations=confirmations))
     anvil.mine()
     gateway.lie = lie(anvil)
-    for blocks in (1, confirmations, 1):
+    for blocks in (1, confirmations, 1, 1):
         attempt(make(confirmations=confirmations))
         anvil.mine(blocks)
     assert {each.nonce for each in entry(make()).attempts} == {0}
@@ -145,10 +145,7 @@ def test_a_reorganisation_deeper_than_anybody_waited_for(make: MakeDesk, anvil: 
     assert {each.nonce for each in entry(make()).attempts} == {0}
 
 
-def test_what_is_only_said_to_have_succeeded_is_not_believed(
-    anvil: Anvil, chained: Settings, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("include.teleprompt.chain.desk.POLL_SECONDS", 0.02)
+def test_what_is_only_said_to_have_succeeded_is_not_believed(anvil: Anvil, chained: Settings, gateway: Gateway) -> None:
     section = {"adapter": "delta_verifier", "chain_id": CHAIN_ID, "model_id": 7, "held_back_to": RICH}
     contract = anvil.deploy_verifier([SIGNER_ADDRESS])
     config = DeltaVerifierConfig.model_validate(

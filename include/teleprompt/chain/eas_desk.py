@@ -46,7 +46,7 @@ class EasDesk:
             note = f"would be attested, for {fee}"
         else:
             fee = self.desk.sender.quote(self._register())
-            note = f"would be attested, after its schema was registered for {fee}"
+            note = f"its schema would be registered, for {fee}; it would be attested after that, within the same limits"
         return self.desk.receipt(attestation, ChainState.DRY_RUN, note, data=call.data, fee=fee)
 
     def submit(self, attestation: Attestation) -> Receipt:

@@ -3,8 +3,9 @@
     pip install web3 rfc8785
     python find_on_eas.py NODE_URL EAS_CONTRACT ATTESTATION_FILE ATTESTER [FROM_BLOCK]
 
-What is looked for follows from the file's content, not from the hash that it states. Exit status 0: ATTESTER attested
-this document, and did not revoke it. 1: the file was changed, or it is revoked or not there.
+What is looked for follows from the file's content, not from the hash that it states. Prints each attestation of the
+document. Exit status 0: ATTESTER attested this document, and one attestation at least is valid. 1: the file was changed,
+all are revoked, or there is none.
 """
 
 import hashlib
@@ -81,6 +82,7 @@ def main(url: str, contract: str, file: str, attester: str, from_block: str = "0
     schema_uid = Web3.keccak(SCHEMA.encode() + bytes(20) + b"\x01")
     attested = Web3.keccak(text="Attested(address,address,bytes32,bytes32)")
     topics = [attested, None, "0x" + attester[2:].lower().rjust(64, "0"), schema_uid]
+    found = []
     for log in web3.eth.get_logs({"address": contract, "topics": topics, "fromBlock": int(from_block)}):
         held = eas.functions.getAttestation(log["data"]).call()
         if (held[1], held[7].lower()) != (schema_uid, attester.lower()):
@@ -89,9 +91,10 @@ def main(url: str, contract: str, file: str, attester: str, from_block: str = "0
         if tuple(values) == attested_values(document):
             state = f"revoked at {revoked_at}" if revoked_at else "valid"
             print(f"0x{held[0].hex()} in block {log['blockNumber']}: {state}")
-            return 1 if revoked_at else 0
-    print("not found")
-    return 1
+            found.append(state)
+    if not found:
+        print("not found")
+    return 0 if "valid" in found else 1
 
 
 if __name__ == "__main__":

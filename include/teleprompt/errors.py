@@ -132,13 +132,31 @@ class ChainUnavailableError(TelepromptError):
         )
 
 
+class UnreliableNodeError(TelepromptError):
+    """What the chain's node says does not fit together, or is not up to date. Worth a retry."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"The chain's node cannot be relied on now ({what}); nothing more is sent until its answers fit together, "
+            "so try again, or name another node in the connection of the program's `chain.conn_id`."
+        )
+        self.what = what
+
+
+class FeeLimitError(TelepromptError):
+    """A transaction costs more than the program allows. Worth a retry, when gas is cheaper."""
+
+    def __init__(self, costs: str, *, setting: str) -> None:
+        super().__init__(f"{costs}; nothing was sent, so try again when gas is cheaper, or raise `chain.{setting}`.")
+
+
 class UnsettledError(TelepromptError):
     """What was sent to the chain is not there to stay yet. Worth a retry, which goes on from there."""
 
-    def __init__(self, tx_hash: str | None) -> None:
+    def __init__(self, tx_hash: str | None, why: str) -> None:
         super().__init__(
-            f"The transaction {tx_hash or 'that is to be sent'} is not there to stay yet; try again, and nothing is "
-            "sent twice."
+            f"The transaction {tx_hash or 'that is to be sent'} is not there to stay yet: {why}; try again, and "
+            "nothing is sent twice."
         )
 
 

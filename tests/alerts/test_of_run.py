@@ -8,7 +8,7 @@ import pytest
 
 from include.teleprompt.alerts.of_run import RunEnd, alerts_of_run
 from include.teleprompt.alerts.of_watch import alerts_before_look, alerts_of_look
-from include.teleprompt.chain.node import Fees
+from include.teleprompt.chain.fees import Fees
 from include.teleprompt.chain.outbox import Attempt, Call, Outbox, Submission, waiting_since
 from include.teleprompt.config.alerts import AlertEvent
 from include.teleprompt.config.program import ProgramConfig

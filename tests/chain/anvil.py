@@ -23,13 +23,14 @@ _MACHINES = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 class Anvil:
     """One node; its state survives a restart."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, chain_id: int = CHAIN_ID) -> None:
         name = f"anvil-{platform.system().lower()}-{_MACHINES.get(platform.machine(), platform.machine())}"
         self._binary = npm_folder() / "node_modules/@foundry-rs" / name / "bin/anvil"
         if not self._binary.exists():
             pytest.skip(f"there is no anvil for this machine ({name})")
         self._binary.chmod(0o755)
-        self._state = folder / "state.json"
+        self._chain_id = chain_id
+        self._state = folder / f"{chain_id}.json"
         self._port = free_port()
         self.url = f"http://127.0.0.1:{self._port}"
         self._process: subprocess.Popen[bytes] | None = None
@@ -37,8 +38,9 @@ class Anvil:
 
     def start(self) -> None:
         """Start the node, with the state it was stopped with."""
-        command = [str(self._binary), "--silent", "--port", str(self._port), "--chain-id", str(CHAIN_ID),
+        command = [str(self._binary), "--silent", "--port", str(self._port), "--chain-id", str(self._chain_id),
                    "--slots-in-an-epoch", "1", "--state", str(self._state)]  # fmt: skip
+        self.http = httpx.Client(timeout=30)  # one connection: to make one for each call takes longer than the call
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         for _ in range(200):
             try:
@@ -54,12 +56,13 @@ class Anvil:
         if self._process is not None:
             self._process.terminate()
             self._process.wait(timeout=20)
+            self.http.close()
             self._process = None
 
     def rpc(self, method: str, *params: Any) -> Any:
         """Call the node."""
         body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)}
-        answer = httpx.post(self.url, json=body, timeout=30).json()
+        answer = self.http.post(self.url, json=body).json()
         assert "error" not in answer, (method, answer["error"])
         return answer["result"]
 

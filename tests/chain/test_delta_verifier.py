@@ -111,7 +111,6 @@ def test_a_success_that_mints_nothing_is_reported_as_that(anvil: Anvil, chained:
 def test_a_request_that_expired_on_its_way_is_made_anew(
     anvil: Anvil, chained: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("include.teleprompt.chain.desk.POLL_SECONDS", 0.02)
     contract = anvil.deploy_verifier([SIGNER_ADDRESS], tokens=10**18)
     own = desk(chained, contract, timeout_seconds=0.2, deadline_days=0.05)
     anvil.rpc("evm_setAutomine", False)
@@ -121,6 +120,7 @@ def test_a_request_that_expired_on_its_way_is_made_anew(
     anvil.mine()
     with pytest.raises(TelepromptError, match="Attestation expired"):
         own.submit(SIGNED)
+    anvil.mine(2)  # it keeps its nonce until that failure is final
     anvil.rpc("evm_setAutomine", True)
     monkeypatch.setattr(
         "include.teleprompt.chain.delta_verifier_desk.deadline_of", lambda now, _: int(now.timestamp()) + 9000

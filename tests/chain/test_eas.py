@@ -1,5 +1,9 @@
 """EAS on a real node, with the contracts of its own package."""
 
+import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,11 +11,15 @@ import pytest
 from include.teleprompt.attest.document import Attestation
 from include.teleprompt.attest.eas_schema import schema_uid
 from include.teleprompt.chain.desk import Desk
+from include.teleprompt.chain.eas import attest_call, attestation_uid, revoke_call
 from include.teleprompt.chain.eas_desk import EasDesk
+from include.teleprompt.chain.fees import Fees
+from include.teleprompt.chain.outbox import Submission
 from include.teleprompt.chain.receipt import ChainState
+from include.teleprompt.chain.transaction import Terms, sign_transaction
 from include.teleprompt.config.chain import EasConfig
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.errors import ConfigurationError, TelepromptError
+from include.teleprompt.config.settings import PROJECT_ROOT, Settings
+from include.teleprompt.errors import ConfigurationError, TelepromptError, UnsettledError
 from tests.attest.documents import BODY, SIGNED, SIGNER_ADDRESS
 from tests.chain.anvil import CHAIN_ID, Anvil
 from tests.support import ALICE, local_signer
@@ -75,6 +83,72 @@ def test_somebody_elses_attestation_of_the_document_is_not_ours(eas: EasDesk, an
     assert other.read(SIGNED) is None
     with pytest.raises(ConfigurationError, match="to revoke"):
         other.revoke(SIGNED)
+
+
+@pytest.fixture
+def attested_twice(eas: EasDesk, anvil: Anvil) -> EasDesk:
+    """By a sender before this one, say: a second time, by the same signer."""
+    eas.submit(SIGNED)
+    from_signer(anvil, eas, attest_call(SIGNED))
+    anvil.mine(2)  # it is final
+    return eas
+
+
+def from_signer(anvil: Anvil, eas: EasDesk, data: str) -> None:
+    """Call the contract as the signer, past the outbox."""
+    anvil.rpc("anvil_impersonateAccount", SIGNER_ADDRESS)
+    sent = anvil.rpc("eth_sendTransaction", {"from": SIGNER_ADDRESS, "to": eas.config.contract, "data": data})
+    assert anvil.rpc("eth_getTransactionReceipt", sent)["status"] == "0x1"
+
+
+def test_a_document_is_revoked_only_if_all_its_attestations_are(attested_twice: EasDesk, anvil: Anvil) -> None:
+    receipt = attested_twice.read(SIGNED)
+    assert receipt is not None
+    assert receipt.note == "attested 2 times, and 2 of them are valid"
+    from_signer(anvil, attested_twice, revoke_call(receipt.uid or ""))
+    left = attested_twice.read(SIGNED)
+    assert left is not None
+    assert (left.state, left.note) == (ChainState.ON_CHAIN, "attested 2 times, and 1 of them are valid")
+    assert left.uid != receipt.uid
+
+
+def test_all_attestations_of_a_document_are_revoked_at_once(attested_twice: EasDesk, anvil: Anvil) -> None:
+    revoked = attested_twice.revoke(SIGNED)
+    assert (revoked.state, revoked.note) == (ChainState.REVOKED, "attested 2 times, and 0 of them are valid")
+    found = attested_twice.eas.find(SIGNED.attestation_hash, SIGNER_ADDRESS)
+    assert [held.is_revoked() for held, _ in found] == [True, True]
+    assert attested_twice.read(SIGNED) == revoked
+
+
+def test_the_script_for_strangers_sees_each_attestation(attested_twice: EasDesk, anvil: Anvil, tmp_path: Path) -> None:
+    receipt = attested_twice.read(SIGNED)
+    assert receipt is not None
+    from_signer(anvil, attested_twice, revoke_call(receipt.uid or ""))
+    (tmp_path / "attestation.json").write_text(json.dumps({"attestation_hash": SIGNED.attestation_hash}))
+    script = PROJECT_ROOT / "docs/scripts/find_on_eas.py"
+    place = [anvil.url, attested_twice.config.contract, str(tmp_path / "attestation.json"), SIGNER_ADDRESS]
+    command = [sys.executable, str(script), *place]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert found.returncode == 0
+    assert [line.split(": ")[1].split(" ")[0] for line in found.stdout.splitlines()] == ["revoked", "valid"]
+
+
+def test_what_may_still_be_attested_is_not_called_revoked(eas: EasDesk, anvil: Anvil) -> None:
+    call = eas.desk.call(eas.config.contract, attest_call(SIGNED))
+    eas.submit(SIGNED)
+    anvil.mine(2)
+    under_way = sign_transaction(call, Terms(9, Fees(max_fee=1, priority_fee=1), 21000), eas.desk.payer)
+    eas.desk.outbox(does="attest", attestation=SIGNED.attestation_hash).save(
+        Submission(call=call, attempts=(under_way,))
+    )
+    with pytest.raises(UnsettledError, match="submit it to its end"):
+        eas.revoke(SIGNED)
+
+
+def test_the_uid_is_known_from_the_block(eas: EasDesk, anvil: Anvil) -> None:
+    receipt = eas.submit(SIGNED)
+    block = anvil.rpc("eth_getBlockByNumber", hex(receipt.block_number or 0), False)
+    assert attestation_uid(SIGNED, SIGNER_ADDRESS, made_at=int(block["timestamp"], 16)) == receipt.uid
 
 
 def test_the_wrong_chain_is_refused(chained: Settings) -> None:

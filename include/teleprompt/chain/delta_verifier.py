@@ -5,7 +5,8 @@ from typing import Any
 
 from include.teleprompt.chain.abi import decode, encode_call, revert_reason, topic
 from include.teleprompt.chain.mint_request import MintRequest, request_digest
-from include.teleprompt.chain.node import Log, Mined, Node, RevertedError
+from include.teleprompt.chain.node import Included, Log, Node
+from include.teleprompt.chain.rpc_errors import RevertedError
 from include.teleprompt.errors import TelepromptError
 from include.teleprompt.records import Record
 
@@ -71,10 +72,10 @@ class DeltaVerifier:
             )
         return own
 
-    def is_processed(self, key: str) -> bool:
-        """Whether the contract has taken the request with that idempotency key."""
+    def is_processed(self, key: str, *, block: int | str = "latest") -> bool:
+        """Whether the contract has taken the request with that idempotency key, in the state after `block`."""
         data = encode_call("processedIdempotencyKeys(bytes32)", ["bytes32"], [bytes.fromhex(key)])
-        return bool(decode(["bool"], self.node.call(self.contract, data))[0])
+        return bool(decode(["bool"], self.node.call(self.contract, data, block=block))[0])
 
     def preflight(self, data: str, *, sender: str) -> int:
         """What the contract would mint now, in base units.
@@ -87,7 +88,7 @@ class DeltaVerifier:
         except RevertedError as error:
             raise TelepromptError(_refusal(error)) from error
 
-    def taken_in(self, key: str, run_id: str) -> Mined | None:
+    def taken_in(self, key: str, run_id: str) -> Included | None:
         """The transaction in which the contract took the request with that key.
 
         Raises:
@@ -102,13 +103,12 @@ class DeltaVerifier:
             for topics in ([topic(ACCEPTED), None, f"0x{key}"], [topic(OVER_BUDGET), f"0x{keccak(text=run_id).hex()}"])
             for entry in self.node.logs(self.contract, topics, from_block=self.from_block)
         ]
-        mined = self.node.mined(found[0].tx_hash) if found else None
-        if mined is None:
+        if not found:
             raise TelepromptError(
                 f"The contract has taken the request 0x{key}, but no event since block {self.from_block} says when; "
-                "correct `chain.from_block`."
+                "correct `chain.from_block`, or try again later if that was just now."
             )
-        return mined
+        return Included(tx_hash=found[0].tx_hash, block_number=found[0].block_number)
 
 
 def minted(logs: list[Log], contract: str, *, key: str, run_id: str) -> Minted:

@@ -7,12 +7,11 @@ from include.teleprompt.attest.document import Attestation
 from include.teleprompt.chain.delta_verifier import DeltaVerifier, minted, submit_call
 from include.teleprompt.chain.desk import Desk
 from include.teleprompt.chain.mint_request import MintRequest, build_request, deadline_of, idempotency_key, run_id_of
-from include.teleprompt.chain.node import Mined
+from include.teleprompt.chain.node import Included
 from include.teleprompt.chain.outbox import Call
 from include.teleprompt.chain.receipt import ChainState, Receipt
 from include.teleprompt.chain.sender import Errand
 from include.teleprompt.config.chain import DeltaVerifierConfig
-from include.teleprompt.errors import TelepromptError
 
 
 @dataclass(frozen=True)
@@ -35,8 +34,9 @@ class DeltaVerifierDesk:
             return found
         data = self._data(attestation)
         reward = self.contract.preflight(data, sender=self.desk.payer.address)
-        note = f"would mint {reward}" if reward else "would be taken, but mint 0"
-        return self.desk.receipt(attestation, ChainState.DRY_RUN, note, data=data, reward=str(reward))
+        fee = self.desk.sender.quote(self.desk.call(self.config.contract, data))
+        note = f"would mint {reward}, for {fee}" if reward else f"would be taken, but mint 0, for {fee}"
+        return self.desk.receipt(attestation, ChainState.DRY_RUN, note, data=data, fee=fee, reward=str(reward))
 
     def submit(self, attestation: Attestation) -> Receipt:
         """Have the request taken, or find it taken.
@@ -44,21 +44,25 @@ class DeltaVerifierDesk:
         Raises:
             TelepromptError: it is refused, or not there to stay in time.
         """
-        mined = self.desk.sender.deliver(
+        taken = self.desk.sender.deliver(
             Errand(
                 outbox=self.desk.outbox(
                     does="mint", model=str(self.config.model_id), attestation=attestation.attestation_hash
                 ),
                 build=lambda: self._call(attestation),
-                on_chain=lambda: self._taken(attestation),
+                find=lambda: self._taken(attestation),
+                holds=lambda _, block: self.contract.is_processed(self._key(attestation), block=block),
             )
         )
-        return self._taken_receipt(attestation, mined)
+        return self._taken_receipt(attestation, taken)
 
     def read(self, attestation: Attestation) -> Receipt | None:
         """What the contract made of the document; None if it has not taken it."""
-        mined = self._taken(attestation)
-        return None if mined is None else self._taken_receipt(attestation, mined)
+        taken = self._taken(attestation)
+        if taken is None:
+            self.desk.node.check_chain()  # nothing is found on another chain, too
+            return None
+        return self._taken_receipt(attestation, taken)
 
     @property
     def contract(self) -> DeltaVerifier:
@@ -84,26 +88,24 @@ class DeltaVerifierDesk:
             deadline=deadline_of(datetime.now(UTC), self.config),
         )
 
-    def _taken(self, attestation: Attestation) -> Mined | None:
+    def _taken(self, attestation: Attestation) -> Included | None:
         return self.contract.taken_in(self._key(attestation), run_id_of(attestation))
 
     def _key(self, attestation: Attestation) -> str:
         return idempotency_key(str(self.config.model_id), attestation.attestation_hash)
 
-    def _taken_receipt(self, attestation: Attestation, mined: Mined) -> Receipt:
+    def _taken_receipt(self, attestation: Attestation, taken: Included) -> Receipt:
         result = minted(
-            self.desk.node.logs_of(mined.tx_hash),
+            self.desk.node.logs_of(taken.tx_hash),
             self.config.contract,
             key=self._key(attestation),
             run_id=run_id_of(attestation),
         )
-        if not mined.succeeded:
-            raise TelepromptError(f"The transaction {mined.tx_hash} was refused by the contract; look at it there.")
         return self.desk.receipt(
             attestation,
             ChainState.ON_CHAIN,
             result.note,
-            tx_hash=mined.tx_hash,
-            block_number=mined.block_number,
+            tx_hash=taken.tx_hash,
+            block_number=taken.block_number,
             reward=result.reward,
         )

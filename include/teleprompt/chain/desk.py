@@ -8,6 +8,7 @@ from typing import Any
 
 from include.teleprompt.attest.document import Attestation
 from include.teleprompt.canonical import digest_of
+from include.teleprompt.chain.fees import COIN, GWEI, Limits, Quote
 from include.teleprompt.chain.node import Node
 from include.teleprompt.chain.outbox import Call, Outbox
 from include.teleprompt.chain.receipt import ChainState, Receipt
@@ -73,8 +74,12 @@ class Desk:
                 finalized=config.finalized,
                 replace_after_seconds=config.replace_after_seconds,
                 timeout_seconds=config.timeout_seconds,
-                max_fee_gwei=config.max_fee_gwei,
                 poll_seconds=POLL_SECONDS,
+                limits=Limits(
+                    multiple=config.max_fee_multiple,
+                    native=round(config.max_fee_native * COIN),
+                    max_fee=None if config.max_fee_gwei is None else round(config.max_fee_gwei * GWEI),
+                ),
             ),
             lock=self._nonce_lock(),
         )
@@ -84,7 +89,7 @@ class Desk:
         key = {"chain_id": self.config.chain_id, "contract": self.config.contract, **what}
         return Outbox(self.settings.storage_uri, digest_of(key))
 
-    def receipt(self, attestation: Attestation, state: ChainState, note: str, **more: str | int) -> Receipt:
+    def receipt(self, attestation: Attestation, state: ChainState, note: str, **more: str | int | Quote) -> Receipt:
         """What is said of a document and this contract."""
         return Receipt.model_validate(
             {

@@ -12,11 +12,15 @@ from include.teleprompt.chain.eas import (
     register_call,
     revoke_call,
 )
-from include.teleprompt.chain.node import Mined
+from include.teleprompt.chain.node import Included, Mined
+from include.teleprompt.chain.outbox import Call, Outbox
 from include.teleprompt.chain.receipt import ChainState, Receipt
 from include.teleprompt.chain.sender import Errand
 from include.teleprompt.config.chain import EasConfig
-from include.teleprompt.errors import ConfigurationError, TelepromptError
+from include.teleprompt.errors import ConfigurationError, TelepromptError, UnreliableNodeError, UnsettledError
+
+Found = tuple[EasAttestation, Included]
+"""An attestation, and where it was made."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +40,14 @@ class EasDesk:
         if found is not None:
             return found
         self.eas.check()
-        data, sender = attest_call(attestation), self.desk.payer.address
+        call = self._attest(attestation)
         if self.eas.is_registered():
-            gas = self.desk.node.estimate_gas(self.config.contract, data, sender=sender)
-            note = f"would be attested, with some {gas} gas"
+            fee = self.desk.sender.quote(call)
+            note = f"would be attested, for {fee}"
         else:
-            note = "would be attested, after its schema was registered"
-        return self.desk.receipt(attestation, ChainState.DRY_RUN, note, data=data)
+            fee = self.desk.sender.quote(self._register())
+            note = f"its schema would be registered, for {fee}; it would be attested after that, within the same limits"
+        return self.desk.receipt(attestation, ChainState.DRY_RUN, note, data=call.data, fee=fee)
 
     def submit(self, attestation: Attestation) -> Receipt:
         """Attest the document, or find it attested.
@@ -52,58 +57,71 @@ class EasDesk:
         """
         self.eas.check()
         if not self.eas.is_registered():
-            self._register()
-        mined = self.desk.sender.deliver(
+            self.desk.sender.deliver(
+                Errand(
+                    outbox=self.desk.outbox(does="register", schema=SCHEMA),
+                    build=self._register,
+                    find=lambda: self.eas.registered_in(schema_uid()),
+                    holds=lambda _, block: self.eas.is_registered(block=block),
+                )
+            )
+        made = self.desk.sender.deliver(
             Errand(
-                outbox=self.desk.outbox(does="attest", attestation=attestation.attestation_hash),
-                build=lambda: self.desk.call(self.config.contract, attest_call(attestation)),
-                on_chain=lambda: self._made(attestation),
+                outbox=self._outbox(attestation),
+                build=lambda: self._attest(attestation),
+                find=lambda: next((place for _, place in self._in_events(attestation)), None),
+                holds=lambda mined, block: self._made_in(mined, attestation, block=block) is not None,
             )
         )
         found = self.read(attestation)
         if found is None:
             raise TelepromptError(
-                f"The transaction {mined.tx_hash} succeeded, but the node finds no attestation since block "
+                f"The transaction {made.tx_hash} succeeded, but the node finds no attestation since block "
                 f"{self.config.from_block}; correct `chain.from_block`."
             )
         return found
 
     def revoke(self, attestation: Attestation) -> Receipt:
-        """Revoke the attestation of the document.
+        """Revoke every attestation of the document.
 
         Raises:
             ConfigurationError: there is none by this signer.
+            UnsettledError: one may still be made.
         """
-        found = self._find(attestation)
-        if found is None:
+        found = self._attestations(attestation)
+        if not found:
             raise ConfigurationError(
                 f"There is no attestation of {attestation.attestation_id} by {self.desk.payer.address} to revoke."
             )
-        uid = found[0].uid
-        self.desk.sender.deliver(
-            Errand(
-                outbox=self.desk.outbox(does="revoke", uid=uid),
-                build=lambda: self.desk.call(self.config.contract, revoke_call(uid)),
-                on_chain=lambda: self.eas.revoked_in(uid, self.desk.payer.address),
-            )
-        )
+        for held, _ in found:
+            if not held.is_revoked():
+                self._revoke(held.uid)
+        entry = self._outbox(attestation).load()
+        if entry is not None and entry.mined is None and entry.live:
+            raise UnsettledError(entry.live[-1].tx_hash, "submit it to its end before it is revoked")
         receipt = self.read(attestation)
-        assert receipt is not None  # noqa: S101 - found above, and EAS forgets nothing
+        if receipt is None or receipt.state is not ChainState.REVOKED:
+            raise UnreliableNodeError("what was revoked is still shown as valid")
         return receipt
 
     def read(self, attestation: Attestation) -> Receipt | None:
-        """What the contract holds of the document; None if it was not attested by this signer."""
-        found = self._find(attestation)
-        if found is None:
+        """What the contract holds of the document; None if it was not attested by this signer.
+
+        It is revoked if each of its attestations is.
+        """
+        found = self._attestations(attestation)
+        if not found:
+            self.desk.node.check_chain()  # nothing is found on another chain, too
             return None
-        held, mined = found
+        valid = [each for each in found if not each[0].is_revoked()]
+        held, place = (valid or found)[0]
         return self.desk.receipt(
             attestation,
-            ChainState.REVOKED if held.is_revoked() else ChainState.ON_CHAIN,
-            "attested, and revoked since" if held.is_revoked() else "attested",
+            ChainState.ON_CHAIN if valid else ChainState.REVOKED,
+            _note(valid=len(valid), of=len(found)),
             uid=held.uid,
-            tx_hash=mined.tx_hash,
-            block_number=mined.block_number,
+            tx_hash=place.tx_hash,
+            block_number=place.block_number,
         )
 
     @property
@@ -112,18 +130,48 @@ class EasDesk:
         config = self.config
         return Eas(self.desk.node, config.contract, config.schema_registry, config.from_block)
 
-    def _register(self) -> None:
+    def _register(self) -> Call:
+        return self.desk.call(self.config.schema_registry, register_call())
+
+    def _attest(self, attestation: Attestation) -> Call:
+        return self.desk.call(self.config.contract, attest_call(attestation))
+
+    def _revoke(self, uid: str) -> None:
         self.desk.sender.deliver(
             Errand(
-                outbox=self.desk.outbox(does="register", schema=SCHEMA),
-                build=lambda: self.desk.call(self.config.schema_registry, register_call()),
-                on_chain=lambda: self.eas.registered_in(schema_uid()),
+                outbox=self.desk.outbox(does="revoke", uid=uid),
+                build=lambda: self.desk.call(self.config.contract, revoke_call(uid)),
+                find=lambda: self.eas.revoked_in(uid, self.desk.payer.address),
+                holds=lambda _, block: (held := self.eas.read(uid, block=block)) is not None and held.is_revoked(),
             )
         )
 
-    def _find(self, attestation: Attestation) -> tuple[EasAttestation, Mined] | None:
+    def _outbox(self, attestation: Attestation) -> Outbox:
+        return self.desk.outbox(does="attest", attestation=attestation.attestation_hash)
+
+    def _attestations(self, attestation: Attestation) -> list[Found]:
+        """All by this signer: those that our transactions made, and those that events tell of."""
+        return list(
+            {found[0].uid: found for found in [*self._ours(attestation), *self._in_events(attestation)]}.values()
+        )
+
+    def _in_events(self, attestation: Attestation) -> list[Found]:
         return self.eas.find(attestation.attestation_hash, self.desk.payer.address)
 
-    def _made(self, attestation: Attestation) -> Mined | None:
-        found = self._find(attestation)
-        return None if found is None else found[1]
+    def _ours(self, attestation: Attestation) -> list[Found]:
+        entry = self._outbox(attestation).load()
+        if entry is None:
+            return []
+        known = {entry.mined.tx_hash: entry.mined} if entry.mined else {}
+        mined = [known.get(each.tx_hash) or self.desk.node.mined(each.tx_hash) for each in entry.attempts]
+        made = [(self._made_in(each, attestation), each) for each in mined if each is not None]
+        return [(held, each) for held, each in made if held is not None]
+
+    def _made_in(self, mined: Mined, attestation: Attestation, *, block: int | str = "latest") -> EasAttestation | None:
+        return self.eas.made_in(mined, attestation, self.desk.payer.address, block=block)
+
+
+def _note(*, valid: int, of: int) -> str:
+    if of > 1:
+        return f"attested {of} times, and {valid} of them are valid"
+    return "attested" if valid else "attested, and revoked since"

@@ -1,33 +1,44 @@
 """One node of one chain, over JSON-RPC."""
 
 import logging
-import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import cached_property
+from statistics import median
 from typing import Any
 
-from include.teleprompt.chain.abi import revert_reason
-from include.teleprompt.errors import ChainUnavailableError, ConfigurationError, TelepromptError
+from include.teleprompt.chain.fees import Market
+from include.teleprompt.chain.rpc_errors import answering, is_unknown_block
+from include.teleprompt.errors import ConfigurationError, TelepromptError
 from include.teleprompt.records import Record
 
 TIMEOUT_SECONDS = 30.0
+RECENT_BLOCKS = 20
+"""How many say what gas usually costs."""
+
 SENT_BEFORE = ("already known", "known transaction", "already imported", "nonce too low", "nonce is too low",
-               "replacement transaction underpriced")  # fmt: skip
-"""A node's ways to say that it has this transaction, or one in its place: look for the receipt."""
+               "replacement transaction underpriced", "less than block base fee")  # fmt: skip
+"""A node's ways to say that it has this transaction, or one in its place, or takes it when gas is cheaper: wait."""
 
 
-_NO_ANSWER = (TimeoutError, ValueError, LookupError, TypeError, AttributeError)
-"""What web3 raises where something else than a node answers, such as a proxy's page."""
+class Block(Record):
+    """A block of the chain that the node follows."""
 
-_HEX = re.compile(r"0x([0-9a-fA-F]{2})*")
+    number: int
+    block_hash: str
+    timestamp: int
+    """In seconds since 1970."""
 
 
-class Mined(Record):
+class Included(Record):
     """A transaction in a block."""
 
     tx_hash: str
     block_number: int
+
+
+class Mined(Included):
+    """A transaction in a block, as its receipt tells of it."""
+
     block_hash: str
     succeeded: bool
     gas_used: int
@@ -41,21 +52,6 @@ class Log(Record):
     data: str
     tx_hash: str
     block_number: int
-
-
-class Fees(Record):
-    """What a transaction offers per unit of gas, in wei."""
-
-    max_fee: int
-    priority_fee: int
-
-
-class RevertedError(TelepromptError):
-    """The contract refuses the call; `data` is what it reverted with."""
-
-    def __init__(self, data: bytes, reason: str) -> None:
-        super().__init__(f"The contract refuses the call: {reason}.")
-        self.data = data
 
 
 class Node:
@@ -76,60 +72,116 @@ class Node:
         for name in ("web3", "urllib3"):  # they write the node's URL, and with it a key, into their debug logs
             logging.getLogger(name).setLevel(logging.INFO)
         web3 = Web3(HTTPProvider(self._url, request_kwargs={"timeout": TIMEOUT_SECONDS}))
-        with _answering():
-            found = int(web3.eth.chain_id)
+        with answering():
+            self._expect(int(web3.eth.chain_id))
+        return web3
+
+    def check_chain(self) -> None:
+        """Ask again which chain it is: a gateway may lead to another one than before.
+
+        Raises:
+            ConfigurationError: it is another one.
+        """
+        with answering():
+            self._expect(int(self._web3.eth.chain_id))
+
+    def _expect(self, found: int) -> None:
         if found != self.chain_id:
             raise ConfigurationError(
                 f"The node is of chain {found}, not {self.chain_id}; correct `chain.chain_id` or the connection."
             )
-        return web3
 
     def has_code(self, address: str) -> bool:
         """Whether there is a contract at `address`."""
-        with _answering():
+        with answering():
             return bool(self._web3.eth.get_code(address))
 
     def nonce(self, address: str, block: int | str) -> int:
         """Transactions that `address` had sent by the end of `block`."""
-        with _answering():
+        with answering():
             return int(self._web3.eth.get_transaction_count(address, block))
 
     def head(self) -> int:
         """Number of the newest block."""
-        with _answering():
+        with answering():
             return int(self._web3.eth.block_number)
 
-    def finalized(self) -> int:
-        """Number of the newest block that the chain calls final."""
-        with _answering():
-            return int(self._web3.eth.get_block("finalized")["number"])
+    def finalized(self) -> int | None:
+        """Number of the newest block that the chain calls final; None where the node knows of none."""
+        found = self.block("finalized")
+        return None if found is None else found.number
 
-    def now(self) -> int:
-        """Time of the newest block, in seconds since 1970."""
-        with _answering():
-            return int(self._web3.eth.get_block("latest")["timestamp"])
+    def block(self, which: int | str) -> Block | None:
+        """A block by its number or tag; None if the node has none."""
+        from web3.exceptions import Web3RPCError
+
+        with answering():
+            try:
+                found = self._web3.eth.get_block(which)
+            except Web3RPCError as error:
+                if is_unknown_block(error):
+                    return None
+                raise
+            return Block(number=found["number"], block_hash=_hex(found["hash"]), timestamp=found["timestamp"])
+
+    def included(self, block: int, sender: str, nonce: int) -> Included | None:
+        """The transaction in a block by which `sender` used a nonce; None if the node does not show it.
+
+        Raises:
+            ConfigurationError: it was made for another chain.
+        """
+        from web3.exceptions import BlockNotFound
+
+        with answering():
+            try:
+                found = self._web3.eth.get_block(block, full_transactions=True)["transactions"]
+            except BlockNotFound:
+                return None
+            own = [entry for entry in found if entry["from"].lower() == sender.lower() and entry["nonce"] == nonce]
+        if not own:
+            return None
+        self._expect(own[0].get("chainId") or self.chain_id)  # very old kinds of transactions name none
+        return Included(tx_hash=_hex(own[0]["hash"]), block_number=block)
 
     def balance(self, address: str) -> int:
         """In wei."""
-        with _answering():
+        with answering():
             return int(self._web3.eth.get_balance(address))
 
-    def fees(self) -> Fees:
-        """What gets a transaction into one of the next blocks: twice the base fee, and the usual tip."""
-        with _answering():
-            base = int(self._web3.eth.get_block("latest").get("baseFeePerGas", 0))
-            tip = int(self._web3.eth.max_priority_fee)
-        return Fees(max_fee=2 * base + tip, priority_fee=tip)
+    def market(self) -> Market:
+        """What gas costs.
 
-    def call(self, to: str, data: str, *, sender: str | None = None) -> bytes:
-        """What the contract answers.
+        Raises:
+            TelepromptError: the chain knows no base fee (EIP-1559), and with it not our kind of transaction.
+        """
+        with answering():
+            has_base_fee = self._web3.eth.get_block("latest").get("baseFeePerGas") is not None
+        if not has_base_fee:
+            raise TelepromptError(
+                f"Chain {self.chain_id} has no base fee (EIP-1559), and no other kind of transaction is made; name "
+                "another chain in `chain`."
+            )
+        with answering():
+            history = self._web3.eth.fee_history(RECENT_BLOCKS, "latest", [50])
+            charged = [int(fee) for fee in history["baseFeePerGas"]]  # the last is the next block's
+            tips = [int(tip) for (tip,) in history.get("reward") or [[0]]]
+            recommended = int(self._web3.eth.max_priority_fee)
+        return Market(
+            base_fee=charged[-1],
+            tip=recommended,
+            usual_base_fee=int(median(charged)),
+            median_tip=int(median(tips)),
+        )
+
+    def call(self, to: str, data: str, *, sender: str | None = None, block: int | str = "latest") -> bytes:
+        """What the contract answers, in the state after `block`.
 
         Raises:
             RevertedError: it refuses.
         """
         transaction = {"to": to, "data": data, **({"from": sender} if sender else {})}
-        with _answering():
-            return bytes(self._web3.eth.call(transaction))
+        with answering():
+            return bytes(self._web3.eth.call(transaction, block))
 
     def estimate_gas(self, to: str, data: str, *, sender: str) -> int:
         """Gas that the call takes now.
@@ -137,14 +189,19 @@ class Node:
         Raises:
             RevertedError: the contract refuses it.
         """
-        with _answering():
+        with answering():
             return int(self._web3.eth.estimate_gas({"to": to, "data": data, "from": sender}))
 
     def send(self, raw: str) -> None:
-        """Hand over a signed transaction; one that the node has, or whose nonce is used, is no error."""
+        """Hand over a signed transaction; one that the node has, or whose nonce is used, is no error.
+
+        Raises:
+            ConfigurationError: the node is of another chain now.
+        """
         from web3.exceptions import Web3RPCError
 
-        with _answering():
+        self.check_chain()
+        with answering():
             try:
                 self._web3.eth.send_raw_transaction(raw)
             except Web3RPCError as error:
@@ -155,69 +212,42 @@ class Node:
         """The transaction as it stands in a block of the chain that the node follows; None if it does not."""
         from web3.exceptions import TransactionNotFound
 
-        with _answering():
+        with answering():
             try:
                 receipt = self._web3.eth.get_transaction_receipt(tx_hash)
             except TransactionNotFound:
                 return None
-        return Mined(
-            tx_hash=tx_hash,
-            block_number=receipt["blockNumber"],
-            block_hash="0x" + bytes(receipt["blockHash"]).hex(),
-            succeeded=receipt["status"] == 1,
-            gas_used=receipt["gasUsed"],
-        )
+            if receipt["blockNumber"] is None:  # some nodes have one for what is not mined yet
+                return None
+            return Mined(
+                tx_hash=tx_hash,
+                block_number=receipt["blockNumber"],
+                block_hash=_hex(receipt["blockHash"]),
+                succeeded=receipt["status"] == 1,
+                gas_used=receipt["gasUsed"],
+            )
 
     def logs_of(self, tx_hash: str) -> list[Log]:
         """The events of a mined transaction."""
-        with _answering():
+        with answering():
             return [_log(entry) for entry in self._web3.eth.get_transaction_receipt(tx_hash)["logs"]]
 
     def logs(self, address: str, topics: Sequence[str | None], *, from_block: int) -> list[Log]:
         """The events of a contract with these topics, oldest first."""
-        with _answering():
+        with answering():
             found = self._web3.eth.get_logs({"address": address, "topics": list(topics), "fromBlock": from_block})
         return [_log(entry) for entry in found]
-
-
-@contextmanager
-def _answering() -> Iterator[None]:
-    """Turns what web3 raises into our errors."""
-    import requests
-    from web3.exceptions import ContractLogicError, Web3Exception, Web3RPCError
-
-    try:
-        yield
-    except ContractLogicError as error:
-        data = error.data if isinstance(error.data, str) else ""
-        raw = bytes.fromhex(data[2:]) if _HEX.fullmatch(data) else b""
-        raise RevertedError(raw, revert_reason(raw) if raw else str(error.message or "no reason given")) from error
-    except Web3RPCError as error:
-        said = (error.rpc_response or {}).get("error", {}).get("message", "no reason given")
-        if "insufficient funds" in said.lower():
-            raise TelepromptError(
-                "The signer cannot pay for the transaction; send its address some of the chain's coin."
-            ) from error
-        raise TelepromptError(
-            f"The chain's node refuses a request ({said[:200]}); see to that, and try again."
-        ) from error
-    except (
-        requests.RequestException,
-        Web3Exception,
-        TimeoutError,
-        ValueError,
-        LookupError,
-        TypeError,
-        AttributeError,
-    ) as e:
-        raise ChainUnavailableError(e) from None  # the cause's text holds the node's URL, and with it a key
 
 
 def _log(entry: Any) -> Log:
     return Log(
         address=entry["address"],
-        topics=tuple("0x" + bytes(item).hex() for item in entry["topics"]),
-        data="0x" + bytes(entry["data"]).hex(),
-        tx_hash="0x" + bytes(entry["transactionHash"]).hex(),
+        topics=tuple(_hex(item) for item in entry["topics"]),
+        data=_hex(entry["data"]),
+        tx_hash=_hex(entry["transactionHash"]),
         block_number=entry["blockNumber"],
     )
+
+
+def _hex(value: bytes) -> str:
+    return "0x" + bytes(value).hex()

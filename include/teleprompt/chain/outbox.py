@@ -5,7 +5,8 @@ from datetime import datetime
 
 from pydantic import AwareDatetime, ValidationError
 
-from include.teleprompt.chain.node import Fees, Mined
+from include.teleprompt.chain.fees import Fees
+from include.teleprompt.chain.node import Mined
 from include.teleprompt.config.chain import ChainConfig
 from include.teleprompt.errors import TelepromptError
 from include.teleprompt.records import Digest, Record
@@ -37,7 +38,8 @@ class Attempt(Record):
 
 
 class Submission(Record):
-    """A call and all transactions that were ever signed for it. At most one of them can take effect."""
+    """A call and all transactions that were ever signed for it. At most one of them can take effect: each has the nonce
+    of the one before, or another one after a final block had shown what else used that nonce up."""
 
     call: Call
     """As it was composed last."""
@@ -49,12 +51,18 @@ class Submission(Record):
 
     @property
     def live(self) -> tuple[Attempt, ...]:
-        """The transactions that may still take effect, or did."""
-        return tuple(attempt for attempt in self.attempts if attempt.tx_hash not in self.reverted)
+        """The transactions that may still take effect, or did; those that share a nonce with a refused one can't."""
+        used = {attempt.nonce for attempt in self.attempts if attempt.tx_hash in self.reverted}
+        return tuple(attempt for attempt in self.attempts if attempt.nonce not in used)
 
-    def sent(self, tx_hash: str) -> bool:
-        """Whether it is one of these transactions."""
-        return any(attempt.tx_hash == tx_hash for attempt in self.attempts)
+    @property
+    def spent(self) -> int:
+        """What the refused ones cost at most, in wei."""
+        return sum(each.gas * each.fees.max_fee for each in self.attempts if each.tx_hash in self.reverted)
+
+    def find(self, tx_hash: str) -> Attempt | None:
+        """The transaction with that hash, if it is one of these."""
+        return next((attempt for attempt in self.attempts if attempt.tx_hash == tx_hash), None)
 
 
 class Outbox:
@@ -83,6 +91,16 @@ class Outbox:
         """Keep the entry in place of what was there."""
         write_note(self._storage_uri, self._name, submission.model_dump_json(indent=1))
 
+    def signed_nonces(self, *, chain_id: int, sender: str) -> frozenset[int]:
+        """The sender's nonces that any entry has a transaction of; what cannot be read is left out, with a warning."""
+        entries = (_load(Outbox(self._storage_uri, key)) for key in _keys(self._storage_uri))
+        return frozenset(
+            attempt.nonce
+            for entry in entries
+            if entry is not None and (entry.call.chain_id, entry.call.sender) == (chain_id, sender)
+            for attempt in entry.attempts
+        )
+
     @property
     def _name(self) -> str:
         return f"{FOLDER}/{self.key}.json"
@@ -95,8 +113,7 @@ def waiting_since(storage_uri: str, chain: ChainConfig | None = None) -> dict[Di
     what is sent, not those who look.
     """
     places = None if chain is None else {(chain.chain_id, address.lower()) for address in chain.contracts}
-    keys = [name.removesuffix(".json") for name in list_notes(storage_uri, FOLDER)]
-    entries = {key: _load(Outbox(storage_uri, key)) for key in keys}
+    entries = {key: _load(Outbox(storage_uri, key)) for key in _keys(storage_uri)}
     return {
         key: min(attempt.made_at for attempt in entry.live)
         for key, entry in entries.items()
@@ -105,6 +122,10 @@ def waiting_since(storage_uri: str, chain: ChainConfig | None = None) -> dict[Di
         and entry.live
         and (places is None or (entry.call.chain_id, entry.call.to.lower()) in places)
     }
+
+
+def _keys(storage_uri: str) -> list[Digest]:
+    return [name.removesuffix(".json") for name in list_notes(storage_uri, FOLDER)]
 
 
 def _load(outbox: Outbox) -> Submission | None:

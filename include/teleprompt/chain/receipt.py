@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 
+from include.teleprompt.chain.fees import Quote
 from include.teleprompt.records import Record
 
 
@@ -27,6 +28,8 @@ class Receipt(Record):
     note: str
     data: str | None = None
     """In a dry run: the call's data, as it would be sent to `contract`."""
+    fee: Quote | None = None
+    """In a dry run: what sending it would cost at most."""
     tx_hash: str | None = None
     block_number: int | None = None
     uid: str | None = None

@@ -31,13 +31,19 @@ class _Chain(Section):
     """Blocks, its own counted, after which a transaction counts as there to stay. Nodes forget the state of older ones
     than 128."""
     finalized: bool = False
-    """Wait until the chain itself calls the block final, however many confirmations it has."""
+    """Wait until the chain itself calls the block final, however many confirmations it has. A nonce is given up only
+    then in any case, if the chain says what is final."""
     replace_after_seconds: float = Field(180, gt=0)
     """A transaction that is in no block after so long is sent again with higher fees."""
     timeout_seconds: float = Field(1800, gt=0)
     """Give up waiting after so long; the next try goes on from there."""
+    max_fee_multiple: float = Field(10, ge=1)
+    """Never offer more per unit of gas than so many times the usual: twice the median base fee of the last 20 blocks
+    and their median tip, at least one gwei. A recommended tip that is more times the usual one is not followed."""
+    max_fee_native: float = Field(0.1, gt=0)
+    """Never pay more for making one call, in the chain's own coin (ETH on Ethereum); what failed before counts."""
     max_fee_gwei: float | None = Field(None, gt=0)
-    """Never offer more per unit of gas."""
+    """Never offer more per unit of gas, whatever it usually costs."""
 
     @property
     def contracts(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from include.teleprompt.config.settings import Settings
 from include.teleprompt.errors import (
     ChainUnavailableError,
     ConfigurationError,
+    FeeLimitError,
     InsufficientTracesError,
     LanguageModelUnavailableError,
     LockLostError,
@@ -23,6 +24,7 @@ from include.teleprompt.errors import (
     SignerUnavailableError,
     TelepromptError,
     TrackingUnavailableError,
+    UnreliableNodeError,
     UnsettledError,
 )
 from include.teleprompt.window import Window
@@ -125,7 +127,9 @@ WORTH_A_RETRY = (
     LockLostError,
     SignerUnavailableError,
     ChainUnavailableError,
+    UnreliableNodeError,
     UnsettledError,
+    FeeLimitError,
 )
 
 

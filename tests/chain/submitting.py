@@ -1,0 +1,53 @@
+"""Submitting a document again and again, as retries would, and counting what the chain holds."""
+
+from collections.abc import Callable
+
+import pytest
+
+from include.teleprompt.attest.eas_schema import schema_uid
+from include.teleprompt.chain.abi import topic
+from include.teleprompt.chain.eas import ATTESTED
+from include.teleprompt.chain.eas_desk import EasDesk
+from include.teleprompt.chain.outbox import Submission
+from include.teleprompt.chain.receipt import ChainState
+from include.teleprompt.errors import UnsettledError
+from tests.attest.documents import SIGNED
+from tests.chain.anvil import Anvil
+
+MakeDesk = Callable[..., EasDesk]
+"""A desk as each new process would open it, with changes of its section `chain`."""
+
+CONFIRMATIONS = 3
+
+
+def begin(desk: EasDesk) -> None:
+    """Submit; the transaction waits in the node's pool when it is over."""
+    with pytest.raises(UnsettledError):
+        desk.submit(SIGNED)
+
+
+def finish(make: MakeDesk, anvil: Anvil) -> None:
+    """Submit again, as often as a retry would, while blocks come; there is exactly one in the end."""
+    for _ in range(20):
+        try:
+            receipt = make().submit(SIGNED)
+        except UnsettledError:
+            anvil.mine()
+            continue
+        assert receipt.state is ChainState.ON_CHAIN
+        assert attestations(anvil, make().config.contract) == 1
+        return
+    raise AssertionError("it did not settle")
+
+
+def attestations(anvil: Anvil, contract: str) -> int:
+    """How many attestations of our schema the chain holds, of any document."""
+    wanted = [topic(ATTESTED), None, None, "0x" + schema_uid().hex()]
+    return len(anvil.rpc("eth_getLogs", {"address": contract, "topics": wanted, "fromBlock": "0x0"}))
+
+
+def entry(desk: EasDesk) -> Submission:
+    """What the outbox holds of the document."""
+    found = desk.desk.outbox(does="attest", attestation=SIGNED.attestation_hash).load()
+    assert found is not None
+    return found

@@ -4,8 +4,8 @@
     python find_on_eas.py NODE_URL EAS_CONTRACT ATTESTATION_FILE ATTESTER [FROM_BLOCK]
 
 What is looked for follows from the file's content, not from the hash that it states. Prints each attestation of the
-document. Exit status 0: ATTESTER attested this document, and one attestation at least is valid. 1: the file was changed,
-all are revoked, or there is none.
+document. Exit status 0: ATTESTER attested this document, and one attestation at least is valid. 1: the file was
+changed, all are revoked, or there is none.
 """
 
 import hashlib

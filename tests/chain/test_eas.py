@@ -98,6 +98,7 @@ def from_signer(anvil: Anvil, eas: EasDesk, data: str) -> None:
     """Call the contract as the signer, past the outbox."""
     anvil.rpc("anvil_impersonateAccount", SIGNER_ADDRESS)
     sent = anvil.rpc("eth_sendTransaction", {"from": SIGNER_ADDRESS, "to": eas.config.contract, "data": data})
+    anvil.mine()
     assert anvil.rpc("eth_getTransactionReceipt", sent)["status"] == "0x1"
 
 

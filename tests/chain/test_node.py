@@ -9,8 +9,9 @@ import pytest
 
 from include.teleprompt.chain.abi import revert_reason
 from include.teleprompt.chain.node import Node
-from include.teleprompt.errors import ChainUnavailableError, TelepromptError
+from include.teleprompt.errors import ChainUnavailableError, TelepromptError, UnreliableNodeError
 from tests.loopback import Exchange, answering, serving
+from tests.support import ALICE
 
 
 class Answers(Exchange):
@@ -75,10 +76,31 @@ def test_a_fee_below_what_a_node_takes_is_an_error(url: str, monkeypatch: pytest
         Node(url, chain_id=1).send("0x02")
 
 
-def refuse(monkeypatch: pytest.MonkeyPatch, message: str) -> None:
+@pytest.mark.parametrize("message", ["header not found", "missing trie node 0x12 (path 0a)", "BlockOutOfRangeError: 5"])
+def test_a_block_whose_state_a_node_lacks_is_waited_for(
+    url: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse(monkeypatch, message)
+    with pytest.raises(UnreliableNodeError, match=message[:12]):
+        Node(url, chain_id=1).nonce(ALICE, 99)
+
+
+@pytest.mark.parametrize(("message", "code"), [("invalid block tag", -32602), ("finalized block not found", -32000)])
+def test_a_node_may_know_no_final_block(url: str, message: str, code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse(monkeypatch, message, code=code)
+    assert Node(url, chain_id=1).finalized() is None
+
+
+def test_a_node_that_is_asked_too_often_does_not_say_what_is_final(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse(monkeypatch, "limit exceeded", code=-32005)
+    with pytest.raises(ChainUnavailableError):
+        Node(url, chain_id=1).finalized()
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, message: str, *, code: int = -32000) -> None:
     """Let the node refuse whatever is asked of it beside its chain."""
     monkeypatch.setattr(Answers, "knows_its_chain", True)
-    body = {"jsonrpc": "2.0", "id": 1, "error": {"code": -32000, "message": message}}
+    body = {"jsonrpc": "2.0", "id": 1, "error": {"code": code, "message": message}}
     monkeypatch.setattr(Answers, "said", json.dumps(body).encode())
 
 

@@ -17,7 +17,7 @@ from include.teleprompt.chain.outbox import Call, Outbox
 from include.teleprompt.chain.receipt import ChainState, Receipt
 from include.teleprompt.chain.sender import Errand
 from include.teleprompt.config.chain import EasConfig
-from include.teleprompt.errors import ConfigurationError, TelepromptError, UnreliableNodeError, UnsettledError
+from include.teleprompt.errors import ConfigurationError, UnreliableNodeError, UnsettledError
 
 Found = tuple[EasAttestation, Included]
 """An attestation, and where it was made."""
@@ -75,10 +75,7 @@ class EasDesk:
         )
         found = self.read(attestation)
         if found is None:
-            raise TelepromptError(
-                f"The transaction {made.tx_hash} succeeded, but the node finds no attestation since block "
-                f"{self.config.from_block}; correct `chain.from_block`."
-            )
+            raise UnreliableNodeError(f"{made.tx_hash} attested the document, and nothing of that is found")
         return found
 
     def revoke(self, attestation: Attestation) -> Receipt:

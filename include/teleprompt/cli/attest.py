@@ -232,11 +232,15 @@ def _deep_checks(data: bytes) -> list["DeepCheck"]:
     from include.teleprompt.attest.stored import open_attestations
     from include.teleprompt.audit import AttestedRun
     from include.teleprompt.config.settings import Settings
+    from include.teleprompt.errors import ConfigurationError
     from include.teleprompt.verify_deep import DeepCheck, verify_deep
 
     given = load_attestation(data)[0]
     with open_attestations(Settings()) as store:
-        attested = AttestedRun(store, given.attestation_hash)
+        try:
+            attested = AttestedRun(store, given.attestation_hash)
+        except ConfigurationError:
+            return [DeepCheck(name="document", holds=False, detail="none with this hash is in MLflow")]
         return [DeepCheck(name="document", holds=True, detail="the one in MLflow"), *verify_deep(attested)]
 
 

@@ -265,8 +265,9 @@ def test_a_crash_in_the_middle_of_writing_doubles_and_loses_nothing(shop: Shop, 
     shop.hand_in({**CALL, "outcomes": {"outcome_score": 1}})
     for value in (0, 1, 0):
         shop.hand_in(said(value))
+    uri = shop.settings.tracking_uri.get_secret_value()
     process = subprocess.run(
-        [sys.executable, "-c", KILLED, shop.settings.tracking_uri, str(tmp_path / "spool"), str(survive)],
+        [sys.executable, "-c", KILLED, uri, str(tmp_path / "spool"), str(survive)],
         cwd=PROJECT_ROOT, check=False,
     )  # fmt: skip
     assert process.returncode == -signal.SIGKILL
@@ -332,7 +333,8 @@ def test_sql_and_client_read_the_same_outcomes(shop: Shop) -> None:
 
 @pytest.mark.slow
 def test_a_server_is_written_and_read_the_same(shop: Shop, tmp_path: Path) -> None:
-    with MlflowServer(shop.settings.tracking_uri, tmp_path, workers=1) as server:
+    backend = shop.settings.tracking_uri.get_secret_value()
+    with MlflowServer(backend, tmp_path, workers=1) as server:
         remote = Shop(shop.settings.model_copy(update={"tracking_uri": server.uri}), tmp_path / "remote")
         for _ in range(2):
             hand_in_every_kind(remote)

@@ -49,6 +49,7 @@ def test_a_second_process_that_dies_in_the_middle_of_a_span_costs_no_row(
         monkeypatch.setattr(second_process, "START", dying)
         monkeypatch.setattr(RunsProcessesSource, "_span", _slowly(RunsProcessesSource._span))
         with closing(_Counting(backend)) as second:
+            second.start()  # else a slow machine has read all before it is there
             by_two = RunsProcessesSource(client, [experiment], page_size=50, second_process=second)
             found = rows(by_two.read(PROGRAM, WINDOW))
     assert second.asked == 1

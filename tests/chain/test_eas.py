@@ -1,6 +1,5 @@
 """EAS on a real node, with the contracts of its own package."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 
 from include.teleprompt.attest.document import Attestation
 from include.teleprompt.attest.eas_schema import schema_uid
+from include.teleprompt.attest.issue import serialize
 from include.teleprompt.chain.desk import Desk
 from include.teleprompt.chain.eas import attest_call, attestation_uid, revoke_call
 from include.teleprompt.chain.eas_desk import EasDesk
@@ -125,7 +125,7 @@ def test_the_script_for_strangers_sees_each_attestation(attested_twice: EasDesk,
     receipt = attested_twice.read(SIGNED)
     assert receipt is not None
     from_signer(anvil, attested_twice, revoke_call(receipt.uid or ""))
-    (tmp_path / "attestation.json").write_text(json.dumps({"attestation_hash": SIGNED.attestation_hash}))
+    (tmp_path / "attestation.json").write_text(serialize(SIGNED))
     script = PROJECT_ROOT / "docs/scripts/find_on_eas.py"
     place = [anvil.url, attested_twice.config.contract, str(tmp_path / "attestation.json"), SIGNER_ADDRESS]
     command = [sys.executable, str(script), *place]

@@ -20,7 +20,9 @@ from itertools import count
 from pathlib import Path
 
 from dev.local import airflow_environment, free_ports
+from dev.traffic.seed import last_weeks
 from include.teleprompt.config.settings import PROJECT_ROOT, Settings
+from include.teleprompt.window import format_utc
 
 TELEPROMPT = Path(sys.executable).with_name("teleprompt")
 AIRFLOW = Path(sys.executable).with_name("airflow")
@@ -65,11 +67,10 @@ def _call(*command: str | Path, env: dict[str, str] | None = None) -> int:
 
 
 def _windows() -> Iterator[tuple[str, str]]:
-    """A week up to now, a second earlier each time: none was run before."""
-    now = datetime.now(UTC).replace(microsecond=0)
+    """The week of `make run`, begun a second later each time: none was run before."""
+    week = last_weeks(1, now=datetime.now(UTC))[0]
     for i in count(1):
-        start = now - timedelta(days=7, seconds=i)
-        yield start.isoformat(), (start + timedelta(days=7)).isoformat()
+        yield format_utc(week.start + timedelta(seconds=i)), format_utc(week.end)
 
 
 def _runs() -> Iterator[Callable[[], int]]:

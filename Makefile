@@ -36,7 +36,7 @@ test: $(STAMP) ## all tests
 	$(BIN)/python -m pytest tests/e2e && exit $$others  # one Airflow after the other: two are too much for two cores
 
 ahead: $(STAMP) ## the fast tests with the clock 400 days ahead (needs faketime)
-	@FAKETIME_DONT_FAKE_MONOTONIC=1 faketime -f +400d $(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow" \
+	@faketime -f +400d $(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow" \
 		--ignore tests/e2e --ignore tests/docs --ignore tests/chain --ignore tests/monitoring
 
 lint: $(STAMP) ## format, rules, types, direction of imports, generated files, the site

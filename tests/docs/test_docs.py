@@ -201,8 +201,9 @@ def test_the_program_of_the_quickstart_can_be_used(tmp_path: Path) -> None:
 
 
 def test_the_documented_lines_of_traces_are_taken() -> None:
-    (text,) = fenced_blocks("docs/traces.md", "json")
-    assert [isinstance(read_row(line.encode()), SubmittedTrace) for line in text.splitlines()] == [True, True]
+    lines = [line for text in fenced_blocks("docs/traces.md", "json") for line in text.splitlines()]
+    assert len(lines) > 2
+    assert all(isinstance(read_row(line.encode()), SubmittedTrace) for line in lines)
 
 
 def test_each_strategy_is_documented_with_a_valid_file(tmp_path: Path) -> None:

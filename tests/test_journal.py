@@ -114,3 +114,17 @@ def test_only_ones_own_is_forgotten(storage: str) -> None:
     assert Journal(storage, "log", fingerprint=A).read() == [{"n": 1}]
     Journal(storage, "log", fingerprint=A).forget_own()
     assert Journal(storage, "log", fingerprint=A).read() == []
+
+
+def test_the_first_lines_are_kept_where_a_folder_is_there_only_with_something_in_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As in S3, where to make a folder makes nothing."""
+    from upath.implementations.memory import MemoryPath
+
+    monkeypatch.setattr(MemoryPath, "mkdir", lambda *_args, **_more: None)
+    storage = f"memory://{uuid.uuid4().hex}"
+    for number in (1, 2):
+        with Journal(storage, "log", fingerprint=A) as journal:
+            journal.append({"n": number})
+    assert Journal(storage, "log", fingerprint=A).read() == [{"n": 1}, {"n": 2}]

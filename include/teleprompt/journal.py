@@ -163,5 +163,7 @@ class _Objects:
 
     def _last_number(self) -> int:
         """Those that an earlier version of the package named by the time count too."""
+        if not self._place.exists():  # in a bucket a folder is there when something is in it
+            return 0
         numbers = (part.name.partition("-")[0] for part in self._place.iterdir())
         return max((int(number) for number in numbers if number.isdecimal()), default=0)

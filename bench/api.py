@@ -87,8 +87,8 @@ def main() -> None:
 
 
 def _measure(folder: Path, clients: int, seconds: float) -> None:
-    from include.teleprompt.traces.submission.spool import Spool
-    from include.teleprompt.tracking.connection import mlflow_client
+    from teleprompt.traces.submission.spool import Spool
+    from teleprompt.tracking.connection import mlflow_client
     from tests.airflow.api.conftest import API, listening, server_over
 
     with mlflow_client(f"sqlite:///{folder}/empty.db") as client:

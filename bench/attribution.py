@@ -12,13 +12,13 @@ from concurrent.futures import ProcessPoolExecutor
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from include.teleprompt.attribution.attribute import attribute
-from include.teleprompt.canonical import canonical_json
-from include.teleprompt.config.attribution import AttributionConfig
-from include.teleprompt.evaluate.examples import good_rows
-from include.teleprompt.storage import put_blob
-from include.teleprompt.traces.snapshot import read_for_credit
-from include.teleprompt.traces.split import Part
+from teleprompt.attribution.attribute import attribute
+from teleprompt.config.attribution import AttributionConfig
+from teleprompt.encoding.canonical_json import canonical_json
+from teleprompt.evaluate.examples import good_rows
+from teleprompt.storage.blobs import put_blob
+from teleprompt.traces.snapshot import read_for_credit
+from teleprompt.traces.split import Part
 from tests.support import FIELDS, raw_trace, write_snapshot_of
 
 QUEUES = ("billing", "access", "network", "hardware", "travel", "payroll")

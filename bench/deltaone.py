@@ -13,13 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import beta
 
-from include.teleprompt.config.gate import Claim
-from include.teleprompt.config.outcome import Direction
-from include.teleprompt.deltaone.gate import decide
-from include.teleprompt.deltaone.paired import examples_needed
-from include.teleprompt.deltaone.report import GatePolicy, Verdict
-from include.teleprompt.deltaone.spending import alpha_of_look
-from include.teleprompt.records import MILLION
+from teleprompt.config.gate import Claim
+from teleprompt.config.outcome import Direction
+from teleprompt.deltaone.decide import decide
+from teleprompt.deltaone.paired import examples_needed
+from teleprompt.deltaone.report import GatePolicy, Verdict
+from teleprompt.deltaone.spending import alpha_of_look
+from teleprompt.records import MILLION
 
 ALPHA = 0.05
 POLICY = GatePolicy(threshold_e6=10_000, claim=Claim.SIGNIFICANT, alpha=ALPHA)

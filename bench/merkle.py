@@ -49,8 +49,8 @@ def measure(kind: str, count: int) -> dict[str, float | str]:
     """Seconds, peak of memory and root of one tree."""
     import resource
 
-    from include.teleprompt.attribution.trace_tree import trace_leaf, trace_tree
-    from include.teleprompt.merkle import MerkleTree, leaf_hash, word_of_address, word_of_int
+    from teleprompt.attribution.trace_tree import trace_leaf, trace_tree
+    from teleprompt.encoding.merkle import MerkleTree, leaf_hash, word_of_address, word_of_int
 
     row = replace(trace_row(), contributor_address=ALICE)
     began = time.perf_counter()

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from include.teleprompt.config.settings import PROJECT_ROOT
+from dev import REPOSITORY
 
 PROGRAMS = 200
 RUNS = 5
@@ -63,8 +63,8 @@ def main() -> None:
             )
         ways = {
             "loop that imports DSPy and MLflow": (loop, ""),
-            "dags/teleprompt.py": (PROJECT_ROOT / "dags", ""),
-            "dags/teleprompt.py, for one task": (PROJECT_ROOT / "dags", "teleprompt_program_100"),
+            "dags/teleprompt.py": (REPOSITORY / "dags", ""),
+            "dags/teleprompt.py, for one task": (REPOSITORY / "dags", "teleprompt_program_100"),
         }
         results: dict[str, list[tuple[int, float, float]]] = {name: [] for name in ways}
         for _ in range(RUNS + 1):  # the first round warms the disk cache and is dropped
@@ -83,8 +83,8 @@ def _parse(dags: Path, only: str, programs: Path, *, home: Path) -> tuple[int, f
         **os.environ,
         "AIRFLOW_HOME": str(home / "airflow"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT_ROOT / "plugins"),
-        "PYTHONPATH": f"{PROJECT_ROOT}:{PROJECT_ROOT / 'plugins'}",
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
+        "PYTHONPATH": f"{REPOSITORY}:{REPOSITORY / 'plugins'}",
         "TELEPROMPT_PROGRAMS_DIR": str(programs),
         "LITELLM_LOCAL_MODEL_COST_MAP": "True",
     }

@@ -11,16 +11,16 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from include.teleprompt.config.optimization import OptimizationConfig
-from include.teleprompt.environment import quiet_libraries
-from include.teleprompt.evaluate.objective import Objective
-from include.teleprompt.evaluate.score import Scores, score_program
-from include.teleprompt.lm.build import build_lm
-from include.teleprompt.lm.meter import Meter
-from include.teleprompt.lm.metered import metered
-from include.teleprompt.optimize.racing import race
-from include.teleprompt.strategies import strategy_of
-from include.teleprompt.strategies.strategy import Teaching
+from teleprompt.config.optimization import OptimizationConfig
+from teleprompt.environment import quiet_libraries
+from teleprompt.evaluate.objective import Objective
+from teleprompt.evaluate.score import Scores, score_program
+from teleprompt.lm.build import build_lm
+from teleprompt.lm.meter import Meter
+from teleprompt.lm.metered import metered
+from teleprompt.optimize.racing import race
+from teleprompt.strategies import strategy_of
+from teleprompt.strategies.strategy import Teaching
 
 QUEUES = ("billing", "access", "network", "hardware", "travel", "payroll")
 CANDIDATES = 16
@@ -131,7 +131,7 @@ def _mean(program: Any, examples: list[Any], objective: Objective) -> float:
 
 
 def _lm(meter: Meter) -> Any:
-    from include.teleprompt.config.settings import LMConfig
+    from teleprompt.config.settings import LMConfig
 
     return metered(build_lm(LMConfig()), meter, retries=0)
 

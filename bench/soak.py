@@ -19,10 +19,11 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
+from dev import REPOSITORY
 from dev.local import airflow_environment, free_ports
 from dev.traffic.seed import last_weeks
-from include.teleprompt.config.settings import PROJECT_ROOT, Settings
-from include.teleprompt.window import format_utc
+from teleprompt.config.settings import Settings
+from teleprompt.window import format_utc
 
 TELEPROMPT = Path(sys.executable).with_name("teleprompt")
 AIRFLOW = Path(sys.executable).with_name("airflow")
@@ -63,7 +64,7 @@ def _loop(commands: Iterator[Callable[[], int]], until: float) -> Counter[int]:
 
 
 def _call(*command: str | Path, env: dict[str, str] | None = None) -> int:
-    return subprocess.run(command, cwd=PROJECT_ROOT, env=env, capture_output=True, check=False).returncode
+    return subprocess.run(command, cwd=REPOSITORY, env=env, capture_output=True, check=False).returncode
 
 
 def _windows() -> Iterator[tuple[str, str]]:

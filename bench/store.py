@@ -13,8 +13,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from include.teleprompt.tracking.connection import mlflow_client
-from include.teleprompt.window import Window
+from teleprompt.tracking.connection import mlflow_client
+from teleprompt.window import Window
 
 PROGRAMS = {"EmailDraft": 0.4, "TicketTriage": 0.3, "LeadPriority": 0.2, "Summary": 0.1}
 START = datetime(2026, 9, 7, tzinfo=UTC)

@@ -16,13 +16,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from dev.traffic.seed import SLUGS, last_weeks
-from include.teleprompt.config.files import find_program_file
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.environment import quiet_libraries
-from include.teleprompt.errors import TelepromptError
-from include.teleprompt.pipeline import Pipeline
-from include.teleprompt.strategies import OptimizationStrategy
-from include.teleprompt.window import Window
+from teleprompt.config.files import find_program_file
+from teleprompt.config.settings import Settings
+from teleprompt.environment import quiet_libraries
+from teleprompt.errors import TelepromptError
+from teleprompt.pipeline.pipeline import Pipeline
+from teleprompt.strategies import OptimizationStrategy
+from teleprompt.window import Window
 
 SIZES: dict[OptimizationStrategy, dict[str, Any]] = {
     OptimizationStrategy.LABELED_FEWSHOT: {},

@@ -8,12 +8,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.environment import quiet_libraries
-from include.teleprompt.traces.submission.row import SubmittedTrace
-from include.teleprompt.traces.submission.spool import Spool
-from include.teleprompt.traces.submission.submit import accept, drain
-from include.teleprompt.tracking.connection import mlflow_client
+from teleprompt.config.program import ProgramConfig
+from teleprompt.environment import quiet_libraries
+from teleprompt.traces.submission.row import SubmittedTrace
+from teleprompt.traces.submission.spool import Spool
+from teleprompt.traces.submission.submit import accept, drain
+from teleprompt.tracking.connection import mlflow_client
 
 CONFIG = ProgramConfig(name="P", slug="p")
 START = datetime(2026, 11, 9, tzinfo=UTC)

@@ -24,8 +24,8 @@ import psutil
 
 from bench.mlflow_server import MlflowServer
 from bench.store import DAYS, PROGRAMS, WINDOW, build_store
-from include.teleprompt.environment import quiet_libraries
-from include.teleprompt.window import Window
+from teleprompt.environment import quiet_libraries
+from teleprompt.window import Window
 
 LARGEST = next(iter(PROGRAMS))
 

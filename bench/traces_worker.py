@@ -8,13 +8,13 @@ from typing import Any
 
 from bench.store import PROGRAMS, WINDOW
 from bench.traces import LARGEST, span, timed
-from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.config.traces import TracesConfig
-from include.teleprompt.environment import quiet_libraries
-from include.teleprompt.program.fields import Field, ProgramFields
-from include.teleprompt.traces.sources.choose import open_store
-from include.teleprompt.tracking.connection import mlflow_client
-from include.teleprompt.window import Window
+from teleprompt.config.program import ProgramConfig
+from teleprompt.config.traces import TracesConfig
+from teleprompt.environment import quiet_libraries
+from teleprompt.program.fields import Field, ProgramFields
+from teleprompt.traces.sources.choose import open_store
+from teleprompt.tracking.connection import mlflow_client
+from teleprompt.window import Window
 
 FIELDS = ProgramFields(
     inputs=tuple(Field(name=n, is_text=True, is_categorical=False) for n in ("customer", "question", "context")),
@@ -75,7 +75,7 @@ def _ours(client: Any, access: str, programs: Any = PROGRAMS, window: Window = W
 
 def _floor(client: Any, _experiment: str) -> int:
     """The four tables as they are, into Arrow."""
-    from include.teleprompt.traces.sources.sql.open import open_database
+    from teleprompt.traces.sources.sql.open import open_database
 
     with open_database(client.tracking_uri) as database:
         for table in ("params", "tags", "latest_metrics"):
@@ -102,8 +102,8 @@ def _count(client: Any, way: str) -> int:
 
 
 def _snapshot(client: Any) -> tuple[int, str]:
-    from include.teleprompt.traces.collect import collect_snapshot
-    from include.teleprompt.traces.snapshot import read_snapshot
+    from teleprompt.traces.collect import collect_snapshot
+    from teleprompt.traces.snapshot import read_snapshot
 
     config = ProgramConfig(name=LARGEST, slug="bench", traces=TracesConfig(source="runs", incremental=False))
     with tempfile.TemporaryDirectory() as folder:

@@ -4,10 +4,10 @@ import subprocess
 import time
 from pathlib import Path
 
+from dev import REPOSITORY
 from dev.airflow_api import AirflowApi
 from dev.local import AIRFLOW_HOME, Ports, airflow_environment
 from dev.processes import ProcessFamily
-from include.teleprompt.config.settings import PROJECT_ROOT
 
 COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
 START_SECONDS = 180
@@ -22,7 +22,7 @@ def start_airflow(
     ports: Ports,
     *,
     extra_env: dict[str, str],
-    settings_file: Path = PROJECT_ROOT / "airflow_settings.yaml",
+    settings_file: Path = REPOSITORY / "airflow_settings.yaml",
 ) -> AirflowApi:
     """Prepare the home, start all components and wait until they are healthy; returns a logged-in client.
 
@@ -60,7 +60,7 @@ def wait_for_dag(api: AirflowApi, dag_id: str, family: ProcessFamily) -> None:
 
 
 def _run(family: ProcessFamily, name: str, *arguments: str, env: dict[str, str]) -> None:
-    process = family.start(name, *arguments, env=env, cwd=PROJECT_ROOT)
+    process = family.start(name, *arguments, env=env, cwd=REPOSITORY)
     try:
         status = process.wait(START_SECONDS)
     except subprocess.TimeoutExpired as error:

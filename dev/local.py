@@ -5,9 +5,9 @@ import secrets
 import socket
 from dataclasses import dataclass
 
-from include.teleprompt.config.settings import PROJECT_ROOT
+from dev import REPOSITORY
 
-LOCAL = PROJECT_ROOT / os.environ.get("TELEPROMPT_LOCAL_DIR", ".local")
+LOCAL = REPOSITORY / os.environ.get("TELEPROMPT_LOCAL_DIR", ".local")
 AIRFLOW_HOME = LOCAL / "airflow"
 LOGS = LOCAL / "logs"
 RUN = LOCAL / "run"
@@ -52,8 +52,8 @@ def airflow_environment(ports: Ports) -> dict[str, str]:
     """The environment of all Airflow processes: a home of their own, LocalExecutor, SQLite, loopback."""
     base = f"http://127.0.0.1:{ports.airflow}"
     config = {
-        "CORE__DAGS_FOLDER": PROJECT_ROOT / "dags",
-        "CORE__PLUGINS_FOLDER": PROJECT_ROOT / "plugins",
+        "CORE__DAGS_FOLDER": REPOSITORY / "dags",
+        "CORE__PLUGINS_FOLDER": REPOSITORY / "plugins",
         "CORE__LOAD_EXAMPLES": False,
         "CORE__EXECUTOR": "LocalExecutor",
         "CORE__PARALLELISM": 4,
@@ -76,6 +76,6 @@ def airflow_environment(ports: Ports) -> dict[str, str]:
     return {
         **kept,
         "AIRFLOW_HOME": str(AIRFLOW_HOME),
-        "PYTHONPATH": str(PROJECT_ROOT),
+        "TELEPROMPT_PROJECT_DIR": str(REPOSITORY),
         **{f"AIRFLOW__{name}": str(value) for name, value in config.items()},
     }

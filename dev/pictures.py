@@ -4,13 +4,13 @@ from pathlib import Path
 
 import matplotlib as mpl
 
-from include.teleprompt.config.gate import Claim
-from include.teleprompt.config.settings import PROJECT_ROOT
-from include.teleprompt.deltaone.gate import decide
-from include.teleprompt.deltaone.paired import examples_needed
-from include.teleprompt.deltaone.report import GatePolicy, GateReport, Verdict
-from include.teleprompt.deltaone.spending import alpha_of_look
-from include.teleprompt.records import MILLION
+from dev import REPOSITORY
+from teleprompt.config.gate import Claim
+from teleprompt.deltaone.decide import decide
+from teleprompt.deltaone.paired import examples_needed
+from teleprompt.deltaone.report import GatePolicy, GateReport, Verdict
+from teleprompt.deltaone.spending import alpha_of_look
+from teleprompt.records import MILLION
 
 mpl.use("svg")
 mpl.rcParams.update(
@@ -19,7 +19,7 @@ mpl.rcParams.update(
 
 import matplotlib.pyplot as plt  # noqa: E402 - after the backend
 
-FOLDER = PROJECT_ROOT / "docs/pictures"
+FOLDER = REPOSITORY / "docs/pictures"
 COLOURS = {Verdict.PROMOTE: "#1a7f37", Verdict.REJECT: "#b3261e", Verdict.INCONCLUSIVE: "#8a6d00"}
 INK = "#333333"
 

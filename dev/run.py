@@ -13,8 +13,8 @@ from dev.signer import ensure_signer, signer_environment
 from dev.summary import print_summary, summarize, write_summary
 from dev.traffic.parallel import TrafficError, prepare_store, seed_in_parallel
 from dev.traffic.seed import SLUGS, last_weeks
-from include.teleprompt.environment import quiet_libraries
-from include.teleprompt.window import Window, format_utc
+from teleprompt.environment import quiet_libraries
+from teleprompt.window import Window, format_utc
 
 RUN_SECONDS = 1200
 

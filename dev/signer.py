@@ -3,7 +3,7 @@
 import json
 
 from dev.local import SIGNER
-from include.teleprompt.signing.keystore import write_keystore
+from teleprompt.signing.keystore import write_keystore
 
 
 def ensure_signer() -> None:
@@ -22,6 +22,6 @@ def signer_environment() -> dict[str, str]:
 
 def signer_address() -> str:
     """The EIP-55 address of the local signer."""
-    from include.teleprompt.addresses import checksum_address
+    from teleprompt.encoding.addresses import checksum_address
 
     return checksum_address("0x" + json.loads((SIGNER / "keystore.json").read_text())["address"])

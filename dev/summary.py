@@ -4,16 +4,17 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from dev import REPOSITORY
 from dev.local import RUN
 from dev.signer import signer_address
-from include.teleprompt.attest.stored import AttestationStore
-from include.teleprompt.config.files import find_program_file, load_program_file
-from include.teleprompt.config.settings import PROJECT_ROOT, Settings
-from include.teleprompt.history import list_runs
-from include.teleprompt.program.entry_point import code_file, file_digest
-from include.teleprompt.program.fingerprint import run_key
-from include.teleprompt.tracking.connection import mlflow_client
-from include.teleprompt.window import Window
+from teleprompt.attest.stored import AttestationStore
+from teleprompt.config.files import find_program_file, load_program_file
+from teleprompt.config.settings import Settings
+from teleprompt.program.entry_point import code_file, file_digest
+from teleprompt.program.fingerprint import run_key
+from teleprompt.queries.history import list_runs
+from teleprompt.tracking.connection import mlflow_client
+from teleprompt.window import Window
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def summarize(program: str, dag_id: str, dag_run_id: str, state: str, window: Wi
         if run is not None and run.attestation_id is not None:
             file = RUN / f"{program}.attestation.json"
             file.write_bytes(AttestationStore(client).find(run.attestation_id).data)
-            attestation = str(file.relative_to(PROJECT_ROOT))
+            attestation = str(file.relative_to(REPOSITORY))
     return ProgramSummary(
         program=program,
         dag_id=dag_id,
@@ -100,7 +101,7 @@ def print_summary(summaries: list[ProgramSummary], file: Path) -> None:
     print("Look closer: .venv/bin/teleprompt status       all runs")
     print("             .venv/bin/teleprompt traces inspect email_draft       what was used and dropped")
     print("             make up       Airflow and MLflow in the browser")
-    print(f"For scripts: {file.relative_to(PROJECT_ROOT)}")
+    print(f"For scripts: {file.relative_to(REPOSITORY)}")
 
 
 def _fraction(value_e6: int | None) -> float | None:

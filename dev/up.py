@@ -5,15 +5,16 @@ import time
 
 import httpx
 
+from dev import REPOSITORY
 from dev.airflow_api import admin_password
 from dev.airflow_stack import START_SECONDS, StackError, start_airflow
 from dev.local import LOGS, Ports, free_ports
 from dev.processes import ProcessFamily, clean_environment, process_family
 from dev.signer import ensure_signer, signer_environment
 from dev.traffic.parallel import prepare_store
-from include.teleprompt.config.settings import PROJECT_ROOT, Settings
-from include.teleprompt.environment import quiet_libraries
-from include.teleprompt.tracking.connection import artifact_root
+from teleprompt.config.settings import Settings
+from teleprompt.environment import quiet_libraries
+from teleprompt.tracking.connection import artifact_root
 
 
 def main() -> int:
@@ -51,7 +52,7 @@ def _start_mlflow(family: ProcessFamily, port: int) -> None:
     family.start(
         "mlflow", "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
         "--backend-store-uri", uri, "--default-artifact-root", artifact_root(uri) or ".",
-        env=clean_environment(), cwd=PROJECT_ROOT,
+        env=clean_environment(), cwd=REPOSITORY,
     )  # fmt: skip
 
 

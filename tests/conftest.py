@@ -8,16 +8,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests import REPOSITORY
+
 HOME = Path(tempfile.mkdtemp(prefix="teleprompt-tests-"))
-ROOT = Path(__file__).resolve().parents[1]
 
 # Airflow and our settings read the environment when they are imported.
 for name in [n for n in os.environ if n.startswith(("TELEPROMPT_", "MLFLOW_", "AIRFLOW_"))]:
     del os.environ[name]
 os.environ.update(
     AIRFLOW_HOME=str(HOME / "airflow"),
-    AIRFLOW__CORE__DAGS_FOLDER=str(ROOT / "dags"),
-    AIRFLOW__CORE__PLUGINS_FOLDER=str(ROOT / "plugins"),
+    TELEPROMPT_PROJECT_DIR=str(REPOSITORY),
+    AIRFLOW__CORE__DAGS_FOLDER=str(REPOSITORY / "dags"),
+    AIRFLOW__CORE__PLUGINS_FOLDER=str(REPOSITORY / "plugins"),
     AIRFLOW__CORE__LOAD_EXAMPLES="False",
     AIRFLOW__CORE__UNIT_TEST_MODE="False",
     AIRFLOW__DAG_PROCESSOR__DAG_VERSION_INFLATION_CHECK_LEVEL="error",
@@ -25,14 +27,14 @@ os.environ.update(
     DSPY_CACHEDIR=str(HOME / "dspy"),
 )
 
-from include.teleprompt.environment import quiet_libraries  # noqa: E402
+from teleprompt.environment import quiet_libraries  # noqa: E402
 
 quiet_libraries()
 
 import pytest  # noqa: E402
 
-from include.teleprompt.config.settings import Settings  # noqa: E402
-from include.teleprompt.tracking.connection import mlflow_client  # noqa: E402
+from teleprompt.config.settings import Settings  # noqa: E402
+from teleprompt.tracking.connection import mlflow_client  # noqa: E402
 
 if TYPE_CHECKING:
     from tests.chain.anvil import Anvil
@@ -79,8 +81,8 @@ def _email_traffic(tmp_path_factory: pytest.TempPathFactory, _empty_store: Path)
     from dev.traffic.log import log_as_runs
     from dev.traffic.simulate import simulate
     from include.programs.email_draft import EmailDraft
-    from include.teleprompt.config.settings import LMConfig
-    from include.teleprompt.lm.build import build_lm
+    from teleprompt.config.settings import LMConfig
+    from teleprompt.lm.build import build_lm
 
     folder = tmp_path_factory.mktemp("traffic")
     shutil.copy(_empty_store, folder / "mlflow.db")
@@ -114,7 +116,7 @@ def chained(settings: Settings, anvil: "Anvil") -> Settings:
     """Settings with a node that has a chain of its own, and a signer."""
     from pydantic import SecretStr
 
-    from include.teleprompt.config.settings import Web3Config
+    from teleprompt.config.settings import Web3Config
     from tests.support import local_signer
 
     return settings.model_copy(update={"signer": local_signer(), "web3": Web3Config(url=SecretStr(anvil.url))})

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from include.teleprompt.config.settings import PROJECT_ROOT
+from tests import REPOSITORY
 
-NPM = PROJECT_ROOT / "tests/npm"
+NPM = REPOSITORY / "tests/npm"
 
 
 @cache
@@ -22,7 +22,7 @@ def npm_folder() -> Path:
     if shutil.which("npm") is None:
         pytest.skip("npm is not installed")
     digest = hashlib.sha256((NPM / "package-lock.json").read_bytes()).hexdigest()[:12]
-    folder = PROJECT_ROOT / ".local/npm" / digest
+    folder = REPOSITORY / ".local/npm" / digest
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the tests run in several processes

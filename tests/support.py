@@ -9,19 +9,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.config.settings import PROJECT_ROOT, Settings
-from include.teleprompt.config.signers import KeystoreSigner
-from include.teleprompt.program.fields import Field, ProgramFields
-from include.teleprompt.records import from_millionths
-from include.teleprompt.traces.curation.decide import decide
-from include.teleprompt.traces.row import TraceRow, arrow_schema
-from include.teleprompt.traces.snapshot import Reading, Snapshot, SnapshotPart, SnapshotRecord, read_rows
-from include.teleprompt.traces.sources.raw import as_texts, in_order, raw_schema
-from include.teleprompt.traces.staging import stage
-from include.teleprompt.traces.write import write_snapshot
-from include.teleprompt.tracking.connection import mlflow_client
-from include.teleprompt.window import Window
+from teleprompt.config.program import ProgramConfig
+from teleprompt.config.settings import Settings
+from teleprompt.config.signers import KeystoreSigner
+from teleprompt.program.fields import Field, ProgramFields
+from teleprompt.records import from_millionths
+from teleprompt.traces._staging import stage
+from teleprompt.traces._write import write_snapshot
+from teleprompt.traces.curation.decide import decide
+from teleprompt.traces.row import TraceRow, arrow_schema
+from teleprompt.traces.snapshot import Reading, Snapshot, SnapshotPart, SnapshotRecord, read_rows
+from teleprompt.traces.sources.raw import as_texts, in_order, raw_schema
+from teleprompt.tracking.connection import mlflow_client
+from teleprompt.window import Window
+from tests import REPOSITORY
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -226,6 +227,6 @@ def local_signer(key: str = "11" * 32) -> KeystoreSigner:
 
 def fenced_blocks(page: str, language: str) -> list[str]:
     """The code blocks of that language on a page of the documentation."""
-    text = (PROJECT_ROOT / page).read_text()
+    text = (REPOSITORY / page).read_text()
     found = re.findall(rf"^( *)```{language}\n(.*?)^\1```", text, flags=re.MULTILINE | re.DOTALL)
     return [textwrap.dedent(block) for _, block in found]  # one in a list is indented

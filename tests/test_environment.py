@@ -6,7 +6,7 @@ import sys
 import pytest
 
 BEGINNINGS = {
-    "the command and tasks": "from include.teleprompt.environment import quiet_libraries\nquiet_libraries()",
+    "the command and tasks": "from teleprompt.environment import quiet_libraries\nquiet_libraries()",
     "the API server": "from teleprompt_airflow.api.app import create_api\ncreate_api()",
 }
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from include.teleprompt.config.settings import LMConfig, Settings
-from include.teleprompt.errors import ConfigurationError
-from include.teleprompt.health import examine, examine_model, examine_node
+from teleprompt.config.settings import LMConfig, Settings
+from teleprompt.errors import ConfigurationError
+from teleprompt.health import examine, examine_model, examine_node
 from tests.loopback import Exchange, answering, serving
 
 
@@ -15,7 +15,7 @@ def test_a_place_that_nobody_named_is_said_to_be_the_default(
 ) -> None:
     named = examine(settings, ("mlflow", "storage"))
     assert [(finding.ok, "nobody set" in finding.detail) for finding in named] == [(True, False)] * 2
-    monkeypatch.setattr("include.teleprompt.config.settings.PROJECT_ROOT", tmp_path)
+    monkeypatch.setattr("teleprompt.config.settings.REPOSITORY", tmp_path)
     (mlflow, storage) = examine(Settings(), ("mlflow", "storage"))
     assert "(nobody set TELEPROMPT_TRACKING_URI) answers" in mlflow.detail
     assert "(nobody set TELEPROMPT_STORAGE_URI) can be written" in storage.detail

@@ -14,9 +14,9 @@ import mlflow
 import pytest
 
 from include.programs.email_draft import EmailDraft
-from include.teleprompt import OptimizationAttestationService, OptimizationConfig, OptimizationStrategy
-from include.teleprompt.config.settings import LMConfig, Settings
-from include.teleprompt.lm.build import build_lm
+from teleprompt import OptimizationAttestationService, OptimizationConfig, OptimizationStrategy
+from teleprompt.config.settings import LMConfig, Settings
+from teleprompt.lm.build import build_lm
 from tests.attest.test_attestation import service_facts
 from tests.support import ALICE, fenced_blocks
 

@@ -3,8 +3,8 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import ValidationError
 
-from include.teleprompt.errors import ConfigurationError
-from include.teleprompt.window import Window, format_utc
+from teleprompt.errors import ConfigurationError
+from teleprompt.window import Window, format_utc
 
 
 def test_a_naive_time_means_utc() -> None:

@@ -5,7 +5,7 @@ import re
 import typer
 from typer.cli import get_docs_for_click
 
-from include.teleprompt.cli import app
+from teleprompt.cli import app
 
 INTRODUCTION = """\
 # The command

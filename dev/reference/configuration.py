@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 from dev.reference.fields import Fields, Schema, anchor, choices, one_line, table
-from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.strategies import OptimizationStrategy, strategy_of
+from teleprompt.config.program import ProgramConfig
+from teleprompt.config.settings import Settings
+from teleprompt.strategies import OptimizationStrategy, strategy_of
 
 INTRODUCTION = """\
 # Program files and settings

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from eth_utils import keccak
 
-from include.teleprompt.addresses import checksum_address
+from teleprompt.encoding.addresses import checksum_address
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,10 @@ import subprocess
 import time
 from collections.abc import Iterator
 
+from dev import REPOSITORY
 from dev.processes import ProcessFamily, clean_environment
-from include.teleprompt.config.settings import PROJECT_ROOT, Settings
-from include.teleprompt.tracking.connection import mlflow_client
+from teleprompt.config.settings import Settings
+from teleprompt.tracking.connection import mlflow_client
 
 
 class TrafficError(Exception):
@@ -31,7 +32,7 @@ def seed_in_parallel(family: ProcessFamily, slugs: list[str]) -> Iterator[str]:
         while waiting and len(running) < (os.cpu_count() or 1):
             slug = waiting.pop(0)
             running[slug] = family.start(
-                f"traffic-{slug}", "-m", "dev.traffic.seed", slug, env=clean_environment(), cwd=PROJECT_ROOT
+                f"traffic-{slug}", "-m", "dev.traffic.seed", slug, env=clean_environment(), cwd=REPOSITORY
             )
         for slug, process in list(running.items()):
             status = process.poll()

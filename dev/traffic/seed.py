@@ -11,10 +11,10 @@ import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from include.teleprompt.config.files import find_program_file, load_program_file
-from include.teleprompt.config.settings import LMConfig, Settings
-from include.teleprompt.tracking.connection import artifact_root, mlflow_client
-from include.teleprompt.window import Window
+from teleprompt.config.files import find_program_file, load_program_file
+from teleprompt.config.settings import LMConfig, Settings
+from teleprompt.tracking.connection import artifact_root, mlflow_client
+from teleprompt.window import Window
 
 SLUGS = ("email_draft", "ticket_triage", "lead_priority")
 
@@ -31,8 +31,8 @@ def seed(slug: str, window: Window, settings: Settings) -> int:
     """Log the scenario's calls of `window`; returns how many, 0 if the window has calls already."""
     from dev.traffic.log import log_as_runs, log_as_traces
     from dev.traffic.simulate import simulate
-    from include.teleprompt.lm.build import build_lm
-    from include.teleprompt.program.entry_point import build_program
+    from teleprompt.lm.build import build_lm
+    from teleprompt.program.entry_point import build_program
 
     scenario = importlib.import_module(f"dev.traffic.{slug}").SCENARIO
     file = find_program_file(settings.programs_dir, slug)

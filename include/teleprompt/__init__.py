@@ -4,20 +4,25 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from include.teleprompt.attestation_service import OptimizationAttestationService
-    from include.teleprompt.config.optimization import OptimizationConfig, OptimizationStrategy
-    from include.teleprompt.finetuner import OptimizationResult, TelepromptFinetuner
-    from include.teleprompt.registry.serving import ChosenVersion, choose_version, load_program
-    from include.teleprompt.traces.loader import TraceLoader
+    from teleprompt.config.optimization import OptimizationConfig, OptimizationStrategy
+    from teleprompt.registry.serving import ChosenVersion, choose_version, load_program
+    from teleprompt.sdk.attestation_service import OptimizationAttestationService
+    from teleprompt.sdk.finetuner import OptimizationResult, TelepromptFinetuner
+    from teleprompt.sdk.trace_loader import TraceLoader
+
+if __name__ == "include.teleprompt":
+    from teleprompt._old_names import redirect
+
+    redirect()
 
 _HOMES = {
     "ChosenVersion": "registry.serving",
-    "OptimizationAttestationService": "attestation_service",
+    "OptimizationAttestationService": "sdk.attestation_service",
     "OptimizationConfig": "config.optimization",
-    "OptimizationResult": "finetuner",
+    "OptimizationResult": "sdk.finetuner",
     "OptimizationStrategy": "config.optimization",
-    "TelepromptFinetuner": "finetuner",
-    "TraceLoader": "traces.loader",
+    "TelepromptFinetuner": "sdk.finetuner",
+    "TraceLoader": "sdk.trace_loader",
     "choose_version": "registry.serving",
     "load_program": "registry.serving",
 }

@@ -5,8 +5,8 @@ Each message is one sentence: what happened, where, and what to do about it.
 
 from collections.abc import Mapping
 
-from include.teleprompt.secret_uri import SecretUri
-from include.teleprompt.text import visible
+from teleprompt.encoding.secret_uri import SecretUri
+from teleprompt.encoding.text import visible
 
 
 class TelepromptError(Exception):

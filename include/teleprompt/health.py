@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from include.teleprompt.config.settings import OFFLINE_MODEL, LMConfig, Settings, Web3Config
-from include.teleprompt.errors import TelepromptError
-from include.teleprompt.records import Record
-from include.teleprompt.secret_uri import hide_credentials
+from teleprompt.config.settings import OFFLINE_MODEL, LMConfig, Settings, Web3Config
+from teleprompt.encoding.secret_uri import hide_credentials
+from teleprompt.errors import TelepromptError
+from teleprompt.records import Record
 
 
 class Finding(Record):
@@ -61,7 +61,7 @@ def _finding(name: str, look: Callable[[], str], remedy: str) -> Finding:
 
 
 def _mlflow(settings: Settings) -> str:
-    from include.teleprompt.tracking.connection import mlflow_client
+    from teleprompt.tracking.connection import mlflow_client
 
     with mlflow_client(settings.tracking_uri) as client:
         count = len(client.search_experiments(max_results=1000))
@@ -69,7 +69,7 @@ def _mlflow(settings: Settings) -> str:
 
 
 def _storage(settings: Settings) -> str:
-    from include.teleprompt.storage import get_blob, put_blob
+    from teleprompt.storage.blobs import get_blob, put_blob
 
     get_blob(put_blob(settings.storage_uri, "doctor", b"written and read back", suffix=".txt"))
     return f"{settings.storage_uri}{_default(settings, 'storage_uri')} can be written and read"
@@ -81,7 +81,7 @@ def _default(settings: Settings, name: str) -> str:
 
 
 def _lm(settings: Settings) -> str:
-    from include.teleprompt.lm.build import build_lm
+    from teleprompt.lm.build import build_lm
 
     try:
         build_lm(settings.lm)("Say ok.")
@@ -95,14 +95,14 @@ def _lm(settings: Settings) -> str:
 def _signer(settings: Settings) -> str:
     if not settings.signers:
         return "none: attestations are not signed (set TELEPROMPT_SIGNER__KEYSTORE and TELEPROMPT_SIGNER__PASSWORD)"
-    from include.teleprompt.signing.signer import open_signer
+    from teleprompt.signing.signer import open_signer
 
     return f"{', '.join(open_signer(signer).address for signer in settings.signers)} can sign"
 
 
 def _programs(settings: Settings) -> str:
-    from include.teleprompt.config.files import load_program_file, program_files
-    from include.teleprompt.program.entry_point import check_entry_point
+    from teleprompt.config.files import load_program_file, program_files
+    from teleprompt.program.entry_point import check_entry_point
 
     files = program_files(settings.programs_dir)
     for file in files:
@@ -111,7 +111,7 @@ def _programs(settings: Settings) -> str:
 
 
 def _chain(settings: Settings) -> str:
-    from include.teleprompt.config.files import load_program_file, program_files
+    from teleprompt.config.files import load_program_file, program_files
 
     chains = {config.chain.chain_id for file in program_files(settings.programs_dir)
               if (config := load_program_file(file)).chain is not None}  # fmt: skip
@@ -123,14 +123,14 @@ def _chain(settings: Settings) -> str:
 
 
 def _head(web3: Web3Config, chain_id: int) -> str:
-    from include.teleprompt.chain.node import Node
+    from teleprompt.chain.node import Node
 
     return f"chain {chain_id} is at block {Node(web3.url.get_secret_value(), chain_id=chain_id).head()}"
 
 
 def _alerts(settings: Settings) -> str:
-    from include.teleprompt.alerts.webhook import dead_letters
-    from include.teleprompt.config.alerts import shared_rules
+    from teleprompt.alerts.webhook import dead_letters
+    from teleprompt.config.alerts import shared_rules
 
     rules = len(shared_rules(settings.alerts_file))
     return f"{rules} rules for all programs, {len(dead_letters(settings.storage_uri))} alerts that nobody took"

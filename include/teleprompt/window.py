@@ -5,8 +5,8 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, AwareDatetime, ValidationError, field_validator, model_validator
 
-from include.teleprompt.errors import ConfigurationError
-from include.teleprompt.records import Record
+from teleprompt.errors import ConfigurationError
+from teleprompt.records import Record
 
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 YEARS = range(EARLIEST.year, 9999)

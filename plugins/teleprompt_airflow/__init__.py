@@ -1,1 +1,1 @@
-"""The Airflow face of teleprompt: DAGs, operators, a sensor, its triggers. The work is in `include.teleprompt`."""
+"""The Airflow face of teleprompt: DAGs, operators, a sensor, its triggers. The work is in `teleprompt`."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from include.teleprompt.secret_uri import SecretUri, without_credentials
+from teleprompt.encoding.secret_uri import SecretUri, without_credentials
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage

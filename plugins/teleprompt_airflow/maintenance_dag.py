@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from airflow.sdk import DAG, Param
 
-from include.teleprompt.config.settings import Settings
+from teleprompt.config.settings import Settings
 from teleprompt_airflow.notifications.failure import FailureAlert
 from teleprompt_airflow.operators import MaintenanceOperator
 from teleprompt_airflow.program_dag import MAINTENANCE_DAG_ID, RETRIES

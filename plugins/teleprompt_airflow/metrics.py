@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow.sdk.observability import stats
 
-from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.errors import InsufficientTracesError, TelepromptError
-from include.teleprompt.records import Record
-from include.teleprompt.tracking.last_start import newest_window_end
-from include.teleprompt.window import Window
+from teleprompt.config.program import ProgramConfig
+from teleprompt.errors import InsufficientTracesError, TelepromptError
+from teleprompt.records import Record
+from teleprompt.tracking.last_start import newest_window_end
+from teleprompt.window import Window
 
 if TYPE_CHECKING:
-    from include.teleprompt.deltaone.compare import Comparison
-    from include.teleprompt.optimize.select import Selection
-    from include.teleprompt.traces.snapshot import SnapshotRecord
+    from teleprompt.gate.comparison import Comparison
+    from teleprompt.optimize.select import Selection
+    from teleprompt.traces.snapshot import SnapshotRecord
 
 
 log = logging.getLogger(__name__)
@@ -90,7 +90,7 @@ def measure_backlog(client: Any, config: ProgramConfig) -> None:
 
     Nothing before its first run. What cannot be counted is logged, and hinders nobody.
     """
-    from include.teleprompt.traces.volume import volume
+    from teleprompt.traces.volume import volume
 
     end, now = newest_window_end(client, config.name), datetime.now(UTC).replace(microsecond=0)
     if end is None or end >= now:
@@ -118,7 +118,7 @@ def measure_unusable(error: InsufficientTracesError, *, program: str) -> None:
 
 
 def _measure_snapshot(record: "SnapshotRecord", program: str) -> None:
-    from include.teleprompt.traces.snapshot import read_snapshot
+    from teleprompt.traces.snapshot import read_snapshot
 
     snapshot = read_snapshot(record)
     _measure_rows(snapshot.trace_count, snapshot.quarantined, program)

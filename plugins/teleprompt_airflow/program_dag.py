@@ -19,12 +19,12 @@ from airflow.sdk import (
     get_parsing_context,
 )
 
-from include.teleprompt.config.cron import PRESETS
-from include.teleprompt.config.dependencies import check_dependencies
-from include.teleprompt.config.files import ProgramFileError, load_program_file, program_files
-from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.program.entry_point import check_entry_point
+from teleprompt.config.cron import PRESETS
+from teleprompt.config.dependencies import check_dependencies
+from teleprompt.config.files import ProgramFileError, load_program_file, program_files
+from teleprompt.config.program import ProgramConfig
+from teleprompt.config.settings import Settings
+from teleprompt.program.entry_point import check_entry_point
 from teleprompt_airflow.assets import ended_asset, traces_asset, version_asset
 from teleprompt_airflow.notifications.deadline import deadline_of
 from teleprompt_airflow.notifications.failure import FailureAlert

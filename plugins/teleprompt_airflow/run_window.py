@@ -8,8 +8,8 @@ from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowFailException
 from pydantic import ValidationError
 
-from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.window import Window
+from teleprompt.config.program import ProgramConfig
+from teleprompt.window import Window
 
 OVERRIDES = {
     "min_traces": ("integer", 1, None),

@@ -6,7 +6,7 @@ import pytest
 from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 
-from include.teleprompt.config.settings import Settings
+from teleprompt.config.settings import Settings
 from tests.support import write_program
 
 

@@ -14,11 +14,11 @@ from airflow.sdk import BaseNotifier, Connection
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from airflow.utils.types import DagRunType
 
-from include.teleprompt.alerts.alert import Alert
-from include.teleprompt.config.alerts import AlertEvent, AlertRule, shared_rules
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.errors import ConfigurationError
-from include.teleprompt.tracking.connection import mlflow_client
+from teleprompt.alerts.alert import Alert
+from teleprompt.config.alerts import AlertEvent, AlertRule, shared_rules
+from teleprompt.config.settings import Settings
+from teleprompt.errors import ConfigurationError
+from teleprompt.tracking.connection import mlflow_client
 from teleprompt_airflow import metrics as metrics_module
 from teleprompt_airflow.assets import ended_asset
 from teleprompt_airflow.notifications import tell as tell_module

@@ -7,7 +7,7 @@ import pytest
 from airflow.providers.openlineage.extractors.base import DefaultExtractor
 from openlineage.client.serde import Serde
 
-from include.teleprompt.config.settings import Settings
+from teleprompt.config.settings import Settings
 from teleprompt_airflow.operators import BaselineOperator, CollectOperator, CompileOperator
 from tests.airflow.test_tasks import context, waited
 from tests.support import log_shelf_calls

@@ -12,11 +12,12 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException
 from airflow.serialization.serialized_objects import DagSerialization
 
-from include.teleprompt.config.settings import PROJECT_ROOT, Settings
-from include.teleprompt.storage import Blob, put_blob
+from teleprompt.config.settings import Settings
+from teleprompt.storage.blobs import Blob, put_blob
 from teleprompt_airflow.maintenance_dag import maintenance_dag
 from teleprompt_airflow.operators import MaintenanceOperator
 from teleprompt_airflow.program_dag import program_dags
+from tests import REPOSITORY
 from tests.support import write_program
 
 
@@ -81,8 +82,8 @@ def test_parsing_its_file_imports_nothing_heavy() -> None:
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
-        cwd=PROJECT_ROOT,
-        env={**os.environ, "PYTHONPATH": f"{PROJECT_ROOT}:{PROJECT_ROOT / 'plugins'}"},
+        cwd=REPOSITORY,
+        env={**os.environ, "PYTHONPATH": f"{REPOSITORY}:{REPOSITORY / 'plugins'}"},
         capture_output=True,
         text=True,
     )

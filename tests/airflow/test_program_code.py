@@ -9,7 +9,7 @@ import pytest
 from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowFailException
 
-from include.teleprompt.config.settings import Settings
+from teleprompt.config.settings import Settings
 from teleprompt_airflow.operators import (
     AttestOperator,
     CollectOperator,

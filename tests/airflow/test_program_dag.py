@@ -10,8 +10,8 @@ import yaml
 from airflow.serialization.serialized_objects import DagSerialization
 from airflow.timetables.base import DataInterval, TimeRestriction
 
-from include.teleprompt.config.settings import PROJECT_ROOT
 from teleprompt_airflow.program_dag import program_dags
+from tests import REPOSITORY
 from tests.support import write_program
 
 TASKS = {
@@ -25,7 +25,7 @@ def dags(folder: Path) -> dict:
 
 
 def test_the_example_programs_are_dags_that_airflow_can_store() -> None:
-    found = dags(PROJECT_ROOT / "include/programs")
+    found = dags(REPOSITORY / "include/programs")
     programs = {"teleprompt_email_draft", "teleprompt_lead_priority", "teleprompt_ticket_triage"}
     assert set(found) == programs | {f"{program}.watch" for program in programs}
     for dag_id, dag in found.items():
@@ -79,7 +79,7 @@ def test_the_tasks_that_sign_wait_in_the_signers_queue_if_it_has_one(
 
 def shipped_pools() -> dict[str, int]:
     """Slots by pool, of a local Airflow."""
-    settings = yaml.safe_load((PROJECT_ROOT / "airflow_settings.yaml").read_text())
+    settings = yaml.safe_load((REPOSITORY / "airflow_settings.yaml").read_text())
     return {pool["pool_name"]: pool["pool_slot"] for pool in settings["airflow"]["pools"]}
 
 
@@ -89,13 +89,13 @@ def test_a_program_need_not_be_watched(tmp_path: Path) -> None:
 
 
 def test_parsing_again_gives_the_same_dag() -> None:
-    folder = PROJECT_ROOT / "include/programs"
+    folder = REPOSITORY / "include/programs"
     once, again = ({i: DagSerialization.to_dict(d) for i, d in dags(folder).items()} for _ in range(2))
     assert once == again
 
 
 def test_the_order_of_the_stages() -> None:
-    dag = dags(PROJECT_ROOT / "include/programs")["teleprompt_email_draft"]
+    dag = dags(REPOSITORY / "include/programs")["teleprompt_email_draft"]
     assert dag.task_dict["wait_for_traces"].downstream_task_ids >= {"collect", "baseline"}
     assert dag.task_dict["gate"].upstream_task_ids == {"collect", "baseline", "select", "wait_for_traces"}
     assert dag.task_dict["deltaone"].downstream_task_ids == {"register", "keep_champion"}
@@ -103,7 +103,7 @@ def test_the_order_of_the_stages() -> None:
 
 
 def test_random_search_is_one_mapped_task_per_seed() -> None:
-    dag = dags(PROJECT_ROOT / "include/programs")["teleprompt_ticket_triage"]
+    dag = dags(REPOSITORY / "include/programs")["teleprompt_ticket_triage"]
     assert dag.task_dict["compile"].expand_input.value == {"seed": [-3, -2, -1, 0, 1, 2]}
 
 
@@ -153,7 +153,7 @@ def test_a_program_says_where_it_stands_in_the_queue(tmp_path: Path) -> None:
 
 
 def test_a_run_is_concluded_unless_a_task_failed() -> None:
-    dag = dags(PROJECT_ROOT / "include/programs")["teleprompt_email_draft"]
+    dag = dags(REPOSITORY / "include/programs")["teleprompt_email_draft"]
     conclude = dag.task_dict["conclude"]
     assert conclude.upstream_task_ids == {"wait_for_traces", "keep_champion", "attest"}
     assert conclude.trigger_rule == "none_failed"
@@ -209,7 +209,7 @@ def test_two_hundred_programs_are_parsed_without_dspy_mlflow_or_web3(tmp_path: P
         write_program(tmp_path, f"program_{i:03}", yaml=f"name: Program {i}\n")
     code = (
         "import sys; from airflow.dag_processing.dagbag import DagBag; "
-        f"bag = DagBag({str(PROJECT_ROOT / 'dags')!r}); assert not bag.import_errors, bag.import_errors; "
+        f"bag = DagBag({str(REPOSITORY / 'dags')!r}); assert not bag.import_errors, bag.import_errors; "
         "heavy = [m for m in ('dspy', 'mlflow', 'web3', 'pandas', 'pyarrow', 'scipy', 'litellm') if m in sys.modules]; "
         "print(len(bag.dags), heavy)"
     )
@@ -223,7 +223,7 @@ def test_two_hundred_programs_are_parsed_without_dspy_mlflow_or_web3(tmp_path: P
         env={
             **os.environ,
             "TELEPROMPT_PROGRAMS_DIR": str(tmp_path),
-            "PYTHONPATH": f"{PROJECT_ROOT}:{PROJECT_ROOT}/plugins",
+            "PYTHONPATH": f"{REPOSITORY}:{REPOSITORY}/plugins",
         },
     )
     assert done.stdout.splitlines()[-1] == "401 []"  # each with its watch, and the one that looks after the storage

@@ -6,7 +6,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException
 from airflow.utils.types import DagRunType
 
-from include.teleprompt.config.program import ProgramConfig
+from teleprompt.config.program import ProgramConfig
 from teleprompt_airflow.run_window import OVERRIDES, overrides_of, resolve_window, run_params, was_asked_for
 
 NOW = datetime(2026, 3, 10, 12, 30, 15, 999, tzinfo=UTC)

@@ -5,10 +5,10 @@ import pytest
 import yaml
 from airflow.sdk import Connection
 
-from include.teleprompt.config.settings import PROJECT_ROOT
-from include.teleprompt.errors import ConfigurationError
-from include.teleprompt.signing.signer import open_signer
+from teleprompt.errors import ConfigurationError
+from teleprompt.signing.signer import open_signer
 from teleprompt_airflow.hooks.settings import MLFLOW, SIGNER, STORAGE, build_settings
+from tests import REPOSITORY
 from tests.support import ALICE, local_signer
 
 
@@ -17,7 +17,7 @@ def conn(conn_id: str, *, extra: dict | None = None, **fields) -> Connection:
 
 
 def test_the_shipped_connections_make_settings() -> None:
-    entries = yaml.safe_load((PROJECT_ROOT / "airflow_settings.yaml").read_text())["airflow"]["connections"]
+    entries = yaml.safe_load((REPOSITORY / "airflow_settings.yaml").read_text())["airflow"]["connections"]
     connections = {e["conn_id"]: conn(e["conn_id"], extra=e["conn_extra"]) for e in entries}
     del connections[SIGNER]  # its files are made by `make run`
     settings = build_settings(connections, lm_conn_id="teleprompt_lm")

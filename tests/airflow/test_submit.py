@@ -8,8 +8,8 @@ import pytest
 from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.pipeline import Pipeline
+from teleprompt.config.settings import Settings
+from teleprompt.pipeline.pipeline import Pipeline
 from teleprompt_airflow.operators import SubmitOperator
 from tests.airflow.test_tasks import context
 from tests.chain.anvil import Anvil

@@ -18,13 +18,13 @@ from airflow.sdk.exceptions import (
 )
 from airflow.utils.types import DagRunType
 
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.errors import ConfigurationError, RegistryBusyError, TelepromptError, TrackingUnavailableError
-from include.teleprompt.history import list_runs
-from include.teleprompt.registry import audit_trail
-from include.teleprompt.registry.change_log import Action, list_changes
-from include.teleprompt.tracking.connection import mlflow_client
-from include.teleprompt.window import Window, format_utc
+from teleprompt.config.settings import Settings
+from teleprompt.errors import ConfigurationError, RegistryBusyError, TelepromptError, TrackingUnavailableError
+from teleprompt.queries.history import list_runs
+from teleprompt.registry import audit_trail
+from teleprompt.registry.change_log import Action, list_changes
+from teleprompt.tracking.connection import mlflow_client
+from teleprompt.window import Window, format_utc
 from teleprompt_airflow.assets import ended_asset
 from teleprompt_airflow.operators import (
     BaselineOperator,
@@ -467,8 +467,8 @@ def test_an_answer_outlives_an_outage(settings: Settings, monkeypatch: pytest.Mo
 def test_the_watch_fails_on_a_regression_and_says_what_was_done(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from include.teleprompt.production.look import Production
-    from include.teleprompt.production.report import ProductionReport, WatchOutcome
+    from teleprompt.production.look import Production
+    from teleprompt.production.report import ProductionReport, WatchOutcome
 
     watch = WatchOperator(task_id="watch", program="shelves")
     looking = {**context(), "ti": Remembering()}
@@ -501,7 +501,7 @@ def test_the_watch_tells_of_the_days_that_airflow_stood_still_and_of_none_twice(
 ) -> None:
     told: list[Window] = []
     monkeypatch.setattr(
-        "include.teleprompt.alerts.of_watch.alerts_before_look", lambda *_, since, **__: told.append(since) or []
+        "teleprompt.alerts.of_watch.alerts_before_look", lambda *_, since, **__: told.append(since) or []
     )
     ti, watch = Remembering(), WatchOperator(task_id="watch", program="shelves")
     days = [Window(start=WEEK.start + timedelta(days=n), end=WEEK.start + timedelta(days=n + 1)) for n in (0, 1, 4)]
@@ -515,7 +515,7 @@ def test_what_could_not_be_told_is_not_taken_for_told(settings: Settings, monkey
     def away(*_: Any, **__: Any) -> None:
         raise TrackingUnavailableError(settings.tracking_uri, OSError())
 
-    monkeypatch.setattr("include.teleprompt.alerts.of_watch.alerts_before_look", away)
+    monkeypatch.setattr("teleprompt.alerts.of_watch.alerts_before_look", away)
     ti = Remembering()
     with pytest.raises(TrackingUnavailableError):
         WatchOperator(task_id="watch", program="shelves").execute({**context(), "ti": ti})
@@ -532,7 +532,7 @@ def test_a_backlog_that_cannot_be_counted_hinders_no_look(
     def gone(*_: Any, **__: Any) -> None:
         raise ConfigurationError("MLflow has no experiment 'x'; correct it.")
 
-    monkeypatch.setattr("include.teleprompt.traces.volume.volume", gone)
+    monkeypatch.setattr("teleprompt.traces.volume.volume", gone)
     looking = {**context(), "ti": Remembering()}
     with caplog.at_level(logging.WARNING):
         assert WatchOperator(task_id="watch", program="shelves").execute(looking)["outcome"] == "nothing"

@@ -6,23 +6,23 @@ from typing import Any
 
 import pytest
 
-from include.teleprompt.alerts.of_run import RunEnd, alerts_of_run
-from include.teleprompt.alerts.of_watch import alerts_before_look, alerts_of_look
-from include.teleprompt.chain.fees import Fees
-from include.teleprompt.chain.outbox import Attempt, Call, Outbox, Submission, waiting_since
-from include.teleprompt.config.alerts import AlertEvent
-from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.history import find_summary
-from include.teleprompt.pipeline import Pipeline
-from include.teleprompt.production.report import ProductionReport, WatchOutcome
-from include.teleprompt.registry.change_log import Action, ChangeState, write_entry
-from include.teleprompt.storage import write_note
-from include.teleprompt.tracking.connection import mlflow_client
-from include.teleprompt.tracking.pipeline_run import PipelineRun
-from include.teleprompt.tracking.run_key import RunKey
-from include.teleprompt.whole_run import run_all_stages
-from include.teleprompt.window import Window
+from teleprompt.alerts.of_run import RunEnd, alerts_of_run
+from teleprompt.alerts.of_watch import alerts_before_look, alerts_of_look
+from teleprompt.chain._fees import Fees
+from teleprompt.chain.outbox import Attempt, Call, Outbox, Submission, waiting_since
+from teleprompt.config.alerts import AlertEvent
+from teleprompt.config.program import ProgramConfig
+from teleprompt.config.settings import Settings
+from teleprompt.pipeline.pipeline import Pipeline
+from teleprompt.pipeline.whole_run import run_all_stages
+from teleprompt.production.report import ProductionReport, WatchOutcome
+from teleprompt.queries.history import find_summary
+from teleprompt.registry.change_log import Action, ChangeState, write_entry
+from teleprompt.storage.blobs import write_note
+from teleprompt.tracking.connection import mlflow_client
+from teleprompt.tracking.pipeline_run import PipelineRun
+from teleprompt.tracking.run_key import RunKey
+from teleprompt.window import Window
 from tests.support import WEEK, log_shelf_calls, write_program
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)

@@ -2,7 +2,7 @@
 
 import random
 
-from include.teleprompt.alerts.traffic import Traffic, in_words, unusual
+from teleprompt.alerts._traffic import Traffic, in_words, unusual
 
 STEADY = Traffic(calls_a_day=1000, mean_score=0.7, quarantined_share=0.02, largest_contribution=0.3)
 

@@ -8,10 +8,10 @@ import pytest
 from pydantic import SecretStr
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from include.teleprompt.alerts.alert import Alert
-from include.teleprompt.alerts.webhook import Target, WebhookError, dead_letters, deliver
-from include.teleprompt.config.alerts import AlertEvent
-from include.teleprompt.errors import TelepromptError
+from teleprompt.alerts.alert import Alert
+from teleprompt.alerts.webhook import Target, WebhookError, dead_letters, deliver
+from teleprompt.config.alerts import AlertEvent
+from teleprompt.errors import TelepromptError
 from tests.alerts.receiver import Receiver, receiving
 from tests.support import fenced_blocks
 

@@ -3,10 +3,10 @@
 import json
 from typing import Any
 
-from include.teleprompt.attest.document import Attestation
-from include.teleprompt.attest.issue import serialize
-from include.teleprompt.attest.signing import sign
-from include.teleprompt.signing.signer import open_signer
+from teleprompt.attest.document import Attestation
+from teleprompt.attest.issue import serialize
+from teleprompt.attest.signing import sign
+from teleprompt.signing.signer import open_signer
 from tests.support import ALICE, BOB, local_signer
 
 SIGNER = open_signer(local_signer())

@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from include.teleprompt import OptimizationAttestationService
-from include.teleprompt.attest.codes import Code
-from include.teleprompt.attest.document import Attestation, content_hash, content_id
-from include.teleprompt.attest.issue import serialize
-from include.teleprompt.attest.signing import sign, signing_digest
-from include.teleprompt.attest.verify import Level, verify_attestation
-from include.teleprompt.errors import ConfigurationError
-from include.teleprompt.signing.recover import recover_address
-from include.teleprompt.signing.signer import open_signer
+from teleprompt import OptimizationAttestationService
+from teleprompt.attest.codes import Code
+from teleprompt.attest.document import Attestation, content_hash, content_id
+from teleprompt.attest.issue import serialize
+from teleprompt.attest.signing import sign, signing_digest
+from teleprompt.attest.verify import Level, verify_attestation
+from teleprompt.errors import ConfigurationError
+from teleprompt.signing.recover import recover_address
+from teleprompt.signing.signer import open_signer
 from tests.attest.documents import BODY, DOCUMENT, SIGNED, SIGNER, SIGNER_ADDRESS
 from tests.support import ALICE, BOB, local_signer
 

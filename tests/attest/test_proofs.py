@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from include.teleprompt.attest.codes import Code, InvalidAttestationError
-from include.teleprompt.attest.proofs import RewardTree, check_proof, load_proof
+from teleprompt.attest.codes import Code, InvalidAttestationError
+from teleprompt.attest.proofs import RewardTree, check_proof, load_proof
 from tests.attest.documents import SIGNED
 from tests.support import ALICE
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from include.teleprompt.attest.dsse import envelope, pre_authentication, public_key
-from include.teleprompt.attest.eas_offchain import EasDomain, offchain_attestation
-from include.teleprompt.attest.eas_schema import SCHEMA
-from include.teleprompt.attest.issue import serialize
-from include.teleprompt.attest.proofs import RewardTree
-from include.teleprompt.merkle import MerkleTree, leaf_hash, word_of_address, word_of_int
+from teleprompt.attest.dsse import envelope, pre_authentication, public_key
+from teleprompt.attest.eas_offchain import EasDomain, offchain_attestation
+from teleprompt.attest.eas_schema import SCHEMA
+from teleprompt.attest.issue import serialize
+from teleprompt.attest.proofs import RewardTree
+from teleprompt.encoding.merkle import MerkleTree, leaf_hash, word_of_address, word_of_int
 from tests.attest.documents import BODY, DOCUMENT, SIGNED, SIGNER
 from tests.stock_tools import needs, node
 from tests.support import ALICE, BOB

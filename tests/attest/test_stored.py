@@ -7,22 +7,22 @@ from typing import Any
 
 import pytest
 
-from include.teleprompt.alerts.of_watch import alerts_of_attestations
-from include.teleprompt.attest.codes import Code, UntrustedAttestationError
-from include.teleprompt.attest.document import Attestation
-from include.teleprompt.attest.issue import AttestationRecord, issue_attestation, serialize
-from include.teleprompt.attest.signing import sign
-from include.teleprompt.attest.stored import ATTESTATION_ARTIFACT, AttestationStore, keep_attestation, open_attestations
-from include.teleprompt.config.files import load_program_file
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.errors import ConfigurationError, TelepromptError
-from include.teleprompt.registry.audit_trail import Deed, read_trail
-from include.teleprompt.run_detail import read_detail
-from include.teleprompt.signing.signer import open_signer
-from include.teleprompt.storage import put_blob
-from include.teleprompt.tracking.connection import mlflow_client
-from include.teleprompt.tracking.pipeline_run import PipelineRun
-from include.teleprompt.tracking.run_key import RunKey
+from teleprompt.alerts.of_watch import alerts_of_attestations
+from teleprompt.attest.codes import Code, UntrustedAttestationError
+from teleprompt.attest.document import Attestation
+from teleprompt.attest.issue import AttestationRecord, issue_attestation, serialize
+from teleprompt.attest.signing import sign
+from teleprompt.attest.stored import ATTESTATION_ARTIFACT, AttestationStore, keep_attestation, open_attestations
+from teleprompt.config.files import load_program_file
+from teleprompt.config.settings import Settings
+from teleprompt.errors import ConfigurationError, TelepromptError
+from teleprompt.queries.run_detail import read_detail
+from teleprompt.registry.audit_trail import Deed, read_trail
+from teleprompt.signing.signer import open_signer
+from teleprompt.storage.blobs import put_blob
+from teleprompt.tracking.connection import mlflow_client
+from teleprompt.tracking.pipeline_run import PipelineRun
+from teleprompt.tracking.run_key import RunKey
 from tests.attest.documents import BODY, SIGNER, SIGNER_ADDRESS
 from tests.support import WEEK, local_signer, write_program
 

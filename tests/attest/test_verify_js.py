@@ -12,24 +12,24 @@ from typing import Any
 
 import pytest
 
-from include.teleprompt.attest.codes import InvalidAttestationError
-from include.teleprompt.attest.document import Attestation, content_hash, content_id
-from include.teleprompt.attest.issue import serialize
-from include.teleprompt.attest.load import load_attestation
-from include.teleprompt.attest.proofs import RewardTree, check_proof, load_proof, prove_trace
-from include.teleprompt.attest.signing import sign
-from include.teleprompt.attest.verify import verify_attestation
-from include.teleprompt.attribution.trace_tree import trace_tree
-from include.teleprompt.canonical import digest_of
-from include.teleprompt.config.settings import PROJECT_ROOT
-from include.teleprompt.merkle import MerkleTree, leaf_hash, word_of_address, word_of_int
-from include.teleprompt.signing.recover import SECP256K1_ORDER
-from include.teleprompt.signing.signer import open_signer
+from teleprompt.attest.codes import InvalidAttestationError
+from teleprompt.attest.document import Attestation, content_hash, content_id
+from teleprompt.attest.issue import serialize
+from teleprompt.attest.load import load_attestation
+from teleprompt.attest.proofs import RewardTree, check_proof, load_proof, prove_trace
+from teleprompt.attest.signing import sign
+from teleprompt.attest.verify import verify_attestation
+from teleprompt.attribution.trace_tree import trace_tree
+from teleprompt.encoding.canonical_json import digest_of
+from teleprompt.encoding.merkle import MerkleTree, leaf_hash, word_of_address, word_of_int
+from teleprompt.signing.recover import SECP256K1_ORDER
+from teleprompt.signing.signer import open_signer
+from tests import REPOSITORY
 from tests.attest.documents import BODY, SIGNER, SIGNER_ADDRESS
 from tests.stock_tools import node, npm_folder
 from tests.support import ALICE, BOB, local_signer, trace_row
 
-SCRIPT = PROJECT_ROOT / "docs/scripts/verify.js"
+SCRIPT = REPOSITORY / "docs/scripts/verify.js"
 STRANGER = open_signer(local_signer("22" * 32))
 THIEF = "0x000000000000000000000000000000000000dEaD"
 SECRET = "5a" * 32

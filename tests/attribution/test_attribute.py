@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 
-from include.teleprompt.attribution.attribute import Attribution, attribute
-from include.teleprompt.attribution.contributors import Quarantine
-from include.teleprompt.attribution.trace_tree import trace_digest, trace_leaf, trace_salt, trace_tree
-from include.teleprompt.attribution.usage import Used, demo_traces
-from include.teleprompt.canonical import canonical_json
-from include.teleprompt.config.attribution import AttributionConfig
-from include.teleprompt.evaluate.examples import good_rows
-from include.teleprompt.merkle import root_of_proof
-from include.teleprompt.records import MILLION
-from include.teleprompt.storage import Blob, put_blob
-from include.teleprompt.traces.snapshot import Snapshot, read_for_credit
-from include.teleprompt.traces.split import Part
+from teleprompt.attribution.attribute import Attribution, attribute
+from teleprompt.attribution.contributors import Quarantine
+from teleprompt.attribution.trace_tree import trace_digest, trace_leaf, trace_salt, trace_tree
+from teleprompt.attribution.usage import Used, demo_traces
+from teleprompt.config.attribution import AttributionConfig
+from teleprompt.encoding.canonical_json import canonical_json
+from teleprompt.encoding.merkle import root_of_proof
+from teleprompt.evaluate.examples import good_rows
+from teleprompt.records import MILLION
+from teleprompt.storage.blobs import Blob, put_blob
+from teleprompt.traces.snapshot import Snapshot, read_for_credit
+from teleprompt.traces.split import Part
 from tests.support import ALICE, BOB, FIELDS, WEEK, raw_trace, trace_row, write_snapshot_of
 
 EVE = {"contributor_id": "eve", "contributor_address": None}

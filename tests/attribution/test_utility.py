@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from include.teleprompt.attribution.utility import MAX_GROUP, NearestAnswers, group_shapley, leave_one_out
-from include.teleprompt.errors import ConfigurationError
-from include.teleprompt.records import MILLION
-from include.teleprompt.traces.row import TraceRow
+from teleprompt.attribution._utility import MAX_GROUP, NearestAnswers, group_shapley, leave_one_out
+from teleprompt.errors import ConfigurationError
+from teleprompt.records import MILLION
+from teleprompt.traces.row import TraceRow
 from tests.support import FIELDS
 
 

@@ -3,11 +3,11 @@
 from datetime import timedelta
 from pathlib import Path
 
-from include.teleprompt.attribution.wallets import earlier_wallets, standing_wallets
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.pipeline import Pipeline
-from include.teleprompt.tracking.connection import mlflow_client
-from include.teleprompt.window import Window
+from teleprompt.attribution.wallets import earlier_wallets, standing_wallets
+from teleprompt.config.settings import Settings
+from teleprompt.pipeline.pipeline import Pipeline
+from teleprompt.tracking.connection import mlflow_client
+from teleprompt.window import Window
 from tests.support import ALICE, BOB, WEEK, log_run, log_shelf_calls, trace_row, write_program
 
 A_WEEK = timedelta(days=7)

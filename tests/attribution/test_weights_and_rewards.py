@@ -2,15 +2,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.teleprompt.attribution.apportion import largest_remainder
-from include.teleprompt.attribution.contributors import Quarantine, contributors_of
-from include.teleprompt.attribution.rewards import base_units, contract_shares, format_units, reward_shares
-from include.teleprompt.attribution.shares import weights_of
-from include.teleprompt.attribution.wallets import Claim, standing_wallets
-from include.teleprompt.config.attribution import Unpayable
-from include.teleprompt.errors import ConfigurationError
-from include.teleprompt.records import MILLION
-from include.teleprompt.traces.row import TraceRow
+from teleprompt.attribution.apportion import largest_remainder
+from teleprompt.attribution.contributors import Quarantine, contributors_of
+from teleprompt.attribution.rewards import base_units, contract_shares, format_units, reward_shares
+from teleprompt.attribution.shares import weights_of
+from teleprompt.attribution.wallets import Claim, standing_wallets
+from teleprompt.config.attribution import Unpayable
+from teleprompt.errors import ConfigurationError
+from teleprompt.records import MILLION
+from teleprompt.traces.row import TraceRow
 from tests.support import ALICE, BOB, trace_row
 
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from include.teleprompt.chain.desk import Desk
-from include.teleprompt.chain.eas import register_call
-from include.teleprompt.chain.eas_desk import EasDesk
-from include.teleprompt.config.chain import EasConfig
-from include.teleprompt.config.settings import Settings
+from teleprompt.chain._desk import Desk
+from teleprompt.chain._eas import register_call
+from teleprompt.chain._eas_desk import EasDesk
+from teleprompt.config.chain import EasConfig
+from teleprompt.config.settings import Settings
 from tests.chain.anvil import CHAIN_ID, RICH, Anvil
 from tests.chain.gateway import Gateway, gateway_to
 from tests.chain.submitting import CONFIRMATIONS, MakeDesk
@@ -18,7 +18,7 @@ from tests.chain.submitting import CONFIRMATIONS, MakeDesk
 @pytest.fixture(autouse=True)
 def _quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
     """A local node answers at once."""
-    monkeypatch.setattr("include.teleprompt.chain.desk.POLL_SECONDS", 0.02)
+    monkeypatch.setattr("teleprompt.chain._desk.POLL_SECONDS", 0.02)
 
 
 @pytest.fixture

@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 import pytest
 
-from include.teleprompt.attest.eas_schema import schema_uid
-from include.teleprompt.chain.abi import topic
-from include.teleprompt.chain.eas import ATTESTED
-from include.teleprompt.chain.eas_desk import EasDesk
-from include.teleprompt.chain.outbox import Submission
-from include.teleprompt.chain.receipt import ChainState
-from include.teleprompt.errors import UnsettledError
+from teleprompt.attest.eas_schema import schema_uid
+from teleprompt.chain._abi import topic
+from teleprompt.chain._eas import ATTESTED
+from teleprompt.chain._eas_desk import EasDesk
+from teleprompt.chain.outbox import Submission
+from teleprompt.chain.receipt import ChainState
+from teleprompt.errors import UnsettledError
 from tests.attest.documents import SIGNED
 from tests.chain.anvil import Anvil
 

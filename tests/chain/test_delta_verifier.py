@@ -8,12 +8,12 @@ import pytest
 from eth_abi import encode
 from eth_utils.crypto import keccak
 
-from include.teleprompt.attest.document import Attestation
-from include.teleprompt.chain.abi import encode_call, topic
-from include.teleprompt.chain.delta_verifier import ACCEPTED, minted, submit_call
-from include.teleprompt.chain.delta_verifier_desk import DeltaVerifierDesk
-from include.teleprompt.chain.desk import Desk
-from include.teleprompt.chain.mint_request import (
+from teleprompt.attest.document import Attestation
+from teleprompt.chain._abi import encode_call, topic
+from teleprompt.chain._delta_verifier import ACCEPTED, minted, submit_call
+from teleprompt.chain._delta_verifier_desk import DeltaVerifierDesk
+from teleprompt.chain._desk import Desk
+from teleprompt.chain.mint_request import (
     MintContributor,
     MintRequest,
     basis_points,
@@ -21,11 +21,11 @@ from include.teleprompt.chain.mint_request import (
     mint_contributors,
     request_digest,
 )
-from include.teleprompt.chain.node import Log
-from include.teleprompt.chain.receipt import ChainState
-from include.teleprompt.config.chain import DeltaVerifierConfig
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.errors import ConfigurationError, TelepromptError, UnsettledError
+from teleprompt.chain.node import Log
+from teleprompt.chain.receipt import ChainState
+from teleprompt.config.chain import DeltaVerifierConfig
+from teleprompt.config.settings import Settings
+from teleprompt.errors import ConfigurationError, TelepromptError, UnsettledError
 from tests.attest.documents import BODY, SIGNED, SIGNER_ADDRESS
 from tests.chain.anvil import CHAIN_ID, Anvil
 from tests.support import ALICE, BOB, local_signer
@@ -122,9 +122,7 @@ def test_a_request_that_expired_on_its_way_is_made_anew(
         own.submit(SIGNED)
     anvil.mine(2)  # it keeps its nonce until that failure is final
     anvil.rpc("evm_setAutomine", True)
-    monkeypatch.setattr(
-        "include.teleprompt.chain.delta_verifier_desk.deadline_of", lambda now, _: int(now.timestamp()) + 9000
-    )
+    monkeypatch.setattr("teleprompt.chain._delta_verifier_desk.deadline_of", lambda now, _: int(now.timestamp()) + 9000)
     receipt = desk(chained, contract).submit(SIGNED)
     assert (receipt.state, receipt.note) == (ChainState.ON_CHAIN, "minted")
 

@@ -7,19 +7,20 @@ from typing import Any
 
 import pytest
 
-from include.teleprompt.attest.document import Attestation
-from include.teleprompt.attest.eas_schema import schema_uid
-from include.teleprompt.attest.issue import serialize
-from include.teleprompt.chain.desk import Desk
-from include.teleprompt.chain.eas import attest_call, attestation_uid, revoke_call
-from include.teleprompt.chain.eas_desk import EasDesk
-from include.teleprompt.chain.fees import Fees
-from include.teleprompt.chain.outbox import Submission
-from include.teleprompt.chain.receipt import ChainState
-from include.teleprompt.chain.transaction import Terms, sign_transaction
-from include.teleprompt.config.chain import EasConfig
-from include.teleprompt.config.settings import PROJECT_ROOT, Settings
-from include.teleprompt.errors import ConfigurationError, TelepromptError, UnsettledError
+from teleprompt.attest.document import Attestation
+from teleprompt.attest.eas_schema import schema_uid
+from teleprompt.attest.issue import serialize
+from teleprompt.chain._desk import Desk
+from teleprompt.chain._eas import attest_call, attestation_uid, revoke_call
+from teleprompt.chain._eas_desk import EasDesk
+from teleprompt.chain._fees import Fees
+from teleprompt.chain._transaction import Terms, sign_transaction
+from teleprompt.chain.outbox import Submission
+from teleprompt.chain.receipt import ChainState
+from teleprompt.config.chain import EasConfig
+from teleprompt.config.settings import Settings
+from teleprompt.errors import ConfigurationError, TelepromptError, UnsettledError
+from tests import REPOSITORY
 from tests.attest.documents import BODY, SIGNED, SIGNER_ADDRESS
 from tests.chain.anvil import CHAIN_ID, Anvil
 from tests.support import ALICE, local_signer
@@ -126,7 +127,7 @@ def test_the_script_for_strangers_sees_each_attestation(attested_twice: EasDesk,
     assert receipt is not None
     from_signer(anvil, attested_twice, revoke_call(receipt.uid or ""))
     (tmp_path / "attestation.json").write_text(serialize(SIGNED))
-    script = PROJECT_ROOT / "docs/scripts/find_on_eas.py"
+    script = REPOSITORY / "docs/scripts/find_on_eas.py"
     place = [anvil.url, attested_twice.config.contract, str(tmp_path / "attestation.json"), SIGNER_ADDRESS]
     command = [sys.executable, str(script), *place]
     found = subprocess.run(command, capture_output=True, text=True, check=False)

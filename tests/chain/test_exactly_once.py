@@ -12,16 +12,16 @@ from unittest.mock import Mock
 
 import pytest
 
-from include.teleprompt.attest.document import Attestation
-from include.teleprompt.chain.desk import Desk
-from include.teleprompt.chain.eas_desk import EasDesk
-from include.teleprompt.chain.node import Node
-from include.teleprompt.chain.outbox import Outbox
-from include.teleprompt.chain.receipt import ChainState
-from include.teleprompt.chain.sender import Sender
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.errors import ChainUnavailableError, TelepromptError, UnsettledError
-from include.teleprompt.registry.lock import Lease
+from teleprompt.attest.document import Attestation
+from teleprompt.chain._desk import Desk
+from teleprompt.chain._eas_desk import EasDesk
+from teleprompt.chain._sender import Sender
+from teleprompt.chain.node import Node
+from teleprompt.chain.outbox import Outbox
+from teleprompt.chain.receipt import ChainState
+from teleprompt.config.settings import Settings
+from teleprompt.errors import ChainUnavailableError, TelepromptError, UnsettledError
+from teleprompt.registry.lock import Lease
 from tests.attest.documents import BODY, SIGNED, SIGNER_ADDRESS
 from tests.chain.anvil import RICH, Anvil
 from tests.chain.submitting import CONFIRMATIONS, MakeDesk, attestations, begin, entry, finish
@@ -212,7 +212,7 @@ def test_a_lock_that_was_lost(make: MakeDesk, anvil: Anvil, monkeypatch: pytest.
         return real(self, address, block)
 
     monkeypatch.setattr(Node, "nonce", nonce)
-    monkeypatch.setattr("include.teleprompt.chain.desk.registry_lock", lambda *_: nullcontext(Mock(Lease)))
+    monkeypatch.setattr("teleprompt.chain._desk.registry_lock", lambda *_: nullcontext(Mock(Lease)))
     begin(make())
     assert len(entry(make()).attempts) == 1
     finish(make, anvil)

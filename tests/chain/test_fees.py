@@ -5,10 +5,10 @@ import logging
 import pytest
 from pydantic import SecretStr
 
-from include.teleprompt.chain.fees import COIN, GWEI, Fees, Limits, Market, dearer, offer, quote
-from include.teleprompt.chain.receipt import ChainState
-from include.teleprompt.config.settings import Settings, Web3Config
-from include.teleprompt.errors import FeeLimitError, TelepromptError
+from teleprompt.chain._fees import COIN, GWEI, Fees, Limits, Market, dearer, offer, quote
+from teleprompt.chain.receipt import ChainState
+from teleprompt.config.settings import Settings, Web3Config
+from teleprompt.errors import FeeLimitError, TelepromptError
 from tests.attest.documents import SIGNED, SIGNER_ADDRESS
 from tests.chain.anvil import Anvil
 from tests.chain.gateway import Gateway, recommending, without_base_fee

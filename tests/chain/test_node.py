@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from include.teleprompt.chain.abi import revert_reason
-from include.teleprompt.chain.node import Node
-from include.teleprompt.errors import ChainUnavailableError, TelepromptError, UnreliableNodeError
+from teleprompt.chain._abi import revert_reason
+from teleprompt.chain.node import Node
+from teleprompt.errors import ChainUnavailableError, TelepromptError, UnreliableNodeError
 from tests.loopback import Exchange, answering, serving
 from tests.support import ALICE
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from include.teleprompt.chain.delta_verifier_desk import DeltaVerifierDesk
-from include.teleprompt.chain.desk import Desk
-from include.teleprompt.chain.eas import register_call
-from include.teleprompt.chain.eas_desk import EasDesk
-from include.teleprompt.chain.receipt import Receipt
-from include.teleprompt.config.chain import DeltaVerifierConfig
-from include.teleprompt.config.settings import Settings, Web3Config
-from include.teleprompt.errors import TelepromptError, UnsettledError
+from teleprompt.chain._delta_verifier_desk import DeltaVerifierDesk
+from teleprompt.chain._desk import Desk
+from teleprompt.chain._eas import register_call
+from teleprompt.chain._eas_desk import EasDesk
+from teleprompt.chain.receipt import Receipt
+from teleprompt.config.chain import DeltaVerifierConfig
+from teleprompt.config.settings import Settings, Web3Config
+from teleprompt.errors import TelepromptError, UnsettledError
 from tests.attest.documents import SIGNED, SIGNER_ADDRESS
 from tests.chain.anvil import CHAIN_ID, RICH, Anvil
 from tests.chain.gateway import (

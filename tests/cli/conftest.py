@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from include.teleprompt import cli
-from include.teleprompt.config.settings import Settings
+from teleprompt import cli
+from teleprompt.config.settings import Settings
 from tests.support import local_signer, write_program
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from include.teleprompt.alerts.alert import Alert
-from include.teleprompt.alerts.webhook import Target, WebhookError, deliver
-from include.teleprompt.config.alerts import AlertEvent
-from include.teleprompt.config.settings import Settings
+from teleprompt.alerts.alert import Alert
+from teleprompt.alerts.webhook import Target, WebhookError, deliver
+from teleprompt.config.alerts import AlertEvent
+from teleprompt.config.settings import Settings
 from tests.cli.conftest import Result
 
 

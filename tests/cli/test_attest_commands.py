@@ -10,16 +10,17 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from include.teleprompt.attest.document import Attestation
-from include.teleprompt.attest.issue import serialize
-from include.teleprompt.attest.signing import sign
-from include.teleprompt.canonical import sha256_hex
-from include.teleprompt.cli.output import print_table
-from include.teleprompt.config.settings import PROJECT_ROOT, Settings
-from include.teleprompt.history import list_runs
-from include.teleprompt.signing.signer import open_signer
-from include.teleprompt.storage import put_blob
-from include.teleprompt.tracking.connection import mlflow_client
+from teleprompt.attest.document import Attestation
+from teleprompt.attest.issue import serialize
+from teleprompt.attest.signing import sign
+from teleprompt.cli.output import print_table
+from teleprompt.config.settings import Settings
+from teleprompt.encoding.canonical_json import sha256_hex
+from teleprompt.queries.history import list_runs
+from teleprompt.signing.signer import open_signer
+from teleprompt.storage.blobs import put_blob
+from teleprompt.tracking.connection import mlflow_client
+from tests import REPOSITORY
 from tests.chain.anvil import CHAIN_ID, Anvil
 from tests.cli.conftest import Result
 from tests.cli.test_cli import WINDOW
@@ -234,7 +235,7 @@ def test_from_a_dry_run_to_a_revocation(
     assert call("attest", "status", own, "--json").json == sent
     assert call("attest", "list", "--json").json[0]["chain_state"] == "on_chain"
 
-    script = PROJECT_ROOT / "docs/scripts/find_on_eas.py"
+    script = REPOSITORY / "docs/scripts/find_on_eas.py"
     command = [sys.executable, str(script), anvil.url, chain["contract"], str(attested), SIGNER]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (found.returncode, sent["uid"] in found.stdout) == (0, True), found.stdout + found.stderr
@@ -283,7 +284,7 @@ def test_a_run_submits_what_its_program_says(
 
 
 def test_the_node_of_the_settings_is_not_shown() -> None:
-    from include.teleprompt.config.settings import Web3Config
+    from teleprompt.config.settings import Web3Config
 
     assert "key" not in repr(Web3Config(url=SecretStr("https://node/key")))
     assert local_signer().password.get_secret_value() not in repr(local_signer())

@@ -4,9 +4,9 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.registry.audit_trail import Deed, Done, append
-from include.teleprompt.tracking.connection import mlflow_client
+from teleprompt.config.settings import Settings
+from teleprompt.registry.audit_trail import Deed, Done, append
+from teleprompt.tracking.connection import mlflow_client
 from tests.cli.conftest import Result
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from include.teleprompt import cli
-from include.teleprompt.config.settings import Settings
+from teleprompt import cli
+from teleprompt.config.settings import Settings
 from tests.support import log_shelf_calls, write_program
 
 WINDOW = ("--start", "2026-11-09", "--end", "2026-11-16")
@@ -148,7 +148,7 @@ def test_every_command_explains_itself() -> None:
 def test_the_console_script_runs_without_airflow_or_heavy_imports() -> None:
     """`--help` must not cost the seconds that DSPy, MLflow or Airflow take to import."""
     code = (
-        "import sys, include.teleprompt.cli; "
+        "import sys, teleprompt.cli; "
         "print([m for m in ('airflow', 'dspy', 'mlflow', 'web3', 'pandas', 'pyarrow') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.history import list_runs
-from include.teleprompt.tracking.connection import mlflow_client
+from teleprompt.config.settings import Settings
+from teleprompt.queries.history import list_runs
+from teleprompt.tracking.connection import mlflow_client
 from tests.cli.test_cli import WINDOW
 from tests.support import log_shelf_calls, write_program
 

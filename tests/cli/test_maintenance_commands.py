@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from include.teleprompt.cli.output import size
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.storage import put_blob
+from teleprompt.cli.output import size
+from teleprompt.config.settings import Settings
+from teleprompt.storage.blobs import put_blob
 from tests.cli.conftest import Result
 
 

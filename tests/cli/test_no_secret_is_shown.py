@@ -8,10 +8,10 @@ from urllib.parse import unquote
 
 import pytest
 
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.errors import TelepromptError
-from include.teleprompt.signing.signer import open_signer
-from include.teleprompt.tracking.connection import mlflow_client
+from teleprompt.config.settings import Settings
+from teleprompt.errors import TelepromptError
+from teleprompt.signing.signer import open_signer
+from teleprompt.tracking.connection import mlflow_client
 from tests.cli.conftest import Result
 from tests.loopback import Exchange, answering, serving
 from tests.support import ALICE, write_program

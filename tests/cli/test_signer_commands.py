@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from include.teleprompt.config.signers import KeystoreSigner
-from include.teleprompt.signing.signer import open_signer
+from teleprompt.config.signers import KeystoreSigner
+from teleprompt.signing.signer import open_signer
 from tests.cli.conftest import Result
 
 

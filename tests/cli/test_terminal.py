@@ -14,12 +14,12 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from include.teleprompt.cli import output
-from include.teleprompt.cli.stage_bar import stage_bar
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.errors import TelepromptError
-from include.teleprompt.registry.changes import promote, set_baseline
-from include.teleprompt.tracking.connection import mlflow_client
+from teleprompt.cli import output
+from teleprompt.cli.stage_bar import stage_bar
+from teleprompt.config.settings import Settings
+from teleprompt.errors import TelepromptError
+from teleprompt.registry.changes import promote, set_baseline
+from teleprompt.tracking.connection import mlflow_client
 
 NASTY = "bad\x1b[31m\r\nError: none\t\x9b2J\u202egnp.exe\u200b\u2028[red]x[/red][link=http://evil.test]y[/link]\x7f"
 SHOWN = r"bad\x1b[31m\r\nError: none\t\x9b2J\u202egnp.exe\u200b\u2028[red]x[/red][link=http://evil.test]y[/link]\x7f"
@@ -149,7 +149,7 @@ def test_the_bar_takes_no_markup() -> None:
 @pytest.mark.parametrize("on_terminal", [True, False], ids=["terminal", "pipe"])
 def test_exact_bytes_go_to_a_pipe_and_escapes_to_a_terminal(on_terminal: bool) -> None:
     document = '{"name":"a\u202eb"}'.encode()
-    code = f"from include.teleprompt.cli.output import print_document\nprint_document({document!r})"
+    code = f"from teleprompt.cli.output import print_document\nprint_document({document!r})"
     seen, out = pty.openpty() if on_terminal else os.pipe()
     subprocess.run([sys.executable, "-c", code], stdout=out, check=True, timeout=60)
     os.close(out)

@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from include.teleprompt.config.files import ProgramFileError, find_program_file, load_program_file
-from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.config.settings import LMConfig
-from include.teleprompt.errors import ConfigurationError
+from teleprompt.config.files import ProgramFileError, find_program_file, load_program_file
+from teleprompt.config.program import ProgramConfig
+from teleprompt.config.settings import LMConfig
+from teleprompt.errors import ConfigurationError
 
 
 def write(folder: Path, text: str, name: str = "draft.yaml") -> Path:

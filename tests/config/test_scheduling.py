@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from include.teleprompt.config.dependencies import check_dependencies
-from include.teleprompt.config.files import ProgramFileError, load_program_file
-from include.teleprompt.config.scheduling import SchedulingConfig, earliest_start
+from teleprompt.config.dependencies import check_dependencies
+from teleprompt.config.files import ProgramFileError, load_program_file
+from teleprompt.config.scheduling import SchedulingConfig, earliest_start
 from tests.support import write_program
 
 WEEKENDS = {"cron": "0 16 * * 5", "hours": 62}

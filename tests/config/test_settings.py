@@ -1,14 +1,15 @@
 import pytest
 
-from include.teleprompt.config.settings import PROJECT_ROOT, Settings
+from teleprompt.config.settings import Settings
+from tests import REPOSITORY
 
 
 def test_relative_places_start_at_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)  # MLflow's own API sets it
     settings = Settings()
-    assert settings.tracking_uri.get_secret_value() == f"sqlite:///{PROJECT_ROOT}/.local/mlflow/mlflow.db"
-    assert settings.storage_uri == str(PROJECT_ROOT / ".local/storage")
-    assert settings.programs_dir == PROJECT_ROOT / "include/programs"
+    assert settings.tracking_uri.get_secret_value() == f"sqlite:///{REPOSITORY}/.local/mlflow/mlflow.db"
+    assert settings.storage_uri == str(REPOSITORY / ".local/storage")
+    assert settings.programs_dir == REPOSITORY / "include/programs"
 
 
 def test_servers_and_buckets_stay_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,11 +4,11 @@ import random
 
 import pytest
 
-from include.teleprompt.config.gate import Claim
-from include.teleprompt.deltaone.assignment import Doubt, ObservedCall, doubts_about_assignment
-from include.teleprompt.deltaone.online import compare_online
-from include.teleprompt.deltaone.report import Verdict
-from include.teleprompt.records import MILLION
+from teleprompt.config.gate import Claim
+from teleprompt.deltaone.assignment import Doubt, ObservedCall, doubts_about_assignment
+from teleprompt.deltaone.online import compare_online
+from teleprompt.deltaone.report import Verdict
+from teleprompt.records import MILLION
 
 Arms = tuple[list[ObservedCall], list[ObservedCall]]
 DAY = 86_400_000

@@ -2,12 +2,12 @@
 
 import pytest
 
-from include.teleprompt.config.gate import Claim, Guardrail
-from include.teleprompt.deltaone.compare import ComparedAnswer, verdict_on
-from include.teleprompt.deltaone.guardrails import check_guardrails
-from include.teleprompt.deltaone.report import GatePolicy, Verdict
-from include.teleprompt.evaluate.score import ScoredAnswer, Usage
-from include.teleprompt.records import MILLION
+from teleprompt.config.gate import Claim, Guardrail
+from teleprompt.deltaone.guardrails import check_guardrails
+from teleprompt.deltaone.report import GatePolicy, Verdict
+from teleprompt.deltaone.scores import ScoredAnswer, Usage
+from teleprompt.gate.comparison import ComparedAnswer, verdict_on
+from teleprompt.records import MILLION
 
 POLICY = GatePolicy(threshold_e6=10_000, claim=Claim.SIGNIFICANT, alpha=0.05)
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from statsmodels.stats.proportion import confint_proportions_2indep
 
-from include.teleprompt.config.gate import Claim
-from include.teleprompt.deltaone.assignment import Doubt, ObservedCall
-from include.teleprompt.deltaone.online import OnlineReport, compare_online, wilson
-from include.teleprompt.deltaone.report import Verdict
-from include.teleprompt.errors import TelepromptError
-from include.teleprompt.records import MILLION
+from teleprompt.config.gate import Claim
+from teleprompt.deltaone.assignment import Doubt, ObservedCall
+from teleprompt.deltaone.online import OnlineReport, compare_online, wilson
+from teleprompt.deltaone.report import Verdict
+from teleprompt.errors import TelepromptError
+from teleprompt.records import MILLION
 
 
 def calls(good: int, bad: int, *, missing: int = 0, per_key: int = 1) -> list[ObservedCall]:

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.teleprompt.deltaone.paired import examples_needed, minimum_detectable_effect
-from include.teleprompt.deltaone.power import Basis, estimate_power
+from teleprompt.deltaone.paired import examples_needed, minimum_detectable_effect
+from teleprompt.deltaone.power import Basis, estimate_power
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.teleprompt.deltaone.spending import alpha_of_look
+from teleprompt.deltaone.spending import alpha_of_look
 
 
 def looks(number: int, *, alpha: float = 0.05, looks_a_year: int = 52) -> list[float]:

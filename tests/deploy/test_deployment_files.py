@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 import yaml
 
-from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.config.settings import OFFLINE_MODEL, PROJECT_ROOT, Settings
+from teleprompt.config.program import ProgramConfig
+from teleprompt.config.settings import OFFLINE_MODEL, Settings
+from tests import REPOSITORY
 from tests.support import fenced_blocks
 
-DEPLOY = PROJECT_ROOT / "deploy"
+DEPLOY = REPOSITORY / "deploy"
 COMPOSE_TEXT = (DEPLOY / "compose.yaml").read_text()
 COMPOSE = yaml.safe_load(COMPOSE_TEXT)
 SECRET_VALUE = re.compile("PASSWORD|SECRET|FERNET|CONNECTION")
@@ -102,8 +103,8 @@ def test_compose_names_only_what_is_there() -> None:
 
 def test_the_example_of_secrets_has_just_those_that_compose_reads() -> None:
     assert set(re.findall(r"(?<!\$)\$\{(\w+)", COMPOSE_TEXT)) == set(example())
-    assert "**/.env" in (PROJECT_ROOT / ".dockerignore").read_text().splitlines()
-    assert ".env" in (PROJECT_ROOT / ".gitignore").read_text().splitlines()
+    assert "**/.env" in (REPOSITORY / ".dockerignore").read_text().splitlines()
+    assert ".env" in (REPOSITORY / ".gitignore").read_text().splitlines()
 
 
 @pytest.mark.parametrize("service", sorted(SERVICES))
@@ -203,7 +204,7 @@ def test_workers_share_their_configuration_and_no_disk() -> None:
 
 def test_what_was_proved_is_what_is_deployed() -> None:
     """The test of two workers sets its machines up with the variables of the compose file."""
-    text = (PROJECT_ROOT / "tests/e2e/two_workers.py").read_text()
+    text = (REPOSITORY / "tests/e2e/two_workers.py").read_text()
     proved = set(re.findall(r'"(AIRFLOW_(?:_\w+|CONN_\w+))"', text))
     assert len(proved) > 6
     deployed = {name for service in AIRFLOW_SERVICES for name in environment(service)}
@@ -211,13 +212,13 @@ def test_what_was_proved_is_what_is_deployed() -> None:
 
 
 def test_the_image_has_the_versions_of_the_lock() -> None:
-    lock = (PROJECT_ROOT / "requirements.lock").read_text()
+    lock = (REPOSITORY / "requirements.lock").read_text()
     (version,) = re.findall(r"^apache-airflow==(.+)$", lock, re.MULTILINE)
     dockerfile = (DEPLOY / "Dockerfile").read_text()
     assert f"FROM apache/airflow:slim-{version}-" in dockerfile
     assert HELM["airflowVersion"] == version
     for file in re.findall(r"[\w-]+\.lock", dockerfile):
-        assert (PROJECT_ROOT / file).is_file()
+        assert (REPOSITORY / file).is_file()
 
 
 def test_the_chart_is_given_what_compose_sets() -> None:
@@ -275,7 +276,7 @@ def test_the_documented_commands_name_what_is_there() -> None:
     from airflow.cli.cli_parser import get_parser
     from typer.main import get_command
 
-    from include.teleprompt.cli import app
+    from teleprompt.cli import app
 
     pages = ("docs/deployment.md", "docs/runbooks/index.md")
     lines = [line for page in pages for block in fenced_blocks(page, "console") for line in block.splitlines()]
@@ -284,7 +285,7 @@ def test_the_documented_commands_name_what_is_there() -> None:
         words = shlex.split(line, comments=True)
         for word in words:
             if word.startswith("deploy/") and word != "deploy/.env":
-                assert (PROJECT_ROOT / Path(word)).is_file(), line
+                assert (REPOSITORY / Path(word)).is_file(), line
         if "exec" in words:
             command = "airflow" if "airflow" in words else "teleprompt"
             before, arguments = words[: words.index(command)], words[words.index(command) + 1 :]

@@ -13,33 +13,34 @@ import pytest
 import yaml
 from airflow.cli.cli_parser import get_parser
 
-from include.teleprompt import cli
-from include.teleprompt.attest.codes import Code
-from include.teleprompt.catalog import check_program
-from include.teleprompt.config.alerts import shared_rules
-from include.teleprompt.config.files import load_program_file
-from include.teleprompt.config.optimization import OptimizationStrategy
-from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.config.program_process import ProgramProcessConfig
-from include.teleprompt.config.settings import PROJECT_ROOT, Settings
-from include.teleprompt.deltaone.paired import examples_needed
-from include.teleprompt.history import list_runs
-from include.teleprompt.pipeline import Pipeline
-from include.teleprompt.registry.serving import forget_versions
-from include.teleprompt.traces.submission.row import SubmittedTrace, read_row
-from include.teleprompt.traces.validate import Reason
-from include.teleprompt.tracking.connection import mlflow_client
-from include.teleprompt.whole_run import run_all_stages
-from include.teleprompt.window import Window
+from teleprompt import cli
+from teleprompt.attest.codes import Code
+from teleprompt.config.alerts import shared_rules
+from teleprompt.config.files import load_program_file
+from teleprompt.config.optimization import OptimizationStrategy
+from teleprompt.config.program import ProgramConfig
+from teleprompt.config.program_process import ProgramProcessConfig
+from teleprompt.config.settings import Settings
+from teleprompt.deltaone.paired import examples_needed
+from teleprompt.pipeline.pipeline import Pipeline
+from teleprompt.pipeline.whole_run import run_all_stages
+from teleprompt.queries.catalog import check_program
+from teleprompt.queries.history import list_runs
+from teleprompt.registry.serving import forget_versions
+from teleprompt.traces._validate import Reason
+from teleprompt.traces.submission.row import SubmittedTrace, read_row
+from teleprompt.tracking.connection import mlflow_client
+from teleprompt.window import Window
+from tests import REPOSITORY
 from tests.stock_tools import needs, npm_folder
 from tests.support import fenced_blocks, local_signer
 
-PAGES = sorted([PROJECT_ROOT / "README.md", *(PROJECT_ROOT / "docs").rglob("*.md")])
+PAGES = sorted([REPOSITORY / "README.md", *(REPOSITORY / "docs").rglob("*.md")])
 pytestmark = pytest.mark.xdist_group("email")
 
 
 def page_blocks(page: Path, language: str) -> list[str]:
-    return fenced_blocks(str(page.relative_to(PROJECT_ROOT)), language)
+    return fenced_blocks(str(page.relative_to(REPOSITORY)), language)
 
 
 def shell_lines() -> list[str]:
@@ -56,7 +57,7 @@ def attested(email_store: Settings) -> tuple[Settings, Path, str, str]:
     end = datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=1)
     settings = email_store.model_copy(update={"signer": local_signer()})
     pipeline = Pipeline.of_file(
-        PROJECT_ROOT / "include/programs/email_draft.yaml",
+        REPOSITORY / "include/programs/email_draft.yaml",
         settings=settings,
         window=Window(start=end - timedelta(days=8), end=end),
     )
@@ -72,7 +73,7 @@ def documented(attested, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tup
     """An environment in which the documented commands work; with the README's own program added."""
     settings, attestation, attestation_id, run_id = attested
     programs = tmp_path / "programs"
-    shutil.copytree(PROJECT_ROOT / "include/programs", programs, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(REPOSITORY / "include/programs", programs, ignore=shutil.ignore_patterns("__pycache__"))
     (programs / "support_reply.py").write_text(fenced_blocks("README.md", "python")[0])
     (programs / "support_reply.yaml").write_text(fenced_blocks("README.md", "yaml")[0])
     monkeypatch.setenv("TELEPROMPT_TRACKING_URI", settings.tracking_uri.get_secret_value())
@@ -100,7 +101,7 @@ def test_every_documented_command_works(
     match command:
         case "make":
             dry = ["make", "--dry-run", *arguments]
-            subprocess.run(dry, cwd=PROJECT_ROOT, check=True, capture_output=True)
+            subprocess.run(dry, cwd=REPOSITORY, check=True, capture_output=True)
         case "jq":
             needs("jq")
             digest = subprocess.run(line, shell=True, capture_output=True, text=True, check=True).stdout.split()[0]
@@ -109,7 +110,7 @@ def test_every_documented_command_works(
             get_parser().parse_args(arguments)
         case ".venv/bin/python":
             assert arguments[:2] == ["-m", "pytest"]
-            assert (PROJECT_ROOT / arguments[-1]).exists()
+            assert (REPOSITORY / arguments[-1]).exists()
         case _:
             assert command == ".venv/bin/teleprompt"
             run_teleprompt(arguments, monkeypatch, capsys)
@@ -145,7 +146,7 @@ def test_every_documented_script_works(
     (folder / ".local/run").mkdir(parents=True)
     shutil.copy(attestation, folder / ".local/run/email_draft.attestation.json")
     (folder / ".venv").symlink_to(Path(sys.prefix))
-    (folder / "docs").symlink_to(PROJECT_ROOT / "docs")
+    (folder / "docs").symlink_to(REPOSITORY / "docs")
     command = ["bash", "-euo", "pipefail", "-c", script.replace("ATTESTATION_ID", attestation_id)]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -239,19 +240,19 @@ def test_the_documented_serving_side_serves(documented, attested) -> None:
 
 
 def test_the_documented_sample_sizes_are_those_of_the_gate() -> None:
-    text = (PROJECT_ROOT / "docs/deltaone.md").read_text()
+    text = (REPOSITORY / "docs/deltaone.md").read_text()
     for gain, *numbers in re.findall(r"^\| (\d+) points? \| ([\d,]+) \| ([\d,]+) \| ([\d,]+) \|", text, re.MULTILINE):
         needed = [examples_needed(sd=share**0.5, difference=int(gain) / 100, alpha=0.05) for share in (0.1, 0.2, 0.4)]
         assert [int(number.replace(",", "")) for number in numbers] == needed, gain
 
 
 def test_all_reasons_and_codes_are_documented() -> None:
-    traces, attestation = ((PROJECT_ROOT / f"docs/{page}.md").read_text() for page in ("traces", "attestation"))
+    traces, attestation = ((REPOSITORY / f"docs/{page}.md").read_text() for page in ("traces", "attestation"))
     assert [reason for reason in Reason if f"`{reason}`" not in traces] == []
     assert [code for code in Code if f"`{code}`" not in attestation] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT_ROOT)))
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\((?!https?://)([^)#]+)\)", page.read_text()):
         assert (page.parent / target).exists(), target

@@ -7,21 +7,22 @@ import sys
 import pytest
 
 from dev.reference.fields import Fields, anchor, table
-from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.config.settings import PROJECT_ROOT, Settings
+from teleprompt.config.program import ProgramConfig
+from teleprompt.config.settings import Settings
+from tests import REPOSITORY
 
 PAGES = ("configuration", "cli", "api")
 
 
 def page(name: str) -> str:
-    return (PROJECT_ROOT / f"docs/reference/{name}.md").read_text()
+    return (REPOSITORY / f"docs/reference/{name}.md").read_text()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PAGES)
 def test_the_page_is_current(name: str) -> None:
     made = [sys.executable, "-m", f"dev.reference.{name}"]
-    done = subprocess.run(made, cwd=PROJECT_ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(made, cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert done.stdout == page(name), "run `make reference`"
 
 

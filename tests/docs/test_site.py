@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from include.teleprompt.config.settings import PROJECT_ROOT
+from tests import REPOSITORY
 
 pytestmark = pytest.mark.slow
 
@@ -23,8 +23,8 @@ def make_docs(project: Path) -> subprocess.CompletedProcess[str]:
 def project(tmp_path: Path) -> Path:
     """A folder that is the project, with pages of its own."""
     for name in ("Makefile", "mkdocs.yml", ".venv"):
-        (tmp_path / name).symlink_to(PROJECT_ROOT / name)
-    shutil.copytree(PROJECT_ROOT / "docs", tmp_path / "docs")
+        (tmp_path / name).symlink_to(REPOSITORY / name)
+    shutil.copytree(REPOSITORY / "docs", tmp_path / "docs")
     return tmp_path
 
 

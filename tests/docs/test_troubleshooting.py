@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from include.teleprompt.config.files import ProgramFileError, load_program_file
-from include.teleprompt.config.gate import Claim
-from include.teleprompt.config.settings import PROJECT_ROOT
-from include.teleprompt.deltaone.gate import decide
-from include.teleprompt.deltaone.report import GatePolicy
-from include.teleprompt.errors import InsufficientTracesError, OptimizationTimeoutError
-from include.teleprompt.records import MILLION
-from include.teleprompt.traces.validate import Reason
+from teleprompt.config.files import ProgramFileError, load_program_file
+from teleprompt.config.gate import Claim
+from teleprompt.deltaone.decide import decide
+from teleprompt.deltaone.report import GatePolicy
+from teleprompt.errors import InsufficientTracesError, OptimizationTimeoutError
+from teleprompt.records import MILLION
+from teleprompt.traces._validate import Reason
+from tests import REPOSITORY
 from tests.support import WEEK, fenced_blocks
 
 PAGE = "docs/troubleshooting.md"
@@ -28,7 +28,7 @@ def templates() -> list[re.Pattern[str]]:
     """The texts of the source, with something in each place of a value."""
     found = []
     for folder in ("include/teleprompt", "plugins/teleprompt_airflow"):
-        for file in sorted((PROJECT_ROOT / folder).rglob("*.py")):
+        for file in sorted((REPOSITORY / folder).rglob("*.py")):
             found += [text for node in ast.walk(ast.parse(file.read_text())) if (text := template(node)) is not None]
     return found
 
@@ -68,7 +68,7 @@ def test_a_message_that_nobody_gives_is_noticed() -> None:
 def test_the_cases_of_the_original_documents_are_quoted_whole() -> None:
     few = InsufficientTracesError(500, 1000, program="EmailDraft", window=str(WEEK))
     assert {str(few), str(OptimizationTimeoutError(7200))} <= set(MESSAGES)
-    text = (PROJECT_ROOT / PAGE).read_text()
+    text = (REPOSITORY / PAGE).read_text()
     assert f"`{Reason.INVALID_ADDRESS}`" in text
     assert "### No DeltaOne" in text
 
@@ -83,6 +83,6 @@ def test_verdicts_are_quoted_in_the_gates_own_words() -> None:
 
 
 def test_each_case_begins_with_its_message() -> None:
-    cases = re.findall(r"^### (.*)\n\n(.*)", (PROJECT_ROOT / PAGE).read_text(), flags=re.MULTILINE)
+    cases = re.findall(r"^### (.*)\n\n(.*)", (REPOSITORY / PAGE).read_text(), flags=re.MULTILINE)
     assert len(cases) > 20
     assert [title for title, first in cases if first != "```text"] == []

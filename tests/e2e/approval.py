@@ -17,13 +17,13 @@ from dev.local import LOCAL, LOGS, free_ports
 from dev.processes import process_family
 from dev.traffic.parallel import prepare_store
 from dev.traffic.seed import last_weeks
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.environment import quiet_libraries
-from include.teleprompt.history import list_runs
-from include.teleprompt.registry.aliases import aliases_of
-from include.teleprompt.registry.change_log import list_changes
-from include.teleprompt.tracking.connection import mlflow_client
-from include.teleprompt.window import Window, format_utc
+from teleprompt.config.settings import Settings
+from teleprompt.environment import quiet_libraries
+from teleprompt.queries.history import list_runs
+from teleprompt.registry.aliases import aliases_of
+from teleprompt.registry.change_log import list_changes
+from teleprompt.tracking.connection import mlflow_client
+from teleprompt.window import Window, format_utc
 from tests.e2e.settings_file import write_settings_file
 from tests.support import log_shelf_calls, write_program
 

@@ -16,10 +16,10 @@ from dev.airflow_stack import start_airflow, wait_for_dag
 from dev.local import LOCAL, LOGS, free_ports
 from dev.processes import process_family
 from dev.traffic.parallel import prepare_store
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.environment import quiet_libraries
-from include.teleprompt.registry.audit_trail import find_gaps, read_trail
-from include.teleprompt.tracking.connection import mlflow_client
+from teleprompt.config.settings import Settings
+from teleprompt.environment import quiet_libraries
+from teleprompt.registry.audit_trail import find_gaps, read_trail
+from teleprompt.tracking.connection import mlflow_client
 from tests.alerts.mailbox import Mailbox, taking_mail
 from tests.alerts.receiver import Receiver, receiving
 from tests.e2e.settings_file import write_settings_file

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from include.teleprompt.deltaone.compare import Comparison
-from include.teleprompt.history import list_runs
-from include.teleprompt.optimize.candidate import Candidate
-from include.teleprompt.optimize.select import Selection
-from include.teleprompt.registry.versions import ProgramVersion
-from include.teleprompt.traces.snapshot import SnapshotRecord
-from include.teleprompt.tracking.connection import mlflow_client
-from include.teleprompt.tracking.pipeline_run import PipelineRun
+from teleprompt.gate.comparison import Comparison
+from teleprompt.optimize.candidate import Candidate
+from teleprompt.optimize.select import Selection
+from teleprompt.queries.history import list_runs
+from teleprompt.registry.versions import ProgramVersion
+from teleprompt.traces.snapshot import SnapshotRecord
+from teleprompt.tracking.connection import mlflow_client
+from teleprompt.tracking.pipeline_run import PipelineRun
 
 SEEDS = (-3, -2, -1, 0)
 

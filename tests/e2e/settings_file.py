@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from include.teleprompt.config.settings import Settings
+from teleprompt.config.settings import Settings
 
 
 def write_settings_file(file: Path, settings: Settings, *more_connections: dict[str, Any], slots: int) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from include.teleprompt.config.settings import PROJECT_ROOT
+from tests import REPOSITORY
 
 
 def report_of(script: str, folder: Path) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def report_of(script: str, folder: Path) -> dict[str, Any]:
         "TELEPROMPT_SPOOL_DIR": str(folder / "spool"),
     }
     done = subprocess.run(
-        [sys.executable, "-m", script], env=env, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-m", script], env=env, cwd=REPOSITORY, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])

@@ -23,9 +23,9 @@ from dev.airflow_stack import start_airflow, wait_for_dag
 from dev.local import LOCAL, LOGS, airflow_environment, free_ports
 from dev.processes import ProcessFamily, clean_environment, process_family
 from dev.traffic.seed import last_weeks
-from include.teleprompt.config.settings import PROJECT_ROOT
-from include.teleprompt.environment import quiet_libraries
-from include.teleprompt.window import Window, format_utc
+from teleprompt.environment import quiet_libraries
+from teleprompt.window import Window, format_utc
+from tests import REPOSITORY
 from tests.e2e.backing_services import BUCKET, Postgres, postgres, start_mlflow, start_redis, start_s3
 from tests.e2e.run_result import SEEDS, run_result
 from tests.e2e.worker_machine import WorkerMachine
@@ -75,7 +75,7 @@ def main() -> None:
 
 def log_traffic(database: Postgres) -> None:
     env = {**clean_environment(), "TELEPROMPT_TRACKING_URI": database.uri("mlflow")}
-    subprocess.run([sys.executable, "-m", "dev.traffic.seed", SLUG], env=env, cwd=PROJECT_ROOT, check=True, stdout=2)
+    subprocess.run([sys.executable, "-m", "dev.traffic.seed", SLUG], env=env, cwd=REPOSITORY, check=True, stdout=2)
 
 
 def one_machine(database: Postgres, model: ModelServer, window: Window) -> dict[str, Any]:
@@ -92,8 +92,8 @@ def one_machine(database: Postgres, model: ModelServer, window: Window) -> dict[
         "TELEPROMPT_LM__API_KEY": "one-machine",
     }
     interval = ["--start", format_utc(window.start), "--end", format_utc(window.end)]
-    command = [sys.executable, "-c", "from include.teleprompt.cli import main; main()", "run", SLUG, *interval]
-    subprocess.run(command, env={**env, "PYTHONPATH": str(PROJECT_ROOT)}, cwd=place, check=True, stdout=2)
+    command = [sys.executable, "-c", "from teleprompt.cli import main; main()", "run", SLUG, *interval]
+    subprocess.run(command, env={**env, "PYTHONPATH": str(REPOSITORY)}, cwd=place, check=True, stdout=2)
     os.chdir(place)  # where this MLflow keeps its files
     return {**run_result(store), "requests": model.requests}
 

@@ -5,14 +5,14 @@ import json
 import dspy
 import pytest
 
-from include.teleprompt.config.gate import JudgeConfig
-from include.teleprompt.errors import TelepromptError
-from include.teleprompt.evaluate.judge import judge_agreement, judge_metric
-from include.teleprompt.evaluate.metrics import build_metric
-from include.teleprompt.evaluate.objective import Objective
-from include.teleprompt.evaluate.score import score_program
-from include.teleprompt.lm.meter import Meter
-from include.teleprompt.lm.metered import metered
+from teleprompt.config.gate import JudgeConfig
+from teleprompt.errors import TelepromptError
+from teleprompt.evaluate.judge import judge_agreement, judge_metric
+from teleprompt.evaluate.metrics import build_metric
+from teleprompt.evaluate.objective import Objective
+from teleprompt.evaluate.score import score_program
+from teleprompt.lm.meter import Meter
+from teleprompt.lm.metered import metered
 from tests.support import FIELDS, trace_row
 
 

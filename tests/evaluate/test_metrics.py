@@ -3,10 +3,10 @@ from pathlib import Path
 import dspy
 import pytest
 
-from include.teleprompt.config.gate import AGREEMENT, JudgeConfig
-from include.teleprompt.errors import ConfigurationError
-from include.teleprompt.evaluate.metrics import Metric, build_metric, token_f1
-from include.teleprompt.program.fields import Field, ProgramFields
+from teleprompt.config.gate import AGREEMENT, JudgeConfig
+from teleprompt.errors import ConfigurationError
+from teleprompt.evaluate.metrics import Metric, build_metric, token_f1
+from teleprompt.program.fields import Field, ProgramFields
 
 FIELDS = ProgramFields(
     inputs=(),

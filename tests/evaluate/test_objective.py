@@ -3,9 +3,9 @@
 import dspy
 import pytest
 
-from include.teleprompt.errors import ConfigurationError
-from include.teleprompt.evaluate.objective import Objective, arity
-from include.teleprompt.evaluate.score import score_program
+from teleprompt.errors import ConfigurationError
+from teleprompt.evaluate.objective import Objective, arity
+from teleprompt.evaluate.score import score_program
 
 EXAMPLE = dspy.Example(question="q", answer="yes").with_inputs("question")
 ANSWER = dspy.Prediction(answer="yes")

@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.teleprompt.errors import LanguageModelUnavailableError, TelepromptError
-from include.teleprompt.evaluate.examples import good_rows, to_examples
-from include.teleprompt.evaluate.objective import Objective
-from include.teleprompt.evaluate.score import ScoreBook, fails_too_often, mean_e6, score_program
-from include.teleprompt.journal import Journal
-from include.teleprompt.lm.meter import Meter
-from include.teleprompt.lm.metered import metered
+from teleprompt.deltaone.scores import mean_e6
+from teleprompt.errors import LanguageModelUnavailableError, TelepromptError
+from teleprompt.evaluate.examples import good_rows, to_examples
+from teleprompt.evaluate.objective import Objective
+from teleprompt.evaluate.score import ScoreBook, fails_too_often, score_program
+from teleprompt.lm.meter import Meter
+from teleprompt.lm.metered import metered
+from teleprompt.storage.journal import Journal
 from tests.support import FIELDS, trace_row
 
 EXAMPLES = [dspy.Example(question=str(i), answer=str(i)).with_inputs("question") for i in range(20)]

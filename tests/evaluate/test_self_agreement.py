@@ -10,11 +10,11 @@ import pytest
 from mlflow.tracing.utils import dump_span_attribute_value
 from pydantic import BaseModel
 
-from include.teleprompt.evaluate.metrics import agreement_metric, exact_metric, f1_metric
-from include.teleprompt.evaluate.objective import Objective
-from include.teleprompt.evaluate.self_agreement import UnreadableLabelError, check_self_agreement
-from include.teleprompt.program.fields import program_fields
-from include.teleprompt.traces.sources.raw import as_texts
+from teleprompt.evaluate._self_agreement import UnreadableLabelError, check_self_agreement
+from teleprompt.evaluate.metrics import agreement_metric, exact_metric, f1_metric
+from teleprompt.evaluate.objective import Objective
+from teleprompt.program.fields import program_fields
+from teleprompt.traces.sources.raw import as_texts
 from tests.support import trace_row
 
 

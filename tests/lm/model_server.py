@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from http.server import ThreadingHTTPServer
 from typing import Any
 
-from include.teleprompt.config.settings import LMConfig
+from teleprompt.config.settings import LMConfig
 from tests.loopback import Exchange, serving
 
 KEY = "sk-marked-0123456789"
@@ -104,7 +104,7 @@ def _completion(body: dict[str, Any], text: str) -> dict[str, Any]:
 def _answer(body: dict[str, Any]) -> str:
     from dspy.lm15 import Config, Message, Request
 
-    from include.teleprompt.lm.offline.engine import NearestDemoEngine
+    from teleprompt.lm.offline.engine import NearestDemoEngine
 
     makers = {"user": Message.user, "assistant": Message.assistant}
     system = "\n".join(m["content"] for m in body["messages"] if m["role"] in {"system", "developer"})

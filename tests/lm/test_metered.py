@@ -7,13 +7,13 @@ from pathlib import Path
 import dspy
 import pytest
 
-from include.teleprompt.config.optimization import BudgetConfig
-from include.teleprompt.config.settings import LMConfig
-from include.teleprompt.journal import Journal
-from include.teleprompt.lm.answers import AnswerJournal
-from include.teleprompt.lm.build import build_lm
-from include.teleprompt.lm.meter import CallsStopped, Meter, ModelGone, Spend
-from include.teleprompt.lm.metered import has_price, metered
+from teleprompt.config.optimization import BudgetConfig
+from teleprompt.config.settings import LMConfig
+from teleprompt.lm.answers import AnswerJournal
+from teleprompt.lm.build import build_lm
+from teleprompt.lm.meter import CallsStopped, Meter, ModelGone, Spend
+from teleprompt.lm.metered import has_price, metered
+from teleprompt.storage.journal import Journal
 from tests.lm.model_server import KEY, ModelServer, model_server
 
 ASK = dspy.Predict("question -> answer")

@@ -5,8 +5,8 @@ from typing import Literal
 import dspy
 import pytest
 
-from include.teleprompt.config.settings import LMConfig
-from include.teleprompt.lm.build import build_lm
+from teleprompt.config.settings import LMConfig
+from teleprompt.lm.build import build_lm
 
 
 class Triage(dspy.Signature):

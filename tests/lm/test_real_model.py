@@ -2,7 +2,7 @@
 
 import dspy
 
-from include.teleprompt.lm.build import build_lm
+from teleprompt.lm.build import build_lm
 from tests.lm.model_server import KEY, model_server
 
 

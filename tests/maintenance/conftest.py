@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.maintenance.backup import back_up
-from include.teleprompt.pipeline import Pipeline
-from include.teleprompt.tracking.connection import mlflow_client
-from include.teleprompt.whole_run import Outcome, run_all_stages
-from include.teleprompt.window import Window
+from teleprompt.config.settings import Settings
+from teleprompt.maintenance.backup import back_up
+from teleprompt.pipeline.pipeline import Pipeline
+from teleprompt.pipeline.whole_run import Outcome, run_all_stages
+from teleprompt.tracking.connection import mlflow_client
+from teleprompt.window import Window
 from tests.conftest import store_in
 from tests.support import WEEK, local_signer, log_shelf_calls, write_program
 

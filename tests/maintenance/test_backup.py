@@ -7,24 +7,25 @@ from pathlib import Path
 
 import pytest
 
-from include.teleprompt.attest.stored import AttestationStore
-from include.teleprompt.audit import AttestedRun
-from include.teleprompt.config.settings import PROJECT_ROOT, Settings
-from include.teleprompt.errors import ConfigurationError, TelepromptError
-from include.teleprompt.health import examine
-from include.teleprompt.history import list_runs
-from include.teleprompt.maintenance.archive import MANIFEST
-from include.teleprompt.maintenance.backup import back_up
-from include.teleprompt.maintenance.inventory import list_files
-from include.teleprompt.maintenance.plan import Kind
-from include.teleprompt.maintenance.restore import restore
-from include.teleprompt.registry.aliases import CHAMPION, aliases_of
-from include.teleprompt.registry.change_log import list_changes
-from include.teleprompt.registry.changes import rollback
-from include.teleprompt.registry.listing import list_versions
-from include.teleprompt.tracking.connection import mlflow_client
-from include.teleprompt.verify_deep import verify_deep
-from include.teleprompt.whole_run import Outcome, run_all_stages
+from teleprompt.attest.stored import AttestationStore
+from teleprompt.audit.attested_run import AttestedRun
+from teleprompt.audit.verify_deep import verify_deep
+from teleprompt.config.settings import Settings
+from teleprompt.errors import ConfigurationError, TelepromptError
+from teleprompt.health import examine
+from teleprompt.maintenance._archive import MANIFEST
+from teleprompt.maintenance._inventory import list_files
+from teleprompt.maintenance.backup import back_up
+from teleprompt.maintenance.plan import Kind
+from teleprompt.maintenance.restore import restore
+from teleprompt.pipeline.whole_run import Outcome, run_all_stages
+from teleprompt.queries.history import list_runs
+from teleprompt.registry.aliases import CHAMPION, aliases_of
+from teleprompt.registry.change_log import list_changes
+from teleprompt.registry.changes import rollback
+from teleprompt.registry.listing import list_versions
+from teleprompt.tracking.connection import mlflow_client
+from tests import REPOSITORY
 from tests.maintenance.conftest import shelves
 
 
@@ -112,9 +113,10 @@ def test_a_changed_a_truncated_and_a_lost_file_are_refused_before_anything_is_wr
 def test_a_backup_that_is_killed_is_none(shop: Settings, empty: Settings, tmp_path: Path) -> None:
     code = f"""
 import os, signal
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.maintenance import archive, backup
-from include.teleprompt.tracking.connection import mlflow_client
+from teleprompt.config.settings import Settings
+from teleprompt.maintenance import _archive as archive
+from teleprompt.maintenance import backup
+from teleprompt.tracking.connection import mlflow_client
 copy, files = archive.ArchiveWriter.copy, []
 def counted(self, name, source):
     files.append(name)
@@ -124,7 +126,7 @@ settings = Settings(tracking_uri={shop.tracking_uri.get_secret_value()!r}, stora
 with mlflow_client(settings.tracking_uri) as client:
     backup.back_up(client, settings, {str(tmp_path / "backup")!r})
 """
-    done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT_ROOT, capture_output=True)
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True)
     assert done.returncode == -9, done.stderr.decode()
     assert any((tmp_path / "backup").rglob("*.*"))
     with pytest.raises(TelepromptError, match=r"lacks manifest\.json, which comes last"):

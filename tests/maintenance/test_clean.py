@@ -7,21 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from include.teleprompt.attest.stored import AttestationStore
-from include.teleprompt.audit import AttestedRun
-from include.teleprompt.config.retention import RetentionConfig
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.errors import TelepromptError
-from include.teleprompt.history import list_runs
-from include.teleprompt.maintenance.clean import clean, plan_cleaning
-from include.teleprompt.maintenance.plan import Kind, Plan
-from include.teleprompt.storage import get_blob, put_blob
-from include.teleprompt.traces.submission.row import read_row
-from include.teleprompt.traces.submission.spool import Spool
-from include.teleprompt.tracking.connection import mlflow_client
-from include.teleprompt.tracking.pipeline_run import PipelineRun
-from include.teleprompt.verify_deep import verify_deep
-from include.teleprompt.whole_run import Outcome, run_all_stages
+from teleprompt.attest.stored import AttestationStore
+from teleprompt.audit.attested_run import AttestedRun
+from teleprompt.audit.verify_deep import verify_deep
+from teleprompt.config.retention import RetentionConfig
+from teleprompt.config.settings import Settings
+from teleprompt.errors import TelepromptError
+from teleprompt.maintenance.clean import clean, plan_cleaning
+from teleprompt.maintenance.plan import Kind, Plan
+from teleprompt.pipeline.whole_run import Outcome, run_all_stages
+from teleprompt.queries.history import list_runs
+from teleprompt.storage.blobs import get_blob, put_blob
+from teleprompt.traces.submission.row import read_row
+from teleprompt.traces.submission.spool import Spool
+from teleprompt.tracking.connection import mlflow_client
+from teleprompt.tracking.pipeline_run import PipelineRun
 from tests.maintenance.conftest import NEXT_WEEK, shelves
 
 LATER = datetime.now(UTC) + timedelta(days=5000)

@@ -8,18 +8,19 @@ from typing import Any
 
 import pytest
 
-from include.teleprompt.config.settings import PROJECT_ROOT, Settings
-from include.teleprompt.errors import ConfigurationError
-from include.teleprompt.history import list_runs
-from include.teleprompt.maintenance import restore as restoring
-from include.teleprompt.maintenance.inventory import list_files
-from include.teleprompt.maintenance.mlflow_import import MlflowImport
-from include.teleprompt.maintenance.restore import restore
-from include.teleprompt.maintenance.staging import staged
-from include.teleprompt.registry.listing import list_versions
-from include.teleprompt.storage import location
-from include.teleprompt.tracking.connection import mlflow_client
-from include.teleprompt.tracking.search import own_experiment_ids
+from teleprompt.config.settings import Settings
+from teleprompt.errors import ConfigurationError
+from teleprompt.maintenance import restore as restoring
+from teleprompt.maintenance._inventory import list_files
+from teleprompt.maintenance._mlflow_import import MlflowImport
+from teleprompt.maintenance._staging import staged
+from teleprompt.maintenance.restore import restore
+from teleprompt.queries.history import list_runs
+from teleprompt.registry.listing import list_versions
+from teleprompt.storage.blobs import location
+from teleprompt.tracking.connection import mlflow_client
+from teleprompt.tracking.search import own_experiment_ids
+from tests import REPOSITORY
 
 
 @pytest.fixture
@@ -62,9 +63,10 @@ def test_killed(kept_backup: Path, new: Settings, where: str, count: int) -> Non
     code = f"""
 import os, signal
 from pathlib import Path
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.maintenance import archive, mlflow_import, restore, staging
-from include.teleprompt.tracking.connection import mlflow_client
+from teleprompt.config.settings import Settings
+from teleprompt.maintenance import _archive as archive, _mlflow_import as mlflow_import, _staging as staging
+from teleprompt.maintenance import restore
+from teleprompt.tracking.connection import mlflow_client
 calls, genuine = [], {module}.{kind}.{method}
 def counted(*arguments):
     calls.append(1)
@@ -75,7 +77,7 @@ settings = Settings(tracking_uri={new.tracking_uri.get_secret_value()!r}, storag
 with mlflow_client(settings.tracking_uri) as client:
     restore.restore(client, settings, {str(kept_backup)!r})
 """
-    done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT_ROOT, capture_output=True)
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True)
     assert done.returncode == -9, done.stderr.decode()
     experiments, versions, files = visible(new)
     assert (experiments, versions) == (0, 0)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from include.teleprompt.journal import Journal
-from include.teleprompt.maintenance.inventory import kind_of, list_files
-from include.teleprompt.maintenance.plan import Kind
-from include.teleprompt.storage import put_blob, write_note
+from teleprompt.maintenance._inventory import kind_of, list_files
+from teleprompt.maintenance.plan import Kind
+from teleprompt.storage.blobs import put_blob, write_note
+from teleprompt.storage.journal import Journal
 
 
 @pytest.mark.parametrize("scheme", ["folder", "file", "memory"])

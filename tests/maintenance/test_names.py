@@ -2,7 +2,7 @@
 
 import pytest
 
-from include.teleprompt.maintenance.names import odd_name, same_place
+from teleprompt.maintenance._names import odd_name, same_place
 
 
 @pytest.mark.parametrize(

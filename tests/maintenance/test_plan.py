@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.teleprompt.config.retention import RetentionConfig
-from include.teleprompt.maintenance.plan import (
+from teleprompt.config.retention import RetentionConfig
+from teleprompt.maintenance.plan import (
     Kind,
     Reason,
     References,

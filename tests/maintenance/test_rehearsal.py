@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from include.teleprompt.config.settings import PROJECT_ROOT, Settings
+from teleprompt.config.settings import Settings
+from tests import REPOSITORY
 from tests.conftest import store_in
 from tests.support import local_signer
 
@@ -26,8 +27,8 @@ def teleprompt(settings: Settings, programs: Path, *arguments: str) -> str:
         "TELEPROMPT_SIGNER__KEYSTORE": json.dumps(signer.keystore),
         "TELEPROMPT_SIGNER__PASSWORD": "secret",
     }
-    command = [sys.executable, "-c", "from include.teleprompt.cli import main; main()", *arguments]
-    done = subprocess.run(command, cwd=PROJECT_ROOT, env={**os.environ, **own}, capture_output=True, text=True)
+    command = [sys.executable, "-c", "from teleprompt.cli import main; main()", *arguments]
+    done = subprocess.run(command, cwd=REPOSITORY, env={**os.environ, **own}, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     print(f"$ teleprompt {' '.join(arguments)}\n{done.stdout}")
     return done.stdout
@@ -43,7 +44,7 @@ def new(_empty_store: Path, tmp_path: Path) -> Settings:
 @pytest.mark.slow
 def test_the_rehearsal(email_store: Settings, new: Settings, tmp_path: Path) -> None:
     programs = tmp_path / "programs"
-    shutil.copytree(PROJECT_ROOT / "include/programs", programs, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(REPOSITORY / "include/programs", programs, ignore=shutil.ignore_patterns("__pycache__"))
     end = datetime.now(UTC).replace(microsecond=0)
     window = ("--start", (end - timedelta(days=8)).isoformat(), "--end", end.isoformat())
     teleprompt(email_store, programs, "run", "email_draft", *window)

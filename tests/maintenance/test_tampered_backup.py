@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.errors import TelepromptError
-from include.teleprompt.maintenance.archive import MANIFEST
-from include.teleprompt.maintenance.restore import restore
-from include.teleprompt.tracking.connection import mlflow_client
+from teleprompt.config.settings import Settings
+from teleprompt.errors import TelepromptError
+from teleprompt.maintenance._archive import MANIFEST
+from teleprompt.maintenance.restore import restore
+from teleprompt.tracking.connection import mlflow_client
 
 
 class Tampered:

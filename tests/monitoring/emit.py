@@ -18,14 +18,14 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
-from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.environment import quiet_libraries
-from include.teleprompt.traces.submission.spool import Spool
-from include.teleprompt.traces.submission.submit import accept
-from include.teleprompt.tracking.connection import mlflow_client
-from include.teleprompt.window import format_utc
-from teleprompt_airflow.api.courier import COURIER
+from teleprompt.config.program import ProgramConfig
+from teleprompt.config.settings import Settings
+from teleprompt.environment import quiet_libraries
+from teleprompt.traces.submission.spool import Spool
+from teleprompt.traces.submission.submit import accept
+from teleprompt.tracking.connection import mlflow_client
+from teleprompt.window import format_utc
+from teleprompt_airflow.api._courier import COURIER
 from teleprompt_airflow.assets import ended_asset
 from teleprompt_airflow.operators import (
     BaselineOperator,

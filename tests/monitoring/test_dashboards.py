@@ -14,14 +14,14 @@ import httpx
 import pytest
 import yaml
 
-from include.teleprompt.config.settings import PROJECT_ROOT
 from teleprompt_airflow.metrics import METRICS, Kind
+from tests import REPOSITORY
 from tests.loopback import free_port
 from tests.monitoring.collector import Collected, collecting
 from tests.support import WEEK
 from tests.waiting import wait_until
 
-FOLDER = PROJECT_ROOT / "include/dashboards"
+FOLDER = REPOSITORY / "include/dashboards"
 PANELS = [
     (panel["title"], target["expr"])
     for panel in json.loads((FOLDER / "teleprompt.json").read_text())["panels"]
@@ -55,11 +55,11 @@ def collected(tmp_path_factory: pytest.TempPathFactory, _empty_store: Path) -> I
             "OTEL_EXPORTER_OTLP_ENDPOINT": own.url,
             "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
             "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": "delta",
-            "PYTHONPATH": f"{PROJECT_ROOT}:{PROJECT_ROOT}/plugins",
+            "PYTHONPATH": f"{REPOSITORY}:{REPOSITORY}/plugins",
         }
         done = subprocess.run(
             [sys.executable, "-m", "tests.monitoring.emit", str(folder)],
-            env=env, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False,
+            env=env, cwd=REPOSITORY, capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr[-3000:]
         yield own
@@ -96,7 +96,7 @@ def test_every_metric_is_on_the_dashboard_or_in_a_rule() -> None:
 
 
 def test_the_documented_table_is_the_one_of_the_code() -> None:
-    text = (PROJECT_ROOT / "docs/monitoring.md").read_text()
+    text = (REPOSITORY / "docs/monitoring.md").read_text()
     rows = re.findall(r"^\| `teleprompt\.(\w+)` \| (\w+) \| (.*?) \| (.*?) \|$", text, re.MULTILINE)
     documented = {name: (kind, tuple(re.findall(r"`(\w+)`", labels)), meaning) for name, kind, labels, meaning in rows}
     assert documented == {name: (m.kind.value, m.labels, m.meaning) for name, m in METRICS.items()}

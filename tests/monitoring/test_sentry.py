@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 
-from include.teleprompt.config.settings import PROJECT_ROOT
+from tests import REPOSITORY
 from tests.loopback import Exchange, answering, serving
 
 TASK = """
@@ -17,7 +17,7 @@ secret = "a customer's letter"
 try:
     raise OSError("the disk is full")
 except OSError:
-    logging.getLogger("include.teleprompt.traces").exception("The snapshot cannot be written")
+    logging.getLogger("teleprompt.traces").exception("The snapshot cannot be written")
 Sentry.flush()
 """
 
@@ -38,7 +38,7 @@ def test_an_error_is_sent_without_the_variables_of_its_traceback() -> None:
             "AIRFLOW__SENTRY__INCLUDE_LOCAL_VARIABLES": "False",
         }
         done = subprocess.run(
-            [sys.executable, "-c", TASK], env=env, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False
+            [sys.executable, "-c", TASK], env=env, cwd=REPOSITORY, capture_output=True, text=True, check=False
         )
     assert done.returncode == 0, done.stderr[-2000:]
     sent = "".join(received)

@@ -4,25 +4,25 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from include.teleprompt.config.gate import GateConfig
-from include.teleprompt.config.optimization import OptimizationConfig
-from include.teleprompt.config.program_process import ProgramProcessConfig
-from include.teleprompt.config.settings import LMConfig
-from include.teleprompt.evaluate.judging import Judging
-from include.teleprompt.evaluate.metrics import agreement_metric
-from include.teleprompt.evaluate.objective import Objective
-from include.teleprompt.lm.build import build_lm
-from include.teleprompt.lm.meter import Meter
-from include.teleprompt.lm.metered import metered
-from include.teleprompt.optimize.candidate import Candidate
-from include.teleprompt.optimize.compile import Models, compile_candidate
-from include.teleprompt.optimize.job import CompileJob
-from include.teleprompt.optimize.select import Selection, select_candidate
-from include.teleprompt.program.entry_point import build_program
-from include.teleprompt.program.fields import program_fields
-from include.teleprompt.program.source import ProgramFile
-from include.teleprompt.traces.snapshot import SnapshotPart
-from include.teleprompt.traces.split import Part
+from teleprompt.config.gate import GateConfig
+from teleprompt.config.optimization import OptimizationConfig
+from teleprompt.config.program_process import ProgramProcessConfig
+from teleprompt.config.settings import LMConfig
+from teleprompt.evaluate.judging import Judging
+from teleprompt.evaluate.metrics import agreement_metric
+from teleprompt.evaluate.objective import Objective
+from teleprompt.lm.build import build_lm
+from teleprompt.lm.meter import Meter
+from teleprompt.lm.metered import metered
+from teleprompt.optimize._compile import Models, compile_candidate
+from teleprompt.optimize._job import CompileJob
+from teleprompt.optimize.candidate import Candidate
+from teleprompt.optimize.select import Selection, select_candidate
+from teleprompt.program.entry_point import build_program
+from teleprompt.program.fields import program_fields
+from teleprompt.program.source import ProgramFile
+from teleprompt.traces.snapshot import SnapshotPart
+from teleprompt.traces.split import Part
 from tests.support import WEEK, raw_trace, write_program, write_snapshot_of
 
 

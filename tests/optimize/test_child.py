@@ -13,12 +13,12 @@ import cloudpickle
 import psutil
 import pytest
 
-from include.teleprompt.config.optimization import BudgetConfig, OptimizationConfig
-from include.teleprompt.config.program_process import ProgramProcessConfig
-from include.teleprompt.errors import ProgramInterruptedError
-from include.teleprompt.optimize.child import compile_in_child
-from include.teleprompt.optimize.job import CompileJob
-from include.teleprompt.storage import get_blob
+from teleprompt.config.optimization import BudgetConfig, OptimizationConfig
+from teleprompt.config.program_process import ProgramProcessConfig
+from teleprompt.errors import ProgramInterruptedError
+from teleprompt.optimize._child import compile_in_child
+from teleprompt.optimize._job import CompileJob
+from teleprompt.storage.blobs import get_blob
 from tests.lm.model_server import KEY, ModelServer, model_server
 from tests.optimize.bench import Bench
 from tests.waiting import wait_until
@@ -84,7 +84,7 @@ def test_kill_9_and_again_pays_for_nothing_twice_and_ends_the_same(
 def test_other_data_starts_afresh_and_says_so(bench: Bench, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     first = bench.job(COPRO, storage_uri=str(tmp_path))
     compile_in_child(first)
-    with caplog.at_level("INFO", "include.teleprompt"):
+    with caplog.at_level("INFO", "teleprompt"):
         again = compile_in_child(bench.job(COPRO, storage_uri=str(tmp_path), fingerprint="1" * 64))
     assert "starts afresh" in caplog.text
     assert again.spend.kept == 0
@@ -97,7 +97,7 @@ def test_when_the_parent_is_killed_the_compile_ends_too_and_calls_nobody(bench: 
         file = tmp_path / "job"
         file.write_bytes(cloudpickle.dumps(job))
         code = (
-            "import pickle, sys; from include.teleprompt.optimize.child import compile_in_child\n"
+            "import pickle, sys; from teleprompt.optimize._child import compile_in_child\n"
             "compile_in_child(pickle.load(open(sys.argv[1], 'rb')))"
         )
         path = os.pathsep.join(sys.path)
@@ -139,7 +139,7 @@ def test_a_request_that_hangs_past_the_time_limit_is_ended_with_its_process_and_
         job = bench.job(
             config, lm=server.config(timeout_seconds=600, num_retries=0), storage_uri=str(tmp_path), process=quick
         )
-        monkeypatch.setattr("include.teleprompt.optimize.child.request_seconds", lambda _job: 2.0)
+        monkeypatch.setattr("teleprompt.optimize._child.request_seconds", lambda _job: 2.0)
         candidate = compile_in_child(job)
     assert candidate.cut_short == "Optimization timed out after 4 seconds"
     assert candidate.state is not None

@@ -6,12 +6,12 @@ import time
 import dspy
 import pytest
 
-from include.teleprompt.config.optimization import BudgetConfig, OptimizationConfig, OptimizationStrategy
-from include.teleprompt.errors import ConfigurationError, LanguageModelUnavailableError, TelepromptError
-from include.teleprompt.evaluate.objective import Objective
-from include.teleprompt.program.state import dump_state
-from include.teleprompt.storage import get_blob
-from include.teleprompt.traces.split import Part
+from teleprompt.config.optimization import BudgetConfig, OptimizationConfig, OptimizationStrategy
+from teleprompt.errors import ConfigurationError, LanguageModelUnavailableError, TelepromptError
+from teleprompt.evaluate.objective import Objective
+from teleprompt.program.state import dump_state
+from teleprompt.storage.blobs import get_blob
+from teleprompt.traces.split import Part
 from tests.optimize.bench import Bench
 
 RANDOM = OptimizationConfig(strategy=OptimizationStrategy.BOOTSTRAP_FEWSHOT_RANDOM, num_candidates=2)
@@ -32,8 +32,8 @@ def test_compiling_again_gives_the_same_candidate(bench: Bench) -> None:
 def test_seed_by_seed_gives_the_candidates_of_the_whole_search(bench: Bench) -> None:
     from dspy.teleprompt import BootstrapFewShotWithRandomSearch
 
-    from include.teleprompt.evaluate.examples import to_examples
-    from include.teleprompt.traces.snapshot import read_rows
+    from teleprompt.evaluate.examples import to_examples
+    from teleprompt.traces.snapshot import read_rows
 
     examples = to_examples(read_rows(bench.parts[Part.TRAIN]), bench.fields)
     whole = BootstrapFewShotWithRandomSearch(
@@ -53,7 +53,7 @@ class SlowEngine:
         self.seconds = seconds
 
     def complete(self, request):
-        from include.teleprompt.lm.offline.engine import NearestDemoEngine
+        from teleprompt.lm.offline.engine import NearestDemoEngine
 
         self.calls += 1
         time.sleep(self.seconds)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from include.teleprompt.config.settings import PROJECT_ROOT, Settings
-from include.teleprompt.tracking.connection import mlflow_client
+from teleprompt.config.settings import Settings
+from teleprompt.tracking.connection import mlflow_client
+from tests import REPOSITORY
 from tests.lm.model_server import KEY, model_server
 from tests.support import ALICE, PROGRAM_CODE, log_shelf_calls, write_program
 
@@ -26,9 +27,9 @@ import json, logging, sys
 from pathlib import Path
 
 logging.basicConfig(level=logging.DEBUG)
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.pipeline import Pipeline
-from include.teleprompt.whole_run import run_all_stages
+from teleprompt.config.settings import Settings
+from teleprompt.pipeline.pipeline import Pipeline
+from teleprompt.pipeline.whole_run import run_all_stages
 from tests.support import WEEK
 
 given = json.load(sys.stdin)
@@ -58,7 +59,7 @@ def test_a_whole_run_with_a_real_model_leaks_nothing(settings: Settings, tmp_pat
             env={
                 **os.environ,
                 "MLFLOW_TRACKING_URI": settings.tracking_uri.get_secret_value(),
-                "PYTHONPATH": os.pathsep.join([str(PROJECT_ROOT), *sys.path]),
+                "PYTHONPATH": os.pathsep.join([str(REPOSITORY), *sys.path]),
             },
             capture_output=True,
             text=True,

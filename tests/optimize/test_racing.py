@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.teleprompt.lm.meter import CallsStopped
-from include.teleprompt.optimize.racing import chances_to_be_best, race
+from teleprompt.lm.meter import CallsStopped
+from teleprompt.optimize.racing import chances_to_be_best, race
 
 MILLION = 1_000_000
 

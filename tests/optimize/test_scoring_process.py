@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.errors import ProgramInterruptedError, ProgramTimeoutError
-from include.teleprompt.pipeline import Pipeline
+from teleprompt.config.settings import Settings
+from teleprompt.errors import ProgramInterruptedError, ProgramTimeoutError
+from teleprompt.pipeline.pipeline import Pipeline
 from tests.lm.model_server import ModelServer, model_server
 from tests.optimize.test_child import until, workers
 from tests.support import PROGRAM_CODE, WEEK, log_shelf_calls, write_program

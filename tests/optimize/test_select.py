@@ -5,13 +5,13 @@ from contextlib import suppress
 
 import pytest
 
-from include.teleprompt.config.optimization import BudgetConfig, OptimizationConfig, SelectionConfig
-from include.teleprompt.errors import TelepromptError
-from include.teleprompt.evaluate.score import ScoreBook
-from include.teleprompt.journal import Journal
-from include.teleprompt.lm.meter import Meter
-from include.teleprompt.optimize.candidate import Candidate
-from include.teleprompt.storage import get_blob, put_blob
+from teleprompt.config.optimization import BudgetConfig, OptimizationConfig, SelectionConfig
+from teleprompt.errors import TelepromptError
+from teleprompt.evaluate.score import ScoreBook
+from teleprompt.lm.meter import Meter
+from teleprompt.optimize.candidate import Candidate
+from teleprompt.storage.blobs import get_blob, put_blob
+from teleprompt.storage.journal import Journal
 from tests.optimize.bench import Bench
 from tests.optimize.test_compile import RANDOM
 

@@ -4,8 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from include.teleprompt.config.optimization import OptimizationConfig
-from include.teleprompt.optimize.child import compile_in_child
+from teleprompt.config.optimization import OptimizationConfig
+from teleprompt.optimize._child import compile_in_child
 from tests.optimize.bench import Bench
 
 RANDOM = OptimizationConfig(strategy="bootstrap_fewshot_random", num_candidates=1)

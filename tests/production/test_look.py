@@ -7,25 +7,25 @@ from pathlib import Path
 import dspy
 import pytest
 
-from include.teleprompt import choose_version, load_program
-from include.teleprompt.attest.stored import AttestationStore
-from include.teleprompt.attest.verify import verify_attestation
-from include.teleprompt.config.files import load_program_file
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.deltaone.assignment import Doubt
-from include.teleprompt.errors import TelepromptError
-from include.teleprompt.history import list_runs
-from include.teleprompt.lm.build import build_lm
-from include.teleprompt.pipeline import Pipeline
-from include.teleprompt.production.look import Production
-from include.teleprompt.production.report import ProductionReport, WatchOutcome
-from include.teleprompt.registry.aliases import aliases_of
-from include.teleprompt.registry.change_log import Action, list_changes
-from include.teleprompt.registry.changes import rollback
-from include.teleprompt.registry.serving import forget_versions
-from include.teleprompt.storage import get_blob
-from include.teleprompt.tracking.connection import mlflow_client
-from include.teleprompt.whole_run import Outcome, run_all_stages
+from teleprompt import choose_version, load_program
+from teleprompt.attest.stored import AttestationStore
+from teleprompt.attest.verify import verify_attestation
+from teleprompt.config.files import load_program_file
+from teleprompt.config.settings import Settings
+from teleprompt.deltaone.assignment import Doubt
+from teleprompt.errors import TelepromptError
+from teleprompt.lm.build import build_lm
+from teleprompt.pipeline.pipeline import Pipeline
+from teleprompt.pipeline.whole_run import Outcome, run_all_stages
+from teleprompt.production.look import Production
+from teleprompt.production.report import ProductionReport, WatchOutcome
+from teleprompt.queries.history import list_runs
+from teleprompt.registry.aliases import aliases_of
+from teleprompt.registry.change_log import Action, list_changes
+from teleprompt.registry.changes import rollback
+from teleprompt.registry.serving import forget_versions
+from teleprompt.storage.blobs import get_blob
+from teleprompt.tracking.connection import mlflow_client
 from tests.support import WEEK, local_signer, log_run, log_shelf_calls, write_program
 
 ROLLOUT = "name: Shelves\noptimization: {min_traces: 20}\nrollout: {share: 0.3}\noutcome: {maturity_days: 1}\n"
@@ -114,7 +114,7 @@ def test_a_challenger_answers_its_share_and_the_same_keys_each_time(rollout: Wor
 @pytest.mark.usefixtures("serving")
 def test_serving_goes_on_while_the_registry_is_away(direct: World, monkeypatch: pytest.MonkeyPatch) -> None:
     now = choose_version("Shelves", "anna")
-    monkeypatch.setattr("include.teleprompt.registry.serving.FRESH_SECONDS", 0)
+    monkeypatch.setattr("teleprompt.registry.serving.FRESH_SECONDS", 0)
     database = Path(direct.settings.tracking_uri.get_secret_value().removeprefix("sqlite:///"))
     database.rename(database.with_suffix(".away"))
     database.mkdir()
@@ -179,7 +179,7 @@ def test_a_promotion_without_its_attestation_is_finished_by_the_next_look(
     rollout.serve("1.0.0", good=60, bad=140, days=5)
     rollout.serve(rollout.promoted, good=70, bad=10, days=5)
     with monkeypatch.context() as patched:
-        patched.setattr("include.teleprompt.promotion.issue_attestation", lambda *_a, **_k: 1 / 0)
+        patched.setattr("teleprompt.pipeline.promotion.issue_attestation", lambda *_a, **_k: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             rollout.look(days=10)
     assert rollout.aliases()["champion"] == 2
@@ -192,7 +192,7 @@ def test_the_record_without_its_document_is_finished_too(rollout: World, monkeyp
     rollout.serve("1.0.0", good=60, bad=140, days=5)
     rollout.serve(rollout.promoted, good=70, bad=10, days=5)
     with monkeypatch.context() as patched:
-        patched.setattr("include.teleprompt.promotion.keep_attestation", lambda *_: 1 / 0)
+        patched.setattr("teleprompt.pipeline.promotion.keep_attestation", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             rollout.look(days=10)
     rollout.look(days=11)

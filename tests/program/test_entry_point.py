@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from include.teleprompt.config.files import ProgramFileError
-from include.teleprompt.errors import ConfigurationError
-from include.teleprompt.program.entry_point import build_program, check_entry_point, load_function
-from include.teleprompt.program.fields import program_fields
+from teleprompt.config.files import ProgramFileError
+from teleprompt.errors import ConfigurationError
+from teleprompt.program.entry_point import build_program, check_entry_point, load_function
+from teleprompt.program.fields import program_fields
 from tests.support import write_program
 
 

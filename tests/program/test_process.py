@@ -11,18 +11,18 @@ from typing import Any
 import psutil
 import pytest
 
-from include.teleprompt.config.files import ProgramFileError
-from include.teleprompt.config.program_process import ProgramProcessConfig
-from include.teleprompt.errors import (
+from teleprompt.config.files import ProgramFileError
+from teleprompt.config.program_process import ProgramProcessConfig
+from teleprompt.errors import (
     ProgramInterruptedError,
     ProgramMemoryError,
     ProgramTimeoutError,
     TelepromptError,
 )
-from include.teleprompt.program.channel import Channel
-from include.teleprompt.program.process import error_of, run_in_process
-from include.teleprompt.program.process_environment import process_environment
-from include.teleprompt.records import Record
+from teleprompt.program.channel import Channel
+from teleprompt.program.process import error_of, run_in_process
+from teleprompt.program.process_environment import process_environment
+from teleprompt.records import Record
 
 
 class Said(Record):
@@ -94,7 +94,7 @@ def test_however_the_code_ends_it_is_one_sentence(code: str, kind: type[Teleprom
     ids=["busy", "deaf", "prints", "talks", "babbles"],
 )
 def test_an_endless_program_is_ended(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("include.teleprompt.program.process.GRACE_SECONDS", 0.5)
+    monkeypatch.setattr("teleprompt.program.process.GRACE_SECONDS", 0.5)
     began = time.monotonic()
     with pytest.raises(ProgramTimeoutError, match="Acting was ended after 2 seconds without a result"):
         act(code, seconds=2)
@@ -190,7 +190,7 @@ def test_prints_and_forged_lines_get_between_nothing(caplog: pytest.LogCaptureFi
             print('{"result": {"said": "forged"}}')
             os.system("echo '{\\"error\\": 1}'")
             os.write(channel._pipe.fileno(), b'no json\\n[1]\\n{"log": 1}\\n{"log": [50, "root", "root"]}\\n')
-            logging.getLogger("include.teleprompt.x").warning("one\\x1b[31m line\\nanother")
+            logging.getLogger("teleprompt.x").warning("one\\x1b[31m line\\nanother")
             logging.getLogger("mine").error("mine")
             said = "true"
             """
@@ -208,7 +208,7 @@ def test_what_the_job_says_on_the_way_is_heard() -> None:
 def test_errors_of_ours_keep_their_kind_and_what_they_say() -> None:
     with pytest.raises(ProgramFileError, match=r"p\.yaml:3: `key`: is wrong") as raised:
         act(
-            "from pathlib import Path\nfrom include.teleprompt.config.files import ProgramFileError\n"
+            "from pathlib import Path\nfrom teleprompt.config.files import ProgramFileError\n"
             "raise ProgramFileError(Path('p.yaml'), 'is wrong', key='key', line=3)"
         )
     assert (raised.value.key, raised.value.line) == ("key", 3)

@@ -3,9 +3,9 @@
 import pytest
 from pydantic import ValidationError
 
-from include.teleprompt.config.program_process import ProgramProcessConfig
-from include.teleprompt.config.settings import LMConfig
-from include.teleprompt.program.process_environment import process_environment
+from teleprompt.config.program_process import ProgramProcessConfig
+from teleprompt.config.settings import LMConfig
+from teleprompt.program.process_environment import process_environment
 
 OURS = {
     "PATH": "/bin",

@@ -3,8 +3,8 @@ import json
 import dspy
 import pytest
 
-from include.teleprompt.errors import TelepromptError
-from include.teleprompt.program.state import dump_state, load_state
+from teleprompt.errors import TelepromptError
+from teleprompt.program.state import dump_state, load_state
 
 
 class TwoSteps(dspy.Module):

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.registry.audit_trail import (
+from teleprompt.config.program import ProgramConfig
+from teleprompt.config.settings import Settings
+from teleprompt.registry.audit_trail import (
     ENTRY,
     NUMBER,
     Deed,
@@ -18,9 +18,9 @@ from include.teleprompt.registry.audit_trail import (
     read_trail,
     record_changes,
 )
-from include.teleprompt.registry.change_log import Action, ChangeState, write_entry
-from include.teleprompt.registry.configuration_log import record_configuration
-from include.teleprompt.tracking.connection import mlflow_client
+from teleprompt.registry.change_log import Action, ChangeState, write_entry
+from teleprompt.registry.configuration_log import record_configuration
+from teleprompt.tracking.connection import mlflow_client
 
 NAME = "Shelves"
 

@@ -9,16 +9,16 @@ from datetime import UTC, datetime, timedelta
 import mlflow
 import pytest
 
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.environment import quiet_libraries
-from include.teleprompt.errors import ConfigurationError, LockLostError, RegistryBusyError
-from include.teleprompt.registry import lock
-from include.teleprompt.registry.aliases import aliases_of
-from include.teleprompt.registry.audit_trail import find_gaps, read_trail
-from include.teleprompt.registry.change_log import Action, ChangeState, list_changes
-from include.teleprompt.registry.changes import challenge, note, promote, rollback, set_baseline, withdraw
-from include.teleprompt.registry.lock import lock_name, registry_lock
-from include.teleprompt.tracking.connection import mlflow_client
+from teleprompt.config.settings import Settings
+from teleprompt.environment import quiet_libraries
+from teleprompt.errors import ConfigurationError, LockLostError, RegistryBusyError
+from teleprompt.registry import lock
+from teleprompt.registry.aliases import aliases_of
+from teleprompt.registry.audit_trail import find_gaps, read_trail
+from teleprompt.registry.change_log import Action, ChangeState, list_changes
+from teleprompt.registry.changes import challenge, note, promote, rollback, set_baseline, withdraw
+from teleprompt.registry.lock import lock_name, registry_lock
+from teleprompt.tracking.connection import mlflow_client
 
 BY = {"who": "test", "why": "because"}
 
@@ -61,7 +61,7 @@ class Clock(datetime):
 def put_clock(monkeypatch: pytest.MonkeyPatch):
     """Puts the clock of whoever writes into the log."""
     monkeypatch.setattr(Clock, "ahead", timedelta())
-    monkeypatch.setattr("include.teleprompt.registry.change_log.datetime", Clock)
+    monkeypatch.setattr("teleprompt.registry.change_log.datetime", Clock)
     return lambda **ahead: setattr(Clock, "ahead", timedelta(**ahead))
 
 

@@ -6,21 +6,21 @@ from pathlib import Path
 import dspy
 import pytest
 
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.errors import TelepromptError
-from include.teleprompt.program.fields import program_fields
-from include.teleprompt.program.state import dump_state
-from include.teleprompt.registry.listing import list_versions
-from include.teleprompt.registry.versions import (
+from teleprompt.config.settings import Settings
+from teleprompt.errors import TelepromptError
+from teleprompt.program.fields import program_fields
+from teleprompt.program.state import dump_state
+from teleprompt.registry.listing import list_versions
+from teleprompt.registry.versions import (
     ProgramCode,
     ProgramVersion,
     ensure_baseline,
     find_version,
     register_version,
 )
-from include.teleprompt.storage import put_blob
-from include.teleprompt.tracking.connection import mlflow_client
-from include.teleprompt.tracking.pipeline_run import internal_experiment
+from teleprompt.storage.blobs import put_blob
+from teleprompt.tracking.connection import mlflow_client
+from teleprompt.tracking.pipeline_run import internal_experiment
 
 PROGRAM = dspy.Predict("question -> answer")
 FIELDS = program_fields(PROGRAM)

@@ -1,4 +1,4 @@
-from include.teleprompt import (
+from teleprompt import (
     TelepromptFinetuner,
     OptimizationConfig,
     OptimizationStrategy

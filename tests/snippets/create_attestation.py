@@ -1,4 +1,4 @@
-from include.teleprompt import OptimizationAttestationService
+from teleprompt import OptimizationAttestationService
 
 attestation_service = OptimizationAttestationService()
 attestation = attestation_service.create_attestation(

@@ -1,4 +1,4 @@
-from include.teleprompt import TraceLoader
+from teleprompt import TraceLoader
 
 loader = TraceLoader()
 traces = loader.load_traces(

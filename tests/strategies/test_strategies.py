@@ -5,11 +5,11 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from include.teleprompt.config.optimization import BudgetConfig, OptimizationConfig
-from include.teleprompt.errors import ConfigurationError
-from include.teleprompt.optimize import preflight
-from include.teleprompt.storage import get_blob
-from include.teleprompt.strategies import OptimizationStrategy, strategy_of
+from teleprompt.config.optimization import BudgetConfig, OptimizationConfig
+from teleprompt.errors import ConfigurationError
+from teleprompt.optimize import _preflight as preflight
+from teleprompt.storage.blobs import get_blob
+from teleprompt.strategies import OptimizationStrategy, strategy_of
 from tests.optimize.bench import Bench
 
 SMALL = {

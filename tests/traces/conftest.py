@@ -2,7 +2,7 @@
 
 import pytest
 
-from include.teleprompt.config.settings import Settings
+from teleprompt.config.settings import Settings
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.teleprompt.traces.content_digest import ContentDigest
+from teleprompt.traces._content_digest import ContentDigest
 from tests.support import FIELDS, to_arrow, trace_row
 
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.storage import get_blob
-from include.teleprompt.traces.curation.decide import evenly_spaced
-from include.teleprompt.traces.curation.outliers import distances
-from include.teleprompt.traces.snapshot import Snapshot, read_rows
-from include.teleprompt.traces.split import Part
+from teleprompt.config.program import ProgramConfig
+from teleprompt.storage.blobs import get_blob
+from teleprompt.traces.curation._outliers import distances
+from teleprompt.traces.curation.decide import evenly_spaced
+from teleprompt.traces.snapshot import Snapshot, read_rows
+from teleprompt.traces.split import Part
 from tests.support import WEEK, raw_trace, rows_of, write_snapshot_of
 
 MINUTE_MS = 60_000

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.config.traces import TraceAccess, TracesConfig
-from include.teleprompt.traces.incremental import Shelf, read_new
-from include.teleprompt.traces.sources.choose import open_store
-from include.teleprompt.tracking.connection import mlflow_client
-from include.teleprompt.window import Window
+from teleprompt.config.settings import Settings
+from teleprompt.config.traces import TraceAccess, TracesConfig
+from teleprompt.traces._incremental import Shelf, read_new
+from teleprompt.traces.sources.choose import open_store
+from teleprompt.tracking.connection import mlflow_client
+from teleprompt.window import Window
 from tests.support import MONDAY, WEEK, log_run
 from tests.traces.sources.odd_store import log_trace
 
@@ -186,8 +186,8 @@ def move_spans(settings: Settings, trace_id: str, location: str) -> None:
 
 @pytest.mark.usefixtures("fluent")
 def test_a_day_with_spans_that_could_not_be_read_is_read_again(settings: Settings) -> None:
-    from include.teleprompt.config.outcome import OutcomeConfig
-    from include.teleprompt.traces.validate import validate
+    from teleprompt.config.outcome import OutcomeConfig
+    from teleprompt.traces._validate import validate
     from tests.support import FIELDS
 
     with mlflow_client(settings.tracking_uri) as client, open_store(client) as store:
@@ -211,8 +211,8 @@ def test_a_day_with_spans_that_could_not_be_read_is_read_again(settings: Setting
 
 def test_nothing_is_counted_twice_over_windows_that_follow_each_other(settings: Settings) -> None:
     """With maturity each call belongs to the window in which it matures, and to no other."""
-    from include.teleprompt.config.program import ProgramConfig
-    from include.teleprompt.traces.collect import open_reading
+    from teleprompt.config.program import ProgramConfig
+    from teleprompt.traces.collect import open_reading
 
     config = ProgramConfig(name="P", slug="p", outcome={"maturity_days": 2.5})
     with mlflow_client(settings.tracking_uri) as client:
@@ -233,8 +233,8 @@ def test_nothing_is_counted_twice_over_windows_that_follow_each_other(settings: 
 def test_two_stores_with_a_program_of_one_name_are_kept_apart(settings: Settings, tmp_path: Path) -> None:
     import shutil
 
-    from include.teleprompt.config.program import ProgramConfig
-    from include.teleprompt.traces.collect import open_reading
+    from teleprompt.config.program import ProgramConfig
+    from teleprompt.traces.collect import open_reading
 
     other = f"sqlite:///{tmp_path}/other.db"
     shutil.copy(settings.tracking_uri.get_secret_value().removeprefix("sqlite:///"), tmp_path / "other.db")

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from include.teleprompt.program.fields import Field, ProgramFields
-from include.teleprompt.traces.logged_fields import LoggedFields, UnmeasuredFieldsError
+from teleprompt.program.fields import Field, ProgramFields
+from teleprompt.traces._logged_fields import LoggedFields, UnmeasuredFieldsError
 from tests.support import raw_table, raw_trace
 
 FIELDS = ProgramFields(

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.teleprompt.config.outcome import Direction, Normalisation, OutcomeConfig
-from include.teleprompt.traces.outcomes import fit, normalised, resolve, score_e6
-from include.teleprompt.traces.snapshot import read_rows
-from include.teleprompt.traces.split import Part
+from teleprompt.config.outcome import Direction, Normalisation, OutcomeConfig
+from teleprompt.traces.outcomes import fit, normalised, resolve, score_e6
+from teleprompt.traces.snapshot import read_rows
+from teleprompt.traces.split import Part
 from tests.support import WEEK, raw_table, raw_trace, rows_of, write_snapshot_of
 
 EVERYTHING = np.ones(5, dtype=bool)

@@ -1,7 +1,7 @@
 from pathlib import Path
 
-from include.teleprompt.traces.profile import profile_of
-from include.teleprompt.traces.profile_page import profile_page
+from teleprompt.traces.profile import profile_of
+from teleprompt.traces.profile_page import profile_page
 from tests.support import WEEK, raw_trace, write_snapshot_of
 
 DAY_MS = 86_400_000

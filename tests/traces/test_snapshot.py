@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from include.teleprompt.errors import TelepromptError
-from include.teleprompt.traces.row import from_arrow
-from include.teleprompt.traces.snapshot import read_rows, read_snapshot
-from include.teleprompt.traces.split import Part
+from teleprompt.errors import TelepromptError
+from teleprompt.traces.row import from_arrow
+from teleprompt.traces.snapshot import read_rows, read_snapshot
+from teleprompt.traces.split import Part
 from tests.support import ALICE, BOB, FIELDS, WEEK, raw_trace, rows_of, to_arrow, trace_row, write_snapshot_of
 
 

@@ -2,12 +2,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.config.split import SplitConfig
-from include.teleprompt.errors import TelepromptError
-from include.teleprompt.traces.facts import concat_facts, facts_of
-from include.teleprompt.traces.split import Part, leakage, row_units, split
-from include.teleprompt.traces.validate import validate
+from teleprompt.config.program import ProgramConfig
+from teleprompt.config.split import SplitConfig
+from teleprompt.errors import TelepromptError
+from teleprompt.traces._facts import concat_facts, facts_of
+from teleprompt.traces._validate import validate
+from teleprompt.traces.split import Part, leakage, row_units, split
 from tests.support import FIELDS, raw_table, raw_trace, trace_row
 
 Call = tuple[str, str | None]

@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from include.teleprompt.config.outcome import OutcomeConfig
-from include.teleprompt.program.fields import Field, ProgramFields
-from include.teleprompt.traces.validate import Reason, Validated, validate
+from teleprompt.config.outcome import OutcomeConfig
+from teleprompt.program.fields import Field, ProgramFields
+from teleprompt.traces._validate import Reason, Validated, validate
 from tests.support import ALICE, FIELDS, WEEK, raw_table, raw_trace
 
 OUTCOME = OutcomeConfig()

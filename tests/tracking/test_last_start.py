@@ -2,12 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.tracking.connection import mlflow_client
-from include.teleprompt.tracking.last_start import last_start, newest_window_end
-from include.teleprompt.tracking.pipeline_run import PipelineRun
-from include.teleprompt.tracking.run_key import RunKey
-from include.teleprompt.window import Window
+from teleprompt.config.settings import Settings
+from teleprompt.tracking.connection import mlflow_client
+from teleprompt.tracking.last_start import last_start, newest_window_end
+from teleprompt.tracking.pipeline_run import PipelineRun
+from teleprompt.tracking.run_key import RunKey
+from teleprompt.window import Window
 from tests.support import WEEK
 
 LATER = datetime.now(UTC) + timedelta(days=1)

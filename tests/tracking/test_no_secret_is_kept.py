@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 
 from bench.mlflow_server import MlflowServer
-from include.teleprompt.canonical import sha256_hex
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.errors import TelepromptError
-from include.teleprompt.pipeline import Pipeline
-from include.teleprompt.tracking.connection import mlflow_client
-from include.teleprompt.tracking.pipeline_run import PipelineRun
-from include.teleprompt.tracking.run_key import RunKey
-from include.teleprompt.whole_run import run_all_stages
+from teleprompt.config.settings import Settings
+from teleprompt.encoding.canonical_json import sha256_hex
+from teleprompt.errors import TelepromptError
+from teleprompt.pipeline.pipeline import Pipeline
+from teleprompt.pipeline.whole_run import run_all_stages
+from teleprompt.tracking.connection import mlflow_client
+from teleprompt.tracking.pipeline_run import PipelineRun
+from teleprompt.tracking.run_key import RunKey
 from tests.support import WEEK, local_signer, log_shelf_calls, write_program
 
 MARK = "hunter2MARK"

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from bench.mlflow_server import MlflowServer
-from include.teleprompt.canonical import sha256_hex
-from include.teleprompt.tracking.connection import mlflow_client
-from include.teleprompt.tracking.pipeline_run import PipelineRun
-from include.teleprompt.tracking.run_key import RunKey
+from teleprompt.encoding.canonical_json import sha256_hex
+from teleprompt.tracking.connection import mlflow_client
+from teleprompt.tracking.pipeline_run import PipelineRun
+from teleprompt.tracking.run_key import RunKey
 from tests.support import WEEK
 
 

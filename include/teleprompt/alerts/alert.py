@@ -5,9 +5,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, Field
 
-from include.teleprompt.config.alerts import AlertEvent
-from include.teleprompt.records import Record
-from include.teleprompt.text import visible
+from teleprompt.config.alerts import AlertEvent
+from teleprompt.encoding.text import visible
+from teleprompt.records import Record
 
 
 class Alert(Record):

@@ -8,16 +8,16 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from include.teleprompt.alerts.alert import Alert
-from include.teleprompt.alerts.traffic import in_words, traffic_of, unusual
-from include.teleprompt.config.alerts import AlertEvent
-from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.deltaone.report import Verdict
-from include.teleprompt.errors import InsufficientTracesError, TelepromptError
-from include.teleprompt.history import RunSummary, runs_until
-from include.teleprompt.records import Record
-from include.teleprompt.traces.snapshot import Snapshot, SnapshotRecord, read_snapshot
-from include.teleprompt.tracking.pipeline_run import PipelineRun
+from teleprompt.alerts._traffic import in_words, traffic_of, unusual
+from teleprompt.alerts.alert import Alert
+from teleprompt.config.alerts import AlertEvent
+from teleprompt.config.program import ProgramConfig
+from teleprompt.deltaone.report import Verdict
+from teleprompt.errors import InsufficientTracesError, TelepromptError
+from teleprompt.queries.history import RunSummary, runs_until
+from teleprompt.records import Record
+from teleprompt.traces.snapshot import Snapshot, SnapshotRecord, read_snapshot
+from teleprompt.tracking.pipeline_run import PipelineRun
 
 log = logging.getLogger(__name__)
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 
-from include.teleprompt.alerts.alert import Alert
-from include.teleprompt.config.alerts import AlertEvent
-from include.teleprompt.traces.submission.spool import AsideRow
+from teleprompt.alerts.alert import Alert
+from teleprompt.config.alerts import AlertEvent
+from teleprompt.traces.submission.spool import AsideRow
 
 
 def alerts_of_set_aside(rows: Sequence[AsideRow]) -> list[Alert]:

@@ -4,15 +4,15 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from include.teleprompt.alerts.alert import Alert
-from include.teleprompt.attest.stored import AttestationStore
-from include.teleprompt.config.alerts import AlertEvent
-from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.errors import TelepromptError, TrackingUnavailableError
-from include.teleprompt.production.report import ProductionReport, WatchOutcome
-from include.teleprompt.records import Digest
-from include.teleprompt.registry.change_log import Action, Change, ChangeState, list_changes
-from include.teleprompt.window import Window, format_utc
+from teleprompt.alerts.alert import Alert
+from teleprompt.attest.stored import AttestationStore
+from teleprompt.config.alerts import AlertEvent
+from teleprompt.config.program import ProgramConfig
+from teleprompt.errors import TelepromptError, TrackingUnavailableError
+from teleprompt.production.report import ProductionReport, WatchOutcome
+from teleprompt.records import Digest
+from teleprompt.registry.change_log import Action, Change, ChangeState, list_changes
+from teleprompt.window import Window, format_utc
 
 
 def alerts_before_look(

@@ -15,10 +15,10 @@ from itertools import islice
 
 from pydantic import AwareDatetime, SecretStr, ValidationError
 
-from include.teleprompt.alerts.alert import Alert
-from include.teleprompt.errors import ConfigurationError, TelepromptError
-from include.teleprompt.records import Record
-from include.teleprompt.storage import delete_note, list_notes, read_note, write_note
+from teleprompt.alerts.alert import Alert
+from teleprompt.errors import ConfigurationError, TelepromptError
+from teleprompt.records import Record
+from teleprompt.storage.blobs import delete_note, list_notes, read_note, write_note
 
 log = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from include.teleprompt.errors import TelepromptError
+from teleprompt.errors import TelepromptError
 
 
 class Code(StrEnum):

@@ -19,9 +19,9 @@ from pydantic import (
     model_validator,
 )
 
-from include.teleprompt.addresses import checksum_address
-from include.teleprompt.canonical import digest_of, plain
-from include.teleprompt.records import MAX_IDENTIFIER, MILLION, Digest, to_millionths
+from teleprompt.encoding.addresses import checksum_address
+from teleprompt.encoding.canonical_json import digest_of, plain
+from teleprompt.records import MAX_IDENTIFIER, MILLION, Digest, to_millionths
 
 HASH = "attestation_hash"
 PROOF = "proof"

@@ -8,11 +8,11 @@ import base64
 import hashlib
 from typing import Any
 
-from include.teleprompt.attest.document import Attestation
-from include.teleprompt.canonical import canonical_json
-from include.teleprompt.errors import ConfigurationError
-from include.teleprompt.signing.recover import recover_public_key, split_signature
-from include.teleprompt.signing.signer import Signer
+from teleprompt.attest.document import Attestation
+from teleprompt.encoding.canonical_json import canonical_json
+from teleprompt.errors import ConfigurationError
+from teleprompt.signing.recover import recover_public_key, split_signature
+from teleprompt.signing.signer import Signer
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"

@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-from include.teleprompt.attest.document import Attestation
-from include.teleprompt.attest.eas_schema import ZERO_ADDRESS, attested_data, schema_uid
-from include.teleprompt.records import Record
-from include.teleprompt.signing.signer import Signer
-from include.teleprompt.signing.typed_data import typed_data_digest
+from teleprompt.attest.document import Attestation
+from teleprompt.attest.eas_schema import ZERO_ADDRESS, attested_data, schema_uid
+from teleprompt.records import Record
+from teleprompt.signing.signer import Signer
+from teleprompt.signing.typed_data import typed_data_digest
 
 VERSION = 2
 CONTRACT_VERSION = "1.4.0"

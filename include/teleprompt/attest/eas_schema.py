@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from include.teleprompt.attest.document import Attestation
-from include.teleprompt.records import to_millionths
+from teleprompt.attest.document import Attestation
+from teleprompt.records import to_millionths
 
 SCHEMA = (
     "bytes32 attestationHash,string attestationId,string modelId,string optimizedVersion,int64 deltaE6,"

@@ -6,22 +6,22 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from include.teleprompt.attest.codes import InvalidAttestationError
-from include.teleprompt.attest.document import Attestation
-from include.teleprompt.attest.signing import sign
-from include.teleprompt.attest.verify import Level, check_content
-from include.teleprompt.attribution.attribute import Attribution, Credit
-from include.teleprompt.config.signers import SignerConfig
-from include.teleprompt.deltaone.compare import Comparison
-from include.teleprompt.deltaone.online import OnlineDecision, OnlineReport
-from include.teleprompt.deltaone.report import GateReport
-from include.teleprompt.errors import TelepromptError
-from include.teleprompt.optimize.select import Selection
-from include.teleprompt.records import MILLION, Digest, Record, from_millionths, to_millionths
-from include.teleprompt.signing.signer import open_signer
-from include.teleprompt.storage import Blob, put_blob
-from include.teleprompt.traces.snapshot import Snapshot
-from include.teleprompt.window import Window, format_utc
+from teleprompt.attest.codes import InvalidAttestationError
+from teleprompt.attest.document import Attestation
+from teleprompt.attest.signing import sign
+from teleprompt.attest.verify import Level, check_content
+from teleprompt.attribution.attribute import Attribution, Credit
+from teleprompt.config.signers import SignerConfig
+from teleprompt.deltaone.online import OnlineDecision, OnlineReport
+from teleprompt.deltaone.report import GateReport
+from teleprompt.errors import TelepromptError
+from teleprompt.gate.comparison import Comparison
+from teleprompt.optimize.select import Selection
+from teleprompt.records import MILLION, Digest, Record, from_millionths, to_millionths
+from teleprompt.signing.signer import open_signer
+from teleprompt.storage.blobs import Blob, put_blob
+from teleprompt.traces.snapshot import Snapshot
+from teleprompt.window import Window, format_utc
 
 
 class AttestationRecord(Record):

@@ -6,8 +6,8 @@ from typing import Any, Never
 
 from pydantic import ValidationError
 
-from include.teleprompt.attest.codes import Code, InvalidAttestationError
-from include.teleprompt.attest.document import Attestation
+from teleprompt.attest.codes import Code, InvalidAttestationError
+from teleprompt.attest.document import Attestation
 
 MAX_BYTES = 4 * 2**20
 MAX_DEPTH = 16

@@ -5,12 +5,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
-from include.teleprompt.addresses import checksum_address
-from include.teleprompt.attest.codes import Code, InvalidAttestationError
-from include.teleprompt.attest.document import Attestation
-from include.teleprompt.attest.load import strict_json
-from include.teleprompt.attribution.rewards import reward_shares
-from include.teleprompt.attribution.trace_tree import (
+from teleprompt.attest.codes import Code, InvalidAttestationError
+from teleprompt.attest.document import Attestation
+from teleprompt.attest.load import strict_json
+from teleprompt.attribution.rewards import reward_shares
+from teleprompt.attribution.trace_tree import (
     LEAF_TYPES,
     trace_digest,
     trace_fields,
@@ -18,12 +17,13 @@ from include.teleprompt.attribution.trace_tree import (
     trace_salt,
     trace_tree,
 )
-from include.teleprompt.canonical import digest_of
-from include.teleprompt.config.attribution import Unpayable
-from include.teleprompt.errors import ConfigurationError
-from include.teleprompt.merkle import MerkleTree, leaf_hash, root_of_proof, word_of_address, word_of_int
-from include.teleprompt.records import Digest, Record
-from include.teleprompt.traces.row import TraceRow
+from teleprompt.config.attribution import Unpayable
+from teleprompt.encoding.addresses import checksum_address
+from teleprompt.encoding.canonical_json import digest_of
+from teleprompt.encoding.merkle import MerkleTree, leaf_hash, root_of_proof, word_of_address, word_of_int
+from teleprompt.errors import ConfigurationError
+from teleprompt.records import Digest, Record
+from teleprompt.traces.row import TraceRow
 
 REWARD_TYPES: tuple[Literal["address"], Literal["uint256"]] = ("address", "uint256")
 ZERO_ADDRESS = "0x" + "0" * 40

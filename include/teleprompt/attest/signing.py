@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from typing import Any
 
-from include.teleprompt.attest.codes import Code, InvalidAttestationError
-from include.teleprompt.attest.document import Attestation, Proof
-from include.teleprompt.signing.recover import SignatureError, recover_address
-from include.teleprompt.signing.signer import Signer
-from include.teleprompt.signing.typed_data import typed_data_digest
+from teleprompt.attest.codes import Code, InvalidAttestationError
+from teleprompt.attest.document import Attestation, Proof
+from teleprompt.signing.recover import SignatureError, recover_address
+from teleprompt.signing.signer import Signer
+from teleprompt.signing.typed_data import typed_data_digest
 
 DOMAIN = {"name": "Teleprompt Attestation", "version": "1"}
 TYPES = {

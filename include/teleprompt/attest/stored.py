@@ -12,22 +12,22 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from include.teleprompt.attest.codes import Code, UntrustedAttestationError
-from include.teleprompt.attest.document import Attestation
-from include.teleprompt.attest.issue import AttestationRecord
-from include.teleprompt.attest.load import load_attestation
-from include.teleprompt.attest.verify import verify_attestation
-from include.teleprompt.canonical import sha256_hex
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.environment import current_user
-from include.teleprompt.errors import ConfigurationError, TelepromptError
-from include.teleprompt.records import Digest, Record
-from include.teleprompt.registry.audit_trail import Deed, Done, append
-from include.teleprompt.signing.signer import addresses_of
-from include.teleprompt.storage import get_blob
-from include.teleprompt.tracking.connection import mlflow_client, quoted
-from include.teleprompt.tracking.pipeline_run import PipelineRun
-from include.teleprompt.tracking.search import search_own_runs
+from teleprompt.attest.codes import Code, UntrustedAttestationError
+from teleprompt.attest.document import Attestation
+from teleprompt.attest.issue import AttestationRecord
+from teleprompt.attest.load import load_attestation
+from teleprompt.attest.verify import verify_attestation
+from teleprompt.config.settings import Settings
+from teleprompt.encoding.canonical_json import sha256_hex
+from teleprompt.environment import current_user
+from teleprompt.errors import ConfigurationError, TelepromptError
+from teleprompt.records import Digest, Record
+from teleprompt.registry.audit_trail import Deed, Done, append
+from teleprompt.signing.signer import addresses_of
+from teleprompt.storage.blobs import get_blob
+from teleprompt.tracking.connection import mlflow_client, quoted
+from teleprompt.tracking.pipeline_run import PipelineRun
+from teleprompt.tracking.search import search_own_runs
 
 log = logging.getLogger(__name__)
 

@@ -6,20 +6,20 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Any
 
-from include.teleprompt.addresses import AddressError, checksum_address
-from include.teleprompt.attest.codes import Code, InvalidAttestationError
-from include.teleprompt.attest.credit import check_credit
-from include.teleprompt.attest.document import (
+from teleprompt.attest._credit import check_credit
+from teleprompt.attest._evidence import check_evidence
+from teleprompt.attest.codes import Code, InvalidAttestationError
+from teleprompt.attest.document import (
     Attestation,
     content_hash,
     content_id,
     headline_metric,
 )
-from include.teleprompt.attest.evidence import check_evidence
-from include.teleprompt.attest.load import load_attestation
-from include.teleprompt.attest.signing import recover_signer
-from include.teleprompt.errors import ConfigurationError
-from include.teleprompt.records import Record, to_millionths
+from teleprompt.attest.load import load_attestation
+from teleprompt.attest.signing import recover_signer
+from teleprompt.encoding.addresses import AddressError, checksum_address
+from teleprompt.errors import ConfigurationError
+from teleprompt.records import Record, to_millionths
 
 DEFAULT_THRESHOLD_E6 = 10_000
 

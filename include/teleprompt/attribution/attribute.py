@@ -7,20 +7,20 @@ from types import MappingProxyType
 
 from pydantic import Field
 
-from include.teleprompt.attribution.contributors import Contributor, Quarantine, contributors_of
-from include.teleprompt.attribution.shares import weights_of
-from include.teleprompt.attribution.trace_tree import trace_tree
-from include.teleprompt.attribution.usage import Used, demo_traces, rows_read, used_by
-from include.teleprompt.attribution.utility import NearestAnswers, Value, group_shapley, leave_one_out
-from include.teleprompt.attribution.wallets import Claim, claim_of, standing_wallets
-from include.teleprompt.config.attribution import AttributionConfig, Unpayable, WeightingMethod
-from include.teleprompt.errors import TelepromptError
-from include.teleprompt.program.fields import ProgramFields
-from include.teleprompt.records import Digest, Record, to_millionths
-from include.teleprompt.storage import Blob, get_blob
-from include.teleprompt.traces.row import TraceRow
-from include.teleprompt.traces.snapshot import Snapshot, read_for_credit
-from include.teleprompt.traces.split import Part
+from teleprompt.attribution._utility import NearestAnswers, Value, group_shapley, leave_one_out
+from teleprompt.attribution.contributors import Contributor, Quarantine, contributors_of
+from teleprompt.attribution.shares import weights_of
+from teleprompt.attribution.trace_tree import trace_tree
+from teleprompt.attribution.usage import Used, demo_traces, rows_read, used_by
+from teleprompt.attribution.wallets import Claim, claim_of, standing_wallets
+from teleprompt.config.attribution import AttributionConfig, Unpayable, WeightingMethod
+from teleprompt.errors import TelepromptError
+from teleprompt.program.fields import ProgramFields
+from teleprompt.records import Digest, Record, to_millionths
+from teleprompt.storage.blobs import Blob, get_blob
+from teleprompt.traces.row import TraceRow
+from teleprompt.traces.snapshot import Snapshot, read_for_credit
+from teleprompt.traces.split import Part
 
 log = logging.getLogger(__name__)
 

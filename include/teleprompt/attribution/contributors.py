@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from enum import StrEnum
 
-from include.teleprompt.attribution.wallets import Claim, Wallets, claim_of
-from include.teleprompt.records import Record
-from include.teleprompt.traces.row import TraceRow
+from teleprompt.attribution.wallets import Claim, Wallets, claim_of
+from teleprompt.records import Record
+from teleprompt.traces.row import TraceRow
 
 
 class Quarantine(StrEnum):

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal, DecimalException, localcontext
 from typing import Any
 
-from include.teleprompt.attribution.apportion import largest_remainder
-from include.teleprompt.attribution.contributors import Quarantine
-from include.teleprompt.config.attribution import Unpayable
-from include.teleprompt.errors import ConfigurationError
-from include.teleprompt.records import Record, to_millionths
+from teleprompt.attribution.apportion import largest_remainder
+from teleprompt.attribution.contributors import Quarantine
+from teleprompt.config.attribution import Unpayable
+from teleprompt.errors import ConfigurationError
+from teleprompt.records import Record, to_millionths
 
 _AMOUNT = re.compile(r"[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?")
 MAX_UNITS = 2**256

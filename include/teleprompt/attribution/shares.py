@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from include.teleprompt.attribution.apportion import largest_remainder
-from include.teleprompt.records import MILLION
+from teleprompt.attribution.apportion import largest_remainder
+from teleprompt.records import MILLION
 
 
 def weights_of(basis: Sequence[int], *, tie_break: Sequence[str], cap_e6: int | None = None) -> list[int]:

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any, Literal
 
-from include.teleprompt.canonical import digest_of
-from include.teleprompt.merkle import MerkleTree, leaf_hash, word_of_address, word_of_int
-from include.teleprompt.traces.row import TraceRow
+from teleprompt.encoding.canonical_json import digest_of
+from teleprompt.encoding.merkle import MerkleTree, leaf_hash, word_of_address, word_of_int
+from teleprompt.traces.row import TraceRow
 
 LEAF_TYPES: tuple[Literal["bytes32"], Literal["address"], Literal["uint64"]] = ("bytes32", "address", "uint64")
 """Digest of the salted trace, its contributor's address (zero where there is none), its score in millionths."""

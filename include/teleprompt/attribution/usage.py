@@ -5,12 +5,12 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from include.teleprompt.canonical import canonical_json
-from include.teleprompt.evaluate.examples import good_rows
-from include.teleprompt.program.fields import ProgramFields
-from include.teleprompt.records import Record
-from include.teleprompt.traces.row import TraceRow
-from include.teleprompt.traces.split import Part
+from teleprompt.encoding.canonical_json import canonical_json
+from teleprompt.evaluate.examples import good_rows
+from teleprompt.program.fields import ProgramFields
+from teleprompt.records import Record
+from teleprompt.traces.row import TraceRow
+from teleprompt.traces.split import Part
 
 
 class Used(Record):

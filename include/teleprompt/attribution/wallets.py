@@ -10,13 +10,13 @@ import logging
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from include.teleprompt.storage import BlobMissingError
-from include.teleprompt.traces.row import TraceRow
-from include.teleprompt.traces.snapshot import Snapshot, SnapshotRecord, read_claims, read_snapshot
-from include.teleprompt.tracking.connection import quoted
-from include.teleprompt.tracking.pipeline_run import KEY_TAG, PipelineRun
-from include.teleprompt.tracking.search import search_own_runs
-from include.teleprompt.window import Window, format_utc
+from teleprompt.storage.blobs import BlobMissingError
+from teleprompt.traces.row import TraceRow
+from teleprompt.traces.snapshot import Snapshot, SnapshotRecord, read_claims, read_snapshot
+from teleprompt.tracking.connection import quoted
+from teleprompt.tracking.pipeline_run import KEY_TAG, PipelineRun
+from teleprompt.tracking.search import search_own_runs
+from teleprompt.window import Window, format_utc
 
 log = logging.getLogger(__name__)
 

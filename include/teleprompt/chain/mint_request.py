@@ -4,16 +4,16 @@ import hashlib
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from include.teleprompt.attest.document import Attestation, headline_metric
-from include.teleprompt.attribution.apportion import largest_remainder
-from include.teleprompt.attribution.contributors import Quarantine
-from include.teleprompt.attribution.rewards import BASIS_POINTS
-from include.teleprompt.canonical import digest_of
-from include.teleprompt.config.attribution import Unpayable
-from include.teleprompt.config.chain import DeltaVerifierConfig
-from include.teleprompt.errors import ConfigurationError
-from include.teleprompt.records import MILLION, Record, to_millionths
-from include.teleprompt.signing.typed_data import typed_data_digest
+from teleprompt.attest.document import Attestation, headline_metric
+from teleprompt.attribution.apportion import largest_remainder
+from teleprompt.attribution.contributors import Quarantine
+from teleprompt.attribution.rewards import BASIS_POINTS
+from teleprompt.config.attribution import Unpayable
+from teleprompt.config.chain import DeltaVerifierConfig
+from teleprompt.encoding.canonical_json import digest_of
+from teleprompt.errors import ConfigurationError
+from teleprompt.records import MILLION, Record, to_millionths
+from teleprompt.signing.typed_data import typed_data_digest
 
 MAX_CONTRIBUTORS = 100
 """The contract takes no more; how many fit into a transaction's gas is found by asking it."""

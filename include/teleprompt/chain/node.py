@@ -6,10 +6,10 @@ from functools import cached_property
 from statistics import median
 from typing import Any
 
-from include.teleprompt.chain.fees import Market
-from include.teleprompt.chain.rpc_errors import answering, is_unknown_block
-from include.teleprompt.errors import ConfigurationError, TelepromptError
-from include.teleprompt.records import Record
+from teleprompt.chain._fees import Market
+from teleprompt.chain._rpc_errors import answering, is_unknown_block
+from teleprompt.errors import ConfigurationError, TelepromptError
+from teleprompt.records import Record
 
 TIMEOUT_SECONDS = 30.0
 RECENT_BLOCKS = 20

@@ -5,12 +5,12 @@ from datetime import datetime
 
 from pydantic import AwareDatetime, ValidationError
 
-from include.teleprompt.chain.fees import Fees
-from include.teleprompt.chain.node import Mined
-from include.teleprompt.config.chain import ChainConfig
-from include.teleprompt.errors import TelepromptError
-from include.teleprompt.records import Digest, Record
-from include.teleprompt.storage import list_notes, read_note, write_note
+from teleprompt.chain._fees import Fees
+from teleprompt.chain.node import Mined
+from teleprompt.config.chain import ChainConfig
+from teleprompt.errors import TelepromptError
+from teleprompt.records import Digest, Record
+from teleprompt.storage.blobs import list_notes, read_note, write_note
 
 log = logging.getLogger(__name__)
 

@@ -2,8 +2,8 @@
 
 from enum import StrEnum
 
-from include.teleprompt.chain.fees import Quote
-from include.teleprompt.records import Record
+from teleprompt.chain._fees import Quote
+from teleprompt.records import Record
 
 
 class ChainState(StrEnum):

@@ -10,7 +10,7 @@ from typing import Any, Never
 
 import typer
 
-from include.teleprompt.cli import (
+from teleprompt.cli import (
     alerts,
     attest,
     attest_chain,
@@ -27,10 +27,10 @@ from include.teleprompt.cli import (
     traces,
     versions,
 )
-from include.teleprompt.cli.output import LogFormatter, say
-from include.teleprompt.environment import quiet_libraries
-from include.teleprompt.errors import ConfigurationError, TelepromptError
-from include.teleprompt.secret_uri import hide_credentials
+from teleprompt.cli.output import LogFormatter, say
+from teleprompt.encoding.secret_uri import hide_credentials
+from teleprompt.environment import quiet_libraries
+from teleprompt.errors import ConfigurationError, TelepromptError
 
 app = typer.Typer(
     name="teleprompt",

@@ -2,12 +2,12 @@
 
 import typer
 
-from include.teleprompt.alerts import webhook
-from include.teleprompt.cli.output import JsonOption, print_json, print_table, say
-from include.teleprompt.config.alerts import shared_rules
-from include.teleprompt.config.files import ProgramFileError, load_program_file, program_files
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.window import format_utc
+from teleprompt.alerts import webhook
+from teleprompt.cli.output import JsonOption, print_json, print_table, say
+from teleprompt.config.alerts import shared_rules
+from teleprompt.config.files import ProgramFileError, load_program_file, program_files
+from teleprompt.config.settings import Settings
+from teleprompt.window import format_utc
 
 app = typer.Typer(help="Who is told of what, and what nobody took.", no_args_is_help=True)
 

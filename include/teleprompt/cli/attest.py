@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from include.teleprompt.cli.output import JsonOption, print_document, print_json, print_table, say, window_text
+from teleprompt.cli.output import JsonOption, print_document, print_json, print_table, say, window_text
 
 if TYPE_CHECKING:
-    from include.teleprompt.attest.verify import Verification
-    from include.teleprompt.verify_deep import DeepCheck
+    from teleprompt.attest.verify import Verification
+    from teleprompt.audit.verify_deep import DeepCheck
 
 app = typer.Typer(help="Attestations.", no_args_is_help=True)
 
@@ -31,8 +31,8 @@ def list_all(
     json_: JsonOption = False,
 ) -> None:
     """List the attestations, newest first."""
-    from include.teleprompt.attest.stored import open_attestations
-    from include.teleprompt.config.settings import Settings
+    from teleprompt.attest.stored import open_attestations
+    from teleprompt.config.settings import Settings
 
     with open_attestations(Settings()) as store:
         found = store.list(program=program, contributor=contributor)
@@ -58,8 +58,8 @@ def show(
 ) -> None:
     """Print the exact bytes of an attestation."""
     del json_  # it is JSON in any case
-    from include.teleprompt.attest.stored import open_attestations
-    from include.teleprompt.config.settings import Settings
+    from teleprompt.attest.stored import open_attestations
+    from teleprompt.config.settings import Settings
 
     with open_attestations(Settings()) as store:
         print_document(store.find(attestation_id).data)
@@ -78,8 +78,8 @@ def verify(
     json_: JsonOption = False,
 ) -> None:
     """Check an attestation offline, from its file alone."""
-    from include.teleprompt.attest.load import MAX_BYTES
-    from include.teleprompt.attest.verify import verify_attestation
+    from teleprompt.attest.load import MAX_BYTES
+    from teleprompt.attest.verify import verify_attestation
 
     data = _read(file, MAX_BYTES)
     result = verify_attestation(
@@ -111,12 +111,12 @@ def prove(
 ) -> None:
     """Write a proof for one trace or one contributor; `attest verify --proof` checks it, and npm's Merkle trees do."""
     del json_  # it is JSON in any case
-    from include.teleprompt.attest.proofs import RewardTree
-    from include.teleprompt.attest.stored import open_attestations
-    from include.teleprompt.attribution.rewards import base_units
-    from include.teleprompt.audit import AttestedRun
-    from include.teleprompt.config.settings import Settings
-    from include.teleprompt.errors import ConfigurationError
+    from teleprompt.attest.proofs import RewardTree
+    from teleprompt.attest.stored import open_attestations
+    from teleprompt.attribution.rewards import base_units
+    from teleprompt.audit.attested_run import AttestedRun
+    from teleprompt.config.settings import Settings
+    from teleprompt.errors import ConfigurationError
 
     if (trace is None) is (contributor is None):
         raise ConfigurationError("There is nothing to prove; name one --trace or one --contributor.")
@@ -136,9 +136,9 @@ def trail(
     json_: JsonOption = False,
 ) -> None:
     """List the traces that an attestation stands on: whose they are, and what they were used for."""
-    from include.teleprompt.attest.stored import open_attestations
-    from include.teleprompt.audit import AttestedRun
-    from include.teleprompt.config.settings import Settings
+    from teleprompt.attest.stored import open_attestations
+    from teleprompt.audit.attested_run import AttestedRun
+    from teleprompt.config.settings import Settings
 
     with open_attestations(Settings()) as store:
         entries = [e for e in AttestedRun(store, attestation_id).trail() if contributor in {None, e.contributor_id}]
@@ -173,13 +173,13 @@ def export(
 ) -> None:
     """Sign the document anew in a form that other ecosystems verify; nothing is sent anywhere."""
     del json_  # it is JSON in any case
-    from include.teleprompt.addresses import AddressError, checksum_address
-    from include.teleprompt.attest import dsse
-    from include.teleprompt.attest.eas_offchain import EasDomain, offchain_attestation
-    from include.teleprompt.attest.stored import open_attestations
-    from include.teleprompt.config.settings import Settings
-    from include.teleprompt.errors import ConfigurationError
-    from include.teleprompt.signing.signer import open_signer
+    from teleprompt.attest import dsse
+    from teleprompt.attest.eas_offchain import EasDomain, offchain_attestation
+    from teleprompt.attest.stored import open_attestations
+    from teleprompt.config.settings import Settings
+    from teleprompt.encoding.addresses import AddressError, checksum_address
+    from teleprompt.errors import ConfigurationError
+    from teleprompt.signing.signer import open_signer
 
     settings = Settings()
     if settings.signer is None:
@@ -208,16 +208,16 @@ def export(
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of an attestation."""
-    from include.teleprompt.attest.document import Attestation
+    from teleprompt.attest.document import Attestation
 
     print_json({"$schema": "https://json-schema.org/draft/2020-12/schema", **Attestation.model_json_schema()})
 
 
 def _with_proof(result: "Verification", data: bytes, proof: bytes) -> "Verification":
     """The verification with what the proof proves, or why it does not."""
-    from include.teleprompt.attest.codes import InvalidAttestationError
-    from include.teleprompt.attest.load import load_attestation
-    from include.teleprompt.attest.proofs import check_proof, load_proof
+    from teleprompt.attest.codes import InvalidAttestationError
+    from teleprompt.attest.load import load_attestation
+    from teleprompt.attest.proofs import check_proof, load_proof
 
     try:
         proved = check_proof(load_attestation(data)[0], load_proof(proof))
@@ -228,12 +228,12 @@ def _with_proof(result: "Verification", data: bytes, proof: bytes) -> "Verificat
 
 
 def _deep_checks(data: bytes) -> list["DeepCheck"]:
-    from include.teleprompt.attest.load import load_attestation
-    from include.teleprompt.attest.stored import open_attestations
-    from include.teleprompt.audit import AttestedRun
-    from include.teleprompt.config.settings import Settings
-    from include.teleprompt.errors import ConfigurationError
-    from include.teleprompt.verify_deep import DeepCheck, verify_deep
+    from teleprompt.attest.load import load_attestation
+    from teleprompt.attest.stored import open_attestations
+    from teleprompt.audit.attested_run import AttestedRun
+    from teleprompt.audit.verify_deep import DeepCheck, verify_deep
+    from teleprompt.config.settings import Settings
+    from teleprompt.errors import ConfigurationError
 
     given = load_attestation(data)[0]
     with open_attestations(Settings()) as store:
@@ -245,7 +245,7 @@ def _deep_checks(data: bytes) -> list["DeepCheck"]:
 
 
 def _read(file: Path, limit: int) -> bytes:
-    from include.teleprompt.errors import ConfigurationError
+    from teleprompt.errors import ConfigurationError
 
     try:
         with file.open("rb") as stream:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from include.teleprompt.cli.attest import AttestationId
-from include.teleprompt.cli.output import JsonOption, print_json, say
+from teleprompt.cli.attest import AttestationId
+from teleprompt.cli.output import JsonOption, print_json, say
 
 if TYPE_CHECKING:
-    from include.teleprompt.chain.receipt import Receipt
+    from teleprompt.chain.receipt import Receipt
 
 app = typer.Typer()
 
@@ -20,8 +20,8 @@ SendOption = Annotated[bool, typer.Option("--send", help="Really send it; withou
 @app.command()
 def submit(attestation_id: AttestationId, send: SendOption = False, json_: JsonOption = False) -> None:
     """Hand an attestation in at its program's contract, once; a dry run unless --send."""
-    from include.teleprompt.environment import current_user
-    from include.teleprompt.submission import submit_attestation
+    from teleprompt.chain.submit import submit_attestation
+    from teleprompt.environment import current_user
 
     receipt = _at_contract(attestation_id, partial(submit_attestation, send=send, who=current_user()))
     _print(receipt, json_)
@@ -30,8 +30,8 @@ def submit(attestation_id: AttestationId, send: SendOption = False, json_: JsonO
 @app.command()
 def status(attestation_id: AttestationId, json_: JsonOption = False) -> None:
     """Ask the contract what it holds of an attestation; exit status 1 if nothing, or if it was revoked."""
-    from include.teleprompt.chain.receipt import ChainState
-    from include.teleprompt.submission import chain_status
+    from teleprompt.chain.receipt import ChainState
+    from teleprompt.chain.submit import chain_status
 
     receipt = _at_contract(attestation_id, chain_status)
     if receipt is None:
@@ -45,9 +45,9 @@ def status(attestation_id: AttestationId, json_: JsonOption = False) -> None:
 @app.command()
 def revoke(attestation_id: AttestationId, send: SendOption = False, json_: JsonOption = False) -> None:
     """Revoke an attestation at EAS; without --send only say what it is."""
-    from include.teleprompt.environment import current_user
-    from include.teleprompt.errors import ConfigurationError
-    from include.teleprompt.submission import chain_status, revoke_attestation
+    from teleprompt.chain.submit import chain_status, revoke_attestation
+    from teleprompt.environment import current_user
+    from teleprompt.errors import ConfigurationError
 
     receipt = _at_contract(attestation_id, partial(revoke_attestation, who=current_user()) if send else chain_status)
     if receipt is None:
@@ -59,10 +59,10 @@ def revoke(attestation_id: AttestationId, send: SendOption = False, json_: JsonO
 
 def _at_contract(attestation_id: str, do: Callable[..., Any]) -> Any:
     """What `do` answers for the attestation's run, its document, its program and the settings."""
-    from include.teleprompt.attest.stored import open_attestations
-    from include.teleprompt.audit import AttestedRun
-    from include.teleprompt.config.files import find_program_file, load_program_file
-    from include.teleprompt.config.settings import Settings
+    from teleprompt.attest.stored import open_attestations
+    from teleprompt.audit.attested_run import AttestedRun
+    from teleprompt.config.files import find_program_file, load_program_file
+    from teleprompt.config.settings import Settings
 
     settings = Settings()
     with open_attestations(settings) as store:

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from include.teleprompt.cli.output import JsonOption, print_json, print_table, say
-from include.teleprompt.config.files import find_program_file, load_program_file
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.errors import ConfigurationError
-from include.teleprompt.window import format_utc
+from teleprompt.cli.output import JsonOption, print_json, print_table, say
+from teleprompt.config.files import find_program_file, load_program_file
+from teleprompt.config.settings import Settings
+from teleprompt.errors import ConfigurationError
+from teleprompt.window import format_utc
 
 if TYPE_CHECKING:
-    from include.teleprompt.registry.audit_trail import AuditEntry
+    from teleprompt.registry.audit_trail import AuditEntry
 
 app = typer.Typer(help="Who did what to a program, and whether the trail is whole.", no_args_is_help=True)
 
@@ -20,8 +20,8 @@ app = typer.Typer(help="Who did what to a program, and whether the trail is whol
 @app.command("list")
 def list_entries(program: str, json_: JsonOption = False) -> None:
     """List the entries, oldest first; `--json` is the export, with the digests that chain them."""
-    from include.teleprompt.registry.audit_trail import read_trail
-    from include.teleprompt.tracking.connection import mlflow_client
+    from teleprompt.registry.audit_trail import read_trail
+    from teleprompt.tracking.connection import mlflow_client
 
     settings = Settings()
     name = load_program_file(find_program_file(settings.programs_dir, program)).name
@@ -47,8 +47,8 @@ def verify(
     json_: JsonOption = False,
 ) -> None:
     """See that no entry is missing, changed or out of order; exit status 1 if one is."""
-    from include.teleprompt.registry.audit_trail import find_departures, find_gaps, read_trail
-    from include.teleprompt.tracking.connection import mlflow_client
+    from teleprompt.registry.audit_trail import find_departures, find_gaps, read_trail
+    from teleprompt.tracking.connection import mlflow_client
 
     settings = Settings()
     name = load_program_file(find_program_file(settings.programs_dir, program)).name
@@ -68,7 +68,7 @@ def verify(
 def _read_export(file: Path) -> "list[AuditEntry]":
     from pydantic import TypeAdapter, ValidationError
 
-    from include.teleprompt.registry.audit_trail import AuditEntry
+    from teleprompt.registry.audit_trail import AuditEntry
 
     try:
         return TypeAdapter(list[AuditEntry]).validate_json(file.read_bytes())

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from include.teleprompt.cli.output import JsonOption, print_json, say, size
+from teleprompt.cli.output import JsonOption, print_json, say, size
 
 
 def backup(
@@ -15,10 +15,10 @@ def backup(
     json_: JsonOption = False,
 ) -> None:
     """Back up runs, versions, attestations and all their evidence, and the program files; no keys."""
-    from include.teleprompt.config.settings import Settings
-    from include.teleprompt.maintenance.backup import back_up
-    from include.teleprompt.maintenance.plan import Kind
-    from include.teleprompt.tracking.connection import mlflow_client
+    from teleprompt.config.settings import Settings
+    from teleprompt.maintenance.backup import back_up
+    from teleprompt.maintenance.plan import Kind
+    from teleprompt.tracking.connection import mlflow_client
 
     settings = Settings()
     also = frozenset({Kind.ROWS}) if with_snapshots else frozenset()
@@ -35,9 +35,9 @@ def restore(
     source: Annotated[str, typer.Argument(help="What `teleprompt backup` wrote.")], json_: JsonOption = False
 ) -> None:
     """Restore a backup into a new place; it is checked whole, and swapped in when it is all there."""
-    from include.teleprompt.config.settings import Settings
-    from include.teleprompt.maintenance.restore import restore as restore_backup
-    from include.teleprompt.tracking.connection import mlflow_client
+    from teleprompt.config.settings import Settings
+    from teleprompt.maintenance.restore import restore as restore_backup
+    from teleprompt.tracking.connection import mlflow_client
 
     settings = Settings()
     with mlflow_client(settings.tracking_uri) as client:

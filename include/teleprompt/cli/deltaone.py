@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from include.teleprompt.cli.output import JsonOption, interval, points, print_json, print_table, say, window_text
+from teleprompt.cli.output import JsonOption, interval, points, print_json, print_table, say, window_text
 
 app = typer.Typer(help="The gate: its looks at sealed examples, and its verdicts made anew.", no_args_is_help=True)
 
@@ -14,10 +14,10 @@ Run = Annotated[str, typer.Argument(help="Id of a pipeline run, or how it begins
 @app.command()
 def recompute(run: Run, json_: JsonOption = False) -> None:
     """Make the verdict of a run anew from its stored scores; exit status 1 if it is not the stored one."""
-    from include.teleprompt.config.settings import Settings
-    from include.teleprompt.deltaone.compare import recompute as made_anew
-    from include.teleprompt.history import find_run, read_comparison
-    from include.teleprompt.tracking.connection import mlflow_client
+    from teleprompt.config.settings import Settings
+    from teleprompt.gate.comparison import recompute as made_anew
+    from teleprompt.queries.history import find_run, read_comparison
+    from teleprompt.tracking.connection import mlflow_client
 
     with mlflow_client(Settings().tracking_uri) as client:
         comparison = read_comparison(client, find_run(client, run))
@@ -40,10 +40,10 @@ def examples(
     json_: JsonOption = False,
 ) -> None:
     """Show the sealed examples of a run by what changed, regressed ones first; their texts stay in the traces."""
-    from include.teleprompt.config.settings import Settings
-    from include.teleprompt.deltaone.compare import compared_answers
-    from include.teleprompt.history import find_run, read_comparison
-    from include.teleprompt.tracking.connection import mlflow_client
+    from teleprompt.config.settings import Settings
+    from teleprompt.gate.comparison import compared_answers
+    from teleprompt.queries.history import find_run, read_comparison
+    from teleprompt.tracking.connection import mlflow_client
 
     with mlflow_client(Settings().tracking_uri) as client:
         answers = compared_answers(read_comparison(client, find_run(client, run)))[:limit]
@@ -71,10 +71,10 @@ def looks(program: str, json_: JsonOption = False) -> None:
     """Show who looked at a program's sealed examples when, and what error each look was allowed."""
     from dataclasses import asdict
 
-    from include.teleprompt.config.files import find_program_file, load_program_file
-    from include.teleprompt.config.settings import Settings
-    from include.teleprompt.deltaone.ledger import list_looks
-    from include.teleprompt.tracking.connection import mlflow_client
+    from teleprompt.config.files import find_program_file, load_program_file
+    from teleprompt.config.settings import Settings
+    from teleprompt.gate.ledger import list_looks
+    from teleprompt.tracking.connection import mlflow_client
 
     settings = Settings()
     config = load_program_file(find_program_file(settings.programs_dir, program))
@@ -110,11 +110,11 @@ def watch(program: str, json_: JsonOption = False) -> None:
     Decides on the challenger: promotes and attests it, or withdraws it. Without one, compares the champion with the
     version before, and rolls back if the program's file says so. Exit status 1 on a regression.
     """
-    from include.teleprompt.config.files import find_program_file, load_program_file
-    from include.teleprompt.config.settings import Settings
-    from include.teleprompt.environment import current_user
-    from include.teleprompt.production.look import Production
-    from include.teleprompt.production.report import WatchOutcome
+    from teleprompt.config.files import find_program_file, load_program_file
+    from teleprompt.config.settings import Settings
+    from teleprompt.environment import current_user
+    from teleprompt.production.look import Production
+    from teleprompt.production.report import WatchOutcome
 
     settings = Settings()
     config = load_program_file(find_program_file(settings.programs_dir, program))

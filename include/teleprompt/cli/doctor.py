@@ -2,13 +2,13 @@
 
 import typer
 
-from include.teleprompt.cli.output import JsonOption, print_json, say
+from teleprompt.cli.output import JsonOption, print_json, say
 
 
 def doctor(json_: JsonOption = False) -> None:
     """Check MLflow, storage, the language model, the signer, the program files and the chain's node."""
-    from include.teleprompt.config.settings import Settings
-    from include.teleprompt.health import examine
+    from teleprompt.config.settings import Settings
+    from teleprompt.health import examine
 
     findings = examine(Settings())
     if json_:

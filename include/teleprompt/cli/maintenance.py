@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from include.teleprompt.cli.output import JsonOption, print_json, print_table, say, size
+from teleprompt.cli.output import JsonOption, print_json, print_table, say, size
 
 if TYPE_CHECKING:
-    from include.teleprompt.maintenance.plan import Plan
+    from teleprompt.maintenance.plan import Plan
 
 app = typer.Typer(help="Deleting what is old and no evidence.", no_args_is_help=True)
 
@@ -15,9 +15,9 @@ app = typer.Typer(help="Deleting what is old and no evidence.", no_args_is_help=
 @app.command()
 def plan(json_: JsonOption = False) -> None:
     """Show what would be deleted now, and what stays and why; nothing is deleted."""
-    from include.teleprompt.config.settings import Settings
-    from include.teleprompt.maintenance.clean import plan_cleaning
-    from include.teleprompt.tracking.connection import mlflow_client
+    from teleprompt.config.settings import Settings
+    from teleprompt.maintenance.clean import plan_cleaning
+    from teleprompt.tracking.connection import mlflow_client
 
     settings = Settings()
     with mlflow_client(settings.tracking_uri) as client:
@@ -33,9 +33,9 @@ def plan(json_: JsonOption = False) -> None:
 @app.command()
 def apply(json_: JsonOption = False) -> None:
     """Make the plan anew and delete what it says may go."""
-    from include.teleprompt.config.settings import Settings
-    from include.teleprompt.maintenance.clean import clean, plan_cleaning, summary_of
-    from include.teleprompt.tracking.connection import mlflow_client
+    from teleprompt.config.settings import Settings
+    from teleprompt.maintenance.clean import clean, plan_cleaning, summary_of
+    from teleprompt.tracking.connection import mlflow_client
 
     settings = Settings()
     with mlflow_client(settings.tracking_uri) as client:

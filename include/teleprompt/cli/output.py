@@ -12,8 +12,8 @@ from typing import Annotated, Any
 
 import typer
 
-from include.teleprompt.errors import ConfigurationError
-from include.teleprompt.text import visible, visible_json
+from teleprompt.encoding.text import visible, visible_json
+from teleprompt.errors import ConfigurationError
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 

@@ -9,11 +9,11 @@ from typing import Annotated, Any
 
 import typer
 
-from include.teleprompt import catalog
-from include.teleprompt.cli.output import JsonOption, print_json, print_table, say
-from include.teleprompt.config.files import find_program_file, load_program_file, program_files
-from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.config.settings import Settings
+from teleprompt.cli.output import JsonOption, print_json, print_table, say
+from teleprompt.config.files import find_program_file, load_program_file, program_files
+from teleprompt.config.program import ProgramConfig
+from teleprompt.config.settings import Settings
+from teleprompt.queries import catalog
 
 app = typer.Typer(help="The program files.", no_args_is_help=True)
 

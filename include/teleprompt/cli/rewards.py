@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from include.teleprompt.cli.output import JsonOption, print_json, print_table, write_new
+from teleprompt.cli.output import JsonOption, print_json, print_table, write_new
 
 if TYPE_CHECKING:
-    from include.teleprompt.attest.document import Attestation
+    from teleprompt.attest.document import Attestation
 
 
 def rewards(
@@ -23,11 +23,11 @@ def rewards(
     json_: JsonOption = False,
 ) -> None:
     """Divide a total among the contributors of an attestation, exactly to the last base unit."""
-    from include.teleprompt.attest.proofs import RewardTree
-    from include.teleprompt.attest.stored import open_attestations
-    from include.teleprompt.attribution.rewards import base_units, format_units, reward_shares
-    from include.teleprompt.config.attribution import Unpayable
-    from include.teleprompt.config.settings import Settings
+    from teleprompt.attest.proofs import RewardTree
+    from teleprompt.attest.stored import open_attestations
+    from teleprompt.attribution.rewards import base_units, format_units, reward_shares
+    from teleprompt.config.attribution import Unpayable
+    from teleprompt.config.settings import Settings
 
     amount = base_units(total, decimals=decimals)
     with open_attestations(Settings()) as store:
@@ -58,10 +58,10 @@ def rewards(
 
 def _print_contract(attestation: "Attestation", amount: int, decimals: int, json_: bool) -> None:
     """The contract's rule: basis points, each share rounded down, the dust to the first."""
-    from include.teleprompt.attribution.rewards import contract_shares, format_units
-    from include.teleprompt.chain.mint_request import mint_contributors
-    from include.teleprompt.config.files import find_program_file, load_program_file
-    from include.teleprompt.config.settings import Settings
+    from teleprompt.attribution.rewards import contract_shares, format_units
+    from teleprompt.chain.mint_request import mint_contributors
+    from teleprompt.config.files import find_program_file, load_program_file
+    from teleprompt.config.settings import Settings
 
     config = load_program_file(find_program_file(Settings().programs_dir, attestation.model_info.model_id))
     held_back_to = getattr(config.chain, "held_back_to", None)

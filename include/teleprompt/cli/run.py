@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from include.teleprompt.cli.output import JsonOption, LogFormatter, interval, points, print_json, say
-from include.teleprompt.cli.windows import parse_window
-from include.teleprompt.errors import ConfigurationError
+from teleprompt.cli.output import JsonOption, LogFormatter, interval, points, print_json, say
+from teleprompt.cli.windows import parse_window
+from teleprompt.errors import ConfigurationError
 
 Moment = Annotated[str, typer.Option(help="ISO 8601; without a zone it means UTC.")]
 
@@ -27,17 +27,17 @@ def run(
     from rich.console import Console
     from rich.logging import RichHandler
 
-    from include.teleprompt.cli.stage_bar import stage_bar
-    from include.teleprompt.config.files import find_program_file
-    from include.teleprompt.config.settings import Settings
-    from include.teleprompt.pipeline import Pipeline
-    from include.teleprompt.whole_run import run_all_stages
+    from teleprompt.cli.stage_bar import stage_bar
+    from teleprompt.config.files import find_program_file
+    from teleprompt.config.settings import Settings
+    from teleprompt.pipeline.pipeline import Pipeline
+    from teleprompt.pipeline.whole_run import run_all_stages
 
     console = Console(stderr=True)
     handler = RichHandler(console=console, show_path=False, show_level=False)
     handler.setFormatter(LogFormatter())
-    logging.getLogger("include.teleprompt").addHandler(handler)
-    logging.getLogger("include.teleprompt").setLevel(logging.INFO)
+    logging.getLogger("teleprompt").addHandler(handler)
+    logging.getLogger("teleprompt").setLevel(logging.INFO)
     window = parse_window(start, end)
     if window.end > datetime.now(UTC):
         raise ConfigurationError(

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from include.teleprompt.cli.output import JsonOption, print_json, print_table, say, size, write_new
-from include.teleprompt.window import format_utc
+from teleprompt.cli.output import JsonOption, print_json, print_table, say, size, write_new
+from teleprompt.window import format_utc
 
 app = typer.Typer(help="Submitted traces that could not be written to MLflow, on this machine.", no_args_is_help=True)
 
@@ -17,8 +17,8 @@ OneProgram = Annotated[str | None, typer.Argument(help="By default of all progra
 @app.command("list")
 def list_(program: OneProgram = None, json_: JsonOption = False) -> None:
     """Show them, and why each was set aside."""
-    from include.teleprompt.config.settings import Settings
-    from include.teleprompt.traces.submission.spool import Spool
+    from teleprompt.config.settings import Settings
+    from teleprompt.traces.submission.spool import Spool
 
     rows = Spool(Settings().spool_dir).list_aside(program)
     if json_:
@@ -31,11 +31,11 @@ def list_(program: OneProgram = None, json_: JsonOption = False) -> None:
 @app.command()
 def retry(program: OneProgram = None, json_: JsonOption = False) -> None:
     """Try once more to write them, for instance late outcomes whose call was handed in since."""
-    from include.teleprompt.config.files import find_program_file, load_program_file
-    from include.teleprompt.config.settings import Settings
-    from include.teleprompt.traces.submission.spool import Spool
-    from include.teleprompt.traces.submission.submit import drain
-    from include.teleprompt.tracking.connection import mlflow_client
+    from teleprompt.config.files import find_program_file, load_program_file
+    from teleprompt.config.settings import Settings
+    from teleprompt.traces.submission.spool import Spool
+    from teleprompt.traces.submission.submit import drain
+    from teleprompt.tracking.connection import mlflow_client
 
     settings = Settings()
     spool = Spool(settings.spool_dir)
@@ -59,9 +59,9 @@ def export(
     json_: JsonOption = False,
 ) -> None:
     """Write those of a program to a file, to be corrected and handed in again."""
-    from include.teleprompt.config.settings import Settings
-    from include.teleprompt.traces.submission.set_aside import as_lines
-    from include.teleprompt.traces.submission.spool import Spool
+    from teleprompt.config.settings import Settings
+    from teleprompt.traces.submission.set_aside import as_lines
+    from teleprompt.traces.submission.spool import Spool
 
     spool = Spool(Settings().spool_dir)
     rows = spool.list_aside(program)

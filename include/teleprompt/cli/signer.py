@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from include.teleprompt.cli.output import JsonOption, print_json, say
+from teleprompt.cli.output import JsonOption, print_json, say
 
 app = typer.Typer(help="The key that signs attestations.", no_args_is_help=True)
 
@@ -17,7 +17,7 @@ def new(
     json_: JsonOption = False,
 ) -> None:
     """Make a key, protected by a password that is made too, and show its address."""
-    from include.teleprompt.signing.keystore import write_keystore
+    from teleprompt.signing.keystore import write_keystore
 
     address = write_keystore(keystore, password_file)
     if json_:

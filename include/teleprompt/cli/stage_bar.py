@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from include.teleprompt.text import visible
+from teleprompt.encoding.text import visible
 
 if TYPE_CHECKING:
-    from include.teleprompt.pipeline import Pipeline
+    from teleprompt.pipeline.pipeline import Pipeline
 
 
 @contextmanager

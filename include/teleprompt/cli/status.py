@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from include.teleprompt.cli.output import JsonOption, interval, points, print_json, print_table, say, window_text
+from teleprompt.cli.output import JsonOption, interval, points, print_json, print_table, say, window_text
 
 
 def status(
@@ -13,10 +13,10 @@ def status(
     json_: JsonOption = False,
 ) -> None:
     """Show the pipeline's runs, newest first."""
-    from include.teleprompt.config.files import find_program_file, load_program_file
-    from include.teleprompt.config.settings import Settings
-    from include.teleprompt.history import list_runs
-    from include.teleprompt.tracking.connection import mlflow_client
+    from teleprompt.config.files import find_program_file, load_program_file
+    from teleprompt.config.settings import Settings
+    from teleprompt.queries.history import list_runs
+    from teleprompt.tracking.connection import mlflow_client
 
     settings = Settings()
     name = load_program_file(find_program_file(settings.programs_dir, program)).name if program else None

@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from include.teleprompt.cli import set_aside
-from include.teleprompt.cli.output import JsonOption, print_json, print_table, say
-from include.teleprompt.cli.windows import parse_moment, parse_window
-from include.teleprompt.window import Window, format_utc
+from teleprompt.cli import set_aside
+from teleprompt.cli.output import JsonOption, print_json, print_table, say
+from teleprompt.cli.windows import parse_moment, parse_window
+from teleprompt.window import Window, format_utc
 
 EXCERPT = 80
 """Characters of a quarantined trace that are shown."""
@@ -24,8 +24,8 @@ End = Annotated[str | None, typer.Option(help="ISO 8601; by default now.")]
 @app.command()
 def count(program: str, start: Start = None, end: End = None, json_: JsonOption = False) -> None:
     """Count the logged calls of a window, before curation; none is fetched."""
-    from include.teleprompt.traces.volume import volume
-    from include.teleprompt.tracking.connection import mlflow_client
+    from teleprompt.traces.volume import volume
+    from teleprompt.tracking.connection import mlflow_client
 
     settings, config, window = _resolve(program, start, end)[:3]
     with mlflow_client(settings.tracking_uri) as client:
@@ -56,9 +56,9 @@ def inspect(
     json_: JsonOption = False,
 ) -> None:
     """Show what a run over the window would use, what it would drop and why, and whose data it is."""
-    from include.teleprompt.inspection import inspect_window
-    from include.teleprompt.traces.profile_page import profile_page
-    from include.teleprompt.tracking.connection import mlflow_client
+    from teleprompt.queries.inspection import inspect_window
+    from teleprompt.traces.profile_page import profile_page
+    from teleprompt.tracking.connection import mlflow_client
 
     settings, config, window, file = _resolve(program, start, end)
     with mlflow_client(settings.tracking_uri) as client:
@@ -78,11 +78,11 @@ def submit(
     json_: JsonOption = False,
 ) -> None:
     """Hand traces in: each line is checked, kept on disk, and written to MLflow once however often it comes."""
-    from include.teleprompt.config.files import find_program_file, load_program_file
-    from include.teleprompt.config.settings import Settings
-    from include.teleprompt.traces.submission.spool import Spool
-    from include.teleprompt.traces.submission.submit import accept, drain
-    from include.teleprompt.tracking.connection import mlflow_client
+    from teleprompt.config.files import find_program_file, load_program_file
+    from teleprompt.config.settings import Settings
+    from teleprompt.traces.submission.spool import Spool
+    from teleprompt.traces.submission.submit import accept, drain
+    from teleprompt.tracking.connection import mlflow_client
 
     settings = Settings()
     config = load_program_file(find_program_file(settings.programs_dir, program))
@@ -131,8 +131,8 @@ def _show(profile: Any, *, min_traces: int) -> None:
 
 
 def _resolve(program: str, start: str | None, end: str | None) -> tuple[Any, Any, Window, Any]:
-    from include.teleprompt.config.files import find_program_file, load_program_file
-    from include.teleprompt.config.settings import Settings
+    from teleprompt.config.files import find_program_file, load_program_file
+    from teleprompt.config.settings import Settings
 
     settings = Settings()
     file = find_program_file(settings.programs_dir, program)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from include.teleprompt.cli.output import JsonOption, points, print_json, print_table, say
+from teleprompt.cli.output import JsonOption, points, print_json, print_table, say
 
 app = typer.Typer(help="Registered versions, and which of them runs.", no_args_is_help=True)
 
@@ -12,10 +12,10 @@ app = typer.Typer(help="Registered versions, and which of them runs.", no_args_i
 @app.command("list")
 def list_versions(program: str, json_: JsonOption = False) -> None:
     """List a program's versions, newest first, with what their alias and lineage are."""
-    from include.teleprompt.config.files import find_program_file, load_program_file
-    from include.teleprompt.config.settings import Settings
-    from include.teleprompt.registry.listing import list_versions as listing
-    from include.teleprompt.tracking.connection import mlflow_client
+    from teleprompt.config.files import find_program_file, load_program_file
+    from teleprompt.config.settings import Settings
+    from teleprompt.registry.listing import list_versions as listing
+    from teleprompt.tracking.connection import mlflow_client
 
     settings = Settings()
     config = load_program_file(find_program_file(settings.programs_dir, program))
@@ -51,13 +51,13 @@ def rollback(
     json_: JsonOption = False,
 ) -> None:
     """Make the previous champion champion again, in one step; with --to, any that was champion, later ones too."""
-    from include.teleprompt.config.files import find_program_file, load_program_file
-    from include.teleprompt.config.settings import Settings
-    from include.teleprompt.environment import current_user
-    from include.teleprompt.registry.aliases import CHAMPION, aliases_of
-    from include.teleprompt.registry.changes import rollback as roll_back
-    from include.teleprompt.registry.listing import number_of
-    from include.teleprompt.tracking.connection import mlflow_client
+    from teleprompt.config.files import find_program_file, load_program_file
+    from teleprompt.config.settings import Settings
+    from teleprompt.environment import current_user
+    from teleprompt.registry.aliases import CHAMPION, aliases_of
+    from teleprompt.registry.changes import rollback as roll_back
+    from teleprompt.registry.listing import number_of
+    from teleprompt.tracking.connection import mlflow_client
 
     settings = Settings()
     config = load_program_file(find_program_file(settings.programs_dir, program))
@@ -80,12 +80,12 @@ def log(
     json_: JsonOption = False,
 ) -> None:
     """Show who changed which version runs, when and why, newest first."""
-    from include.teleprompt.config.files import find_program_file, load_program_file
-    from include.teleprompt.config.settings import Settings
-    from include.teleprompt.registry.aliases import CHAMPION
-    from include.teleprompt.registry.change_log import list_changes
-    from include.teleprompt.tracking.connection import mlflow_client
-    from include.teleprompt.window import format_utc
+    from teleprompt.config.files import find_program_file, load_program_file
+    from teleprompt.config.settings import Settings
+    from teleprompt.registry.aliases import CHAMPION
+    from teleprompt.registry.change_log import list_changes
+    from teleprompt.tracking.connection import mlflow_client
+    from teleprompt.window import format_utc
 
     settings = Settings()
     config = load_program_file(find_program_file(settings.programs_dir, program))

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 from pydantic import ValidationError
 
-from include.teleprompt.errors import ConfigurationError
-from include.teleprompt.window import Window, in_range
+from teleprompt.errors import ConfigurationError
+from teleprompt.window import Window, in_range
 
 
 def parse_moment(option: str, text: str) -> datetime:

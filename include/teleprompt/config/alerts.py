@@ -7,8 +7,8 @@ from typing import Any
 import yaml
 from pydantic import Field, ValidationError, field_validator
 
-from include.teleprompt.config.section import Section
-from include.teleprompt.errors import ConfigurationError
+from teleprompt.config._section import Section
+from teleprompt.errors import ConfigurationError
 
 WEBHOOK = "webhook"
 

@@ -4,8 +4,8 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from include.teleprompt.config.section import Section
-from include.teleprompt.config.signers import Address
+from teleprompt.config._section import Section
+from teleprompt.config.signers import Address
 
 MAX_GROUP = 8
 """Contributors that `group_shapley` values exactly: it looks at every coalition."""

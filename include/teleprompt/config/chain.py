@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from include.teleprompt.addresses import checksum_address
-from include.teleprompt.config.section import Section
+from teleprompt.config._section import Section
+from teleprompt.encoding.addresses import checksum_address
 
 Address = Annotated[str, AfterValidator(checksum_address)]
 MAX_UINT256 = 2**256 - 1

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from include.teleprompt.config.section import Section
+from teleprompt.config._section import Section
 
 
 class DuplicatesStep(Section):

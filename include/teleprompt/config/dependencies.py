@@ -4,8 +4,8 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from include.teleprompt.config.files import ProgramFileError, load_program_file, program_files
-from include.teleprompt.config.program import ProgramConfig
+from teleprompt.config.files import ProgramFileError, load_program_file, program_files
+from teleprompt.config.program import ProgramConfig
 
 KEY = "scheduling.depends_on"
 

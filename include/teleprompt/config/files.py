@@ -9,10 +9,10 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from include.teleprompt.config.optimization import OptimizationConfig
-from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.errors import ConfigurationError
-from include.teleprompt.strategies import OptimizationStrategy, strategy_of
+from teleprompt.config.optimization import OptimizationConfig
+from teleprompt.config.program import ProgramConfig
+from teleprompt.errors import ConfigurationError
+from teleprompt.strategies import OptimizationStrategy, strategy_of
 
 OPTIONS = ("optimization", "options")
 OVERRIDE_PREFIX = "TELEPROMPT_PROGRAM__"

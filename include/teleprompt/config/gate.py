@@ -6,8 +6,8 @@ from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from include.teleprompt.config.outcome import Direction
-from include.teleprompt.config.section import Section
+from teleprompt.config._section import Section
+from teleprompt.config.outcome import Direction
 
 EXACT, F1, AGREEMENT, JUDGE = "exact", "f1", "agreement_with_high_outcome", "judge"
 BUILT_IN_METRICS = (AGREEMENT, EXACT, F1, JUDGE)

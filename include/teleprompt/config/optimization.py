@@ -5,9 +5,9 @@ from typing import Any, Self
 
 from pydantic import ConfigDict, Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
 
-from include.teleprompt.config.section import Section
-from include.teleprompt.strategies import OptimizationStrategy, strategy_of
-from include.teleprompt.strategies.strategy import Options
+from teleprompt.config._section import Section
+from teleprompt.strategies import OptimizationStrategy, strategy_of
+from teleprompt.strategies.strategy import Options
 
 __all__ = ["BudgetConfig", "OptimizationConfig", "OptimizationStrategy", "SelectionConfig", "StartFrom"]
 

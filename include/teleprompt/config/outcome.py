@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from include.teleprompt.config.section import Section
+from teleprompt.config._section import Section
 
 
 class Normalisation(StrEnum):

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from include.teleprompt.config.section import Section, Share
+from teleprompt.config._section import Section, Share
 
 
 class RolloutConfig(Section):

@@ -6,22 +6,22 @@ from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
-from include.teleprompt.canonical import digest_of, is_plain
-from include.teleprompt.config.alerts import AlertsConfig
-from include.teleprompt.config.attribution import AttributionConfig
-from include.teleprompt.config.chain import ChainConfig
-from include.teleprompt.config.cron import PRESETS, fires_within, is_cron
-from include.teleprompt.config.curation import ON_TRAIN_ONLY, CurationStep, DuplicatesStep, RedactStep
-from include.teleprompt.config.gate import JUDGE, GateConfig
-from include.teleprompt.config.optimization import OptimizationConfig
-from include.teleprompt.config.outcome import OutcomeConfig
-from include.teleprompt.config.production import ApprovalConfig, RolloutConfig, WatchConfig
-from include.teleprompt.config.scheduling import SchedulingConfig
-from include.teleprompt.config.section import Section
-from include.teleprompt.config.settings import LMConfig
-from include.teleprompt.config.split import SplitConfig
-from include.teleprompt.config.traces import TracesConfig
-from include.teleprompt.records import MAX_IDENTIFIER
+from teleprompt.config._section import Section
+from teleprompt.config.alerts import AlertsConfig
+from teleprompt.config.attribution import AttributionConfig
+from teleprompt.config.chain import ChainConfig
+from teleprompt.config.cron import PRESETS, fires_within, is_cron
+from teleprompt.config.curation import ON_TRAIN_ONLY, CurationStep, DuplicatesStep, RedactStep
+from teleprompt.config.gate import JUDGE, GateConfig
+from teleprompt.config.optimization import OptimizationConfig
+from teleprompt.config.outcome import OutcomeConfig
+from teleprompt.config.production import ApprovalConfig, RolloutConfig, WatchConfig
+from teleprompt.config.scheduling import SchedulingConfig
+from teleprompt.config.settings import LMConfig
+from teleprompt.config.split import SplitConfig
+from teleprompt.config.traces import TracesConfig
+from teleprompt.encoding.canonical_json import digest_of, is_plain
+from teleprompt.records import MAX_IDENTIFIER
 
 LOOKS_WITHOUT_SCHEDULE = 52
 

@@ -5,8 +5,8 @@ from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
-from include.teleprompt.config.cron import is_cron, last_fire
-from include.teleprompt.config.section import Section
+from teleprompt.config._section import Section
+from teleprompt.config.cron import is_cron, last_fire
 
 MOST_SPANS = 1000
 """So many spans without a gap are taken for endless."""

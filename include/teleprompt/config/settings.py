@@ -4,16 +4,16 @@ import re
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from include.teleprompt.config.program_process import ProgramProcessConfig
-from include.teleprompt.config.retention import RetentionConfig
-from include.teleprompt.config.signers import Address, SignerConfig
-from include.teleprompt.secret_uri import SecretUri, without_credentials
-from include.teleprompt.storage import refuse_credentials
+from teleprompt.config.program_process import ProgramProcessConfig
+from teleprompt.config.project import PROGRAMS, project_dir
+from teleprompt.config.retention import RetentionConfig
+from teleprompt.config.signers import Address, SignerConfig
+from teleprompt.encoding.secret_uri import SecretUri, without_credentials
+from teleprompt.storage.blobs import refuse_credentials
 
-PROJECT_ROOT = Path(__file__).resolve().parents[3]
 OFFLINE_MODEL = "offline/nearest-demo"
 
 
@@ -69,6 +69,9 @@ class Settings(BaseSettings):
         use_attribute_docstrings=True,
     )
 
+    project_dir: Path = Field(default_factory=project_dir)
+    """The project's folder, where relative paths start. Default: `AIRFLOW_HOME`, else the nearest folder that holds
+    `include/programs`."""
     tracking_uri: SecretUri = Field(
         SecretUri("sqlite:///.local/mlflow/mlflow.db"),
         validation_alias=AliasChoices("TELEPROMPT_TRACKING_URI", "MLFLOW_TRACKING_URI"),
@@ -77,7 +80,7 @@ class Settings(BaseSettings):
     storage_uri: str = ".local/storage"
     """Folder or bucket of what is big (snapshots, candidates) and of the outbox; all workers have to see it. Without a
     password: records name files by it."""
-    programs_dir: Path = Path("include/programs")
+    programs_dir: Path = PROGRAMS
     """Folder of the program files and their code."""
     lm: LMConfig = LMConfig()
     """Answers for the programs."""
@@ -107,10 +110,10 @@ class Settings(BaseSettings):
 
     @field_validator("tracking_uri")
     @classmethod
-    def _absolute_sqlite(cls, tracking_uri: SecretUri) -> SecretUri:
+    def _absolute_sqlite(cls, tracking_uri: SecretUri, others: ValidationInfo) -> SecretUri:
         prefix, uri = "sqlite:///", tracking_uri.get_secret_value()
         if uri.startswith(prefix) and not uri.startswith(prefix + "/") and uri != prefix:
-            return SecretUri(f"{prefix}{PROJECT_ROOT / uri.removeprefix(prefix)}")
+            return SecretUri(f"{prefix}{others.data['project_dir'] / uri.removeprefix(prefix)}")
         return tracking_uri
 
     @field_validator("trusted_signers", mode="before")
@@ -131,11 +134,12 @@ class Settings(BaseSettings):
 
     @field_validator("storage_uri")
     @classmethod
-    def _absolute_folder(cls, uri: str) -> str:
+    def _absolute_folder(cls, uri: str, others: ValidationInfo) -> str:
         refuse_credentials(uri)
-        return uri if "://" in uri else str(PROJECT_ROOT / uri)
+        return uri if "://" in uri else str(others.data["project_dir"] / uri)
 
     @field_validator("programs_dir", "spool_dir", "alerts_file")
     @classmethod
-    def _absolute_dir(cls, path: Path) -> Path:
-        return PROJECT_ROOT / path
+    def _absolute_dir(cls, path: Path, others: ValidationInfo) -> Path:
+        project: Path = others.data["project_dir"]
+        return project / path

@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
-from include.teleprompt.addresses import checksum_address
-from include.teleprompt.secret_uri import SecretUri
+from teleprompt.encoding.addresses import checksum_address
+from teleprompt.encoding.secret_uri import SecretUri
 
 Address = Annotated[str, AfterValidator(checksum_address)]
 

@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from include.teleprompt.config.section import Section, Share
+from teleprompt.config._section import Section, Share
 
 Size = Annotated[int, Field(ge=1, strict=True)] | Share
 

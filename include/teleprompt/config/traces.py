@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from include.teleprompt.config.section import Section
+from teleprompt.config._section import Section
 
 
 class TraceSourceName(StrEnum):

@@ -1,1 +1,1 @@
-"""Is the candidate really better: the sealed, paired comparison and its verdict."""
+"""Is the candidate really better: statistics of paired and of online outcomes, pure functions all of them."""

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from fractions import Fraction
 
-from include.teleprompt.config.gate import Guardrail
-from include.teleprompt.config.outcome import Direction
-from include.teleprompt.deltaone.report import GuardrailCheck
-from include.teleprompt.evaluate.score import ScoredAnswer, mean_e6
-from include.teleprompt.records import MILLION
+from teleprompt.config.gate import Guardrail
+from teleprompt.config.outcome import Direction
+from teleprompt.deltaone.report import GuardrailCheck
+from teleprompt.deltaone.scores import ScoredAnswer, mean_e6
+from teleprompt.records import MILLION
 
 FAILURE_RATE = "failure_rate"
 

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import AwareDatetime, model_validator
 
-from include.teleprompt.config.gate import Claim
-from include.teleprompt.deltaone.assignment import Doubt, ObservedCall, doubts_about_assignment
-from include.teleprompt.deltaone.paired import SEED, allowing_for_the_unseen, resamples_for
-from include.teleprompt.deltaone.report import Verdict
-from include.teleprompt.errors import TelepromptError
-from include.teleprompt.evaluate.score import mean_e6
-from include.teleprompt.records import MILLION, Millionths, Record, to_millionths
-from include.teleprompt.window import Window
+from teleprompt.config.gate import Claim
+from teleprompt.deltaone.assignment import Doubt, ObservedCall, doubts_about_assignment
+from teleprompt.deltaone.paired import SEED, allowing_for_the_unseen, resamples_for
+from teleprompt.deltaone.report import Verdict
+from teleprompt.deltaone.scores import mean_e6
+from teleprompt.errors import TelepromptError
+from teleprompt.records import MILLION, Millionths, Record, to_millionths
+from teleprompt.window import Window
 
 if TYPE_CHECKING:
     import numpy as np

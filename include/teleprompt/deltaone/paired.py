@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from include.teleprompt.records import MILLION
+from teleprompt.records import MILLION
 
 if TYPE_CHECKING:
     import numpy as np

@@ -2,8 +2,8 @@
 
 from enum import StrEnum
 
-from include.teleprompt.deltaone.paired import examples_needed, minimum_detectable_effect, sd_of_discordance
-from include.teleprompt.records import Record, from_millionths, to_millionths
+from teleprompt.deltaone.paired import examples_needed, minimum_detectable_effect, sd_of_discordance
+from teleprompt.records import Record, from_millionths, to_millionths
 
 ASSUMED_DISCORDANCE = 0.2
 """Share of answers that differ between two versions of a program, where nothing is known yet."""

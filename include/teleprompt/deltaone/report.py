@@ -5,9 +5,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from include.teleprompt.config.gate import Claim
-from include.teleprompt.config.outcome import Direction
-from include.teleprompt.records import MILLION, Millionths, Record
+from teleprompt.config.gate import Claim
+from teleprompt.config.outcome import Direction
+from teleprompt.records import MILLION, Millionths, Record
 
 
 class Verdict(StrEnum):

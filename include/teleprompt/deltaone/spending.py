@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from include.teleprompt.records import MILLION
+from teleprompt.records import MILLION
 
 
 def alpha_of_look(spent: Sequence[float], *, alpha: float, looks_a_year: int) -> float:

@@ -3,15 +3,15 @@
 import os
 from dataclasses import dataclass
 
-from include.teleprompt.config.program_process import ProgramProcessConfig
-from include.teleprompt.evaluate.judging import Judging
-from include.teleprompt.program.channel import Channel
-from include.teleprompt.program.fields import ProgramFields, program_fields
-from include.teleprompt.program.process import run_in_process
-from include.teleprompt.program.process_environment import process_environment
-from include.teleprompt.program.source import ProgramFile, ProgramObject
-from include.teleprompt.program.state import dump_state
-from include.teleprompt.records import Record
+from teleprompt.config.program_process import ProgramProcessConfig
+from teleprompt.evaluate.judging import Judging
+from teleprompt.program.channel import Channel
+from teleprompt.program.fields import ProgramFields, program_fields
+from teleprompt.program.process import run_in_process
+from teleprompt.program.process_environment import process_environment
+from teleprompt.program.source import ProgramFile, ProgramObject
+from teleprompt.program.state import dump_state
+from teleprompt.records import Record
 
 
 class ProgramDescription(Record):

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from typing import Any
 
-from include.teleprompt.program.fields import ProgramFields, field_value
-from include.teleprompt.records import to_millionths
-from include.teleprompt.traces.row import TraceRow
+from teleprompt.program.fields import ProgramFields, field_value
+from teleprompt.records import to_millionths
+from teleprompt.traces.row import TraceRow
 
 
 def good_rows(rows: Iterable[TraceRow], *, min_quality_score: float) -> list[TraceRow]:

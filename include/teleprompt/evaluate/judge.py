@@ -4,11 +4,11 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from include.teleprompt.errors import LanguageModelUnavailableError, UnreadableGradeError
-from include.teleprompt.lm.meter import ModelGone
-from include.teleprompt.program.fields import ProgramFields
-from include.teleprompt.records import Record, from_millionths
-from include.teleprompt.traces.row import TraceRow
+from teleprompt.errors import LanguageModelUnavailableError, UnreadableGradeError
+from teleprompt.lm.meter import ModelGone
+from teleprompt.program.fields import ProgramFields
+from teleprompt.records import Record, from_millionths
+from teleprompt.traces.row import TraceRow
 
 
 class JudgeAgreement(Record):

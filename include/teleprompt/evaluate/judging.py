@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from include.teleprompt.config.gate import GateConfig
-from include.teleprompt.evaluate.metrics import OWN_METRICS, build_metric
-from include.teleprompt.evaluate.objective import Objective
-from include.teleprompt.evaluate.self_agreement import check_self_agreement
-from include.teleprompt.program.fields import ProgramFields
-from include.teleprompt.traces.row import TraceRow
+from teleprompt.config.gate import GateConfig
+from teleprompt.evaluate._self_agreement import check_self_agreement
+from teleprompt.evaluate.metrics import OWN_METRICS, build_metric
+from teleprompt.evaluate.objective import Objective
+from teleprompt.program.fields import ProgramFields
+from teleprompt.traces.row import TraceRow
 
 
 @dataclass(frozen=True)

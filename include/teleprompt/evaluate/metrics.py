@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from include.teleprompt.canonical import normalised_text
-from include.teleprompt.config.gate import AGREEMENT, EXACT, F1, JudgeConfig
-from include.teleprompt.evaluate.judge import judge_metric
-from include.teleprompt.program.entry_point import load_function
-from include.teleprompt.program.fields import ProgramFields
+from teleprompt.config.gate import AGREEMENT, EXACT, F1, JudgeConfig
+from teleprompt.encoding.canonical_json import normalised_text
+from teleprompt.evaluate.judge import judge_metric
+from teleprompt.program.entry_point import load_function
+from teleprompt.program.fields import ProgramFields
 
 Metric = Callable[..., float]
 """`metric(example, prediction, trace=None)`, DSPy's convention; a higher value is better."""

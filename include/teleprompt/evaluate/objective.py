@@ -4,9 +4,9 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from include.teleprompt.config.outcome import Direction
-from include.teleprompt.errors import ConfigurationError
-from include.teleprompt.evaluate.metrics import Metric
+from teleprompt.config.outcome import Direction
+from teleprompt.errors import ConfigurationError
+from teleprompt.evaluate.metrics import Metric
 
 ARITIES = (5, 3, 2)
 """Positional arguments of a metric: GEPA's five, DSPy's three, or example and prediction alone."""

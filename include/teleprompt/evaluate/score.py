@@ -7,35 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from include.teleprompt.canonical import digest_of
-from include.teleprompt.errors import LanguageModelUnavailableError, TelepromptError, UnreadableGradeError
-from include.teleprompt.evaluate.objective import Objective
-from include.teleprompt.journal import Journal
-from include.teleprompt.lm.meter import ModelGone
-from include.teleprompt.lm.tally import Tally, tallied
-from include.teleprompt.records import Digest, Record, to_millionths
-
-
-class Usage(Record):
-    """What one answer took."""
-
-    latency_us: int
-    """From the question to the answer, in microseconds, waiting for a busy model included."""
-    tokens: int | None
-    """In and out, of all its calls; None where none was seen."""
-    cost_e6: int | None
-    """Estimated price in millionths of a dollar; None where one of its calls has no known price, or none was seen."""
-
-
-class ScoredAnswer(Record):
-    """The scores of one answer, in millionths."""
-
-    score_e6: int
-    parts_e6: dict[str, int]
-    """The metric's named scores that make it up."""
-    failure: str | None = None
-    """Kind of error where the program gave no answer; then the scores are 0."""
-    usage: Usage | None = None
+from teleprompt.deltaone.scores import ScoredAnswer, Usage, mean_e6
+from teleprompt.encoding.canonical_json import digest_of
+from teleprompt.errors import LanguageModelUnavailableError, TelepromptError, UnreadableGradeError
+from teleprompt.evaluate.objective import Objective
+from teleprompt.lm.meter import ModelGone
+from teleprompt.lm.tally import Tally, tallied
+from teleprompt.records import Digest, Record, to_millionths
+from teleprompt.storage.journal import Journal
 
 
 class Scores(Record):
@@ -85,13 +64,6 @@ class TooManyFailuresError(TelepromptError):
             f"{failed} of {of} program calls failed ({named}), more than the share of {max_error_rate:g} that "
             "`optimization.max_error_rate` allows; correct the program."
         )
-
-
-def mean_e6(values_e6: Sequence[int]) -> int:
-    """Mean of integers, rounded half-even; exact, unlike a sum of floats."""
-    quotient, rest = divmod(sum(values_e6), len(values_e6))
-    twice = 2 * rest
-    return quotient + (twice > len(values_e6) or (twice == len(values_e6) and quotient % 2 == 1))
 
 
 class ScoreBook:

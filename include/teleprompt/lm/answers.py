@@ -6,8 +6,8 @@ import threading
 from collections import defaultdict, deque
 from typing import Any
 
-from include.teleprompt.journal import Journal
-from include.teleprompt.lm.meter import Answered, Meter
+from teleprompt.lm.meter import Answered, Meter
+from teleprompt.storage.journal import Journal
 
 log = logging.getLogger(__name__)
 

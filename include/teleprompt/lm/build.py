@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from include.teleprompt.config.settings import OFFLINE_MODEL, LMConfig
+from teleprompt.config.settings import OFFLINE_MODEL, LMConfig
 
 
 def build_lm(config: LMConfig) -> Any:
@@ -13,7 +13,7 @@ def build_lm(config: LMConfig) -> Any:
     if config.max_tokens is not None:
         options["max_tokens"] = config.max_tokens
     if config.model == OFFLINE_MODEL:
-        from include.teleprompt.lm.offline.engine import NearestDemoEngine
+        from teleprompt.lm.offline.engine import NearestDemoEngine
 
         return dspy.LM(config.model, engine=NearestDemoEngine(), num_retries=0, **options)
     if config.api_base:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from pydantic import Field
 
-from include.teleprompt.config.optimization import BudgetConfig
-from include.teleprompt.records import MILLION, Record
+from teleprompt.config.optimization import BudgetConfig
+from teleprompt.records import MILLION, Record
 
 TIMED_OUT = "Optimization timed out after {:g} seconds"
 """The documents' words."""

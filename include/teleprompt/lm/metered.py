@@ -3,8 +3,8 @@
 import time
 from typing import Any, Protocol, Self
 
-from include.teleprompt.lm.answers import AnswerJournal
-from include.teleprompt.lm.meter import Answered, Meter, ModelGone
+from teleprompt.lm.answers import AnswerJournal
+from teleprompt.lm.meter import Answered, Meter, ModelGone
 
 LONGEST_WAIT = 60.0
 

@@ -3,7 +3,7 @@
 import threading
 from typing import Any, Self
 
-from include.teleprompt.lm.metered import AsyncMeteredEngine, MeteredEngine, price_e6
+from teleprompt.lm.metered import AsyncMeteredEngine, MeteredEngine, price_e6
 
 
 class Tally:

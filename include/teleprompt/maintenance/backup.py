@@ -9,15 +9,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.errors import TelepromptError
-from include.teleprompt.maintenance.archive import ArchiveWriter, Manifest
-from include.teleprompt.maintenance.inventory import path_below
-from include.teleprompt.maintenance.layout import PROGRAM_SUFFIXES, PROGRAMS, STORAGE
-from include.teleprompt.maintenance.mlflow_export import MlflowCopy, export_mlflow
-from include.teleprompt.maintenance.plan import Kind, Reason, References, StoredFile, decide, reachable
-from include.teleprompt.maintenance.references import survey
-from include.teleprompt.storage import location
+from teleprompt.config.settings import Settings
+from teleprompt.errors import TelepromptError
+from teleprompt.maintenance._archive import ArchiveWriter, Manifest
+from teleprompt.maintenance._inventory import path_below
+from teleprompt.maintenance._layout import PROGRAM_SUFFIXES, PROGRAMS, STORAGE
+from teleprompt.maintenance._mlflow_export import MlflowCopy, export_mlflow
+from teleprompt.maintenance._references import survey
+from teleprompt.maintenance.plan import Kind, Reason, References, StoredFile, decide, reachable
+from teleprompt.storage.blobs import location
 
 _ALWAYS = frozenset({Kind.ATTESTATIONS, Kind.LOOKS, Kind.OUTBOX})
 _STAY = frozenset({Reason.PROTECTED, Reason.NAMED})

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.maintenance.plan import Kind, KindPlan, Plan, StoredFile, make_plan
-from include.teleprompt.maintenance.references import survey
-from include.teleprompt.records import Record
-from include.teleprompt.storage import location, modified_at
-from include.teleprompt.traces.submission.spool import Spool
+from teleprompt.config.settings import Settings
+from teleprompt.maintenance._references import survey
+from teleprompt.maintenance.plan import Kind, KindPlan, Plan, StoredFile, make_plan
+from teleprompt.records import Record
+from teleprompt.storage.blobs import location, modified_at
+from teleprompt.traces.submission.spool import Spool
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from enum import StrEnum
 
 from pydantic import AwareDatetime
 
-from include.teleprompt.config.retention import RetentionConfig
-from include.teleprompt.records import Digest, Record
+from teleprompt.config.retention import RetentionConfig
+from teleprompt.records import Digest, Record
 
 
 class Kind(StrEnum):

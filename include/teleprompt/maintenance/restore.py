@@ -12,18 +12,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from include.teleprompt.canonical import sha256_hex
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.errors import ConfigurationError, TelepromptError
-from include.teleprompt.maintenance.archive import Archive, Manifest
-from include.teleprompt.maintenance.inventory import kind_of, list_files, path_below
-from include.teleprompt.maintenance.layout import PROGRAMS, STORAGE, misplaced
-from include.teleprompt.maintenance.mlflow_import import MlflowImport, check_is_empty, read_copy
-from include.teleprompt.maintenance.plan import Kind
-from include.teleprompt.maintenance.relocate import Relocation
-from include.teleprompt.maintenance.staging import staged
-from include.teleprompt.records import Digest
-from include.teleprompt.storage import location, write_whole
+from teleprompt.config.settings import Settings
+from teleprompt.encoding.canonical_json import sha256_hex
+from teleprompt.errors import ConfigurationError, TelepromptError
+from teleprompt.maintenance._archive import Archive, Manifest
+from teleprompt.maintenance._inventory import kind_of, list_files, path_below
+from teleprompt.maintenance._layout import PROGRAMS, STORAGE, misplaced
+from teleprompt.maintenance._mlflow_import import MlflowImport, check_is_empty, read_copy
+from teleprompt.maintenance._relocate import Relocation
+from teleprompt.maintenance._staging import staged
+from teleprompt.maintenance.plan import Kind
+from teleprompt.records import Digest
+from teleprompt.storage.blobs import location, write_whole
 
 
 def restore(client: Any, settings: Settings, source: str) -> Manifest:

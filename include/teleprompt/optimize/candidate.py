@@ -4,9 +4,9 @@ from typing import Self
 
 from pydantic import model_validator
 
-from include.teleprompt.lm.meter import Spend
-from include.teleprompt.records import Record
-from include.teleprompt.storage import Blob
+from teleprompt.lm.meter import Spend
+from teleprompt.records import Record
+from teleprompt.storage.blobs import Blob
 
 
 class Candidate(Record):

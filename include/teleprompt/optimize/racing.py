@@ -9,8 +9,8 @@ probability is at least `keep_above`. Compare Maron and Moore 1994 (racing) and 
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from include.teleprompt.lm.meter import CallsStopped
-from include.teleprompt.records import Record
+from teleprompt.lm.meter import CallsStopped
+from teleprompt.records import Record
 
 DRAWS = 4000
 

@@ -5,19 +5,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from include.teleprompt.config.optimization import OptimizationConfig
-from include.teleprompt.errors import TelepromptError
-from include.teleprompt.evaluate.examples import good_rows, to_examples
-from include.teleprompt.evaluate.objective import Objective
-from include.teleprompt.evaluate.score import ScoreBook, Scores, TooManyFailuresError, score_program
-from include.teleprompt.lm.meter import CallsStopped, Meter, Spend
-from include.teleprompt.optimize.candidate import Candidate
-from include.teleprompt.optimize.racing import Race, Rung, race
-from include.teleprompt.program.fields import ProgramFields
-from include.teleprompt.program.state import load_state
-from include.teleprompt.records import Digest, Record
-from include.teleprompt.storage import Blob, get_blob
-from include.teleprompt.traces.snapshot import SnapshotPart, read_rows
+from teleprompt.config.optimization import OptimizationConfig
+from teleprompt.errors import TelepromptError
+from teleprompt.evaluate.examples import good_rows, to_examples
+from teleprompt.evaluate.objective import Objective
+from teleprompt.evaluate.score import ScoreBook, Scores, TooManyFailuresError, score_program
+from teleprompt.lm.meter import CallsStopped, Meter, Spend
+from teleprompt.optimize.candidate import Candidate
+from teleprompt.optimize.racing import Race, Rung, race
+from teleprompt.program.fields import ProgramFields
+from teleprompt.program.state import load_state
+from teleprompt.records import Digest, Record
+from teleprompt.storage.blobs import Blob, get_blob
+from teleprompt.traces.snapshot import SnapshotPart, read_rows
 
 log = logging.getLogger(__name__)
 

@@ -5,19 +5,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.deltaone.online import OnlineDecision
-from include.teleprompt.deltaone.report import Verdict
-from include.teleprompt.production.comparison import Calls, Phase
-from include.teleprompt.production.report import ProductionReport, WatchOutcome, report_of
-from include.teleprompt.production.versions import KnownVersion, outcome_fits
-from include.teleprompt.promotion import attest_online
-from include.teleprompt.registry.aliases import CHALLENGER, CHAMPION
-from include.teleprompt.registry.change_log import Action, Change, ChangeState, list_changes
-from include.teleprompt.registry.changes import promote, withdraw
-from include.teleprompt.tracking.pipeline_run import PipelineRun
-from include.teleprompt.window import Window
+from teleprompt.config.program import ProgramConfig
+from teleprompt.config.settings import Settings
+from teleprompt.deltaone.online import OnlineDecision
+from teleprompt.deltaone.report import Verdict
+from teleprompt.pipeline.promotion import attest_online
+from teleprompt.production._comparison import Calls, Phase
+from teleprompt.production._versions import KnownVersion, outcome_fits
+from teleprompt.production.report import ProductionReport, WatchOutcome, report_of
+from teleprompt.registry.aliases import CHALLENGER, CHAMPION
+from teleprompt.registry.change_log import Action, Change, ChangeState, list_changes
+from teleprompt.registry.changes import promote, withdraw
+from teleprompt.tracking.pipeline_run import PipelineRun
+from teleprompt.window import Window
 
 DECISION = "online"
 """Record of the pipeline run: the decision that made its version champion."""

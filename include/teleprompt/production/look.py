@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.deltaone.online import OnlineDecision
-from include.teleprompt.production.challenger import DECISION, ChallengerTrial
-from include.teleprompt.production.champion import ChampionWatch
-from include.teleprompt.production.report import ProductionReport
-from include.teleprompt.production.versions import KnownVersion
-from include.teleprompt.promotion import attest_online
-from include.teleprompt.registry.aliases import CHALLENGER, CHAMPION, aliases_of
-from include.teleprompt.text import visible
-from include.teleprompt.tracking.connection import mlflow_client
+from teleprompt.config.program import ProgramConfig
+from teleprompt.config.settings import Settings
+from teleprompt.deltaone.online import OnlineDecision
+from teleprompt.encoding.text import visible
+from teleprompt.pipeline.promotion import attest_online
+from teleprompt.production._champion import ChampionWatch
+from teleprompt.production._versions import KnownVersion
+from teleprompt.production.challenger import DECISION, ChallengerTrial
+from teleprompt.production.report import ProductionReport
+from teleprompt.registry.aliases import CHALLENGER, CHAMPION, aliases_of
+from teleprompt.tracking.connection import mlflow_client
 
 log = logging.getLogger(__name__)
 

@@ -2,10 +2,10 @@
 
 from enum import StrEnum
 
-from include.teleprompt.attest.issue import AttestationRecord
-from include.teleprompt.deltaone.online import OnlineDecision
-from include.teleprompt.production.versions import KnownVersion
-from include.teleprompt.records import Record
+from teleprompt.attest.issue import AttestationRecord
+from teleprompt.deltaone.online import OnlineDecision
+from teleprompt.production._versions import KnownVersion
+from teleprompt.records import Record
 
 
 class WatchOutcome(StrEnum):

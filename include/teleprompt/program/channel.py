@@ -5,7 +5,7 @@ import logging
 import threading
 from typing import BinaryIO, Protocol
 
-from include.teleprompt.records import Record
+from teleprompt.records import Record
 
 
 class Kept(Protocol):

@@ -8,9 +8,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from include.teleprompt.canonical import sha256_hex
-from include.teleprompt.config.files import ProgramFileError
-from include.teleprompt.errors import ConfigurationError
+from teleprompt.config.files import ProgramFileError
+from teleprompt.encoding.canonical_json import sha256_hex
+from teleprompt.errors import ConfigurationError
 
 
 def code_file(program_file: Path, entry_point: str) -> Path:

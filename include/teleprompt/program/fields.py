@@ -5,7 +5,7 @@ import json
 import typing
 from typing import Any
 
-from include.teleprompt.records import Record
+from teleprompt.records import Record
 
 
 class Field(Record):

@@ -1,12 +1,12 @@
 """What makes a run of a program the same run."""
 
-from include.teleprompt.canonical import digest_of
-from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.program.entry_point import code_file, file_digest
-from include.teleprompt.records import Digest
-from include.teleprompt.tracking.run_key import RunKey
-from include.teleprompt.window import Window
+from teleprompt.config.program import ProgramConfig
+from teleprompt.config.settings import Settings
+from teleprompt.encoding.canonical_json import digest_of
+from teleprompt.program.entry_point import code_file, file_digest
+from teleprompt.records import Digest
+from teleprompt.tracking.run_key import RunKey
+from teleprompt.window import Window
 
 
 def code_digest(config: ProgramConfig, *, own: Digest, settings: Settings) -> Digest:

@@ -20,24 +20,24 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from include.teleprompt.config.files import ProgramFileError
-from include.teleprompt.config.program_process import ProgramProcessConfig
-from include.teleprompt.config.settings import PROJECT_ROOT
-from include.teleprompt.errors import (
+from teleprompt.config.files import ProgramFileError
+from teleprompt.config.program_process import ProgramProcessConfig
+from teleprompt.config.project import project_dir
+from teleprompt.errors import (
     ProgramInterruptedError,
     ProgramMemoryError,
     ProgramTimeoutError,
     TelepromptError,
 )
-from include.teleprompt.program.channel import Job
-from include.teleprompt.program.process_tree import count_and_memory, end_session
-from include.teleprompt.program.worker import GIB, HEAD
-from include.teleprompt.records import Record
+from teleprompt.program._process_tree import count_and_memory, end_session
+from teleprompt.program.channel import Job
+from teleprompt.program.worker import GIB, HEAD
+from teleprompt.records import Record
 
 log = logging.getLogger(__name__)
 
-WORKER = "include.teleprompt.program.worker"
-OUR_LOGGERS = "include.teleprompt"
+WORKER = "teleprompt.program.worker"
+OUR_LOGGERS = "teleprompt"
 GRACE_SECONDS = 5.0
 """Between asking a process to end and ending it."""
 
@@ -110,7 +110,7 @@ def _process(job: Job, environment: Mapping[str, str], *, memory: int) -> Iterat
     import cloudpickle
 
     pickled = cloudpickle.dumps(job)
-    path = os.pathsep.join(dict.fromkeys([str(PROJECT_ROOT), *(entry for entry in sys.path if entry)]))
+    path = os.pathsep.join(dict.fromkeys([*(entry for entry in sys.path if entry), str(project_dir())]))
     with TemporaryDirectory(prefix="teleprompt-program-") as folder:
         # A program that logs what it does at import logs it there, not among the calls of production.
         nowhere = {"MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db"}

@@ -6,8 +6,8 @@ A list of what is allowed, not of what is secret: nobody knows all names under w
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 
-from include.teleprompt.config.program_process import OURS
-from include.teleprompt.config.settings import LMConfig
+from teleprompt.config.program_process import OURS
+from teleprompt.config.settings import LMConfig
 
 ALLOWED = (
     "PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "LC_*", "TZ", "TMPDIR", "XDG_CACHE_HOME",

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from include.teleprompt.program.entry_point import build_program
+from teleprompt.program.entry_point import build_program
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from include.teleprompt.canonical import canonical_json
-from include.teleprompt.errors import TelepromptError
+from teleprompt.encoding.canonical_json import canonical_json
+from teleprompt.errors import TelepromptError
 
 
 def dump_state(program: Any) -> bytes:

@@ -1,4 +1,4 @@
-"""The process that runs program code: `python -m include.teleprompt.program.worker BYTES`, its limit of memory.
+"""The process that runs program code: `python -m teleprompt.program.worker BYTES`, its limit of memory.
 
 A pickled `Job` comes in on standard input, which then stays open: when it closes, the parent is gone, and this process
 and all that it started end at once. Lines of JSON go out on standard output: `{"log": [level, logger, text]}`,
@@ -18,10 +18,10 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
-from include.teleprompt.config.files import ProgramFileError
-from include.teleprompt.environment import quiet_libraries
-from include.teleprompt.errors import ProgramMemoryError, TelepromptError
-from include.teleprompt.program.channel import Channel, Job
+from teleprompt.config.files import ProgramFileError
+from teleprompt.environment import quiet_libraries
+from teleprompt.errors import ProgramMemoryError, TelepromptError
+from teleprompt.program.channel import Channel, Job
 
 HEAD = struct.Struct("!Q")
 """Length of the pickled job."""
@@ -46,8 +46,8 @@ def main() -> None:
         os.dup2(nothing.fileno(), sys.stdin.fileno())  # a program that reads it must not wait for ever
     signal.signal(signal.SIGTERM, _leave)
     quiet_libraries()
-    logging.getLogger("include.teleprompt").addHandler(channel)
-    logging.getLogger("include.teleprompt").setLevel(logging.INFO)
+    logging.getLogger("teleprompt").addHandler(channel)
+    logging.getLogger("teleprompt").setLevel(logging.INFO)
     (length,) = HEAD.unpack(_read(lifeline, HEAD.size))
     pickled = _read(lifeline, length)
     threading.Thread(target=_end_with_parent, args=(lifeline, channel), name="lifeline", daemon=True).start()

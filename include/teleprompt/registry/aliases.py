@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from include.teleprompt.registry.lock import Lease
+from teleprompt.registry.lock import Lease
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"

@@ -13,12 +13,12 @@ from typing import Any
 
 from pydantic import AwareDatetime, Field, ValidationError
 
-from include.teleprompt.canonical import digest_of
-from include.teleprompt.records import Digest, Record
-from include.teleprompt.registry.change_log import Action, Change, ChangeState, list_changes
-from include.teleprompt.registry.lock import registry_lock
-from include.teleprompt.tracking.pipeline_run import experiment_name, internal_experiment
-from include.teleprompt.tracking.search import PAGE, all_pages
+from teleprompt.encoding.canonical_json import digest_of
+from teleprompt.records import Digest, Record
+from teleprompt.registry.change_log import Action, Change, ChangeState, list_changes
+from teleprompt.registry.lock import registry_lock
+from teleprompt.tracking.pipeline_run import experiment_name, internal_experiment
+from teleprompt.tracking.search import PAGE, all_pages
 
 NUMBER = "teleprompt.audit"
 ENTRY = "teleprompt.audit_entry"

@@ -7,10 +7,10 @@ from typing import Any
 
 from pydantic import AwareDatetime
 
-from include.teleprompt.records import Record
-from include.teleprompt.registry.aliases import CHAMPION
-from include.teleprompt.tracking.connection import quoted
-from include.teleprompt.tracking.pipeline_run import experiment_name, internal_experiment
+from teleprompt.records import Record
+from teleprompt.registry.aliases import CHAMPION
+from teleprompt.tracking.connection import quoted
+from teleprompt.tracking.pipeline_run import experiment_name, internal_experiment
 
 CHANGE = "teleprompt.change"
 STATE = "teleprompt.change_state"

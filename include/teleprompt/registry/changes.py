@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from include.teleprompt.errors import ConfigurationError, LockLostError, RegistryBusyError
-from include.teleprompt.registry.aliases import CHALLENGER, CHAMPION, PREVIOUS, aliases_of, set_aliases
-from include.teleprompt.registry.audit_trail import record_changes
-from include.teleprompt.registry.change_log import Action, Change, ChangeState, list_changes, mark, write_entry
-from include.teleprompt.registry.lock import Lease, registry_lock
-from include.teleprompt.text import storable, visible
-from include.teleprompt.window import format_utc
+from teleprompt.encoding.text import storable, visible
+from teleprompt.errors import ConfigurationError, LockLostError, RegistryBusyError
+from teleprompt.registry.aliases import CHALLENGER, CHAMPION, PREVIOUS, aliases_of, set_aliases
+from teleprompt.registry.audit_trail import record_changes
+from teleprompt.registry.change_log import Action, Change, ChangeState, list_changes, mark, write_entry
+from teleprompt.registry.lock import Lease, registry_lock
+from teleprompt.window import format_utc
 
 log = logging.getLogger(__name__)
 

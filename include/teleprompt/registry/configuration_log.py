@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from include.teleprompt.canonical import digest_of
-from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.records import Digest
-from include.teleprompt.registry.audit_trail import Deed, Done, append, read_trail, shortened
+from teleprompt.config.program import ProgramConfig
+from teleprompt.encoding.canonical_json import digest_of
+from teleprompt.records import Digest
+from teleprompt.registry.audit_trail import Deed, Done, append, read_trail, shortened
 
 MOST_TEXT = 200
 """Characters of a value."""

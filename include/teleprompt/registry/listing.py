@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from include.teleprompt.errors import ConfigurationError
-from include.teleprompt.records import Record
-from include.teleprompt.tracking.connection import quoted
-from include.teleprompt.tracking.search import all_pages
+from teleprompt.errors import ConfigurationError
+from teleprompt.records import Record
+from teleprompt.tracking.connection import quoted
+from teleprompt.tracking.search import all_pages
 
 
 class VersionLine(Record):

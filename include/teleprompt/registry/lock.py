@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from include.teleprompt.errors import LockLostError, RegistryBusyError
+from teleprompt.errors import LockLostError, RegistryBusyError
 
 log = logging.getLogger(__name__)
 

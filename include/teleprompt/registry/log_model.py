@@ -8,7 +8,7 @@ from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 
-from include.teleprompt.registry import served_program_file
+from teleprompt.registry import served_program_file
 
 
 @dataclass(frozen=True)

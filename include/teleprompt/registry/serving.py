@@ -7,16 +7,16 @@ import threading
 import time
 from typing import Any
 
-from include.teleprompt.canonical import sha256_hex
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.errors import ConfigurationError
-from include.teleprompt.program.entry_point import call_builder, import_source
-from include.teleprompt.program.state import load_state
-from include.teleprompt.records import Record
-from include.teleprompt.registry.aliases import CHALLENGER, CHAMPION, aliases_of
-from include.teleprompt.registry.versions import VERSION_ID, read_artifacts, version_of_alias
-from include.teleprompt.secret_uri import SecretUri
-from include.teleprompt.tracking.connection import mlflow_client, quoted
+from teleprompt.config.settings import Settings
+from teleprompt.encoding.canonical_json import sha256_hex
+from teleprompt.encoding.secret_uri import SecretUri
+from teleprompt.errors import ConfigurationError
+from teleprompt.program.entry_point import call_builder, import_source
+from teleprompt.program.state import load_state
+from teleprompt.records import Record
+from teleprompt.registry.aliases import CHALLENGER, CHAMPION, aliases_of
+from teleprompt.registry.versions import VERSION_ID, read_artifacts, version_of_alias
+from teleprompt.tracking.connection import mlflow_client, quoted
 
 log = logging.getLogger(__name__)
 

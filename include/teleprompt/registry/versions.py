@@ -10,17 +10,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from include.teleprompt.canonical import sha256_hex
-from include.teleprompt.errors import TelepromptError
-from include.teleprompt.program.fields import ProgramFields
-from include.teleprompt.records import Digest, Record
-from include.teleprompt.registry.aliases import CHAMPION
-from include.teleprompt.registry.changes import set_baseline
-from include.teleprompt.registry.lock import registry_lock
-from include.teleprompt.registry.log_model import LoggedProgram, create_version, log_program
-from include.teleprompt.storage import Blob, get_blob, put_blob
-from include.teleprompt.tracking.connection import quoted
-from include.teleprompt.tracking.pipeline_run import experiment_name, internal_experiment
+from teleprompt.encoding.canonical_json import sha256_hex
+from teleprompt.errors import TelepromptError
+from teleprompt.program.fields import ProgramFields
+from teleprompt.records import Digest, Record
+from teleprompt.registry.aliases import CHAMPION
+from teleprompt.registry.changes import set_baseline
+from teleprompt.registry.lock import registry_lock
+from teleprompt.registry.log_model import LoggedProgram, create_version, log_program
+from teleprompt.storage.blobs import Blob, get_blob, put_blob
+from teleprompt.tracking.connection import quoted
+from teleprompt.tracking.pipeline_run import experiment_name, internal_experiment
 
 RUN_KEY = "run_key"
 VERSION_ID = "version_id"

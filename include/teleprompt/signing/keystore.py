@@ -4,7 +4,7 @@ import json
 import secrets
 from pathlib import Path
 
-from include.teleprompt.errors import ConfigurationError
+from teleprompt.errors import ConfigurationError
 
 
 def write_keystore(keystore: Path, password_file: Path) -> str:

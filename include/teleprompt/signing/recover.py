@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from include.teleprompt.addresses import checksum_address
+from teleprompt.encoding.addresses import checksum_address
 
 if TYPE_CHECKING:
     from eth_keys.datatypes import PublicKey

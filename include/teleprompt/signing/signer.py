@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
-from include.teleprompt.addresses import checksum_address
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.config.signers import CommandSigner, KeystoreSigner, SignerConfig, UrlSigner
-from include.teleprompt.errors import ConfigurationError, SignerUnavailableError
-from include.teleprompt.signing.recover import SignatureError, recover_address
+from teleprompt.config.settings import Settings
+from teleprompt.config.signers import CommandSigner, KeystoreSigner, SignerConfig, UrlSigner
+from teleprompt.encoding.addresses import checksum_address
+from teleprompt.errors import ConfigurationError, SignerUnavailableError
+from teleprompt.signing.recover import SignatureError, recover_address
 
 PATIENCE_SECONDS = 60.0
 """For a person to press the button of a hardware key, too."""

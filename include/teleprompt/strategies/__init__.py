@@ -5,7 +5,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-from include.teleprompt.strategies.strategy import Strategy
+from teleprompt.strategies.strategy import Strategy
 
 
 class OptimizationStrategy(StrEnum):

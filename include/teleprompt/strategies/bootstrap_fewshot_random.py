@@ -6,8 +6,8 @@ one seed it compiles exactly the program that the whole search would have compil
 
 from typing import Any
 
-from include.teleprompt.strategies.bootstrap_fewshot import BootstrapFewShotOptions
-from include.teleprompt.strategies.strategy import Strategy, Teaching
+from teleprompt.strategies.bootstrap_fewshot import BootstrapFewShotOptions
+from teleprompt.strategies.strategy import Strategy, Teaching
 
 
 class BootstrapFewShotRandomOptions(BootstrapFewShotOptions):

@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from include.teleprompt.strategies.strategy import SeededOptions, Strategy, Teaching, several_seeds
+from teleprompt.strategies.strategy import SeededOptions, Strategy, Teaching, several_seeds
 
 
 class GepaOptions(SeededOptions):

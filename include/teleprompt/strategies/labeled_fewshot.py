@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
-from include.teleprompt.strategies.strategy import Options, Strategy, Teaching, one_seed
+from teleprompt.strategies.strategy import Options, Strategy, Teaching, one_seed
 
 
 class LabeledFewShotOptions(Options):

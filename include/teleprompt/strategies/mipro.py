@@ -4,7 +4,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from include.teleprompt.strategies.strategy import SeededOptions, Strategy, Teaching, several_seeds
+from teleprompt.strategies.strategy import SeededOptions, Strategy, Teaching, several_seeds
 
 FIRST_SEED = 9
 """DSPy's own default. It also stands in where 0 is asked for."""

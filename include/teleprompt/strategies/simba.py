@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
-from include.teleprompt.strategies.strategy import SeededOptions, Strategy, Teaching, several_seeds
+from teleprompt.strategies.strategy import SeededOptions, Strategy, Teaching, several_seeds
 
 
 class SimbaOptions(SeededOptions):

@@ -10,20 +10,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.errors import InsufficientTracesError
-from include.teleprompt.program.fields import ProgramFields
-from include.teleprompt.records import Digest
-from include.teleprompt.traces.curation.decide import Decisions, decide
-from include.teleprompt.traces.incremental import Shelf, read_new, utc_now
-from include.teleprompt.traces.merge import in_time_order
-from include.teleprompt.traces.snapshot import Reading, SnapshotRecord, SourceReading
-from include.teleprompt.traces.sources.choose import open_store
-from include.teleprompt.traces.sources.of_program import maturing, program_sources, spans_need
-from include.teleprompt.traces.sources.raw import TraceSource
-from include.teleprompt.traces.staging import Staged, stage
-from include.teleprompt.traces.write import valid_step, write_snapshot
-from include.teleprompt.window import Window, format_utc
+from teleprompt.config.program import ProgramConfig
+from teleprompt.errors import InsufficientTracesError
+from teleprompt.program.fields import ProgramFields
+from teleprompt.records import Digest
+from teleprompt.traces._incremental import Shelf, read_new, utc_now
+from teleprompt.traces._merge import in_time_order
+from teleprompt.traces._staging import Staged, stage
+from teleprompt.traces._write import valid_step, write_snapshot
+from teleprompt.traces.curation.decide import Decisions, decide
+from teleprompt.traces.snapshot import Reading, SnapshotRecord, SourceReading
+from teleprompt.traces.sources.choose import open_store
+from teleprompt.traces.sources.of_program import maturing, program_sources, spans_need
+from teleprompt.traces.sources.raw import TraceSource
+from teleprompt.window import Window, format_utc
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from include.teleprompt.records import Record
+from teleprompt.records import Record
 
 
 class FunnelStep(Record):

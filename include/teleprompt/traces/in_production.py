@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from include.teleprompt.config.outcome import Normalisation, OutcomeConfig, Partial
-from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.traces.outcomes import OutcomeFit, resolve, score_e6
-from include.teleprompt.traces.sources.choose import open_store
-from include.teleprompt.traces.sources.of_program import program_sources
-from include.teleprompt.window import Window
+from teleprompt.config.outcome import Normalisation, OutcomeConfig, Partial
+from teleprompt.config.program import ProgramConfig
+from teleprompt.traces.outcomes import OutcomeFit, resolve, score_e6
+from teleprompt.traces.sources.choose import open_store
+from teleprompt.traces.sources.of_program import program_sources
+from teleprompt.window import Window
 
 if TYPE_CHECKING:
     import numpy as np

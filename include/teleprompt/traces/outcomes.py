@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from include.teleprompt.config.outcome import Direction, Normalisation, OutcomeConfig, OutcomeMetric, Repeated
-from include.teleprompt.records import MILLION, Record
+from teleprompt.config.outcome import Direction, Normalisation, OutcomeConfig, OutcomeMetric, Repeated
+from teleprompt.records import MILLION, Record
 
 if TYPE_CHECKING:
     import numpy as np

@@ -4,12 +4,12 @@ import io
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from include.teleprompt.records import Record
-from include.teleprompt.storage import get_blob
-from include.teleprompt.traces.funnel import FunnelStep
-from include.teleprompt.traces.snapshot import Snapshot, read_outcomes
-from include.teleprompt.traces.split import Leakage, Part
-from include.teleprompt.window import Window
+from teleprompt.records import Record
+from teleprompt.storage.blobs import get_blob
+from teleprompt.traces.funnel import FunnelStep
+from teleprompt.traces.snapshot import Snapshot, read_outcomes
+from teleprompt.traces.split import Leakage, Part
+from teleprompt.window import Window
 
 if TYPE_CHECKING:
     import pyarrow as pa

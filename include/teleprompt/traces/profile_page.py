@@ -3,7 +3,7 @@
 import io
 from collections.abc import Sequence
 
-from include.teleprompt.traces.profile import BINS, Profile
+from teleprompt.traces.profile import BINS, Profile
 
 PROFILE_ARTIFACT = "snapshot_profile.html"
 

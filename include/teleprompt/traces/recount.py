@@ -1,9 +1,9 @@
 """A snapshot's manifest, made anew from the files that it names."""
 
-from include.teleprompt.canonical import digest_of
-from include.teleprompt.traces.content_digest import ContentDigest
-from include.teleprompt.traces.shares import ContributorCounts
-from include.teleprompt.traces.snapshot import Snapshot, read_sealed_and_open
+from teleprompt.encoding.canonical_json import digest_of
+from teleprompt.traces._content_digest import ContentDigest
+from teleprompt.traces._shares import ContributorCounts
+from teleprompt.traces.snapshot import Snapshot, read_sealed_and_open
 
 
 def recount(snapshot: Snapshot) -> Snapshot:

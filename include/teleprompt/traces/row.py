@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from include.teleprompt.program.fields import ProgramFields
+from teleprompt.program.fields import ProgramFields
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -71,7 +71,7 @@ def with_score(rows: "pa.Table", score_e6: "pa.Array", fields: ProgramFields) ->
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    from include.teleprompt.records import MILLION
+    from teleprompt.records import MILLION
 
     schema = arrow_schema(fields)
     score = pc.divide(score_e6.cast(pa.float64()), float(MILLION))
@@ -82,7 +82,7 @@ def from_arrow(table: "pa.Table") -> list[TraceRow]:
     """The rows of a table of that schema."""
     import pyarrow as pa
 
-    from include.teleprompt.records import to_millionths
+    from teleprompt.records import to_millionths
 
     milliseconds = pa.int64()
     times = {name: table.column(name).cast(milliseconds).to_pylist() for name in ("started_at", "outcome_at")}

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 from pydantic import field_validator
 
-from include.teleprompt.canonical import digest_of
-from include.teleprompt.errors import TelepromptError
-from include.teleprompt.program.fields import ProgramFields
-from include.teleprompt.records import Digest, Record
-from include.teleprompt.storage import Blob, get_blob
-from include.teleprompt.traces.funnel import FunnelStep
-from include.teleprompt.traces.outcomes import OutcomeFit
-from include.teleprompt.traces.row import TraceRow, from_arrow
-from include.teleprompt.traces.split import Leakage, Part
-from include.teleprompt.window import Window
+from teleprompt.encoding.canonical_json import digest_of
+from teleprompt.errors import TelepromptError
+from teleprompt.program.fields import ProgramFields
+from teleprompt.records import Digest, Record
+from teleprompt.storage.blobs import Blob, get_blob
+from teleprompt.traces.funnel import FunnelStep
+from teleprompt.traces.outcomes import OutcomeFit
+from teleprompt.traces.row import TraceRow, from_arrow
+from teleprompt.traces.split import Leakage, Part
+from teleprompt.window import Window
 
 if TYPE_CHECKING:
     import pyarrow as pa

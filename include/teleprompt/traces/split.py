@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from include.teleprompt.config.split import SplitConfig
-from include.teleprompt.errors import TelepromptError
-from include.teleprompt.records import Record
-from include.teleprompt.traces.facts import digests, normalised
-from include.teleprompt.traces.row import TraceRow
-from include.teleprompt.traces.similarity import earlier_alike, signatures
+from teleprompt.config.split import SplitConfig
+from teleprompt.errors import TelepromptError
+from teleprompt.records import Record
+from teleprompt.traces._facts import digests, normalised
+from teleprompt.traces._similarity import earlier_alike, signatures
+from teleprompt.traces.row import TraceRow
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.errors import ConfigurationError
-from include.teleprompt.records import Record
-from include.teleprompt.traces.sources.choose import Store, open_store
-from include.teleprompt.traces.sources.of_program import maturing, program_sources
-from include.teleprompt.window import Window
+from teleprompt.config.program import ProgramConfig
+from teleprompt.errors import ConfigurationError
+from teleprompt.records import Record
+from teleprompt.traces.sources.choose import Store, open_store
+from teleprompt.traces.sources.of_program import maturing, program_sources
+from teleprompt.window import Window
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from include.teleprompt.errors import ConfigurationError, TrackingUnavailableError
-from include.teleprompt.secret_uri import SecretUri, without_credentials
+from teleprompt.encoding.secret_uri import SecretUri, without_credentials
+from teleprompt.errors import ConfigurationError, TrackingUnavailableError
 
 _UNREACHABLE = (
     "Max retries exceeded", "Connection refused", "Failed to establish", "Read timed out", "Remote end closed",

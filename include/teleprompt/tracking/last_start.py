@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from include.teleprompt.tracking.pipeline_run import KEY_TAG, WINDOW_END_TAG, experiment_name
-from include.teleprompt.tracking.search import NEWEST_FIRST, NEWEST_WINDOW_FIRST, all_pages
+from teleprompt.tracking.pipeline_run import KEY_TAG, WINDOW_END_TAG, experiment_name
+from teleprompt.tracking.search import NEWEST_FIRST, NEWEST_WINDOW_FIRST, all_pages
 
 BACKFILL = "backfill"
 MOST_RUNS = 1000

@@ -8,12 +8,12 @@ from typing import Any, Self, TypeVar
 
 from pydantic import ValidationError
 
-from include.teleprompt.errors import TelepromptError
-from include.teleprompt.records import Record
-from include.teleprompt.secret_uri import SecretUri
-from include.teleprompt.tracking.connection import artifact_root, quoted
-from include.teleprompt.tracking.run_key import RunKey
-from include.teleprompt.window import format_utc
+from teleprompt.encoding.secret_uri import SecretUri
+from teleprompt.errors import TelepromptError
+from teleprompt.records import Record
+from teleprompt.tracking.connection import artifact_root, quoted
+from teleprompt.tracking.run_key import RunKey
+from teleprompt.window import format_utc
 
 KEY_TAG = "teleprompt.key"
 WINDOW_END_TAG = "teleprompt.window_end"

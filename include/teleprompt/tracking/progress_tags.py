@@ -3,7 +3,7 @@
 import logging
 import time
 
-from include.teleprompt.tracking.pipeline_run import PipelineRun
+from teleprompt.tracking.pipeline_run import PipelineRun
 
 log = logging.getLogger(__name__)
 

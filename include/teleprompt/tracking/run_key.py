@@ -1,8 +1,8 @@
 """What makes two pipeline runs the same run."""
 
-from include.teleprompt.canonical import digest_of
-from include.teleprompt.records import Digest, Record
-from include.teleprompt.window import Window
+from teleprompt.encoding.canonical_json import digest_of
+from teleprompt.records import Digest, Record
+from teleprompt.window import Window
 
 
 class RunKey(Record):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from include.teleprompt.tracking.pipeline_run import INTERNAL_TAG, WINDOW_END_TAG
+from teleprompt.tracking.pipeline_run import INTERNAL_TAG, WINDOW_END_TAG
 
 PAGE = 1000
 NEWEST_FIRST = ["attributes.start_time DESC", "attributes.run_id ASC"]

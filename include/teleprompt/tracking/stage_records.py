@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from include.teleprompt.records import Record
-from include.teleprompt.secret_uri import SecretUri
-from include.teleprompt.tracking.connection import mlflow_client
-from include.teleprompt.tracking.pipeline_run import PipelineRun
-from include.teleprompt.tracking.run_key import RunKey
+from teleprompt.encoding.secret_uri import SecretUri
+from teleprompt.records import Record
+from teleprompt.tracking.connection import mlflow_client
+from teleprompt.tracking.pipeline_run import PipelineRun
+from teleprompt.tracking.run_key import RunKey
 
 log = logging.getLogger(__name__)
 

@@ -12,11 +12,11 @@ from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import Depends, HTTPException
 from fastapi import Path as PathParameter
 
-from include.teleprompt.catalog import CatalogEntry, list_programs, programs_by_name
-from include.teleprompt.config.files import find_program_file, known_program
-from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.errors import ConfigurationError
+from teleprompt.config.files import find_program_file, known_program
+from teleprompt.config.program import ProgramConfig
+from teleprompt.config.settings import Settings
+from teleprompt.errors import ConfigurationError
+from teleprompt.queries.catalog import CatalogEntry, list_programs, programs_by_name
 from teleprompt_airflow.api.problems import NotFoundError
 from teleprompt_airflow.program_dag import dag_id
 

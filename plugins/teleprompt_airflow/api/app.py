@@ -5,8 +5,8 @@ from typing import Any
 from airflow.api_fastapi.core_api.security import requires_authenticated
 from fastapi import Depends, FastAPI
 
-from include.teleprompt.attest.load import MAX_BYTES
-from include.teleprompt.environment import keep_recursion_limit
+from teleprompt.attest.load import MAX_BYTES
+from teleprompt.environment import keep_recursion_limit
 from teleprompt_airflow.api import problems
 from teleprompt_airflow.api.guard import Guard
 from teleprompt_airflow.api.routes import attestations, contributors, health, programs, runs, traces, versions

@@ -9,8 +9,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from teleprompt_airflow.api import bodies
-from teleprompt_airflow.api.origin import comes_from_elsewhere
+from teleprompt_airflow.api import _bodies as bodies
+from teleprompt_airflow.api._origin import comes_from_elsewhere
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 

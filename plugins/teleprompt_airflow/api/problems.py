@@ -11,17 +11,17 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from include.teleprompt.attest.codes import InvalidAttestationError
-from include.teleprompt.config.files import ProgramFileError
-from include.teleprompt.errors import (
+from teleprompt.attest.codes import InvalidAttestationError
+from teleprompt.config.files import ProgramFileError
+from teleprompt.encoding.secret_uri import hide_credentials
+from teleprompt.errors import (
     ChainUnavailableError,
     ConfigurationError,
     RegistryBusyError,
     TelepromptError,
     TrackingUnavailableError,
 )
-from include.teleprompt.secret_uri import hide_credentials
-from include.teleprompt.traces.submission.spool import SpoolFullError
+from teleprompt.traces.submission.spool import SpoolFullError
 
 log = logging.getLogger(__name__)
 

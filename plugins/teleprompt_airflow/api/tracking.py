@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query
 
-from include.teleprompt.attest.stored import AttestationStore
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.signing.signer import addresses_of
+from teleprompt.attest.stored import AttestationStore
+from teleprompt.config.settings import Settings
+from teleprompt.signing.signer import addresses_of
 from teleprompt_airflow.hooks.settings import shared_settings
 
 
@@ -19,7 +19,7 @@ SettingsDep = Annotated[Settings, Depends(_settings)]
 
 
 def _client(settings: SettingsDep) -> Iterator[Any]:
-    from include.teleprompt.tracking.connection import mlflow_client
+    from teleprompt.tracking.connection import mlflow_client
 
     with mlflow_client(settings.tracking_uri) as client:
         yield client

@@ -19,12 +19,13 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import mask_secret
 from pydantic import SecretStr
 
-from include.teleprompt.config.gate import JUDGE
-from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.config.settings import PROJECT_ROOT, LMConfig, Settings, Web3Config
-from include.teleprompt.config.signers import CommandSigner, KeystoreSigner, SignerConfig, UrlSigner
-from include.teleprompt.errors import ConfigurationError
-from include.teleprompt.secret_uri import SecretUri
+from teleprompt.config.gate import JUDGE
+from teleprompt.config.program import ProgramConfig
+from teleprompt.config.project import project_dir
+from teleprompt.config.settings import LMConfig, Settings, Web3Config
+from teleprompt.config.signers import CommandSigner, KeystoreSigner, SignerConfig, UrlSigner
+from teleprompt.encoding.secret_uri import SecretUri
+from teleprompt.errors import ConfigurationError
 
 MLFLOW = "mlflow_default"
 STORAGE = "teleprompt_storage"
@@ -212,7 +213,7 @@ def _web3(connection: Connection | None, conn_id: str) -> Web3Config:
 
 def _read(path: str) -> str:
     try:
-        return (PROJECT_ROOT / path).read_text(encoding="utf-8")
+        return (project_dir() / path).read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigurationError(
             f"The connection {SIGNER} names {path}, which cannot be read; correct it, or delete the connection "

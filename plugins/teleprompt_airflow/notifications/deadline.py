@@ -7,9 +7,9 @@ from typing import Any
 from airflow.sdk.definitions.callback import AsyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
-from include.teleprompt.alerts.alert import Alert
-from include.teleprompt.config.alerts import AlertEvent
-from include.teleprompt.config.program import ProgramConfig
+from teleprompt.alerts.alert import Alert
+from teleprompt.config.alerts import AlertEvent
+from teleprompt.config.program import ProgramConfig
 from teleprompt_airflow.notifications.tell import tell
 
 

@@ -6,10 +6,10 @@ from typing import Any
 from airflow.sdk import BaseNotifier
 from airflow.sdk.exceptions import AirflowException
 
-from include.teleprompt.alerts.alert import Alert
-from include.teleprompt.config.alerts import AlertEvent
-from include.teleprompt.errors import TelepromptError
-from include.teleprompt.secret_uri import hide_credentials
+from teleprompt.alerts.alert import Alert
+from teleprompt.config.alerts import AlertEvent
+from teleprompt.encoding.secret_uri import hide_credentials
+from teleprompt.errors import TelepromptError
 from teleprompt_airflow.notifications.tell import tell
 
 MOST_TEXT = 500

@@ -10,11 +10,11 @@ from typing import Any
 
 from airflow.sdk import BaseNotifier
 
-from include.teleprompt.alerts.alert import Alert
-from include.teleprompt.config.alerts import WEBHOOK, AlertRule, shared_rules
-from include.teleprompt.config.files import find_program_file, load_program_file
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.errors import ConfigurationError
+from teleprompt.alerts.alert import Alert
+from teleprompt.config.alerts import WEBHOOK, AlertRule, shared_rules
+from teleprompt.config.files import find_program_file, load_program_file
+from teleprompt.config.settings import Settings
+from teleprompt.errors import ConfigurationError
 from teleprompt_airflow.metrics import count
 from teleprompt_airflow.notifications.webhook import WebhookNotifier
 

@@ -6,9 +6,9 @@ from typing import Any
 from airflow.sdk import BaseHook, BaseNotifier, Connection
 from pydantic import SecretStr
 
-from include.teleprompt.alerts.alert import Alert
-from include.teleprompt.alerts.webhook import Target, deliver
-from include.teleprompt.errors import ConfigurationError
+from teleprompt.alerts.alert import Alert
+from teleprompt.alerts.webhook import Target, deliver
+from teleprompt.errors import ConfigurationError
 from teleprompt_airflow.hooks.settings import shared_settings
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 
-from include.teleprompt.config.files import find_program_file, load_program_file
+from teleprompt.config.files import find_program_file, load_program_file
 from teleprompt_airflow.hooks.settings import shared_settings
 from teleprompt_airflow.operators.base import WORTH_A_RETRY, domain_errors
 
@@ -36,8 +36,8 @@ class GateApprovalOperator(ApprovalOperator):
 
     def execute(self, context: Any) -> Any:
         """Show the report and wait, without a worker slot."""
-        from include.teleprompt.deltaone.compare import Comparison
-        from include.teleprompt.deltaone.markdown import comparison_in_markdown
+        from teleprompt.gate.comparison import Comparison
+        from teleprompt.gate.markdown import comparison_in_markdown
 
         self.body = comparison_in_markdown(Comparison.model_validate(self.comparison))
         return super().execute(context)
@@ -54,12 +54,12 @@ class GateApprovalOperator(ApprovalOperator):
 
     def _write_down(self, event: Mapping[str, Any]) -> None:
         """By the run's key: the program's file may have changed while the run waited."""
-        from include.teleprompt.environment import quiet_libraries
+        from teleprompt.environment import quiet_libraries
 
         quiet_libraries()
-        from include.teleprompt.refusal import refuse
-        from include.teleprompt.registry.audit_trail import Deed, Done, append
-        from include.teleprompt.tracking.connection import mlflow_client
+        from teleprompt.pipeline.refusal import refuse
+        from teleprompt.registry.audit_trail import Deed, Done, append
+        from teleprompt.tracking.connection import mlflow_client
 
         settings, key = shared_settings(), self.waited["key"]
         name = load_program_file(find_program_file(settings.programs_dir, self.program)).name

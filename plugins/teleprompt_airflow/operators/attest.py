@@ -8,8 +8,8 @@ from airflow.sdk.exceptions import AirflowSkipException
 from teleprompt_airflow.operators.base import StageOperator
 
 if TYPE_CHECKING:
-    from include.teleprompt.attest.issue import AttestationRecord
-    from include.teleprompt.pipeline import Pipeline
+    from teleprompt.attest.issue import AttestationRecord
+    from teleprompt.pipeline.pipeline import Pipeline
 
 
 class AttestOperator(StageOperator):
@@ -42,11 +42,11 @@ class AttestOperator(StageOperator):
 
     def run_stage(self, pipeline: "Pipeline") -> "AttestationRecord":
         """Issue once per idempotency key."""
-        from include.teleprompt.deltaone.compare import Comparison
-        from include.teleprompt.optimize.select import Selection
-        from include.teleprompt.registry.aliases import CHAMPION
-        from include.teleprompt.registry.versions import ProgramVersion
-        from include.teleprompt.traces.snapshot import SnapshotRecord
+        from teleprompt.gate.comparison import Comparison
+        from teleprompt.optimize.select import Selection
+        from teleprompt.registry.aliases import CHAMPION
+        from teleprompt.registry.versions import ProgramVersion
+        from teleprompt.traces.snapshot import SnapshotRecord
 
         version = ProgramVersion.model_validate(self.version)
         if version.alias != CHAMPION:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from include.teleprompt.config.files import find_program_file, load_program_file
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.errors import (
+from teleprompt.config.files import find_program_file, load_program_file
+from teleprompt.config.settings import Settings
+from teleprompt.errors import (
     ChainUnavailableError,
     ConfigurationError,
     FeeLimitError,
@@ -27,15 +27,16 @@ from include.teleprompt.errors import (
     UnreliableNodeError,
     UnsettledError,
 )
-from include.teleprompt.window import Window
+from teleprompt.window import Window
 from teleprompt_airflow.hooks.settings import settings_from_connections, shared_settings
+from teleprompt_airflow.links import ProgramLink
 from teleprompt_airflow.metrics import measure_stage, stage_span
 from teleprompt_airflow.run_window import overrides_of, was_asked_for
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
 
-    from include.teleprompt.pipeline import Pipeline
+    from teleprompt.pipeline.pipeline import Pipeline
 
 
 class StageOperator(BaseOperator):
@@ -46,6 +47,7 @@ class StageOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("waited",)
+    operator_extra_links = (ProgramLink(),)
     signs = False
     """Whether the stage needs the signer's key; no other task opens it."""
 
@@ -90,10 +92,10 @@ def pipeline_of(program: str, waited: Any, context: Mapping[str, Any], *, signs:
     Raises:
         ConfigurationError: the program changed since the run began.
     """
-    from include.teleprompt.environment import quiet_libraries
+    from teleprompt.environment import quiet_libraries
 
     quiet_libraries()
-    from include.teleprompt.pipeline import Pipeline
+    from teleprompt.pipeline.pipeline import Pipeline
 
     file = find_program_file(Settings().programs_dir, program)
     overrides = overrides_of(context["params"])

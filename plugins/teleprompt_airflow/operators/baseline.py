@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from teleprompt_airflow.operators.base import StageOperator
 
 if TYPE_CHECKING:
-    from include.teleprompt.pipeline import Pipeline
-    from include.teleprompt.registry.versions import ProgramVersion
+    from teleprompt.pipeline.pipeline import Pipeline
+    from teleprompt.registry.versions import ProgramVersion
 
 
 class BaselineOperator(StageOperator):

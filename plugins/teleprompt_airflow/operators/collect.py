@@ -4,15 +4,15 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from include.teleprompt.errors import InsufficientTracesError
-from include.teleprompt.window import Window
+from teleprompt.errors import InsufficientTracesError
+from teleprompt.window import Window
 from teleprompt_airflow.metrics import measure_unusable
 from teleprompt_airflow.notifications.tell import tell
 from teleprompt_airflow.operators.base import StageOperator
 
 if TYPE_CHECKING:
-    from include.teleprompt.pipeline import Pipeline
-    from include.teleprompt.traces.snapshot import SnapshotRecord
+    from teleprompt.pipeline.pipeline import Pipeline
+    from teleprompt.traces.snapshot import SnapshotRecord
 
 
 class CollectOperator(StageOperator):
@@ -35,7 +35,7 @@ class CollectOperator(StageOperator):
         return pipeline.collect()
 
     def _tell_of_quarantine(self, error: InsufficientTracesError, context: Any) -> None:
-        from include.teleprompt.alerts.of_run import alerts_of_quarantine
+        from teleprompt.alerts.of_run import alerts_of_quarantine
 
         measure_unusable(error, program=self.program)
         run_id, window = context["dag_run"].run_id, str(Window.model_validate(self.waited["window"]))

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from teleprompt_airflow.operators.base import StageOperator
 
 if TYPE_CHECKING:
-    from include.teleprompt.optimize.candidate import Candidate
-    from include.teleprompt.pipeline import Pipeline
+    from teleprompt.optimize.candidate import Candidate
+    from teleprompt.pipeline.pipeline import Pipeline
 
 
 class CompileOperator(StageOperator):
@@ -31,8 +31,8 @@ class CompileOperator(StageOperator):
 
     def run_stage(self, pipeline: "Pipeline") -> "Candidate":
         """Compile on the train part."""
-        from include.teleprompt.registry.versions import ProgramVersion
-        from include.teleprompt.traces.snapshot import SnapshotRecord
+        from teleprompt.registry.versions import ProgramVersion
+        from teleprompt.traces.snapshot import SnapshotRecord
 
         return pipeline.compile(
             SnapshotRecord.model_validate(self.snapshot),

@@ -6,9 +6,9 @@ from typing import Any
 
 from airflow.sdk import Asset, BaseOperator
 
-from include.teleprompt.config.files import find_program_file, load_program_file
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.window import Window, format_utc
+from teleprompt.config.files import find_program_file, load_program_file
+from teleprompt.config.settings import Settings
+from teleprompt.window import Window, format_utc
 from teleprompt_airflow.hooks.settings import shared_settings
 from teleprompt_airflow.metrics import measure_backlog
 from teleprompt_airflow.notifications.tell import tell
@@ -36,10 +36,10 @@ class ConcludeOperator(BaseOperator):
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Announce the end, then send what there is to tell."""
-        from include.teleprompt.alerts.of_run import RunEnd, alerts_of_run
-        from include.teleprompt.environment import quiet_libraries
-        from include.teleprompt.history import find_summary
-        from include.teleprompt.tracking.connection import mlflow_client
+        from teleprompt.alerts.of_run import RunEnd, alerts_of_run
+        from teleprompt.environment import quiet_libraries
+        from teleprompt.queries.history import find_summary
+        from teleprompt.tracking.connection import mlflow_client
 
         quiet_libraries()
         file = find_program_file(Settings().programs_dir, self.program)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from teleprompt_airflow.operators.base import StageOperator
 
 if TYPE_CHECKING:
-    from include.teleprompt.deltaone.compare import Comparison
-    from include.teleprompt.pipeline import Pipeline
+    from teleprompt.gate.comparison import Comparison
+    from teleprompt.pipeline.pipeline import Pipeline
 
 
 class GateOperator(StageOperator):
@@ -30,9 +30,9 @@ class GateOperator(StageOperator):
 
     def run_stage(self, pipeline: "Pipeline") -> "Comparison":
         """Decide on the gate part."""
-        from include.teleprompt.optimize.select import Selection
-        from include.teleprompt.registry.versions import ProgramVersion
-        from include.teleprompt.traces.snapshot import SnapshotRecord
+        from teleprompt.optimize.select import Selection
+        from teleprompt.registry.versions import ProgramVersion
+        from teleprompt.traces.snapshot import SnapshotRecord
 
         return pipeline.gate(
             SnapshotRecord.model_validate(self.snapshot),

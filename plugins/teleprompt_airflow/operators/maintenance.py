@@ -13,11 +13,11 @@ class MaintenanceOperator(BaseOperator):
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Make the plan and, unless it is a dry run, carry it out."""
-        from include.teleprompt.environment import quiet_libraries
+        from teleprompt.environment import quiet_libraries
 
         quiet_libraries()
-        from include.teleprompt.maintenance.clean import clean, plan_cleaning, summary_of
-        from include.teleprompt.tracking.connection import mlflow_client
+        from teleprompt.maintenance.clean import clean, plan_cleaning, summary_of
+        from teleprompt.tracking.connection import mlflow_client
 
         with domain_errors(skip_without_traces=True):
             settings = shared_settings()

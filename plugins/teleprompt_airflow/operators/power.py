@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from teleprompt_airflow.operators.base import StageOperator
 
 if TYPE_CHECKING:
-    from include.teleprompt.deltaone.power import PowerEstimate
-    from include.teleprompt.pipeline import Pipeline
+    from teleprompt.deltaone.power import PowerEstimate
+    from teleprompt.pipeline.pipeline import Pipeline
 
 
 class PowerOperator(StageOperator):
@@ -24,6 +24,6 @@ class PowerOperator(StageOperator):
 
     def run_stage(self, pipeline: "Pipeline") -> "PowerEstimate":
         """Estimate from the split's sizes and what earlier comparisons found."""
-        from include.teleprompt.traces.snapshot import SnapshotRecord
+        from teleprompt.traces.snapshot import SnapshotRecord
 
         return pipeline.power(SnapshotRecord.model_validate(self.snapshot))

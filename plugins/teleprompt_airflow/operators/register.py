@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from teleprompt_airflow.operators.base import StageOperator
 
 if TYPE_CHECKING:
-    from include.teleprompt.pipeline import Pipeline
-    from include.teleprompt.registry.versions import ProgramVersion
+    from teleprompt.pipeline.pipeline import Pipeline
+    from teleprompt.registry.versions import ProgramVersion
 
 
 class RegisterOperator(StageOperator):
@@ -32,10 +32,10 @@ class RegisterOperator(StageOperator):
 
     def run_stage(self, pipeline: "Pipeline") -> "ProgramVersion":
         """Register once per idempotency key."""
-        from include.teleprompt.deltaone.compare import Comparison
-        from include.teleprompt.optimize.select import Selection
-        from include.teleprompt.registry.versions import ProgramVersion
-        from include.teleprompt.traces.snapshot import SnapshotRecord
+        from teleprompt.gate.comparison import Comparison
+        from teleprompt.optimize.select import Selection
+        from teleprompt.registry.versions import ProgramVersion
+        from teleprompt.traces.snapshot import SnapshotRecord
 
         return pipeline.promoting.register(
             SnapshotRecord.model_validate(self.snapshot),

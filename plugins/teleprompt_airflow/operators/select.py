@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from teleprompt_airflow.operators.base import StageOperator
 
 if TYPE_CHECKING:
-    from include.teleprompt.optimize.select import Selection
-    from include.teleprompt.pipeline import Pipeline
+    from teleprompt.optimize.select import Selection
+    from teleprompt.pipeline.pipeline import Pipeline
 
 
 class SelectOperator(StageOperator):
@@ -26,8 +26,8 @@ class SelectOperator(StageOperator):
 
     def run_stage(self, pipeline: "Pipeline") -> "Selection":
         """Select on the select part."""
-        from include.teleprompt.optimize.candidate import Candidate
-        from include.teleprompt.traces.snapshot import SnapshotRecord
+        from teleprompt.optimize.candidate import Candidate
+        from teleprompt.traces.snapshot import SnapshotRecord
 
         candidates = [Candidate.model_validate(candidate) for candidate in self.candidates]
         return pipeline.select(SnapshotRecord.model_validate(self.snapshot), candidates)

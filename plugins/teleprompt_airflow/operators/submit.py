@@ -6,8 +6,8 @@ from typing import Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from include.teleprompt.config.files import find_program_file, load_program_file
-from include.teleprompt.config.settings import Settings
+from teleprompt.config.files import find_program_file, load_program_file
+from teleprompt.config.settings import Settings
 from teleprompt_airflow.hooks.settings import settings_from_connections
 from teleprompt_airflow.operators.base import actor_of, domain_errors
 
@@ -33,13 +33,13 @@ class SubmitOperator(BaseOperator):
         given = self.attestation.get("attestation", self.attestation)
         if given is None:
             raise AirflowSkipException("Nothing was attested, so nothing is submitted.")
-        from include.teleprompt.environment import quiet_libraries
+        from teleprompt.environment import quiet_libraries
 
         quiet_libraries()
-        from include.teleprompt.attest.issue import AttestationRecord
-        from include.teleprompt.attest.stored import open_attestations
-        from include.teleprompt.audit import AttestedRun
-        from include.teleprompt.submission import submit_attestation
+        from teleprompt.attest.issue import AttestationRecord
+        from teleprompt.attest.stored import open_attestations
+        from teleprompt.audit.attested_run import AttestedRun
+        from teleprompt.chain.submit import submit_attestation
 
         config = load_program_file(find_program_file(Settings().programs_dir, self.program))
         record = AttestationRecord.model_validate(given)

@@ -6,9 +6,9 @@ from typing import Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
-from include.teleprompt.config.files import find_program_file, load_program_file
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.window import Window
+from teleprompt.config.files import find_program_file, load_program_file
+from teleprompt.config.settings import Settings
+from teleprompt.window import Window
 from teleprompt_airflow.hooks.settings import settings_from_connections
 from teleprompt_airflow.metrics import gauge, measure_backlog
 from teleprompt_airflow.notifications.tell import tell
@@ -32,17 +32,17 @@ class WatchOperator(BaseOperator):
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Look once; a regression fails the task, so that whoever is told of failures is told of it."""
-        from include.teleprompt.environment import quiet_libraries
+        from teleprompt.environment import quiet_libraries
 
         quiet_libraries()
-        from include.teleprompt.alerts.of_watch import alerts_before_look, alerts_of_attestations, alerts_of_look
-        from include.teleprompt.attest.stored import AttestationStore
-        from include.teleprompt.chain.outbox import waiting_since
-        from include.teleprompt.production.look import Production
-        from include.teleprompt.production.report import WatchOutcome
-        from include.teleprompt.registry.change_log import last_number
-        from include.teleprompt.signing.signer import addresses_of
-        from include.teleprompt.tracking.connection import mlflow_client
+        from teleprompt.alerts.of_watch import alerts_before_look, alerts_of_attestations, alerts_of_look
+        from teleprompt.attest.stored import AttestationStore
+        from teleprompt.chain.outbox import waiting_since
+        from teleprompt.production.look import Production
+        from teleprompt.production.report import WatchOutcome
+        from teleprompt.registry.change_log import last_number
+        from teleprompt.signing.signer import addresses_of
+        from teleprompt.tracking.connection import mlflow_client
 
         config = load_program_file(find_program_file(Settings().programs_dir, self.program))
         with domain_errors(skip_without_traces=True):

@@ -7,13 +7,13 @@ from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 from airflow.sdk import BaseSensorOperator
 from airflow.sdk.exceptions import AirflowException
 
-from include.teleprompt.config.files import find_program_file, load_program_file
-from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.config.scheduling import earliest_start
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.errors import InsufficientTracesError, TelepromptError
-from include.teleprompt.tracking.last_start import BACKFILL, last_start
-from include.teleprompt.window import Window, format_utc
+from teleprompt.config.files import find_program_file, load_program_file
+from teleprompt.config.program import ProgramConfig
+from teleprompt.config.scheduling import earliest_start
+from teleprompt.config.settings import Settings
+from teleprompt.errors import InsufficientTracesError, TelepromptError
+from teleprompt.tracking.last_start import BACKFILL, last_start
+from teleprompt.window import Window, format_utc
 from teleprompt_airflow.hooks.settings import settings_from_connections
 from teleprompt_airflow.metrics import gauge
 from teleprompt_airflow.operators.base import actor_of, domain_errors
@@ -21,9 +21,9 @@ from teleprompt_airflow.run_window import asked_by, overrides_of, resolve_window
 from teleprompt_airflow.triggers.trace_volume import TraceVolumeTrigger
 
 if TYPE_CHECKING:
-    from include.teleprompt.records import Digest
-    from include.teleprompt.traces.volume import Volume
-    from include.teleprompt.tracking.run_key import RunKey
+    from teleprompt.records import Digest
+    from teleprompt.traces.volume import Volume
+    from teleprompt.tracking.run_key import RunKey
 
 
 class TraceVolumeSensor(BaseSensorOperator):
@@ -104,10 +104,10 @@ class TraceVolumeSensor(BaseSensorOperator):
         return config, settings_from_connections(config)
 
     def _found(self, config: ProgramConfig, settings: Settings, window: Window, context: Any) -> dict[str, Any]:
-        from include.teleprompt.program.entry_point import code_file, file_digest
-        from include.teleprompt.program.fingerprint import run_key
-        from include.teleprompt.tracking.connection import mlflow_client
-        from include.teleprompt.tracking.pipeline_run import PipelineRun
+        from teleprompt.program.entry_point import code_file, file_digest
+        from teleprompt.program.fingerprint import run_key
+        from teleprompt.tracking.connection import mlflow_client
+        from teleprompt.tracking.pipeline_run import PipelineRun
 
         found = _volume(settings, config, window)
         outcomes = "unknown" if found.new_outcomes is None else found.new_outcomes
@@ -134,9 +134,9 @@ class TraceVolumeSensor(BaseSensorOperator):
         self, client: Any, config: ProgramConfig, settings: Settings, code: "Digest", key: "RunKey", context: Any
     ) -> None:
         """Who asked for this run, with which configuration, for the audit trail."""
-        from include.teleprompt.program.fingerprint import code_digest
-        from include.teleprompt.registry.audit_trail import Deed, Done, append, record_changes
-        from include.teleprompt.registry.configuration_log import record_configuration
+        from teleprompt.program.fingerprint import code_digest
+        from teleprompt.registry.audit_trail import Deed, Done, append, record_changes
+        from teleprompt.registry.configuration_log import record_configuration
 
         run, overrides = context["dag_run"], overrides_of(context["params"])
         record_changes(client, config.name)
@@ -158,8 +158,8 @@ def _last_start(config: ProgramConfig, settings: Settings, context: Any, *, now:
     """When the run before began, where the program file cares."""
     if not config.scheduling.min_gap_hours or run_type(context) == BACKFILL:
         return None
-    from include.teleprompt.environment import quiet_libraries
-    from include.teleprompt.tracking.connection import mlflow_client
+    from teleprompt.environment import quiet_libraries
+    from teleprompt.tracking.connection import mlflow_client
 
     quiet_libraries()
     with mlflow_client(settings.tracking_uri) as client:
@@ -167,9 +167,9 @@ def _last_start(config: ProgramConfig, settings: Settings, context: Any, *, now:
 
 
 def _has_enough(settings: Settings, config: ProgramConfig, window: Window, *, enough: int) -> bool:
-    from include.teleprompt.environment import quiet_libraries
-    from include.teleprompt.traces.volume import Question, has_enough
-    from include.teleprompt.tracking.connection import mlflow_client
+    from teleprompt.environment import quiet_libraries
+    from teleprompt.traces.volume import Question, has_enough
+    from teleprompt.tracking.connection import mlflow_client
 
     quiet_libraries()
     with mlflow_client(settings.tracking_uri) as client:
@@ -180,9 +180,9 @@ def _has_enough(settings: Settings, config: ProgramConfig, window: Window, *, en
 
 
 def _volume(settings: Settings, config: ProgramConfig, window: Window) -> "Volume":
-    from include.teleprompt.environment import quiet_libraries
-    from include.teleprompt.traces.volume import volume
-    from include.teleprompt.tracking.connection import mlflow_client
+    from teleprompt.environment import quiet_libraries
+    from teleprompt.traces.volume import volume
+    from teleprompt.tracking.connection import mlflow_client
 
     quiet_libraries()
     with mlflow_client(settings.tracking_uri) as client:

@@ -6,9 +6,9 @@ from typing import Any
 
 from airflow.sdk import Asset, BaseSensorOperator
 
-from include.teleprompt.config.files import find_program_file, load_program_file
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.window import Window
+from teleprompt.config.files import find_program_file, load_program_file
+from teleprompt.config.settings import Settings
+from teleprompt.window import Window
 from teleprompt_airflow.run_window import resolve_window, run_type
 
 EVENTS = 200

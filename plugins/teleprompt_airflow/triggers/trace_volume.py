@@ -7,9 +7,9 @@ from typing import Any
 
 from airflow.triggers.base import BaseEventTrigger, BaseTrigger, TriggerEvent
 
-from include.teleprompt.errors import TrackingUnavailableError
-from include.teleprompt.window import Window, format_utc
-from teleprompt_airflow.triggers.shared_look import Ask, has_enough
+from teleprompt.errors import TrackingUnavailableError
+from teleprompt.window import Window, format_utc
+from teleprompt_airflow.triggers._shared_look import Ask, has_enough
 
 WATERMARK = "watermark"
 

@@ -10,12 +10,12 @@ from fastapi.responses import HTMLResponse
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
-from include.teleprompt.errors import TelepromptError
-from include.teleprompt.secret_uri import hide_credentials
+from teleprompt.encoding.secret_uri import hide_credentials
+from teleprompt.errors import TelepromptError
 from teleprompt_airflow.api.guard import Guard
 from teleprompt_airflow.api.problems import status_of
-from teleprompt_airflow.ui import pages
-from teleprompt_airflow.ui.rendering import render
+from teleprompt_airflow.ui import _pages as pages
+from teleprompt_airflow.ui._rendering import render
 
 PREFIX = "/teleprompt/ui"
 HERE = Path(__file__).parent

@@ -14,11 +14,12 @@ import uvicorn
 from airflow.sdk import Connection
 from fastapi.testclient import TestClient
 
-from include.teleprompt.config.settings import PROJECT_ROOT, Settings
-from include.teleprompt.history import RunSummary, list_runs
-from include.teleprompt.pipeline import Pipeline
-from include.teleprompt.tracking.connection import mlflow_client
-from include.teleprompt.whole_run import run_all_stages
+from teleprompt.config.settings import Settings
+from teleprompt.pipeline.pipeline import Pipeline
+from teleprompt.pipeline.whole_run import run_all_stages
+from teleprompt.queries.history import RunSummary, list_runs
+from teleprompt.tracking.connection import mlflow_client
+from tests import REPOSITORY
 from tests.conftest import store_in
 from tests.loopback import free_port
 from tests.support import WEEK, local_signer, log_shelf_calls, write_program
@@ -110,7 +111,7 @@ def _server() -> tuple[TestClient, dict[str, str]]:
 
     initdb()
     DagBundlesManager().sync_bundles_to_db()
-    bag = DagBag(str(PROJECT_ROOT / "dags"), bundle_path=PROJECT_ROOT / "dags", bundle_name="dags-folder")
+    bag = DagBag(str(REPOSITORY / "dags"), bundle_path=REPOSITORY / "dags", bundle_name="dags-folder")
     sync_bag_to_db(bag, "dags-folder", None)
     http = TestClient(create_app(), raise_server_exceptions=False)
     tokens = {

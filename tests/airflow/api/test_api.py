@@ -10,13 +10,13 @@ from typing import Any
 import httpx
 import pytest
 
-from include.teleprompt.attest.load import load_attestation
-from include.teleprompt.attest.proofs import check_proof, load_proof
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.registry.aliases import aliases_of
-from include.teleprompt.traces.loader import TraceLoader
-from include.teleprompt.traces.submission.spool import Spool
-from include.teleprompt.tracking.connection import mlflow_client
+from teleprompt.attest.load import load_attestation
+from teleprompt.attest.proofs import check_proof, load_proof
+from teleprompt.config.settings import Settings
+from teleprompt.registry.aliases import aliases_of
+from teleprompt.sdk.trace_loader import TraceLoader
+from teleprompt.traces.submission.spool import Spool
+from teleprompt.tracking.connection import mlflow_client
 from tests.airflow.api.conftest import API, World
 from tests.chain.anvil import CHAIN_ID, Anvil
 from tests.support import ALICE, write_program
@@ -208,7 +208,7 @@ def test_an_attestation_whose_bytes_are_gone_is_said_to_be(world: World, monkeyp
     """Neither left out of the sums of contributors, nor taken from what was read before."""
     own = f"/attestations/{world.run.attestation_id}"
     assert world.call("GET", own).status_code == 200
-    monkeypatch.setattr("include.teleprompt.tracking.pipeline_run.PipelineRun.read_bytes", lambda *_: None)
+    monkeypatch.setattr("teleprompt.tracking.pipeline_run.PipelineRun.read_bytes", lambda *_: None)
     assert "restore the run's artifacts" in problem(world, "GET", own, 409)["detail"]
 
 
@@ -326,6 +326,6 @@ def test_what_is_set_aside_is_shown_to_who_may_see_the_programs_runs(world: Worl
 
 
 def test_a_full_spool_says_when_to_come_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("include.teleprompt.traces.submission.spool.Spool._count", lambda *_: 2**40)
+    monkeypatch.setattr("teleprompt.traces.submission.spool.Spool._count", lambda *_: 2**40)
     answer = world.call("POST", "/programs/shelves/traces", json=submitted(1))
     assert (answer.status_code, answer.headers["retry-after"]) == (429, "30")

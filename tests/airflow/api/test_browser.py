@@ -10,11 +10,11 @@ from urllib.parse import quote, urlsplit
 import pytest
 from playwright.sync_api import Browser, Frame, Page, sync_playwright
 
-from include.teleprompt.config.settings import PROJECT_ROOT
+from tests import REPOSITORY
 from tests.airflow.api.conftest import World
 
 pytestmark = [pytest.mark.xdist_group("api"), pytest.mark.slow]
-SCREENSHOTS = PROJECT_ROOT / ".local/screenshots"
+SCREENSHOTS = REPOSITORY / ".local/screenshots"
 PATIENCE_MS = 60_000
 HOST = "airflow.test"
 """Not localhost: to that a browser sends `Sec-Fetch-Site` over HTTP too."""

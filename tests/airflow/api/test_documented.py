@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from include.teleprompt.config.settings import PROJECT_ROOT
+from tests import REPOSITORY
 from tests.airflow.api.conftest import World
 from tests.support import fenced_blocks
 
@@ -22,7 +22,7 @@ def test_the_documented_client_works(world: World, address: str, capsys: pytest.
 
 
 def test_every_route_is_documented(world: World) -> None:
-    text = (PROJECT_ROOT / "docs/api.md").read_text()
+    text = (REPOSITORY / "docs/api.md").read_text()
     for path in world.get("/openapi.json")["paths"]:
         last = [part for part in path.split("/") if part and not part.startswith("{")][-1]
         assert last in text, path

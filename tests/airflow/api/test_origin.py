@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from starlette.datastructures import Headers
 
-from teleprompt_airflow.api.origin import comes_from_elsewhere
+from teleprompt_airflow.api._origin import comes_from_elsewhere
 from tests.airflow.api.conftest import API, World
 
 pytestmark = pytest.mark.xdist_group("api")

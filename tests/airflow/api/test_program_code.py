@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from include.teleprompt.config.settings import PROJECT_ROOT
+from tests import REPOSITORY
 from tests.airflow.api.conftest import World
 from tests.support import PROGRAM_CODE, write_program
 
@@ -65,9 +65,9 @@ def test_a_notifier_among_the_program_files_is_refused_unread(
 
 def test_the_server_hides_from_other_processes_of_its_user() -> None:
     code = (
-        "import ctypes; from teleprompt_airflow.api.program_code import program_code\n"
+        "import ctypes; from teleprompt_airflow.api._program_code import program_code\n"
         "with program_code(): print(ctypes.CDLL(None).prctl(3))"
     )
-    path = f"{PROJECT_ROOT}:{PROJECT_ROOT / 'plugins'}"
+    path = f"{REPOSITORY}:{REPOSITORY / 'plugins'}"
     found = subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": path}, capture_output=True, check=True)
     assert found.stdout.decode().split()[-1] == "0"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from include.teleprompt.tracking.connection import mlflow_client
+from teleprompt.tracking.connection import mlflow_client
 from tests.traces.sources.odd_store import log_odd_calls
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from include.teleprompt.tracking.connection import mlflow_client
+from teleprompt.tracking.connection import mlflow_client
 from tests.support import ALICE, MONDAY, WEEK, log_run
 
 PROGRAM = "P"

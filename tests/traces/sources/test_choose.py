@@ -5,13 +5,13 @@ import sqlite3
 
 import pytest
 
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.config.traces import TraceAccess, TracesConfig
-from include.teleprompt.errors import ConfigurationError
-from include.teleprompt.traces.sources.choose import open_store
-from include.teleprompt.traces.sources.sql.database import FastPathUnavailableError
-from include.teleprompt.traces.sources.sql.open import open_database
-from include.teleprompt.tracking.connection import mlflow_client
+from teleprompt.config.settings import Settings
+from teleprompt.config.traces import TraceAccess, TracesConfig
+from teleprompt.errors import ConfigurationError
+from teleprompt.traces.sources.choose import open_store
+from teleprompt.traces.sources.sql.database import FastPathUnavailableError
+from teleprompt.traces.sources.sql.open import open_database
+from teleprompt.tracking.connection import mlflow_client
 from tests.support import WEEK, log_run
 
 
@@ -95,9 +95,9 @@ def test_a_call_that_is_deleted_between_two_pages_costs_no_other(settings: Setti
 
 
 def test_what_mlflow_cuts_is_told_apart(settings: Settings) -> None:
-    from include.teleprompt.config.program import ProgramConfig
-    from include.teleprompt.traces.collect import collect_snapshot
-    from include.teleprompt.traces.snapshot import read_snapshot
+    from teleprompt.config.program import ProgramConfig
+    from teleprompt.traces.collect import collect_snapshot
+    from teleprompt.traces.snapshot import read_snapshot
     from tests.support import FIELDS
 
     with mlflow_client(settings.tracking_uri) as client:
@@ -121,7 +121,7 @@ def test_what_mlflow_cuts_is_told_apart(settings: Settings) -> None:
 def test_a_lost_connection_is_made_anew(odd_postgresql: str) -> None:
     import psycopg
 
-    from include.teleprompt.errors import TrackingUnavailableError
+    from teleprompt.errors import TrackingUnavailableError
 
     host = odd_postgresql.partition("?host=")[2]
     with open_database(odd_postgresql) as database:

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from include.teleprompt.config.traces import TracesConfig
-from include.teleprompt.traces.sources.choose import open_store
-from include.teleprompt.traces.sources.raw import raw_schema
-from include.teleprompt.tracking.connection import mlflow_client
+from teleprompt.config.traces import TracesConfig
+from teleprompt.traces.sources.choose import open_store
+from teleprompt.traces.sources.raw import raw_schema
+from teleprompt.tracking.connection import mlflow_client
 from tests.support import WEEK
 from tests.traces.sources.odd_store import PROGRAM
 

@@ -5,15 +5,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.config.traces import TraceAccess
-from include.teleprompt.errors import ConfigurationError, TrackingUnavailableError
-from include.teleprompt.traces.collect import open_reading
-from include.teleprompt.traces.volume import Question, has_enough, volume
-from include.teleprompt.tracking.connection import mlflow_client, quoted
-from include.teleprompt.tracking.pipeline_run import internal_experiment
-from include.teleprompt.window import Window
+from teleprompt.config.program import ProgramConfig
+from teleprompt.config.settings import Settings
+from teleprompt.config.traces import TraceAccess
+from teleprompt.errors import ConfigurationError, TrackingUnavailableError
+from teleprompt.traces.collect import open_reading
+from teleprompt.traces.volume import Question, has_enough, volume
+from teleprompt.tracking.connection import mlflow_client, quoted
+from teleprompt.tracking.pipeline_run import internal_experiment
+from teleprompt.window import Window
 from tests.support import ALICE, WEEK, log_run
 from tests.traces.sources.odd_store import log_trace
 

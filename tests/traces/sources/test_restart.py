@@ -11,14 +11,14 @@ import pytest
 
 from bench.mlflow_server import MlflowServer
 from bench.store import PROGRAMS, WINDOW, build_store
-from include.teleprompt.config.traces import TracesConfig
-from include.teleprompt.traces.sources import second_process
-from include.teleprompt.traces.sources.choose import open_store
-from include.teleprompt.traces.sources.runs_client import RunsClientSource
-from include.teleprompt.traces.sources.runs_processes import RunsProcessesSource
-from include.teleprompt.traces.sources.runs_rest import RunsRestSource
-from include.teleprompt.traces.sources.sql.runs import RunsSqlSource
-from include.teleprompt.tracking.connection import mlflow_client
+from teleprompt.config.traces import TracesConfig
+from teleprompt.traces.sources import _second_process as second_process
+from teleprompt.traces.sources._runs_client import RunsClientSource
+from teleprompt.traces.sources._runs_processes import RunsProcessesSource
+from teleprompt.traces.sources._runs_rest import RunsRestSource
+from teleprompt.traces.sources.choose import open_store
+from teleprompt.traces.sources.sql.runs import RunsSqlSource
+from teleprompt.tracking.connection import mlflow_client
 
 PROGRAM = next(iter(PROGRAMS))
 
@@ -35,7 +35,7 @@ def test_a_second_process_that_dies_in_the_middle_of_a_span_costs_no_row(
     backend = f"sqlite:///{tmp_path}/mlflow.db"
     build_store(backend, runs=3000)
     dying = (
-        "import include.teleprompt.traces.sources.second_process as p\n"
+        "import teleprompt.traces.sources._second_process as p\n"
         "whole = p.RunsClientSource.read\n"
         "def read(self, *arguments, **more):\n"
         "    yield next(whole(self, *arguments, **more))\n"

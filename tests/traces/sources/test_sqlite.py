@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from include.teleprompt.config.files import load_program_file
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.errors import TrackingUnavailableError
-from include.teleprompt.traces.collect import open_reading
-from include.teleprompt.traces.sources.sql.sqlite import SqliteDatabase
-from include.teleprompt.traces.volume import volume
-from include.teleprompt.tracking.connection import mlflow_client
+from teleprompt.config.files import load_program_file
+from teleprompt.config.settings import Settings
+from teleprompt.errors import TrackingUnavailableError
+from teleprompt.traces.collect import open_reading
+from teleprompt.traces.sources.sql._sqlite import SqliteDatabase
+from teleprompt.traces.volume import volume
+from teleprompt.tracking.connection import mlflow_client
 from tests.support import WEEK, log_shelf_calls, write_program
 
 ROOT = Path(__file__).parents[3]
@@ -80,7 +80,7 @@ def test_only_the_child_that_reads_knows_the_driver() -> None:
         for path in (ROOT / folder).rglob("*.py")
         if DRIVER in path.read_text()
     ]
-    assert knowing == ["include/teleprompt/traces/sources/sql/sqlite_process.py"]
+    assert knowing == ["include/teleprompt/traces/sources/sql/_sqlite_process.py"]
 
 
 @pytest.mark.parametrize("word", ["one", 'it\'s "2"', "naïve 🎉", "a\0b", "'; DROP TABLE t; --", ""])

@@ -13,15 +13,16 @@ import mlflow
 import pytest
 
 from bench.mlflow_server import MlflowServer
-from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.config.settings import PROJECT_ROOT, Settings
-from include.teleprompt.config.traces import TracesConfig
-from include.teleprompt.traces.loader import TraceLoader
-from include.teleprompt.traces.sources.choose import open_store
-from include.teleprompt.traces.submission.spool import Spool
-from include.teleprompt.traces.submission.submit import accept, drain
-from include.teleprompt.tracking.connection import mlflow_client
-from include.teleprompt.window import Window
+from teleprompt.config.program import ProgramConfig
+from teleprompt.config.settings import Settings
+from teleprompt.config.traces import TracesConfig
+from teleprompt.sdk.trace_loader import TraceLoader
+from teleprompt.traces.sources.choose import open_store
+from teleprompt.traces.submission.spool import Spool
+from teleprompt.traces.submission.submit import accept, drain
+from teleprompt.tracking.connection import mlflow_client
+from teleprompt.window import Window
+from tests import REPOSITORY
 
 CONFIG = ProgramConfig(name="Shelves", slug="shelves")
 START = datetime(2026, 11, 9, 12, tzinfo=UTC)
@@ -216,7 +217,7 @@ def test_the_order_does_not_depend_on_the_clock_going_forward(shop: Shop, monkey
     shop.submit(CALL)
     shop.submit(said(1))
     yesterday = time.time_ns() - 86400 * 10**9
-    monkeypatch.setattr("include.teleprompt.traces.submission.spool.time_ns", lambda: yesterday)
+    monkeypatch.setattr("teleprompt.traces.submission.spool.time_ns", lambda: yesterday)
     shop.submit(said(0))
     assert shop.outcome() == 0
 
@@ -242,10 +243,10 @@ def test_what_somebody_logged_in_mlflow_is_answered_by_a_later_line(shop: Shop) 
 KILLED = """
 import os, sys
 from pathlib import Path
-from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.traces.submission.spool import Spool
-from include.teleprompt.traces.submission.submit import drain
-from include.teleprompt.tracking.connection import mlflow_client
+from teleprompt.config.program import ProgramConfig
+from teleprompt.traces.submission.spool import Spool
+from teleprompt.traces.submission.submit import drain
+from teleprompt.tracking.connection import mlflow_client
 uri, spool, survive = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
 with mlflow_client(uri) as client:
     store = client._tracing_client.store
@@ -268,7 +269,7 @@ def test_a_crash_in_the_middle_of_writing_doubles_and_loses_nothing(shop: Shop, 
     uri = shop.settings.tracking_uri.get_secret_value()
     process = subprocess.run(
         [sys.executable, "-c", KILLED, uri, str(tmp_path / "spool"), str(survive)],
-        cwd=PROJECT_ROOT, check=False,
+        cwd=REPOSITORY, check=False,
     )  # fmt: skip
     assert process.returncode == -signal.SIGKILL
     shop.carry()

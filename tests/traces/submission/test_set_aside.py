@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.traces.submission.events import microseconds
-from include.teleprompt.traces.submission.set_aside import as_lines
-from include.teleprompt.traces.submission.spool import Spool
-from include.teleprompt.traces.submission.submit import accept
+from teleprompt.config.program import ProgramConfig
+from teleprompt.traces.submission._events import microseconds
+from teleprompt.traces.submission.set_aside import as_lines
+from teleprompt.traces.submission.spool import Spool
+from teleprompt.traces.submission.submit import accept
 
 SHELVES = ProgramConfig(name="Shelves", slug="shelves")
 OTHER = ProgramConfig(name="Other", slug="other")

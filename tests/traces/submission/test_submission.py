@@ -14,15 +14,16 @@ from typing import Any
 import mlflow
 import pytest
 
-from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.config.settings import PROJECT_ROOT, Settings
-from include.teleprompt.errors import ConfigurationError, TelepromptError, TrackingUnavailableError
-from include.teleprompt.traces.loader import TraceLoader
-from include.teleprompt.traces.submission import write
-from include.teleprompt.traces.submission.row import SubmittedTrace, read_row
-from include.teleprompt.traces.submission.spool import Spool, SpoolFullError
-from include.teleprompt.traces.submission.submit import accept, drain
-from include.teleprompt.tracking.connection import mlflow_client
+from teleprompt.config.program import ProgramConfig
+from teleprompt.config.settings import Settings
+from teleprompt.errors import ConfigurationError, TelepromptError, TrackingUnavailableError
+from teleprompt.sdk.trace_loader import TraceLoader
+from teleprompt.traces.submission import _write as write
+from teleprompt.traces.submission.row import SubmittedTrace, read_row
+from teleprompt.traces.submission.spool import Spool, SpoolFullError
+from teleprompt.traces.submission.submit import accept, drain
+from teleprompt.tracking.connection import mlflow_client
+from tests import REPOSITORY
 from tests.loopback import Exchange, answering, serving
 from tests.support import ALICE
 
@@ -166,8 +167,8 @@ import sys
 import time
 from contextlib import closing
 from pathlib import Path
-from include.teleprompt.traces.submission.row import SubmittedTrace
-from include.teleprompt.traces.submission.spool import Spool
+from teleprompt.traces.submission.row import SubmittedTrace
+from teleprompt.traces.submission.spool import Spool
 spool = Spool(Path(sys.argv[1]))
 for i in range(10**6):
     spool.add("shelves", [SubmittedTrace(trace_id=f"t{i}", outcomes={"x": 1})])
@@ -177,7 +178,7 @@ for i in range(10**6):
 
 def test_what_was_accepted_survives_a_kill(tmp_path: Path) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-c", KILLED, str(tmp_path)], stdout=subprocess.PIPE, text=True, cwd=PROJECT_ROOT
+        [sys.executable, "-c", KILLED, str(tmp_path)], stdout=subprocess.PIPE, text=True, cwd=REPOSITORY
     )
     assert process.stdout is not None
     for _ in range(30):

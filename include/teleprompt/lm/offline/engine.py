@@ -5,8 +5,8 @@ import json
 import random
 from typing import Any, Self
 
-from include.teleprompt.lm.offline.answer import choose_option, write_text
-from include.teleprompt.lm.offline.prompt import Prompt, read_prompt
+from teleprompt.lm.offline._answer import choose_option, write_text
+from teleprompt.lm.offline._prompt import Prompt, read_prompt
 
 CHARACTERS_PER_TOKEN = 4
 

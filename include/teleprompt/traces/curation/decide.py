@@ -4,13 +4,13 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from include.teleprompt.config.curation import ON_TRAIN_ONLY, RedactStep
-from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.traces.curation.steps import REASONS, kept, kept_for_training
-from include.teleprompt.traces.facts import OUTCOME
-from include.teleprompt.traces.funnel import FunnelStep
-from include.teleprompt.traces.outcomes import OutcomeFit, fit, score_e6
-from include.teleprompt.traces.split import Leakage, Part, leakage, split
+from teleprompt.config.curation import ON_TRAIN_ONLY, RedactStep
+from teleprompt.config.program import ProgramConfig
+from teleprompt.traces._facts import OUTCOME
+from teleprompt.traces.curation._steps import REASONS, kept, kept_for_training
+from teleprompt.traces.funnel import FunnelStep
+from teleprompt.traces.outcomes import OutcomeFit, fit, score_e6
+from teleprompt.traces.split import Leakage, Part, leakage, split
 
 if TYPE_CHECKING:
     import numpy as np

@@ -3,8 +3,8 @@
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from include.teleprompt.config.curation import RedactStep
-from include.teleprompt.errors import ConfigurationError
+from teleprompt.config.curation import RedactStep
+from teleprompt.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -5,18 +5,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from include.teleprompt.config.traces import TraceAccess, TracesConfig, TraceSourceName
-from include.teleprompt.errors import ConfigurationError
-from include.teleprompt.traces.sources.experiments import production_experiments
-from include.teleprompt.traces.sources.raw import TraceSource
-from include.teleprompt.traces.sources.runs_processes import RunsProcessesSource
-from include.teleprompt.traces.sources.runs_rest import RunsRestSource
-from include.teleprompt.traces.sources.second_process import SecondProcess
-from include.teleprompt.traces.sources.sql.database import Database, FastPathUnavailableError
-from include.teleprompt.traces.sources.sql.open import open_database
-from include.teleprompt.traces.sources.sql.runs import RunsSqlSource
-from include.teleprompt.traces.sources.sql.traces import TracesSqlSource
-from include.teleprompt.traces.sources.traces_client import TracesClientSource
+from teleprompt.config.traces import TraceAccess, TracesConfig, TraceSourceName
+from teleprompt.errors import ConfigurationError
+from teleprompt.traces.sources._experiments import production_experiments
+from teleprompt.traces.sources._runs_processes import RunsProcessesSource
+from teleprompt.traces.sources._runs_rest import RunsRestSource
+from teleprompt.traces.sources._second_process import SecondProcess
+from teleprompt.traces.sources._traces_client import TracesClientSource
+from teleprompt.traces.sources.raw import TraceSource
+from teleprompt.traces.sources.sql.database import Database, FastPathUnavailableError
+from teleprompt.traces.sources.sql.open import open_database
+from teleprompt.traces.sources.sql.runs import RunsSqlSource
+from teleprompt.traces.sources.sql.traces import TracesSqlSource
 
 log = logging.getLogger(__name__)
 

@@ -2,11 +2,11 @@
 
 from datetime import timedelta
 
-from include.teleprompt.config.outcome import Missing, Partial
-from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.traces.sources.choose import Store
-from include.teleprompt.traces.sources.raw import TraceSource
-from include.teleprompt.window import EARLIEST, Window
+from teleprompt.config.outcome import Missing, Partial
+from teleprompt.config.program import ProgramConfig
+from teleprompt.traces.sources.choose import Store
+from teleprompt.traces.sources.raw import TraceSource
+from teleprompt.window import EARLIEST, Window
 
 
 def program_sources(store: Store, config: ProgramConfig) -> list[TraceSource]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from include.teleprompt.window import Window
+from teleprompt.window import Window
 
 MOST_SPANS = 5000
 

@@ -14,8 +14,8 @@ An Arrow table of raw traces has these columns:
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from include.teleprompt.canonical import canonical_json
-from include.teleprompt.window import Window
+from teleprompt.encoding.canonical_json import canonical_json
+from teleprompt.window import Window
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -6,10 +6,10 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, AwareDatetime, Field, JsonValue, TypeAdapter, ValidationError, model_validator
 
-from include.teleprompt.addresses import checksum_address
-from include.teleprompt.canonical import plain, sha256_hex
-from include.teleprompt.records import MAX_IDENTIFIER, Record
-from include.teleprompt.traces.sources.raw import as_texts
+from teleprompt.encoding.addresses import checksum_address
+from teleprompt.encoding.canonical_json import plain, sha256_hex
+from teleprompt.records import MAX_IDENTIFIER, Record
+from teleprompt.traces.sources.raw import as_texts
 
 MAX_FIELDS = 100
 MAX_ROW_BYTES = 16 * 2**20

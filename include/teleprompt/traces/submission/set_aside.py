@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
-from include.teleprompt.traces.submission.events import Accepted
-from include.teleprompt.traces.submission.spool import AsideRow, Spool
+from teleprompt.traces.submission._events import Accepted
+from teleprompt.traces.submission.spool import AsideRow, Spool
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from time import time_ns
 from typing import NamedTuple
 
-from include.teleprompt.errors import TelepromptError
-from include.teleprompt.traces.submission.events import Accepted
-from include.teleprompt.traces.submission.row import SubmittedTrace
+from teleprompt.errors import TelepromptError
+from teleprompt.traces.submission._events import Accepted
+from teleprompt.traces.submission.row import SubmittedTrace
 
 MOST_WAITING = 1_000_000
 """Rows that wait at most: then nothing more is accepted, rather than the disk filled."""

@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.errors import ConfigurationError, TelepromptError
-from include.teleprompt.records import Record
-from include.teleprompt.secret_uri import SecretUri, hide_credentials
-from include.teleprompt.traces.submission.row import SubmittedTrace, out_of_range, read_row
-from include.teleprompt.traces.submission.spool import Spool, WaitingRow
-from include.teleprompt.traces.submission.write import AcceptedRow, write_rows
-from include.teleprompt.tracking.connection import is_outage
+from teleprompt.config.program import ProgramConfig
+from teleprompt.encoding.secret_uri import SecretUri, hide_credentials
+from teleprompt.errors import ConfigurationError, TelepromptError
+from teleprompt.records import Record
+from teleprompt.traces.submission._write import AcceptedRow, write_rows
+from teleprompt.traces.submission.row import SubmittedTrace, out_of_range, read_row
+from teleprompt.traces.submission.spool import Spool, WaitingRow
+from teleprompt.tracking.connection import is_outage
 
 log = logging.getLogger(__name__)
 

@@ -6,11 +6,11 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel
 
-from include.teleprompt.attest.proofs import RewardProof, RewardTree, TraceProof
-from include.teleprompt.attest.stored import AttestationStore, IssuedAttestation, StoredAttestation
-from include.teleprompt.attest.verify import Verification, verify_attestation
-from include.teleprompt.attribution.rewards import base_units
-from include.teleprompt.errors import ConfigurationError
+from teleprompt.attest.proofs import RewardProof, RewardTree, TraceProof
+from teleprompt.attest.stored import AttestationStore, IssuedAttestation, StoredAttestation
+from teleprompt.attest.verify import Verification, verify_attestation
+from teleprompt.attribution.rewards import base_units
+from teleprompt.errors import ConfigurationError
 from teleprompt_airflow.api.access import Attested, AttestedPrograms
 from teleprompt_airflow.api.problems import NotFoundError
 from teleprompt_airflow.api.tracking import Attestations, Identifier
@@ -80,7 +80,7 @@ def prove_trace(
     attestation_id: Identifier, trace_id: Identifier, programs: AttestedPrograms, store: Attestations
 ) -> TraceProof:
     """The proof that a trace was used; it holds the trace itself."""
-    from include.teleprompt.audit import AttestedRun
+    from teleprompt.audit.attested_run import AttestedRun
 
     issued = _find(attestation_id, programs, store)
     try:

@@ -6,11 +6,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
-from include.teleprompt.attest.stored import AttestationStore, StoredAttestation
-from include.teleprompt.attribution.rewards import base_units
-from include.teleprompt.contributions import Contribution, ContributorLine, by_contributor, list_contributions
-from include.teleprompt.errors import ConfigurationError
-from include.teleprompt.window import Moment, Window
+from teleprompt.attest.stored import AttestationStore, StoredAttestation
+from teleprompt.attribution.rewards import base_units
+from teleprompt.errors import ConfigurationError
+from teleprompt.queries.contributions import Contribution, ContributorLine, by_contributor, list_contributions
+from teleprompt.window import Moment, Window
 from teleprompt_airflow.api.access import AttestedPrograms
 from teleprompt_airflow.api.problems import NotFoundError
 from teleprompt_airflow.api.tracking import Attestations, Identifier

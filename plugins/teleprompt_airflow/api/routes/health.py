@@ -9,15 +9,15 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
-from include.teleprompt.alerts.webhook import dead_letters
-from include.teleprompt.catalog import sound_configs
-from include.teleprompt.chain.outbox import waiting_since
-from include.teleprompt.config.program import ProgramConfig
-from include.teleprompt.health import Finding, examine, examine_model, examine_node
-from include.teleprompt.overview import Overview, overview
-from include.teleprompt.traces.submission.spool import Spool
+from teleprompt.alerts.webhook import dead_letters
+from teleprompt.chain.outbox import waiting_since
+from teleprompt.config.program import ProgramConfig
+from teleprompt.health import Finding, examine, examine_model, examine_node
+from teleprompt.queries.catalog import sound_configs
+from teleprompt.queries.overview import Overview, overview
+from teleprompt.traces.submission.spool import Spool
+from teleprompt_airflow.api._courier import COURIER
 from teleprompt_airflow.api.access import ReadProgram, User, find_program, visible_entries
-from teleprompt_airflow.api.courier import COURIER
 from teleprompt_airflow.api.database import airflow_session
 from teleprompt_airflow.api.problems import RETRY_AFTER_SECONDS
 from teleprompt_airflow.api.tracking import Mlflow, SettingsDep

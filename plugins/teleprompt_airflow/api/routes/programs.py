@@ -7,14 +7,14 @@ from airflow.models.dag import DagModel
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from include.teleprompt import catalog
-from include.teleprompt.config.alerts import shared_rules
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.errors import ConfigurationError
+from teleprompt.config.alerts import shared_rules
+from teleprompt.config.settings import Settings
+from teleprompt.errors import ConfigurationError
+from teleprompt.queries import catalog
 from teleprompt_airflow.api import problems
+from teleprompt_airflow.api._program_code import program_code
 from teleprompt_airflow.api.access import ChangeProgram, Program, ReadProgram, User, visible_entries
 from teleprompt_airflow.api.database import airflow_session
-from teleprompt_airflow.api.program_code import program_code
 from teleprompt_airflow.notifications.tell import build_notifier
 from teleprompt_airflow.program_dag import dag_id
 

@@ -12,9 +12,9 @@ from airflow.utils.types import DagRunTriggeredByType
 from fastapi import APIRouter, Header, Response
 from pydantic import AwareDatetime, BaseModel, Field
 
-from include.teleprompt.deltaone.compare import Comparison
-from include.teleprompt.history import RunSummary, page_of_runs, read_comparison, read_run
-from include.teleprompt.window import Window, format_utc
+from teleprompt.gate.comparison import Comparison
+from teleprompt.queries.history import RunSummary, page_of_runs, read_comparison, read_run
+from teleprompt.window import Window, format_utc
 from teleprompt_airflow.api.access import ChangeRuns, Program, ReadRuns, StartRuns, User
 from teleprompt_airflow.api.dag_runs import start_dag_run
 from teleprompt_airflow.api.database import airflow_session

@@ -8,18 +8,18 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from pydantic import AwareDatetime, BaseModel
 
-from include.teleprompt.config.settings import Settings
-from include.teleprompt.inspection import inspect_window
-from include.teleprompt.traces.profile import Profile
-from include.teleprompt.traces.submission.row import SubmittedTrace
-from include.teleprompt.traces.submission.spool import AsideRow, Spool
-from include.teleprompt.traces.submission.submit import MOST_REASONS, Submitted, accept
-from include.teleprompt.traces.volume import Volume, volume
-from include.teleprompt.window import Moment, Window
+from teleprompt.config.settings import Settings
+from teleprompt.queries.inspection import inspect_window
+from teleprompt.traces.profile import Profile
+from teleprompt.traces.submission.row import SubmittedTrace
+from teleprompt.traces.submission.spool import AsideRow, Spool
+from teleprompt.traces.submission.submit import MOST_REASONS, Submitted, accept
+from teleprompt.traces.volume import Volume, volume
+from teleprompt.window import Moment, Window
 from teleprompt_airflow.api import problems
+from teleprompt_airflow.api._courier import COURIER
+from teleprompt_airflow.api._program_code import program_code
 from teleprompt_airflow.api.access import Program, ReadProgram, ReadRuns, StartRuns
-from teleprompt_airflow.api.courier import COURIER
-from teleprompt_airflow.api.program_code import program_code
 from teleprompt_airflow.api.tracking import Limit, Mlflow, SettingsDep
 
 router = APIRouter(tags=["traces"])

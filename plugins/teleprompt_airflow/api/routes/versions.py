@@ -5,12 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import AfterValidator, BaseModel, Field
 
-from include.teleprompt.registry.aliases import CHAMPION, aliases_of
-from include.teleprompt.registry.audit_trail import AuditEntry, find_gaps, read_trail
-from include.teleprompt.registry.change_log import Change, list_changes
-from include.teleprompt.registry.changes import rollback
-from include.teleprompt.registry.listing import VersionLine, list_versions
-from include.teleprompt.text import storable
+from teleprompt.encoding.text import storable
+from teleprompt.registry.aliases import CHAMPION, aliases_of
+from teleprompt.registry.audit_trail import AuditEntry, find_gaps, read_trail
+from teleprompt.registry.change_log import Change, list_changes
+from teleprompt.registry.changes import rollback
+from teleprompt.registry.listing import VersionLine, list_versions
 from teleprompt_airflow.api.access import ChangeProgram, ReadProgram, User
 from teleprompt_airflow.api.problems import NotFoundError
 from teleprompt_airflow.api.tracking import Mlflow

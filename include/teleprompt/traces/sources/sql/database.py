@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
-from include.teleprompt.errors import TelepromptError, TrackingUnavailableError
-from include.teleprompt.secret_uri import SecretUri
-from include.teleprompt.tracking.connection import is_outage
+from teleprompt.encoding.secret_uri import SecretUri
+from teleprompt.errors import TelepromptError, TrackingUnavailableError
+from teleprompt.tracking.connection import is_outage
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -1,10 +1,10 @@
 """The database behind a tracking URI, if it can be read directly."""
 
-from include.teleprompt.secret_uri import SecretUri
-from include.teleprompt.traces.sources.sql.database import Database, FastPathUnavailableError
-from include.teleprompt.traces.sources.sql.mysql import MysqlDatabase
-from include.teleprompt.traces.sources.sql.postgresql import PostgresqlDatabase
-from include.teleprompt.traces.sources.sql.sqlite import SqliteDatabase
+from teleprompt.encoding.secret_uri import SecretUri
+from teleprompt.traces.sources.sql._mysql import MysqlDatabase
+from teleprompt.traces.sources.sql._postgresql import PostgresqlDatabase
+from teleprompt.traces.sources.sql._sqlite import SqliteDatabase
+from teleprompt.traces.sources.sql.database import Database, FastPathUnavailableError
 
 KNOWN_REVISIONS = frozenset({"dc11669786a5", "b7e2c1a4d9f3", "75868b020152"})
 """Schema revisions (MLflow 3.17 and two before it) between which no table that is read here differs."""

@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from include.teleprompt.traces.sources import tags
-from include.teleprompt.traces.sources.raw import INPUT_PREFIX, OUTPUT_PREFIX, raw_schema
-from include.teleprompt.traces.sources.sql.pivot import flat, grouped, lookup, to_maps
-from include.teleprompt.traces.sources.sql.source import DAY_MS, EVER, SqlSource, one_of
-from include.teleprompt.window import Window
+from teleprompt.traces.sources import tags
+from teleprompt.traces.sources.raw import INPUT_PREFIX, OUTPUT_PREFIX, raw_schema
+from teleprompt.traces.sources.sql._pivot import flat, grouped, lookup, to_maps
+from teleprompt.traces.sources.sql._source import DAY_MS, EVER, SqlSource, one_of
+from teleprompt.window import Window
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -4,18 +4,18 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from include.teleprompt.traces.sources import tags
-from include.teleprompt.traces.sources.outcome_history import Assessed, assessed
-from include.teleprompt.traces.sources.raw import raw_schema
-from include.teleprompt.traces.sources.sql.database import Database
-from include.teleprompt.traces.sources.sql.source import DAY_MS, EVER, SqlSource, one_of
-from include.teleprompt.traces.sources.traces_client import (
+from teleprompt.traces.sources import tags
+from teleprompt.traces.sources._outcome_history import Assessed, assessed
+from teleprompt.traces.sources._traces_client import (
     Said,
     add_info,
     payload,
     with_payload,
 )
-from include.teleprompt.window import Window
+from teleprompt.traces.sources.raw import raw_schema
+from teleprompt.traces.sources.sql._source import DAY_MS, EVER, SqlSource, one_of
+from teleprompt.traces.sources.sql.database import Database
+from teleprompt.window import Window
 
 if TYPE_CHECKING:
     import pyarrow as pa

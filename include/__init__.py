@@ -1,1 +1,0 @@
-"""Shared code of the Airflow project: the domain library and the users' programs."""

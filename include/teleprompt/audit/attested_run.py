@@ -1,0 +1,127 @@
+"""Auditing a stored attestation: which traces it stands on, and proofs of them."""
+
+from collections.abc import Iterator
+from typing import Literal, TypeVar
+
+from teleprompt.attest.proofs import TraceProof, prove_trace
+from teleprompt.attest.stored import AttestationStore
+from teleprompt.attribution.attribute import Attribution
+from teleprompt.attribution.usage import demo_traces, rows_read
+from teleprompt.attribution.wallets import claim_of
+from teleprompt.errors import TelepromptError
+from teleprompt.gate.comparison import Comparison, traces_compared
+from teleprompt.optimize.select import Selection
+from teleprompt.records import Record
+from teleprompt.storage.blobs import get_blob
+from teleprompt.traces.row import TraceRow
+from teleprompt.traces.snapshot import Snapshot, SnapshotRecord, read_for_credit, read_snapshot
+from teleprompt.traces.split import Part
+from teleprompt.tracking.pipeline_run import PipelineRun
+
+R = TypeVar("R", bound=Record)
+
+
+class TrailEntry(Record):
+    """One trace in an attestation's audit trail."""
+
+    contributor_id: str
+    """The contributor it is counted for, under the id that the attestation names."""
+    trace_id: str
+    logged_by: str
+    """The id in the trace itself, where several name one address."""
+    part: Literal["train", "select", "gate"]
+    score_e6: int
+    is_demo: bool
+    """Whether it stands in the program as a demonstration."""
+
+
+class AttestedRun:
+    """The run behind one stored attestation, with what it keeps.
+
+    Raises:
+        ConfigurationError: there is no such attestation.
+        UntrustedAttestationError: it is not what was issued here.
+    """
+
+    def __init__(self, store: AttestationStore, id_or_hash: str) -> None:
+        issued = store.find(id_or_hash)
+        self.stored, self.attestation = issued.stored, issued.attestation
+        self.run = PipelineRun(store.client, self.stored.run_id)
+
+    def prove(self, trace_id: str) -> TraceProof:
+        """The proof that a trace was used.
+
+        Raises:
+            ConfigurationError: it was not.
+            TelepromptError: the run's records are not there any more.
+        """
+        rows = [row for part in self._credited().values() for row in part]
+        return prove_trace(self.attestation, rows, self.attribution.secret, trace_id)
+
+    def trail(self) -> Iterator[TrailEntry]:
+        """Each trace that was used, by contributor, part and trace.
+
+        Raises:
+            TelepromptError: the run's records are not there any more.
+        """
+        parts, attribution = self._credited(), self.attribution
+        holders, wallets = attribution.holders(), attribution.wallets
+        demos = set(demo_traces(get_blob(self.selection.state), parts[Part.TRAIN], self.snapshot.fields))
+        entries = [
+            TrailEntry(
+                contributor_id=holders[claim_of(row, wallets)],
+                trace_id=row.trace_id,
+                logged_by=row.contributor_id,
+                part=part.value,
+                score_e6=row.score_e6,
+                is_demo=part is Part.TRAIN and row.trace_id in demos,
+            )
+            for part, rows in parts.items()
+            for row in rows
+        ]
+        order = {part.value: i for i, part in enumerate(Part)}
+        yield from sorted(entries, key=lambda entry: (entry.contributor_id, order[entry.part], entry.trace_id))
+
+    def _credited(self) -> dict[Part, list[TraceRow]]:
+        """The traces that the document credits."""
+        collected = read_for_credit(self.snapshot)
+        if self.attribution.rule == 1:  # it covered what was collected
+            return collected
+        return rows_read(
+            collected,
+            min_quality_score=self.attribution.min_quality_score,
+            compared=traces_compared(self.comparison),
+        )
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The manifest of what was collected."""
+        return read_snapshot(self.read("snapshot", SnapshotRecord))
+
+    @property
+    def selection(self) -> Selection:
+        """The candidate that was compared."""
+        return self.read("selection", Selection)
+
+    @property
+    def comparison(self) -> Comparison:
+        """The comparison on the sealed examples."""
+        return self.read("gate", Comparison)
+
+    @property
+    def attribution(self) -> Attribution:
+        """The credit, as it was frozen before it was attested."""
+        return self.read("attribution", Attribution)
+
+    def read(self, name: str, model: type[R]) -> R:
+        """A record of the run.
+
+        Raises:
+            TelepromptError: it is not there any more.
+        """
+        record = self.run.read(name, model)
+        if record is None:
+            raise TelepromptError(
+                f"The MLflow run {self.run.run_id} lacks its record {name}; restore its artifacts from their backup."
+            )
+        return record

@@ -1,0 +1,164 @@
+"""The DeltaVerifier: an on-chain verifier that mints rewards for attested gains."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from teleprompt.chain._abi import decode, encode_call, revert_reason, topic
+from teleprompt.chain._rpc_errors import RevertedError
+from teleprompt.chain.mint_request import MintRequest, request_digest
+from teleprompt.chain.node import Included, Log, Node
+from teleprompt.errors import TelepromptError
+from teleprompt.records import Record
+
+ANCHORS = "(bytes32,bytes32,bytes32,bytes32,string,string)"
+PAYLOAD = f"(string,uint256,uint256,uint256,uint256,uint256,{ANCHORS},bytes32,bytes32,uint256)"
+CONTRIBUTORS = "(address,uint256)[]"
+ACCEPTED = "DeltaOneAccepted(uint256,bytes32,bytes32,bytes32,bytes32,string,string,uint256,uint256,uint256,string)"
+OVER_BUDGET = "BudgetConstraintViolated(string,uint256,uint256,uint256)"
+ERRORS = (
+    "AttestationThresholdNotConfigured()",
+    "InsufficientAttesterSignatures(uint256,uint256)",
+    "SignerNotAttester(address)",
+    "UnorderedOrDuplicateAttesters(address)",
+    "MintBudgetExceeded(uint256,uint256,uint256)",
+    "ModelTokenMismatch(uint256,address,address)",
+)
+
+
+class Minted(Record):
+    """What the contract made of a request."""
+
+    reward: str
+    """In base units of the model's token; `0` for a request that was taken but pays nothing."""
+    note: str
+
+
+def submit_call(request: MintRequest, signatures: list[bytes]) -> str:
+    """`submitMintRequest`; `signatures` in ascending order of their signers."""
+    return encode_call(
+        f"submitMintRequest(uint256,{PAYLOAD},{CONTRIBUTORS},bytes[])",
+        ["uint256", PAYLOAD, CONTRIBUTORS, "bytes[]"],
+        [*_arguments(request), signatures],
+    )
+
+
+@dataclass(frozen=True)
+class DeltaVerifier:
+    """The contract on one chain."""
+
+    node: Node
+    contract: str
+    from_block: int = 0
+
+    def check(self, request: MintRequest) -> bytes:
+        """The request's digest, after the contract named the same one.
+
+        Raises:
+            TelepromptError: it names another one, or is not there.
+        """
+        if not self.node.has_code(self.contract):
+            raise TelepromptError(
+                f"There is no contract at {self.contract} on chain {self.node.chain_id}; correct `chain.contract`."
+            )
+        own = request_digest(request, chain_id=self.node.chain_id, contract=self.contract)
+        signature = f"hashMintRequest(uint256,{PAYLOAD},{CONTRIBUTORS})"
+        answer = self.node.call(
+            self.contract, encode_call(signature, ["uint256", PAYLOAD, CONTRIBUTORS], _arguments(request))
+        )
+        if answer != own:
+            raise TelepromptError(
+                f"The contract's digest of the request is 0x{answer.hex()} and ours 0x{own.hex()}: it is of another "
+                "version, so nothing is signed or sent; correct `chain.contract`."
+            )
+        return own
+
+    def is_processed(self, key: str, *, block: int | str = "latest") -> bool:
+        """Whether the contract has taken the request with that idempotency key, in the state after `block`."""
+        data = encode_call("processedIdempotencyKeys(bytes32)", ["bytes32"], [bytes.fromhex(key)])
+        return bool(decode(["bool"], self.node.call(self.contract, data, block=block))[0])
+
+    def preflight(self, data: str, *, sender: str) -> int:
+        """What the contract would mint now, in base units.
+
+        Raises:
+            TelepromptError: it would refuse, with its reason.
+        """
+        try:
+            return int(decode(["uint256"], self.node.call(self.contract, data, sender=sender))[0])
+        except RevertedError as error:
+            raise TelepromptError(_refusal(error)) from error
+
+    def taken_in(self, key: str, run_id: str) -> Included | None:
+        """The transaction in which the contract took the request with that key.
+
+        Raises:
+            TelepromptError: it took it, but the node does not say in which transaction.
+        """
+        if not self.is_processed(key):
+            return None
+        from eth_utils.crypto import keccak
+
+        found = [
+            entry
+            for topics in ([topic(ACCEPTED), None, f"0x{key}"], [topic(OVER_BUDGET), f"0x{keccak(text=run_id).hex()}"])
+            for entry in self.node.logs(self.contract, topics, from_block=self.from_block)
+        ]
+        if not found:
+            raise TelepromptError(
+                f"The contract has taken the request 0x{key}, but no event since block {self.from_block} says when; "
+                "correct `chain.from_block`, or try again later if that was just now."
+            )
+        return Included(tx_hash=found[0].tx_hash, block_number=found[0].block_number)
+
+
+def minted(logs: list[Log], contract: str, *, key: str, run_id: str) -> Minted:
+    """What the request with that key came to: a transaction's success says only that the contract took it."""
+    from eth_utils.crypto import keccak
+
+    own = [entry for entry in logs if entry.address.lower() == contract.lower()]
+    for entry in own:
+        if entry.topics[:1] == (topic(ACCEPTED),) and entry.topics[2:3] == (f"0x{key}",):
+            types = ["bytes32", "bytes32", "string", "string", "uint256", "uint256", "uint256", "string"]
+            reward = int(decode(types, bytes.fromhex(entry.data[2:]))[6])
+            note = "minted" if reward else "taken, but it mints 0: the gain is below the contract's minimum"
+            return Minted(reward=str(reward), note=note)
+        if entry.topics[:2] == (topic(OVER_BUDGET), f"0x{keccak(text=run_id).hex()}"):
+            return Minted(reward="0", note="taken, but it mints 0: compiling cost more than `chain.max_cost_usd`")
+    return Minted(reward="0", note="taken, but the contract reported nothing")
+
+
+def _refusal(error: RevertedError) -> str:
+    reason = revert_reason(error.data, ERRORS)
+    remedies = {
+        "Model not registered": "register the model with the contract, or correct `chain.model_id`",
+        "SignerNotAttester": "let the contract's admin add the signer as attester",
+        "InsufficientAttesterSignatures": "name more `cosigners`",
+        "MintBudgetExceeded": "let the contract's admin top up the model's budget, and try again",
+        "AccessControl": "let the contract's admin give the signer its SUBMITTER_ROLE",
+    }
+    remedy = next((text for sign, text in remedies.items() if sign in reason), "see to that, and try again")
+    return f"The DeltaVerifier refuses the request ({reason}); {remedy}."
+
+
+def _arguments(request: MintRequest) -> list[Any]:
+    anchors = (
+        bytes.fromhex(request.benchmark_spec_hash),
+        bytes.fromhex(request.dataset_hash),
+        bytes.fromhex(request.attestation_hash),
+        bytes.fromhex(request.idempotency_key),
+        request.metric_name,
+        request.metric_family,
+    )
+    payload = (
+        request.pipeline_run_id,
+        request.baseline_score_bps,
+        request.candidate_score_bps,
+        request.max_cost_usd_micro,
+        request.actual_cost_usd_micro,
+        request.total_samples,
+        anchors,
+        bytes.fromhex(request.baseline_commitment),
+        bytes.fromhex(request.candidate_commitment),
+        request.deadline,
+    )
+    return [int(request.model_id), payload, [(c.address, c.weight_bps) for c in request.contributors]]

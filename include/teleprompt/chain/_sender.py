@@ -1,0 +1,303 @@
+"""Making a call of a contract exactly once, whatever crashes, gets lost, is reorganised or is told wrongly on the way.
+
+A transaction is signed, written into the outbox, and only then sent. Whoever takes the entry up again sends the same
+bytes: a second effect is impossible while they may still be mined, since they share a nonce.
+
+Another nonce is used only after a *final* block (confirmed, and finalized where the chain says what is) shows that the
+old one is gone: used by somebody else's transaction, or by one of ours that failed and left nothing in the contract's
+state. What a node does not show (a receipt, an event, a block) proves nothing: it may be behind. Nor is anything begun
+while the signer has a transaction that is not final and in no entry, for it may be the one that is about to be made.
+A transaction in a block that was reorganised away has no receipt, and is sent again.
+
+Of two processes with the same call one signs: a lock lets them do it one after the other. Should the lock be lost, they
+sign with the same nonce or the second sees the entry of the first, because each reads the nonce before it reads the
+entry again, and writes the entry before it sends.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from teleprompt.chain._fees import Limits, Quote, dearer, offer, quote
+from teleprompt.chain._nonce import STATE_BLOCKS, used_by
+from teleprompt.chain._rpc_errors import RevertedError
+from teleprompt.chain._transaction import Terms, sign_transaction
+from teleprompt.chain.node import Included, Mined, Node
+from teleprompt.chain.outbox import Attempt, Call, Outbox, Submission
+from teleprompt.errors import ConfigurationError, TelepromptError, UnreliableNodeError, UnsettledError
+from teleprompt.registry.lock import Lease
+from teleprompt.signing.signer import Signer
+
+log = logging.getLogger(__name__)
+
+GAS_MARGIN = 1.2
+MAX_GAS = 16_777_216
+"""No transaction may use more (EIP-7825)."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How patient and how generous the sender is."""
+
+    confirmations: int = 12
+    finalized: bool = False
+    replace_after_seconds: float = 180.0
+    timeout_seconds: float = 1800.0
+    poll_seconds: float = 3.0
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True)
+class Errand:
+    """One call of a contract that is to be made once."""
+
+    outbox: Outbox
+    build: Callable[[], Call]
+    """Composes the call; again where nothing that was sent for it can take effect any more."""
+    find: Callable[[], Included | None]
+    """Looks for its effect in the contract's events: made by a sender whose outbox was lost, or by somebody else."""
+    holds: Callable[[Mined, int], bool]
+    """Whether the contract's state after a block holds the effect that a transaction of ours would have had."""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """The call is not made for good yet, and why not."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Sends for one signer through one node."""
+
+    node: Node
+    signer: Signer
+    policy: Policy
+    lock: Callable[[], AbstractContextManager[Lease]]
+    """Held while a nonce is taken: one owner per key, wherever the processes run."""
+
+    def deliver(self, errand: Errand) -> Included:
+        """Make the call, once, and wait until it is there to stay.
+
+        Raises:
+            UnsettledError: it took too long; asking again goes on from there.
+            RevertedError: the contract refuses the call.
+            FeeLimitError: it costs more than the program allows.
+            ChainUnavailableError: the node does not answer.
+            ConfigurationError: the node is of another chain now.
+        """
+        ends = time.monotonic() + self.policy.timeout_seconds
+        while True:
+            try:
+                done = self._advance(errand)
+            except UnreliableNodeError as error:
+                done = Waiting(f"the node cannot be relied on now ({error.what})")
+            if isinstance(done, Included):
+                return done
+            log.debug("Waits: %s.", done.why)
+            if time.monotonic() > ends:
+                raise UnsettledError(_last_hash(errand.outbox.load()), done.why)
+            time.sleep(self.policy.poll_seconds)
+
+    def quote(self, call: Call) -> Quote:
+        """What making the call would cost at most.
+
+        Raises:
+            RevertedError: the contract refuses the call.
+            FeeLimitError: it costs more than the program allows.
+        """
+        return quote(self.node.market(), self.policy.limits, gas=self._gas(call))
+
+    def _advance(self, errand: Errand) -> Included | Waiting:
+        """One look at the chain, and one step on."""
+        submission = errand.outbox.load()
+        if submission is not None:
+            self._check_sender(submission)
+            if submission.mined is not None and self._is_still_used(submission, submission.mined):
+                return submission.mined
+        mined = self._mined(submission)
+        if submission is None or mined is None:
+            found = self._push(errand, submission)
+            return self._there_to_stay(found) if isinstance(found, Included) else found
+        settled = self._there_to_stay(mined)
+        return settled if isinstance(settled, Waiting) else self._conclude(errand, submission, mined)
+
+    def _check_sender(self, submission: Submission) -> None:
+        if submission.call.sender != self.signer.address:
+            raise ConfigurationError(
+                f"This was begun by {submission.call.sender}, and the signer is {self.signer.address} now; "
+                "go on with the first one until this is done."
+            )
+
+    def _is_still_used(self, submission: Submission, mined: Mined) -> bool:
+        """False after a reorganisation that was deeper than anybody waited for: then the same bytes are sent again."""
+        attempt = submission.find(mined.tx_hash)
+        return attempt is None or self.node.nonce(submission.call.sender, "latest") > attempt.nonce
+
+    def _mined(self, submission: Submission | None) -> Mined | None:
+        """Of the transactions that may take effect, the one that is in a block now."""
+        for attempt in reversed(submission.live if submission else ()):
+            mined = self.node.mined(attempt.tx_hash)
+            if mined is not None:
+                return mined
+        return None
+
+    def _confirmed_block(self) -> int:
+        return max(0, self.node.head() - self.policy.confirmations + 1)
+
+    def _settled_block(self) -> int:
+        """The newest block that is there to stay."""
+        if not self.policy.finalized:
+            return self._confirmed_block()
+        finalized = self.node.finalized()
+        if finalized is None:
+            raise ConfigurationError("The node does not say which block is final; set `chain.finalized: false`.")
+        return finalized
+
+    def _final_block(self) -> int:
+        """The newest block that absence is believed from: confirmed, and finalized where the chain says what is."""
+        finalized = self.node.finalized()
+        settled = self._settled_block()
+        return settled if finalized is None else min(settled, finalized)
+
+    def _there_to_stay(self, found: Included) -> Included | Waiting:
+        if found.block_number > self._settled_block():
+            return Waiting(f"its block {found.block_number} has too few confirmations")
+        if isinstance(found, Mined):
+            block = self.node.block(found.block_number)
+            if block is None or block.block_hash != found.block_hash:
+                raise UnreliableNodeError(f"the receipt of {found.tx_hash} names a block that is not on the chain")
+        return found
+
+    def _conclude(self, errand: Errand, submission: Submission, mined: Mined) -> Included | Waiting:
+        """What a transaction of ours came to: its receipt and the contract's state have to say the same."""
+        holds = errand.holds(mined, max(mined.block_number, self._confirmed_block()))
+        if mined.succeeded and holds:
+            self._write_down(errand.outbox, mined)
+            return mined
+        if mined.succeeded:
+            raise UnreliableNodeError(f"{mined.tx_hash} succeeded, but the contract does not hold what it made")
+        if holds:
+            found = errand.find()
+            if found is None or submission.find(found.tx_hash):
+                raise UnreliableNodeError(f"{mined.tx_hash} failed, but the contract holds what it was to make")
+            return self._there_to_stay(found)
+        if mined.block_number > self._final_block():
+            return Waiting(f"{self._why_refused(submission.call)}, in the block {mined.block_number} that is not final")
+        log.warning("%s failed: %s; the call is composed anew.", mined.tx_hash, self._why_refused(submission.call))
+        self._write_down(errand.outbox, mined)
+        return Waiting("it failed, and is to be made anew")
+
+    def _why_refused(self, call: Call) -> str:
+        try:
+            self.node.call(call.to, call.data, sender=call.sender)
+        except RevertedError as error:
+            return str(error).rstrip(".")
+        return "The contract refused the call, which it would take now"
+
+    def _write_down(self, outbox: Outbox, mined: Mined) -> None:
+        """Add what became of a transaction to the entry as it stands now."""
+        with self.lock() as lease:
+            entry = outbox.load()
+            if entry is not None:
+                became = {"mined": mined} if mined.succeeded else {"reverted": (*entry.reverted, mined.tx_hash)}
+                lease.check()
+                outbox.save(entry.model_copy(update=became))
+
+    def _push(self, errand: Errand, submission: Submission | None) -> Included | Waiting:
+        """Get a transaction into a block: the first, the same again, a dearer one, or one with another nonce.
+
+        Returns what somebody else did instead, if that is the case.
+        """
+        if submission is None or not submission.live:
+            return self._begin(errand, submission)
+        last = submission.live[-1]
+        sender = submission.call.sender
+        if self.node.nonce(sender, "latest") <= last.nonce:
+            return self._send_again(errand, submission, last)
+        used = used_by(self.node, sender, last.nonce)
+        if used is None or submission.find(used.tx_hash):
+            return Waiting(
+                f"the nonce {last.nonce} of {sender} was used, and the node does not say yet what became of it"
+            )
+        if used.block_number > self._final_block():
+            return Waiting(f"{used.tx_hash} took its nonce, in the block {used.block_number} that is not final")
+        log.warning("The nonce %d of %s was used by %s, which is none of ours.", last.nonce, sender, used.tx_hash)
+        return self._begin(errand, submission)
+
+    def _begin(self, errand: Errand, submission: Submission | None) -> Included | Waiting:
+        """The call with a new nonce, composed anew: nothing that was sent for it can take effect any more."""
+        found = errand.find()
+        if found is not None:
+            log.info("It was done by %s, which is in no entry.", found.tx_hash)
+            return found
+        with self.lock() as lease:
+            call = errand.build()
+            gas = self._gas(call)
+            fees = offer(self.node.market(), self.policy.limits, gas=gas, spent=submission.spent if submission else 0)
+            nonce = self.node.nonce(call.sender, "pending")
+            unknown = self._unknown_nonces(errand.outbox, call, nonce)
+            if unknown:
+                return Waiting(
+                    f"{call.sender} has a transaction with nonce {min(unknown)} that is not final and in no entry"
+                )
+            self._send(errand.outbox, submission, call, Terms(nonce, fees, gas), lease)
+        return Waiting("it was just sent")
+
+    def _unknown_nonces(self, outbox: Outbox, call: Call, following: int) -> set[int]:
+        """Nonces below `following` that are neither in a final block nor in an entry: this call's, if one was lost."""
+        final = max(self._final_block(), self.node.head() - STATE_BLOCKS)
+        under_way = range(self.node.nonce(call.sender, final), following)
+        return set(under_way) - outbox.signed_nonces(chain_id=call.chain_id, sender=call.sender) if under_way else set()
+
+    def _send_again(self, errand: Errand, submission: Submission, last: Attempt) -> Waiting:
+        """The same bytes, or after a while a dearer transaction with the same nonce."""
+        waited = (datetime.now(UTC) - last.made_at).total_seconds()
+        if waited > self.policy.replace_after_seconds:
+            market, limits = self.node.market(), self.policy.limits
+            fees = dearer(last.fees, market, limits, gas=last.gas, spent=submission.spent)
+            if fees is not None:
+                log.warning("%s is in no block after %.0f seconds; it is replaced.", last.tx_hash, waited)
+                with self.lock() as lease:
+                    self._send(errand.outbox, submission, submission.call, Terms(last.nonce, fees, last.gas), lease)
+                return Waiting("it was just replaced")
+            log.debug("%s is in no block after %.0f seconds; the limits allow no higher fee.", last.tx_hash, waited)
+        self.node.send(last.raw)
+        return Waiting("it is in no block")
+
+    def _send(self, outbox: Outbox, before: Submission | None, call: Call, terms: Terms, lease: Lease) -> None:
+        """Sign, write down, send; nothing of it if another process was faster, or on another chain."""
+        if outbox.load() != before:
+            return
+        attempt = self._sign(call, terms)
+        kept = before or Submission(call=call, attempts=())
+        self.node.check_chain()  # before it is written down that it may be sent
+        lease.check()
+        outbox.save(kept.model_copy(update={"call": call, "attempts": (*kept.attempts, attempt)}))
+        self.node.send(attempt.raw)
+
+    def _gas(self, call: Call) -> int:
+        """What the call may use.
+
+        Raises:
+            RevertedError: the contract refuses it.
+            TelepromptError: it does not fit into a transaction.
+        """
+        gas = round(self.node.estimate_gas(call.to, call.data, sender=call.sender) * GAS_MARGIN)
+        if gas > MAX_GAS:
+            raise TelepromptError(
+                f"The call takes {gas} gas, more than the {MAX_GAS} that fit into one transaction; credit fewer "
+                "contributors on the chain, or pay them by the tree of `teleprompt rewards --tree`."
+            )
+        return gas
+
+    def _sign(self, call: Call, terms: Terms) -> Attempt:
+        return sign_transaction(call, terms, self.signer)
+
+
+def _last_hash(submission: Submission | None) -> str | None:
+    return submission.attempts[-1].tx_hash if submission else None

@@ -1,0 +1,93 @@
+"""Handing an attestation in at the contract that its program names."""
+
+import logging
+
+from teleprompt.attest.document import Attestation
+from teleprompt.chain._eas_desk import EasDesk
+from teleprompt.chain._open import ChainDesk, open_desk
+from teleprompt.chain.receipt import ChainState, Receipt
+from teleprompt.config.program import ProgramConfig
+from teleprompt.config.settings import Settings
+from teleprompt.errors import ConfigurationError
+from teleprompt.optimize.select import Selection
+from teleprompt.registry.audit_trail import Deed, Done, append
+from teleprompt.tracking.pipeline_run import PipelineRun
+
+log = logging.getLogger(__name__)
+
+RECEIPT = "receipt"
+"""Record of the pipeline run: what the chain answered."""
+
+
+def submit_attestation(
+    run: PipelineRun, attestation: Attestation, config: ProgramConfig, settings: Settings, *, send: bool, who: str
+) -> Receipt:
+    """Hand an attestation in at the program's contract and keep the receipt with its run; without `send` a dry run.
+
+    Raises:
+        ConfigurationError: the program names no contract, or there is no node or signer.
+        TelepromptError: the contract refuses, or it is not there to stay in time.
+    """
+    desk = _desk(run, config, settings)
+    receipt = desk.submit(attestation) if send else desk.show(attestation)
+    log.info("%s on chain %d: %s", attestation.attestation_id, receipt.chain_id, receipt.note)
+    _keep(run, receipt)
+    if receipt.state is not ChainState.DRY_RUN:
+        _write_down(run, config, Deed.SUBMIT, attestation, receipt, who=who)
+    return receipt
+
+
+def chain_status(
+    run: PipelineRun, attestation: Attestation, config: ProgramConfig, settings: Settings
+) -> Receipt | None:
+    """What the program's contract holds of an attestation now; None if nothing. The kept receipt follows.
+
+    Raises:
+        ConfigurationError: the program names no contract, or there is no node or signer.
+    """
+    receipt = _desk(run, config, settings).read(attestation)
+    _keep(run, receipt)
+    return receipt
+
+
+def revoke_attestation(
+    run: PipelineRun, attestation: Attestation, config: ProgramConfig, settings: Settings, *, who: str
+) -> Receipt:
+    """Revoke an attestation at EAS.
+
+    Raises:
+        ConfigurationError: the program's contract is not EAS, or holds none by this signer.
+        TelepromptError: the contract refuses, or it is not there to stay in time.
+    """
+    desk = _desk(run, config, settings)
+    if not isinstance(desk, EasDesk):
+        raise ConfigurationError(f"What {config.name} was minted cannot be revoked; only EAS attestations can.")
+    receipt = desk.revoke(attestation)
+    _keep(run, receipt)
+    _write_down(run, config, Deed.REVOKE, attestation, receipt, who=who)
+    return receipt
+
+
+def _desk(run: PipelineRun, config: ProgramConfig, settings: Settings) -> ChainDesk:
+    if config.chain is None:
+        raise ConfigurationError(f"{config.name} names no contract; add `chain` to its program file.")
+    selection = run.read("selection", Selection)
+    cost = selection.spend.cost_e6 if selection is not None else 0
+    return open_desk(config.chain, settings, actual_cost_usd_micro=cost)
+
+
+def _write_down(
+    run: PipelineRun, config: ProgramConfig, deed: Deed, attestation: Attestation, receipt: Receipt, *, who: str
+) -> None:
+    place = {"chain_id": receipt.chain_id, "contract": receipt.contract}
+    about = f"{attestation.attestation_id} on {receipt.chain_id} {receipt.contract}"
+    append(run.client, config.name, Done(deed=deed, who=who, about=about, after={**place, "tx_hash": receipt.tx_hash}))
+
+
+def _keep(run: PipelineRun, receipt: Receipt | None) -> None:
+    if receipt is None:
+        if run.read(RECEIPT, Receipt) is not None:  # a reorganisation took it away
+            run.tag(chain_state="gone")
+    elif receipt.state is not ChainState.DRY_RUN:
+        run.write(RECEIPT, receipt)
+        run.tag(chain_state=receipt.state.value, chain_tx=receipt.tx_hash or "")

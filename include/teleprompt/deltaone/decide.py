@@ -1,0 +1,115 @@
+"""The verdict on a candidate: a pure function of paired scores."""
+
+from collections.abc import Sequence
+
+from teleprompt.config.gate import Claim
+from teleprompt.config.outcome import Direction
+from teleprompt.deltaone.paired import (
+    PairedComparison,
+    compare_pairs,
+    effective_sd,
+    examples_needed,
+    minimum_detectable_effect,
+)
+from teleprompt.deltaone.report import GatePolicy, GateReport, Verdict
+from teleprompt.deltaone.scores import mean_e6
+from teleprompt.errors import TelepromptError
+from teleprompt.records import MILLION, from_millionths, to_millionths
+
+
+def decide(
+    baseline: Sequence[int], optimized: Sequence[int], *, groups: Sequence[str] | None = None, policy: GatePolicy
+) -> GateReport:
+    """Compare the scores, in millionths, of two programs on the same examples in the same order.
+
+    Examples of one of the `groups` are not independent of each other; by default all are.
+
+    Promote: the claim of the policy is shown. `significant` is an estimate of at least the threshold with the
+    interval above 0 and p <= alpha; `proven` is the whole interval at or above the threshold. Reject: the whole
+    interval lies below the threshold. Otherwise inconclusive. Deterministic.
+
+    Raises:
+        TelepromptError: no example, unequal lengths, or a score that is no whole number in [0, 1,000,000].
+    """
+    groups = _checked(baseline, optimized, groups)
+    sign = 1 if policy.direction is Direction.HIGHER else -1
+    gains = [sign * (after - before) for before, after in zip(baseline, optimized, strict=True)]
+    binary = {*baseline, *optimized} <= {0, MILLION}
+    comparison = compare_pairs(gains, groups, binary=binary, alpha=policy.alpha)
+    baseline_e6, optimized_e6 = mean_e6(baseline), mean_e6(optimized)
+    delta_e6 = sign * (optimized_e6 - baseline_e6)
+    evidence = _evidence(comparison, delta_e6, policy)
+    sd = effective_sd(gains, groups)
+    per_group = len(baseline) / len(set(groups))
+    goal = from_millionths(_goal_e6(delta_e6, policy))
+    needed = examples_needed(sd=sd, difference=goal, alpha=policy.alpha, per_group=per_group)
+    return GateReport(
+        verdict=_verdict(evidence, comparison, policy),
+        evidence=evidence,
+        policy=policy,
+        n=len(baseline),
+        n_groups=len(set(groups)),
+        baseline_e6=baseline_e6,
+        optimized_e6=optimized_e6,
+        delta_e6=delta_e6,
+        ci_low_e6=to_millionths(comparison.low),
+        ci_high_e6=to_millionths(comparison.high),
+        p_value_e6=to_millionths(comparison.p_value),
+        test=comparison.test,
+        interval=comparison.interval,
+        wins=sum(gain > 0 for gain in gains),
+        losses=sum(gain < 0 for gain in gains),
+        ties=sum(gain == 0 for gain in gains),
+        sd_e6=to_millionths(sd),
+        mde_e6=to_millionths(
+            minimum_detectable_effect(sd=sd, n=len(baseline), alpha=policy.alpha, per_group=per_group)
+        ),
+        examples_needed=max(0, needed - len(baseline)),
+    )
+
+
+def _checked(baseline: Sequence[int], optimized: Sequence[int], groups: Sequence[str] | None) -> Sequence[str]:
+    if not baseline or len(baseline) != len(optimized):
+        raise TelepromptError(
+            f"The gate needs the same examples for both programs, at least one "
+            f"(got {len(baseline)} and {len(optimized)}); collect more traces or raise `split.gate`."
+        )
+    if groups is None:
+        groups = [str(i) for i in range(len(baseline))]
+    if len(groups) != len(baseline):
+        raise TelepromptError(
+            f"There are {len(baseline)} examples and {len(groups)} groups; give each example its own."
+        )
+    for score in (*baseline, *optimized):
+        if not isinstance(score, int) or isinstance(score, bool):  # NaN is a float
+            raise TelepromptError(
+                f"The score {score!r} is no whole number of millionths; correct the program's metric."
+            )
+        if not 0 <= score <= MILLION:
+            raise TelepromptError("A score is outside [0, 1]; correct the program's metric.")
+    return groups
+
+
+def _goal_e6(delta_e6: int, policy: GatePolicy) -> int:
+    """The difference that more examples would have to show: from 0, or to prove the threshold from there."""
+    beyond = delta_e6 - policy.threshold_e6
+    if policy.claim is Claim.PROVEN and beyond > 0:
+        return beyond
+    return max(policy.threshold_e6, delta_e6)
+
+
+def _evidence(comparison: PairedComparison, delta_e6: int, policy: GatePolicy) -> Claim | None:
+    if delta_e6 < policy.threshold_e6 or comparison.p_value > policy.alpha:
+        return None
+    low_e6 = to_millionths(comparison.low)
+    if low_e6 >= policy.threshold_e6:
+        return Claim.PROVEN
+    return Claim.SIGNIFICANT if low_e6 > 0 else None
+
+
+def _verdict(evidence: Claim | None, comparison: PairedComparison, policy: GatePolicy) -> Verdict:
+    if evidence is Claim.PROVEN or (evidence is not None and policy.claim is Claim.SIGNIFICANT):
+        return Verdict.PROMOTE
+    if to_millionths(comparison.high) < policy.threshold_e6:
+        return Verdict.REJECT
+    return Verdict.INCONCLUSIVE

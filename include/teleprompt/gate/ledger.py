@@ -1,0 +1,264 @@
+"""The ledger of looks at sealed examples: who opened which, when, and what error that look may make.
+
+A look is written down, as tags of its pipeline run, before anything is opened. Looks are counted, not locked: of looks
+that begin at one moment each counts the others too, so that none of them gets more of `alpha` than it would have got
+one after the other. The looks of deleted runs count as well.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pydantic import AwareDatetime
+
+from teleprompt.config.program import ProgramConfig
+from teleprompt.deltaone.spending import alpha_of_look
+from teleprompt.encoding.canonical_json import canonical_json, normalised_text
+from teleprompt.errors import TelepromptError
+from teleprompt.evaluate.examples import good_rows, to_examples
+from teleprompt.evaluate.score import example_digest
+from teleprompt.program.fields import ProgramFields
+from teleprompt.records import Record
+from teleprompt.storage.blobs import Blob, get_blob, put_blob
+from teleprompt.traces.row import TraceRow
+from teleprompt.traces.snapshot import SealedPart, SnapshotPart, read_rows
+from teleprompt.tracking.connection import quoted
+from teleprompt.tracking.pipeline_run import KEY_TAG, PipelineRun, experiment_name, internal_experiment
+from teleprompt.tracking.search import PAGE, all_pages
+from teleprompt.window import format_utc
+
+LOOKED_AT = "looked_at"
+LOOK = "look"
+A_YEAR = timedelta(days=365)
+EXAMPLE_ID_DIGITS = 16
+
+
+class Look(Record):
+    """One look at sealed examples."""
+
+    number: int
+    """Which look of the last 365 days this is, from 1."""
+    alpha: float
+    """The error that it may make."""
+    champion: int
+    """Version that was compared with."""
+    opened_at: AwareDatetime
+    examples: Blob
+    """Ids of the examples that were used: JSON list of the first 16 digits of their digests, sorted."""
+    used: int
+    seen_before: int
+    """Of those used, how many an earlier look had seen."""
+    retired: int
+    """Good examples that were left out, for too many looks had seen them."""
+
+
+@dataclass(frozen=True)
+class LedgerEntry:
+    """A look with the run that made it."""
+
+    run_id: str
+    key: str
+    window_start: str
+    window_end: str
+    looked_at: str
+    look: Look | None
+    """None for one that was begun and never got as far as opening anything."""
+    verdict: str | None
+
+
+@dataclass(frozen=True)
+class OpenedGate:
+    """Sealed rows, opened by a look that is in the ledger."""
+
+    look: Look
+    rows: list[TraceRow]
+    examples: list[Any]
+    sealed_rows: int
+    """Rows of the gate part, good or not."""
+    all_rows: list[TraceRow]
+    """All of them, for what is measured beside the comparison."""
+
+
+def alpha_of_next_look(run: PipelineRun, config: ProgramConfig) -> float:
+    """The error that a look of `run` may make now.
+
+    Raises:
+        TelepromptError: the looks of the last 365 days have used up what they may.
+    """
+    return _alpha_after(_others_of_last_year(run, config), config)
+
+
+def open_gate(
+    run: PipelineRun,
+    *,
+    config: ProgramConfig,
+    champion: int,
+    sealed: SealedPart,
+    learnt: Sequence[Blob],
+    fields: ProgramFields,
+    storage_uri: str,
+) -> OpenedGate:
+    """Write a look down, then open the gate part.
+
+    Left out are examples that too many looks have seen, and those that a program of the states `learnt` has learnt by
+    heart: another window's split may have put them among the training examples.
+
+    Raises:
+        TelepromptError: no sealed example is good enough to agree with, all of them are retired, or the year's error is
+            used up. Then nothing is compared, and it was no look.
+    """
+    now = datetime.now(UTC).replace(microsecond=0)
+    run.tag(**{LOOKED_AT: format_utc(now)})
+    try:
+        others = _others_of_last_year(run, config)
+        alpha = _alpha_after(others, config)
+        everything = read_rows(SnapshotPart.model_validate(sealed.model_dump()))
+        rows = good_rows(everything, min_quality_score=config.optimization.min_quality_score)
+        usable = _usable(rows, _looks_at_each(others), inputs_learnt(learnt, fields), config=config, fields=fields)
+    except TelepromptError:
+        run.untag(LOOKED_AT)
+        raise
+    look = Look(
+        number=1 + len(others),
+        alpha=alpha,
+        champion=champion,
+        opened_at=now,
+        examples=put_blob(storage_uri, "looks", canonical_json(sorted(usable.ids)), suffix=".json"),
+        used=len(usable.ids),
+        seen_before=usable.seen_before,
+        retired=usable.retired,
+    )
+    run.tag(**{LOOK: look.model_dump_json()})
+    return OpenedGate(
+        look=look, rows=usable.rows, examples=usable.examples, sealed_rows=len(everything), all_rows=everything
+    )
+
+
+def _alpha_after(others: Sequence[LedgerEntry], config: ProgramConfig) -> float:
+    gate = config.gate
+    assumed = gate.alpha / (2 * config.looks_a_year)  # of a look that is just being opened elsewhere
+    spent = [entry.look.alpha if entry.look else assumed for entry in others]
+    alpha = alpha_of_look(spent, alpha=gate.alpha, looks_a_year=config.looks_a_year)
+    if alpha <= 0:
+        oldest = min(datetime.fromisoformat(entry.looked_at) for entry in others)
+        raise TelepromptError(
+            f"The {len(others)} looks of the last 365 days at sealed examples of {config.name} have used up the error "
+            f"that they may make (`gate.alpha`); wait until {format_utc(oldest + A_YEAR)}, when the oldest is that old."
+        )
+    return alpha
+
+
+@dataclass(frozen=True)
+class _Usable:
+    rows: list[TraceRow]
+    examples: list[Any]
+    ids: list[str]
+    seen_before: int
+    retired: int
+
+
+def _usable(
+    rows: list[TraceRow],
+    looks: Counter[str],
+    known: set[tuple[str, ...]],
+    *,
+    config: ProgramConfig,
+    fields: ProgramFields,
+) -> _Usable:
+    """The good rows that are still sealed, and that no program knows by heart."""
+    if not rows:
+        raise TelepromptError(
+            f"None of the sealed traces of {config.name} reaches the quality score "
+            f"{config.optimization.min_quality_score:g}; collect more traces or lower `optimization.min_quality_score`."
+        )
+    most = config.gate.retire_after
+    examples = to_examples(rows, fields)
+    ids = [example_digest(example)[:EXAMPLE_ID_DIGITS] for example in examples]
+    used = [i for i, id_ in enumerate(ids) if looks[id_] < most and _asked(examples[i]) not in known]
+    if not used:
+        raise TelepromptError(
+            f"All {len(rows)} sealed examples of {config.name} were looked at {most} times and are retired, or are "
+            "among the programs' own demonstrations; collect newer traces."
+        )
+    return _Usable(
+        rows=[rows[i] for i in used],
+        examples=[examples[i] for i in used],
+        ids=[ids[i] for i in used],
+        seen_before=sum(looks[ids[i]] > 0 for i in used),
+        retired=sum(looks[id_] >= most for id_ in ids),
+    )
+
+
+def inputs_learnt(states: Sequence[Blob], fields: ProgramFields) -> set[tuple[str, ...]]:
+    """The inputs of all demonstrations in these program states."""
+    names = [field.name for field in fields.inputs]
+    found = set()
+    for state in states:
+        for demo in _demos(json.loads(get_blob(state))):
+            if all(name in demo for name in names):
+                found.add(tuple(normalised_text(str(demo[name])) for name in names))
+    return found
+
+
+def _demos(node: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield from value if key == "demos" and isinstance(value, list) else _demos(value)
+
+
+def _asked(example: Any) -> tuple[str, ...]:
+    return tuple(normalised_text(str(value)) for value in example.inputs().values())
+
+
+def list_looks(client: Any, program: str) -> Iterator[LedgerEntry]:
+    """All looks at a program's sealed examples, newest first, those of deleted runs too."""
+    from mlflow.entities import ViewType
+
+    experiment = internal_experiment(client, experiment_name(program))
+    condition = f"tags.`teleprompt.{LOOKED_AT}` != '' AND tags.`teleprompt.program` = {quoted(program)}"
+    runs = all_pages(
+        lambda token: client.search_runs(
+            [experiment],
+            condition,
+            run_view_type=ViewType.ALL,
+            max_results=PAGE,
+            order_by=["attributes.start_time DESC", "attributes.run_id"],
+            page_token=token,
+        )
+    )
+    yield from (_entry(run) for run in runs)
+
+
+def _entry(run: Any) -> LedgerEntry:
+    tags = run.data.tags
+    look = tags.get(f"teleprompt.{LOOK}")
+    return LedgerEntry(
+        run_id=run.info.run_id,
+        key=tags[KEY_TAG],
+        window_start=tags["teleprompt.window_start"],
+        window_end=tags["teleprompt.window_end"],
+        looked_at=tags[f"teleprompt.{LOOKED_AT}"],
+        look=Look.model_validate_json(look) if look else None,
+        verdict=tags.get("teleprompt.verdict"),
+    )
+
+
+def _others_of_last_year(run: PipelineRun, config: ProgramConfig) -> list[LedgerEntry]:
+    since = datetime.now(UTC) - A_YEAR
+    return [
+        entry
+        for entry in list_looks(run.client, config.name)
+        if entry.run_id != run.run_id and datetime.fromisoformat(entry.looked_at) > since
+    ]
+
+
+def _looks_at_each(entries: list[LedgerEntry]) -> Counter[str]:
+    """How many looks saw each example."""
+    counts: Counter[str] = Counter()
+    for entry in entries:
+        if entry.look is not None:
+            counts.update(set(json.loads(get_blob(entry.look.examples))))
+    return counts

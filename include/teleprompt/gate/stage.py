@@ -1,0 +1,138 @@
+"""The gate of one run: what it could see, and what it says."""
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from teleprompt.config.gate import JUDGE, LATENCY, MEASURED, GateConfig
+from teleprompt.config.program import ProgramConfig
+from teleprompt.deltaone.power import PowerEstimate, estimate_power
+from teleprompt.errors import ConfigurationError
+from teleprompt.gate._score_pair import PairJob, ScoreNames, ScoreNamesJob, judged_sample
+from teleprompt.gate.comparison import Comparison, PairScores, compare
+from teleprompt.gate.ledger import alpha_of_next_look, open_gate
+from teleprompt.optimize.optimization import Optimization
+from teleprompt.program.fields import ProgramFields
+from teleprompt.records import to_millionths
+from teleprompt.storage.blobs import Blob
+from teleprompt.traces.snapshot import Snapshot, read_outcomes, read_rows
+from teleprompt.traces.split import Part
+from teleprompt.tracking.connection import quoted
+from teleprompt.tracking.pipeline_run import PipelineRun, experiment_name, internal_experiment
+from teleprompt.tracking.search import NEWEST_WINDOW_FIRST
+
+log = logging.getLogger(__name__)
+
+SD = "sd_e6"
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One program, one run, one environment."""
+
+    config: ProgramConfig
+    fields: ProgramFields
+    optimization: Optimization
+    storage_uri: str
+
+    def power(self, run: PipelineRun, snapshot: Snapshot) -> PowerEstimate:
+        """What a comparison on this snapshot's sealed examples could see; no model is asked, and no example opened.
+
+        How many sealed traces are good enough is taken from the select part's share of good ones.
+        """
+        config = self.config
+        estimate = estimate_power(
+            n=round(snapshot.gate.rows * _good_share(snapshot, config.optimization.min_quality_score)),
+            threshold_e6=to_millionths(config.optimization.deltaone_threshold),
+            alpha=alpha_of_next_look(run, config),
+            known_sd_e6=_last_sd_e6(run.client, config.name),
+        )
+        log.log(logging.INFO if estimate.is_enough else logging.WARNING, "%s", estimate.in_words)
+        return estimate
+
+    def compare(
+        self,
+        run: PipelineRun,
+        snapshot: Snapshot,
+        *,
+        champion: int,
+        baseline_state: Blob,
+        optimized_state: Blob,
+    ) -> Comparison:
+        """Open the sealed examples, and compare the candidate with the champion on them."""
+        config, optimization = self.config, self.optimization
+        self._check_guardrails(snapshot)
+        opened = open_gate(
+            run,
+            config=config,
+            champion=champion,
+            sealed=snapshot.gate,
+            learnt=[baseline_state, optimized_state],
+            fields=self.fields,
+            storage_uri=self.storage_uri,
+        )
+        pair = optimization.in_process(
+            PairJob(
+                optimization.without_secrets(),
+                baseline_state,
+                optimized_state,
+                rows=tuple(opened.rows),
+                judged=judged_sample(opened.all_rows, config.gate.judge.sample) if config.gate.metric == JUDGE else (),
+                afresh=_measures_time(config.gate),
+            ),
+            PairScores,
+        )
+        comparison = compare(
+            pair,
+            opened,
+            baseline_state=baseline_state,
+            optimized_state=optimized_state,
+            config=config.gate,
+            threshold=config.optimization.deltaone_threshold,
+            split=config.split,
+            storage_uri=self.storage_uri,
+        )
+        run.tag(**{SD: str(comparison.report.sd_e6)})
+        return comparison
+
+    def _check_guardrails(self, snapshot: Snapshot) -> None:
+        """Refuse a guardrail on a score that the metric does not give, before a look is spent on it.
+
+        Raises:
+            ConfigurationError: naming the scores that there are.
+        """
+        named = [g.metric for g in self.config.gate.guardrails if g.metric not in MEASURED]
+        if not named:
+            return
+        row = read_rows(snapshot.parts[Part.SELECT])[0]
+        given = self.optimization.in_process(ScoreNamesJob(self.optimization.without_secrets(), row), ScoreNames).names
+        for name in named:
+            if name not in given:
+                raise ConfigurationError(
+                    f"The guardrail {name!r} is none of {', '.join(MEASURED)} and no score of the metric "
+                    f"({', '.join(given)}); correct `gate.guardrails`."
+                )
+
+
+def _measures_time(gate: GateConfig) -> bool:
+    """Whether latencies are compared: an answer of weeks ago was given under another load."""
+    return any(guardrail.metric == LATENCY for guardrail in gate.guardrails)
+
+
+def _good_share(snapshot: Snapshot, min_quality_score: float) -> float:
+    import pyarrow.compute as pc
+
+    scores = read_outcomes(snapshot.parts[Part.SELECT])["score"]
+    return float(pc.mean(pc.greater_equal(scores, min_quality_score).cast("float64")).as_py() or 0.0)
+
+
+def _last_sd_e6(client: Any, program: str) -> int | None:
+    """Deviation of the differences in the newest window that was compared; None without one, or if all were alike."""
+    experiment = internal_experiment(client, experiment_name(program))
+    found = client.search_runs(
+        [experiment],
+        f"tags.`teleprompt.{SD}` != '' AND tags.`teleprompt.program` = {quoted(program)}",
+        max_results=1,
+        order_by=NEWEST_WINDOW_FIRST,
+    )
+    return int(found[0].data.tags[f"teleprompt.{SD}"]) or None if found else None

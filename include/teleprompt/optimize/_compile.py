@@ -1,0 +1,207 @@
+"""Compiling one candidate: the stage that is mapped over seeds."""
+
+import contextlib
+import io
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from teleprompt.config.optimization import OptimizationConfig
+from teleprompt.errors import LanguageModelUnavailableError, TelepromptError
+from teleprompt.evaluate.examples import good_rows, to_examples
+from teleprompt.evaluate.objective import Objective
+from teleprompt.evaluate.score import fails_too_often
+from teleprompt.lm.meter import CallsStopped, Meter, ModelGone
+from teleprompt.optimize._preflight import check_examples
+from teleprompt.optimize._watch import CompileWatch
+from teleprompt.optimize.candidate import Candidate
+from teleprompt.program.fields import ProgramFields
+from teleprompt.program.state import dump_state
+from teleprompt.storage.blobs import put_blob
+from teleprompt.strategies import strategy_of
+from teleprompt.strategies.strategy import Teaching
+from teleprompt.traces.snapshot import SnapshotPart, read_rows
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Models:
+    """The language models of a compile, both behind one meter."""
+
+    task: Any
+    prompt: Any
+    meter: Meter
+
+
+def compile_candidate(
+    student: Any,
+    train: SnapshotPart,
+    *,
+    seed: int,
+    config: OptimizationConfig,
+    fields: ProgramFields,
+    objective: Objective,
+    models: Models,
+    num_threads: int,
+    storage_uri: str,
+    teacher: Any = None,
+    on_better: Callable[[bytes, float], None] = lambda _state, _score: None,
+) -> Candidate:
+    """Compile `student` (an uncompiled `dspy.Module`) on the good rows of `train`.
+
+    `on_better` is told of each program that the strategy found better than those before, and its mean score.
+
+    Raises:
+        ConfigurationError: `train` holds too few good rows for the strategy.
+        LanguageModelUnavailableError: a model does not answer; worth another try.
+        TelepromptError: the strategy itself failed.
+    """
+    rows = good_rows(read_rows(train), min_quality_score=config.min_quality_score)
+    if not rows:
+        raise TelepromptError(
+            f"No training trace reaches the quality score {config.min_quality_score:g}; "
+            "lower `optimization.min_quality_score` or check the outcome's range."
+        )
+    check_examples(config, len(rows))
+    watched = _Watched(objective)
+    teaching = Teaching(
+        student=student,
+        teacher=teacher,
+        examples=to_examples(rows, fields),
+        metric=watched,
+        feedback_metric=watched.with_feedback,
+        good_from=config.min_quality_score,
+        rounds=config.optimization_rounds,
+        num_candidates=config.num_candidates,
+        seed=seed,
+        task_model=models.task,
+        prompt_model=models.prompt,
+        num_threads=num_threads,
+        nearly_spent=models.meter.nearly_spent,
+    )
+    started = time.monotonic()
+    found = _run(teaching, config, models, on_better)
+    failures = watched.failures + found.failures
+    answers = max(found.runs, watched.successes + watched.failures.total())
+    invalid = None
+    if fails_too_often(failures.total(), answers, config.max_error_rate):
+        invalid = _too_many(failures, answers, config.max_error_rate)
+    elif found.error is not None:
+        raise TelepromptError(
+            f"Compiling seed {seed} failed ({type(found.error).__name__}); check the program, the metric and the "
+            "strategy."
+        ) from None  # its message may quote a user's text
+    state, cut_short = found.state, found.cut_short
+    candidate = Candidate(
+        seed=seed,
+        state=None if state is None or invalid else put_blob(storage_uri, "programs", state, suffix=".json"),
+        cut_short=cut_short,
+        invalid=invalid,
+        failures=dict(sorted(failures.items())),
+        spend=models.meter.spend,
+        seconds=round(time.monotonic() - started, 3),
+    )
+    log.info("%s", _in_words(candidate, len(teaching.examples)))
+    return candidate
+
+
+@dataclass(frozen=True)
+class _Found:
+    state: bytes | None
+    cut_short: str | None
+    """The limit that ended the search early."""
+    error: Exception | None
+    """What the optimizer gave up with."""
+    runs: int
+    """How often a program was run."""
+    failures: Counter[str]
+    """Runs that gave no answer, by kind of error."""
+
+
+def _run(
+    teaching: Teaching, config: OptimizationConfig, models: Models, on_better: Callable[[bytes, float], None]
+) -> _Found:
+    import dspy
+
+    watch = CompileWatch(on_better)
+    state: bytes | None = None
+    error: Exception | None = None
+    try:
+        try:
+            with _quiet_dspy(), dspy.context(lm=models.task, callbacks=[watch.callback()], disable_history=True):
+                state = dump_state(strategy_of(config.strategy).compile(teaching, config.options))
+        except Exception as broken:  # noqa: BLE001 - the caller judges it, with what it knows of failures
+            if models.meter.stopped is None:
+                error = broken
+            else:  # an optimizer that gave up because no call could start
+                state = watch.state
+        models.meter.check_outage()  # it may have gone on, or given up, without the answers
+    except CallsStopped:
+        state = watch.state
+    except ModelGone as gone:
+        raise LanguageModelUnavailableError(gone.cause) from None  # the cause quotes the provider
+    return _Found(state, models.meter.stopped, error, watch.runs, watch.failures)
+
+
+class _Watched:
+    """The objective, with its errors counted: DSPy's optimizers swallow them."""
+
+    def __init__(self, objective: Objective) -> None:
+        self._objective = objective
+        self.successes = 0
+        self.failures: Counter[str] = Counter()
+
+    def __call__(self, example: Any, prediction: Any, trace: Any = None) -> float:
+        with self._counted():
+            return self._objective(example, prediction, trace)
+
+    def with_feedback(
+        self, example: Any, prediction: Any, trace: Any = None, name: Any = None, name_trace: Any = None
+    ) -> Any:
+        """As GEPA wants it."""
+        with self._counted():
+            return self._objective.with_feedback(example, prediction, trace, name, name_trace)
+
+    @contextlib.contextmanager
+    def _counted(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            self.failures[type(error).__name__] += 1
+            raise
+        self.successes += 1
+
+
+def _too_many(failures: Counter[str], answers: int, max_error_rate: float) -> str:
+    kinds = ", ".join(f"{kind} x{n}" for kind, n in failures.most_common())
+    return (
+        f"{failures.total()} of {answers} answers could not be read or scored ({kinds}), more than the share of "
+        f"{max_error_rate:g} that `optimization.max_error_rate` allows; check the program, the metric and the model."
+    )
+
+
+def _in_words(candidate: Candidate, examples: int) -> str:
+    spend = candidate.spend
+    how = candidate.invalid or candidate.cut_short or "compiled"
+    cost = f", ${spend.cost_e6 / 1e6:.4f}" if spend.cost_e6 else ""
+    return (
+        f"seed {candidate.seed}: {how} on {examples} examples, {spend.calls} calls ({spend.kept} kept from before), "
+        f"{spend.tokens_in + spend.tokens_out} tokens{cost}, {candidate.seconds:.1f} s"
+    )
+
+
+@contextlib.contextmanager
+def _quiet_dspy() -> Iterator[None]:
+    """Hold back what DSPy prints and logs while compiling: its errors quote the example, a user's text."""
+    logger = logging.getLogger("dspy")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,309 @@
+"""The stages in their order, without Airflow. Each stage runs once per idempotency key and is read back after."""
+
+import logging
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+from teleprompt.config.files import load_program_file
+from teleprompt.config.gate import OnLowPower
+from teleprompt.config.program import ProgramConfig
+from teleprompt.config.settings import Settings
+from teleprompt.deltaone.power import PowerEstimate
+from teleprompt.deltaone.report import Verdict
+from teleprompt.encoding.canonical_json import sha256_hex
+from teleprompt.environment import current_user
+from teleprompt.errors import LowPowerError
+from teleprompt.evaluate.describe import DescribeJob, ProgramDescription, describe_program
+from teleprompt.evaluate.judging import Judging
+from teleprompt.gate.comparison import Comparison
+from teleprompt.gate.stage import Gate
+from teleprompt.optimize.candidate import Candidate
+from teleprompt.optimize.optimization import Optimization
+from teleprompt.optimize.select import Selection
+from teleprompt.pipeline.promoting import PromotingStages
+from teleprompt.pipeline.promotion import Promotion
+from teleprompt.program.entry_point import check_entry_point, code_file, file_digest
+from teleprompt.program.fields import ProgramFields
+from teleprompt.program.fingerprint import code_digest, run_key
+from teleprompt.program.source import ProgramFile, ProgramObject
+from teleprompt.records import Digest
+from teleprompt.registry.change_log import Action
+from teleprompt.registry.changes import note
+from teleprompt.registry.versions import ProgramCode, ProgramVersion, ensure_baseline
+from teleprompt.storage.blobs import put_blob
+from teleprompt.traces.collect import collect_snapshot
+from teleprompt.traces.profile import profile_of
+from teleprompt.traces.profile_page import PROFILE_ARTIFACT, profile_page
+from teleprompt.traces.snapshot import SnapshotRecord, read_snapshot
+from teleprompt.tracking.pipeline_run import PipelineRun
+from teleprompt.tracking.progress_tags import ProgressTags
+from teleprompt.tracking.run_key import RunKey
+from teleprompt.tracking.stage_records import StageRecords
+from teleprompt.window import Window
+
+log = logging.getLogger(__name__)
+
+
+class Pipeline:
+    """One program, one window, one environment: what all stages of a run share."""
+
+    def __init__(
+        self,
+        source: ProgramFile | ProgramObject,
+        *,
+        config: ProgramConfig,
+        code: ProgramCode,
+        settings: Settings,
+        window: Window,
+    ) -> None:
+        self._source = source
+        self.code = code
+        self.config = config
+        self.settings = settings
+        self.window = window
+        self.actor = current_user()
+        """Who runs it, for the log of changes."""
+        self.watch: Callable[[str], None] = lambda _text: None
+        """Told how far a running stage is, a line at a time."""
+
+    @classmethod
+    def of_file(
+        cls, file: Path, *, settings: Settings, window: Window, overrides: dict[str, Any] | None = None
+    ) -> Self:
+        """The pipeline of a program file; `overrides` are laid over what it says.
+
+        Raises:
+            ProgramFileError: the file cannot be used, or its Python code by its looks; it is not run yet.
+        """
+        config = load_program_file(file, overrides=overrides)
+        check_entry_point(file, config.entry_point)
+        code = ProgramCode(file=code_file(file, config.entry_point), callable=config.entry_point.partition(":")[2])
+        source = ProgramFile(file, config.entry_point)
+        return cls(source, config=config, code=code, settings=settings, window=window)
+
+    @cached_property
+    def key(self) -> RunKey:
+        """What makes another run the same run."""
+        return run_key(self.config, code_digest=self._code_digest, settings=self.settings, window=self.window)
+
+    @property
+    def did_work(self) -> bool:
+        """Whether a stage was done here; False while all were only read back."""
+        return bool(self._records.made)
+
+    @property
+    def seeds(self) -> Sequence[int]:
+        """The seeds that the program's strategy compiles."""
+        return self.config.optimization.seeds
+
+    def collect(self) -> SnapshotRecord:
+        """Snapshot the window's traces.
+
+        Raises:
+            InsufficientTracesError: fewer usable traces than the program asks for.
+        """
+
+        self._described  # noqa: B018 - the program is built first; one that cannot be costs nothing more
+
+        def stage(run: PipelineRun) -> SnapshotRecord:
+            self._optimization.preflight()
+            record = collect_snapshot(
+                run.client,
+                config=self.config,
+                fields=self._fields,
+                window=self.window,
+                storage_uri=self.settings.storage_uri,
+                fingerprint=self.key.fingerprint,
+            )
+            page = profile_page(profile_of(read_snapshot(record), good_from=self.config.optimization.min_quality_score))
+            run.write_text(PROFILE_ARTIFACT, page)
+            return record
+
+        return self._records.once("snapshot", SnapshotRecord, stage)
+
+    def baseline(self) -> ProgramVersion:
+        """The champion that this run compares with; registers the program as written when there is none.
+
+        It is looked up anew until the comparison was made: a run that is tried again weeks later must not compare with
+        a champion of the past.
+        """
+        described = self._described
+        with self._records.open() as run:
+            known = run.read("baseline", ProgramVersion)
+            if known is not None and run.read("gate", Comparison) is not None:
+                return known
+            version = ensure_baseline(
+                run.client,
+                name=self.config.name,
+                version_id=self.config.baseline_version,
+                code=self.code,
+                fields=described.fields,
+                state=put_blob(self.settings.storage_uri, "programs", described.state.encode(), suffix=".json"),
+                storage_uri=self.settings.storage_uri,
+                who=self.actor,
+            )
+            run.write("baseline", version)
+            return version
+
+    def compile(self, snapshot: SnapshotRecord, baseline: ProgramVersion, *, seed: int) -> Candidate:
+        """Compile one candidate from the train part."""
+
+        def stage(run: PipelineRun) -> Candidate:
+            progress = ProgressTags(run, f"seed_{seed}")
+            show = self._shown(progress)
+            compiled = self._optimization.compile(
+                read_snapshot(snapshot),
+                seed=seed,
+                champion=baseline.state,
+                on_progress=lambda now: show(now.in_words()),
+            )
+            progress.end(
+                f"seed {seed}, {compiled.spend.calls} calls, {compiled.invalid or compiled.cut_short or 'done'}"
+            )
+            return compiled
+
+        candidate = self._records.once(f"candidate_{seed}", Candidate, stage)
+        self._optimization.forget_checkpoint(read_snapshot(snapshot), seed=seed, champion=baseline.state)
+        return candidate
+
+    def select(self, snapshot: SnapshotRecord, candidates: Sequence[Candidate]) -> Selection:
+        """Choose the best candidate on the select part."""
+
+        def stage(run: PipelineRun) -> Selection:
+            show = self._shown(ProgressTags(run, "select"))
+            selection = self._optimization.select(
+                read_snapshot(snapshot),
+                candidates,
+                on_rung=lambda programs, examples: show(f"{programs} candidates on {examples} examples"),
+            )
+            spend = selection.spend
+            run.measure(lm_calls=spend.calls, lm_tokens=spend.tokens_in + spend.tokens_out, lm_cost=spend.cost_e6 / 1e6)
+            if selection.cut_short:
+                run.tag(cut_short="; ".join(selection.cut_short))
+            return selection
+
+        selection = self._records.once("selection", Selection, stage)
+        if not self.config.optimization.enable_deltaone_check:  # nothing comes after
+            with self._records.open() as run:
+                run.end()
+        return selection
+
+    def power(self, snapshot: SnapshotRecord) -> PowerEstimate:
+        """What the comparison could see, before anything is spent on it.
+
+        Raises:
+            LowPowerError: it could not see the threshold, and the program asks to skip such a run.
+        """
+
+        def stage(run: PipelineRun) -> PowerEstimate:
+            estimate = self._gate.power(run, read_snapshot(snapshot))
+            if not estimate.is_enough:
+                run.tag(low_power=estimate.in_words)
+            return estimate
+
+        estimate = self._records.once("power", PowerEstimate, stage)
+        if not estimate.is_enough and self.config.gate.on_low_power is OnLowPower.SKIP:
+            with self._records.open() as run:
+                run.tag(skipped=estimate.in_words)
+                run.end()
+            raise LowPowerError(self.config.name, estimate.in_words)
+        return estimate
+
+    def gate(self, snapshot: SnapshotRecord, selection: Selection, baseline: ProgramVersion) -> Comparison:
+        """Compare the selected candidate with the baseline on the sealed part."""
+
+        def stage(run: PipelineRun) -> Comparison:
+            return self._gate.compare(
+                run,
+                read_snapshot(snapshot),
+                champion=baseline.number,
+                baseline_state=baseline.state,
+                optimized_state=selection.state,
+            )
+
+        comparison = self._records.once("gate", Comparison, stage)
+        with self._records.open() as run:
+            report = comparison.report
+            run.measure(delta=report.delta_e6 / 1e6, n_gate=report.n)
+            run.tag(verdict=report.verdict.value)
+            if report.verdict is not Verdict.PROMOTE:
+                note(
+                    run.client, self.config.name, Action.REJECT, key=self.key.digest, who=self.actor, why=report.reason
+                )
+                run.end()
+        return comparison
+
+    @property
+    def promotion(self) -> Promotion:
+        """What follows a comparison that promotes."""
+        return Promotion(
+            config=self.config,
+            settings=self.settings,
+            code=self.code,
+            code_digest=self._code_digest,
+            fields=self._fields,
+            key=self.key,
+            actor=self.actor,
+        )
+
+    @cached_property
+    def promoting(self) -> PromotingStages:
+        """The stages after a comparison that promotes."""
+        return PromotingStages(self.promotion, self._records)
+
+    def _shown(self, progress: ProgressTags) -> Callable[[str], None]:
+        def show(text: str) -> None:
+            self.watch(text)
+            progress.show(text)
+
+        return show
+
+    @cached_property
+    def _records(self) -> StageRecords:
+        return StageRecords(self.settings.tracking_uri, self.key)
+
+    @cached_property
+    def _described(self) -> ProgramDescription:
+        """The program as written; found out once a run, where its code may run."""
+        judging = Judging(self.config.gate, self.settings.programs_dir)
+        source = self._source
+        if isinstance(source, ProgramObject):  # it lives in this process already
+            return DescribeJob(source, judging).run()
+        config = self.settings.program_process
+        return self._records.once(
+            "program", ProgramDescription, lambda _run: describe_program(source, judging, config=config)
+        )
+
+    @property
+    def _fields(self) -> ProgramFields:
+        return self._described.fields
+
+    @cached_property
+    def _optimization(self) -> Optimization:
+        return Optimization(
+            source=self._source,
+            config=self.config,
+            settings=self.settings,
+            fields=self._fields,
+            key=self.key,
+            code_digest=code_digest(self.config, own=self._code_digest, settings=self.settings)
+            if self.code.file
+            else None,
+        )
+
+    @cached_property
+    def _gate(self) -> Gate:
+        return Gate(
+            config=self.config,
+            fields=self._fields,
+            optimization=self._optimization,
+            storage_uri=self.settings.storage_uri,
+        )
+
+    @cached_property
+    def _code_digest(self) -> Digest:
+        if self.code.file:
+            return file_digest(self.code.file)
+        return sha256_hex(DescribeJob(self._source, None).run().state.encode())

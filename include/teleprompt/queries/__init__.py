@@ -1,0 +1,1 @@
+"""What there is, read back for people: programs, runs, contributions."""

@@ -1,0 +1,95 @@
+"""The programs of a folder, the broken ones too."""
+
+from contextlib import suppress
+from pathlib import Path
+
+from teleprompt.config.dependencies import check_dependencies
+from teleprompt.config.files import ProgramFileError, known_program, load_program_file, program_files
+from teleprompt.config.program import ProgramConfig
+from teleprompt.config.program_process import ProgramProcessConfig
+from teleprompt.errors import TelepromptError
+from teleprompt.records import Record
+
+
+class Problem(Record):
+    """Why a program file cannot be used."""
+
+    error: str
+    key: str | None
+    line: int | None
+
+
+class CatalogEntry(Record):
+    """One program file in a line; of a broken one only the file's name and the problem are known."""
+
+    program: str
+    """Its name on the command line and in URLs: the file's."""
+    name: str | None
+    description: str | None
+    schedule: str | None
+    strategy: str | None
+    problem: str | None
+
+
+def list_programs(programs_dir: Path) -> list[CatalogEntry]:
+    """The programs, by name."""
+    return [_entry(file) for file in program_files(programs_dir)]
+
+
+def check_program(file: Path, *, process: ProgramProcessConfig) -> Problem | None:
+    """Load a program file, and build program and metric in a process of their own; None if all is well."""
+    from teleprompt.evaluate.describe import describe_program
+    from teleprompt.evaluate.judging import Judging
+    from teleprompt.program.entry_point import check_entry_point
+    from teleprompt.program.source import ProgramFile
+
+    try:
+        config = load_program_file(file)
+        check_dependencies(file, config)
+        check_entry_point(file, config.entry_point)
+        describe_program(ProgramFile(file, config.entry_point), Judging(config.gate, file.parent), config=process)
+    except ProgramFileError as error:
+        return Problem(error=str(error), key=error.key or None, line=error.line)
+    except TelepromptError as error:
+        return Problem(error=str(error), key="entry_point", line=None)
+    return _twin(file, config.name)
+
+
+def sound_configs(programs_dir: Path) -> list[ProgramConfig]:
+    """What the files say that can be used."""
+    sound = []
+    for file in program_files(programs_dir):
+        with suppress(ProgramFileError):
+            sound.append(known_program(file))
+    return sound
+
+
+def programs_by_name(programs_dir: Path) -> dict[str, str]:
+    """What the programs are called in URLs, by the `name` that their files state; without broken files."""
+    return {entry.name: entry.program for entry in reversed(list_programs(programs_dir)) if entry.name is not None}
+
+
+def _entry(file: Path) -> CatalogEntry:
+    try:
+        config = known_program(file)
+    except ProgramFileError as error:
+        return CatalogEntry(
+            program=file.stem, name=None, description=None, schedule=None, strategy=None, problem=str(error)
+        )
+    return CatalogEntry(
+        program=file.stem,
+        name=config.name,
+        description=config.description,
+        schedule=config.schedule,
+        strategy=config.optimization.strategy.value,
+        problem=None,
+    )
+
+
+def _twin(file: Path, name: str) -> Problem | None:
+    """Another file of the folder that states the same name: they would share traces and versions."""
+    for other in program_files(file.parent):
+        if other.resolve() != file.resolve() and _entry(other).name == name:
+            problem = f"{file.name}: `name`: {other.name} has the same name {name!r}; give each its own."
+            return Problem(error=problem, key="name", line=None)
+    return None

@@ -1,0 +1,37 @@
+"""What a run over a window would use, seen without running it."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from teleprompt.config.program import ProgramConfig
+from teleprompt.config.program_process import ProgramProcessConfig
+from teleprompt.evaluate.describe import describe_program
+from teleprompt.program.source import ProgramFile
+from teleprompt.traces.collect import collect_snapshot
+from teleprompt.traces.profile import Profile, profile_of
+from teleprompt.traces.snapshot import read_snapshot
+from teleprompt.window import Window
+
+
+def inspect_window(
+    client: Any, file: Path, config: ProgramConfig, window: Window, *, process: ProgramProcessConfig
+) -> Profile:
+    """Collect the window as a run would, and say what was used, what dropped and why; nothing is left behind.
+
+    Raises:
+        TelepromptError: the program's code cannot be used.
+        TrackingUnavailableError: MLflow does not answer.
+    """
+    described = describe_program(ProgramFile(file, config.entry_point), None, config=process)
+    looking = config.model_copy(update={"traces": config.traces.model_copy(update={"incremental": False})})
+    with TemporaryDirectory(prefix="teleprompt-inspect-") as folder:
+        record = collect_snapshot(
+            client,
+            config=looking,
+            fields=described.fields,
+            window=window,
+            storage_uri=folder,
+            least=0,
+        )
+        return profile_of(read_snapshot(record), good_from=config.optimization.min_quality_score)

@@ -1,0 +1,73 @@
+"""One run in full, from the traces to the attestation, for people who look closely."""
+
+from typing import Any
+
+from teleprompt.attest.codes import UntrustedAttestationError
+from teleprompt.attest.stored import AttestationStore
+from teleprompt.gate.comparison import ComparedAnswer, Comparison, compared_answers
+from teleprompt.optimize.select import CandidateScore, Selection
+from teleprompt.queries.history import RunSummary, read_run
+from teleprompt.records import Record
+from teleprompt.traces.funnel import FunnelStep
+from teleprompt.traces.snapshot import SnapshotRecord, read_snapshot
+from teleprompt.traces.split import Part
+from teleprompt.tracking.pipeline_run import PipelineRun
+
+MOST_EXAMPLES = 50
+
+
+class RunDetail(Record):
+    """A run, as far as it got."""
+
+    run: RunSummary
+    funnel: tuple[FunnelStep, ...]
+    """From what was logged to what was used."""
+    parts: dict[str, int]
+    """Traces in each part of the split."""
+    candidates: tuple[CandidateScore, ...]
+    winner: int | None
+    """The chosen seed."""
+    comparison: Comparison | None
+    examples: tuple[ComparedAnswer, ...]
+    """Sealed examples whose scores differ, those that became worse first; at most 50."""
+    attestation: dict[str, Any] | None
+    """The document, if one was issued and is still what was issued."""
+    distrust: str | None
+    """Why the stored document is not shown, if so."""
+
+
+def read_detail(store: AttestationStore, run_id: str) -> RunDetail | None:
+    """The run with that id; None if there is none.
+
+    Raises:
+        TelepromptError: what it kept in the storage is missing or damaged.
+    """
+    client = store.client
+    summary = read_run(client, run_id)
+    if summary is None:
+        return None
+    run = PipelineRun(client, run_id)
+    record, selection = run.read("snapshot", SnapshotRecord), run.read("selection", Selection)
+    comparison = run.read("gate", Comparison)
+    attestation, distrust = _attestation(store, run_id)
+    snapshot = read_snapshot(record) if record else None
+    answers = compared_answers(comparison) if comparison else []
+    return RunDetail(
+        run=summary,
+        funnel=snapshot.funnel if snapshot else (),
+        parts={part.value: snapshot.parts[part].rows for part in Part} if snapshot else {},
+        candidates=selection.scores if selection else (),
+        winner=selection.winner.seed if selection else None,
+        comparison=comparison,
+        examples=tuple(answer for answer in answers if answer.change_e6)[:MOST_EXAMPLES],
+        attestation=attestation,
+        distrust=distrust,
+    )
+
+
+def _attestation(store: AttestationStore, run_id: str) -> tuple[dict[str, Any] | None, str | None]:
+    try:
+        issued = store.of_run(run_id)
+    except UntrustedAttestationError as error:
+        return None, str(error)
+    return (None if issued is None else issued.attestation.to_dict()), None

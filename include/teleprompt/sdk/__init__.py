@@ -1,0 +1,1 @@
+"""The classes of the specification: the pipeline for notebooks and scripts."""

@@ -1,0 +1,233 @@
+"""The documents' `TelepromptFinetuner`: the same stages, for a program that is held in a notebook or script."""
+
+import inspect
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from teleprompt.attest.issue import performance_section
+from teleprompt.attest.signing import sign
+from teleprompt.attribution.attribute import Attribution, Credit
+from teleprompt.config.optimization import OptimizationConfig
+from teleprompt.config.outcome import OutcomeConfig
+from teleprompt.config.program import ProgramConfig
+from teleprompt.config.settings import Settings
+from teleprompt.deltaone.report import Verdict
+from teleprompt.errors import ConfigurationError, TelepromptError
+from teleprompt.gate.comparison import Comparison
+from teleprompt.optimize.select import Selection
+from teleprompt.pipeline.pipeline import Pipeline
+from teleprompt.program.source import ProgramObject
+from teleprompt.program.state import load_state
+from teleprompt.records import from_millionths
+from teleprompt.registry.aliases import CHAMPION, aliases_of
+from teleprompt.registry.changes import promote
+from teleprompt.registry.versions import ProgramCode, ProgramVersion
+from teleprompt.signing.signer import open_signer
+from teleprompt.storage.blobs import get_blob
+from teleprompt.traces.snapshot import Snapshot, SnapshotRecord, read_snapshot
+from teleprompt.tracking.connection import mlflow_client
+from teleprompt.tracking.pipeline_run import PipelineRun
+from teleprompt.window import Window
+
+
+@dataclass(frozen=True)
+class OptimizationResult:
+    """What `run_optimization` found; where it did not succeed, `error` says why and what to do."""
+
+    success: bool
+    error: str | None = None
+    trace_count: int = 0
+    optimized_program: Any = None
+    contributors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By contributor id: `address`, `weight`, `trace_count`, `avg_score`."""
+    strategy: str = ""
+    optimization_time_seconds: float = 0.0
+    stages: "_Stages | None" = None
+    """What the later methods of the finetuner go on from."""
+
+
+@dataclass(frozen=True)
+class _Stages:
+    pipeline: Pipeline
+    baseline: ProgramVersion
+    snapshot: Snapshot
+    snapshot_record: SnapshotRecord
+    selection: Selection
+    attribution: Attribution
+
+
+class TelepromptFinetuner:
+    """Optimises a DSPy program from the traces of a window.
+
+    Args:
+        config: sizes, limits and strategy.
+        settings: MLflow, storage, language model and signer; by default those of the environment.
+    """
+
+    def __init__(self, config: OptimizationConfig | None = None, *, settings: Settings | None = None) -> None:
+        self.config = config or OptimizationConfig()
+        self.settings = settings or Settings()
+
+    def run_optimization(
+        self, program: Any, start_date: datetime, end_date: datetime, outcome_metric: str = "outcome_score"
+    ) -> OptimizationResult:
+        """Collect the traces of `[start_date, end_date)`, compile candidates and select one.
+
+        `program` is a `dspy.Module`; its traces are those whose `dspy_program_name` is its class name, or its
+        attribute `program_name`.
+        """
+        try:
+            stages = self._run(program, Window(start=start_date, end=end_date), outcome_metric)
+        except TelepromptError as error:
+            return OptimizationResult(success=False, error=str(error))
+        return OptimizationResult(
+            success=True,
+            trace_count=stages.snapshot.trace_count,
+            optimized_program=load_state(program, get_blob(stages.selection.state)),
+            contributors={credit.contributor_id: _contributor(credit) for credit in stages.attribution.credits},
+            strategy=self.config.strategy.value,
+            optimization_time_seconds=stages.selection.seconds,
+            stages=stages,
+        )
+
+    def evaluate_deltaone(self, result: OptimizationResult) -> dict[str, Any]:
+        """Compare the optimised program with the running one on sealed examples.
+
+        The documents' keys `deltaone_achieved`, `performance_delta`, `baseline_metrics`, `optimized_metrics`, and
+        `verdict`, `reason`, `confidence_interval`, `n`. Achieved means promoted: large enough and shown.
+        """
+        stages = _stages(result)
+        comparison = stages.pipeline.gate(stages.snapshot_record, stages.selection, stages.baseline)
+        report = comparison.report
+        return {
+            **performance_section(comparison),
+            "deltaone_achieved": report.verdict is Verdict.PROMOTE,
+            "verdict": report.verdict.value,
+            "reason": report.reason,
+            "confidence_interval": (
+                from_millionths(report.ci_low_e6),
+                from_millionths(report.ci_high_e6),
+            ),
+            "n": report.n,
+        }
+
+    def generate_attestation(self, result: OptimizationResult, deltaone: Mapping[str, Any]) -> dict[str, Any]:
+        """The attestation of an achieved DeltaOne, in the documents' format; signed when the settings have a signer.
+
+        Raises:
+            ConfigurationError: DeltaOne was not achieved.
+        """
+        stages = _stages(result)
+        if not deltaone["deltaone_achieved"]:
+            raise ConfigurationError(f"There is nothing to attest: {deltaone['reason']}")
+        comparison = self._comparison(stages)
+        attestation = stages.pipeline.promotion.attestation(
+            stages.snapshot_record,
+            stages.selection,
+            stages.pipeline.promoting.attribution(stages.snapshot_record, stages.selection, comparison),
+            comparison,
+            stages.baseline,
+        )
+        return sign(attestation, [open_signer(signer) for signer in self.settings.signers]).to_dict()
+
+    def save_optimized_model(self, result: OptimizationResult, model_name: str) -> dict[str, Any]:
+        """Register the optimised program as a version of `model_name`; its alias `champion` names it.
+
+        Returns `model_name`, `version`, `version_id`, `deltaone`. Saving the same result again adds no version.
+
+        Raises:
+            ConfigurationError: the gate did not promote it.
+        """
+        stages = _stages(result)
+        comparison = self._comparison(stages)
+        if comparison.report.verdict is not Verdict.PROMOTE:
+            raise ConfigurationError(f"Only a promoted program is registered: {comparison.report.reason}")
+        promotion = stages.pipeline.promotion
+        with mlflow_client(self.settings.tracking_uri) as client:
+            version = promotion.register(
+                PipelineRun.open(client, stages.pipeline.key),
+                name=model_name,
+                snapshot=stages.snapshot_record,
+                selection=stages.selection,
+                attribution=stages.pipeline.promoting.attribution(stages.snapshot_record, stages.selection, comparison),
+                comparison=comparison,
+                baseline=stages.baseline,
+            )
+            own = model_name == stages.baseline.program
+            promote(
+                client,
+                model_name,
+                version.number,
+                instead_of=stages.baseline.number if own else aliases_of(client, model_name).get(CHAMPION),
+                who=promotion.actor,
+                why=comparison.report.reason,
+            )
+        return {
+            "model_name": model_name,
+            "version": version.number,
+            "version_id": version.version_id,
+            "deltaone": True,
+        }
+
+    def _run(self, program: Any, window: Window, outcome_metric: str) -> _Stages:
+        name = getattr(program, "program_name", None) or type(program).__name__
+        config = ProgramConfig(
+            name=name,
+            slug=_slug(name),
+            outcome=OutcomeConfig(metric=outcome_metric),
+            optimization=self.config,
+        )
+        pipeline = Pipeline(
+            ProgramObject(program), config=config, code=_code(program), settings=self.settings, window=window
+        )
+        record = pipeline.collect()
+        baseline = pipeline.baseline()
+        candidates = [pipeline.compile(record, baseline, seed=seed) for seed in pipeline.seeds]
+        snapshot, selection = read_snapshot(record), pipeline.select(record, candidates)
+        with mlflow_client(self.settings.tracking_uri) as client:
+            attribution = pipeline.promotion.attribution(client, record, selection, None)
+        return _Stages(
+            pipeline=pipeline,
+            baseline=baseline,
+            snapshot=snapshot,
+            snapshot_record=record,
+            selection=selection,
+            attribution=attribution,
+        )
+
+    def _comparison(self, stages: _Stages) -> Comparison:
+        return stages.pipeline.gate(stages.snapshot_record, stages.selection, stages.baseline)
+
+
+def _stages(result: OptimizationResult) -> _Stages:
+    if result.stages is None:
+        raise ConfigurationError(f"The optimization did not succeed: {result.error}")
+    return result.stages
+
+
+def _contributor(credit: Credit) -> dict[str, Any]:
+    return {
+        "address": credit.address,
+        "weight": from_millionths(credit.weight_e6),
+        "trace_count": credit.trace_count,
+        "avg_score": from_millionths(credit.avg_score_e6),
+    }
+
+
+def _slug(name: str) -> str:
+    """`EmailDraft` as `email_draft`."""
+    return re.sub(r"\W+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)).strip("_").lower()
+
+
+def _code(program: Any) -> ProgramCode:
+    """Where the program's class was written, if that was in a file."""
+    try:
+        file = inspect.getsourcefile(type(program))
+    except TypeError:
+        file = None
+    exists = file is not None and Path(file).is_file() and not type(program).__module__.startswith("dspy.")
+    return ProgramCode(file=Path(file) if file and exists else None, callable=type(program).__name__)

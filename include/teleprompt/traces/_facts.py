@@ -1,0 +1,90 @@
+"""What curation needs to know of each row: small columns that stay in memory while the texts lie on disk."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from teleprompt.config.curation import BalanceStep, NearDuplicatesStep
+from teleprompt.config.program import ProgramConfig
+from teleprompt.traces._similarity import signatures
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+DIGEST_BYTES = 16
+OUTCOME = "outcome:"
+
+
+def facts_of(
+    rows: "pa.Table", values: dict[str, "pa.Array"], latency_ms: "pa.Array", config: ProgramConfig
+) -> "pa.Table":
+    """One row of facts per row: digests of inputs and content, length, latency, outcomes, and keys of groups.
+
+    Columns: `started_at_ms`, `asked` and `content` (digests of the normalised inputs, and of inputs and outputs),
+    `length` (characters), `latency_ms`, `contributor`, `group`, one `outcome:<metric>` each, and what the program's
+    curation and split ask for: further keys, `near_inputs`, `near_content` (MinHash signatures).
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    inputs, outputs = normalised(rows["inputs"]), normalised(rows["outputs"])
+    both = pc.binary_join_element_wise(inputs, outputs, "\x1e")
+    columns = {
+        "started_at_ms": rows["started_at"].cast(pa.int64()),
+        "asked": digests(inputs),
+        "content": digests(both),
+        "length": pc.utf8_length(both).cast(pa.int64()),
+        "latency_ms": latency_ms,
+        "contributor": rows["contributor_id"],
+        "group": rows["group"],
+        **{f"{OUTCOME}{name}": column for name, column in values.items()},
+    }
+    for key in wanted_keys(config):
+        if key not in columns:
+            side, _, field = key.partition(".")
+            columns[key] = pc.struct_field(rows[f"{side}s"].combine_chunks(), field)
+    if "near_duplicates" in config.split.group_by:
+        columns["near_inputs"] = signatures(inputs)
+    if any(isinstance(step, NearDuplicatesStep) for step in config.curation):
+        columns["near_content"] = signatures(both)
+    return pa.table(columns)
+
+
+def wanted_keys(config: ProgramConfig) -> list[str]:
+    """The columns that balance and split go by."""
+    by = [step.by for step in config.curation if isinstance(step, BalanceStep)]
+    return [*by, *(key for key in config.split.group_by if key != "near_duplicates")]
+
+
+def normalised(fields: "pa.ChunkedArray") -> "pa.Array":
+    """The text of a struct of fields as it is compared: NFKC, lower case, white space as one space."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    struct = fields.combine_chunks() if isinstance(fields, pa.ChunkedArray) else fields
+    texts = []
+    for i in range(struct.type.num_fields):
+        text = pc.utf8_lower(pc.utf8_normalize(struct.field(i), form="NFKC"))
+        texts.append(pc.utf8_trim_whitespace(pc.replace_substring_regex(text, r"[\s\p{Z}]+", " ")))
+    return pc.binary_join_element_wise(*texts, "\x1f") if texts else pa.repeat("", len(struct))
+
+
+def digests(texts: "pa.Array") -> "pa.Array":
+    """A digest of sixteen bytes per text: two of 2**64 texts are expected to collide."""
+    import pyarrow as pa
+
+    return pa.array(
+        [hashlib.blake2b(text.encode(), digest_size=DIGEST_BYTES).digest() for text in texts.to_pylist()],
+        pa.binary(DIGEST_BYTES),
+    )
+
+
+def concat_facts(parts: Sequence["pa.Table"]) -> "pa.Table":
+    """The facts of all rows, with contributors, groups and other keys as dictionaries."""
+    import pyarrow as pa
+
+    table = pa.concat_tables(parts).combine_chunks()
+    for i, field in enumerate(table.schema):
+        if pa.types.is_string(field.type):
+            table = table.set_column(i, field.name, table.column(i).dictionary_encode())
+    return table

@@ -1,0 +1,189 @@
+"""Reading only what is new: raw traces are kept by UTC day, and a day is read again only if something in it changed.
+
+Beside each day's rows stand when it was read and the source's mark of it. By SQL the marks tell, whatever their age,
+which days gained or lost a call or an outcome. MLflow's API cannot tell: there, days are read again until they are
+`settled`, and of settled ones the number of calls is checked. Spans that were read are never read again.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from teleprompt.encoding.canonical_json import digest_of
+from teleprompt.errors import TelepromptError
+from teleprompt.records import Record
+from teleprompt.storage.blobs import Blob, delete_blob, get_blob, put_blob, read_note, write_note
+from teleprompt.traces.sources.pieces import days_of, is_whole_day
+from teleprompt.traces.sources.raw import UNFETCHED, TraceSource, raw_schema
+from teleprompt.window import Window
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+log = logging.getLogger(__name__)
+
+VERSION = 1
+"""Of what is kept; another one does not find it."""
+
+
+class Day(Record):
+    """One UTC day of one program's calls of one kind, as it was read."""
+
+    rows: int
+    mark: str | None
+    read_at: datetime
+    blob: Blob
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Where the days of one program and source are kept. Another store, experiment or outcome is another shelf."""
+
+    storage_uri: str
+    name: str
+
+    @classmethod
+    def of(cls, storage_uri: str, **identity: Any) -> "Shelf":
+        """The shelf of what `identity` tells apart."""
+        return cls(storage_uri, digest_of({**identity, "version": VERSION}))
+
+    def find(self, day: Window) -> Day | None:
+        """What is kept of `day`."""
+        text = read_note(self.storage_uri, f"days/{self.name}/{day.start:%Y-%m-%d}.json")
+        return None if text is None else Day.model_validate_json(text)
+
+    def rows(self, day: Day) -> "pa.Table | None":
+        """The raw traces of `day`; None if they were lost or damaged."""
+        import pyarrow as pa
+
+        try:
+            return pa.ipc.open_file(get_blob(day.blob)).read_all()
+        except TelepromptError as error:
+            log.warning("%s The day is read again.", error)
+            delete_blob(day.blob)
+            return None
+
+    def keep(self, day: Window, table: "pa.Table", *, mark: str | None, read_at: datetime) -> None:
+        """Keep the raw traces of `day`, in place of what was kept of it."""
+        import pyarrow as pa
+
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_file(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+            writer.write_table(table)
+        blob = put_blob(self.storage_uri, f"days/{self.name}", sink.getvalue().to_pybytes(), suffix=".arrow")
+        before = self.find(day)
+        kept = Day(rows=len(table), mark=mark, read_at=read_at, blob=blob)
+        write_note(self.storage_uri, f"days/{self.name}/{day.start:%Y-%m-%d}.json", kept.model_dump_json())
+        if before and before.rows and before.blob.digest != blob.digest:  # all empty days are one file
+            delete_blob(before.blob)
+
+
+def read_new(
+    source: TraceSource, program: str, window: Window, *, shelf: Shelf, settled: timedelta, now: datetime
+) -> Iterator["pa.Table"]:
+    """The raw traces of `window`, in order: from the shelf what did not change, the rest from `source`."""
+    days = list(days_of(window))
+    marks = source.marks(program, days)
+    known = [shelf.find(day) if is_whole_day(day) else None for day in days]
+    fresh = [
+        kept is not None and (kept.mark == marks[i] if marks is not None else kept.read_at >= days[i].end + settled)
+        for i, kept in enumerate(known)
+    ]
+    if marks is None:
+        fresh = _confirmed(source, program, days, known, fresh)
+    log.info("%s by %s: %d of %d days kept from before", source.kind, source.route, sum(fresh), len(days))
+    for is_fresh, numbers in groupby(range(len(days)), key=lambda i: fresh[i]):
+        stretch = list(numbers)
+        for some in ([i] for i in stretch) if is_fresh else [stretch]:
+            kept = known[some[0]] if is_fresh else None
+            rows = shelf.rows(kept) if kept is not None else None
+            if rows is not None:
+                yield rows
+            else:
+                yield from _read_stretch(source, program, days, some, known, marks, shelf=shelf, now=now)
+
+
+def _read_stretch(
+    source: TraceSource,
+    program: str,
+    days: Sequence[Window],
+    stretch: Sequence[int],
+    known: Sequence[Day | None],
+    marks: Sequence[str] | None,
+    *,
+    shelf: Shelf,
+    now: datetime,
+) -> Iterator["pa.Table"]:
+    """Read consecutive days at once; each is kept as soon as it is complete, so that a later attempt goes on there."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    before = [shelf.rows(day) for i in stretch if source.kind == "traces" and (day := known[i]) is not None]
+    held = [table for table in before if table is not None]
+    span = Window(start=days[stretch[0]].start, end=days[stretch[-1]].end)
+    pending: list[pa.Table] = []
+    todo = list(stretch)
+
+    def close(upto_ms: int | None) -> Iterator[pa.Table]:
+        """Give out and keep the days that end by `upto_ms`; all of them for None."""
+        nonlocal pending
+        while todo and (upto_ms is None or days[todo[0]].end_ms <= upto_ms):
+            day = days[todo[0]]
+            rows = pa.concat_tables([raw_schema().empty_table(), *pending])
+            mine = pc.less(rows["started_at_ms"], day.end_ms)
+            pending = [rows.filter(pc.invert(mine))]
+            rows = rows.filter(mine).combine_chunks()
+            if is_whole_day(day) and day.end <= now:
+                # What could not be read whole is kept for the next attempt, but as old as the day itself.
+                whole = not pc.any(pc.is_in(_flaws(rows), value_set=pa.array([UNFETCHED]))).as_py()
+                mark = marks[todo[0]] if marks is not None and whole else None
+                shelf.keep(day, rows, mark=mark, read_at=now if whole else day.start)
+            todo.pop(0)
+            if len(rows):
+                yield rows
+
+    for batch in source.read(program, span, known=pa.concat_tables(held) if held else None):
+        if len(batch):
+            pending.append(batch)
+            yield from close(batch["started_at_ms"][-1].as_py())
+    yield from close(None)
+
+
+def _flaws(rows: "pa.Table") -> "pa.Array":
+    """What kinds of flaws there are in `rows`."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    entries = rows["flaws"].combine_chunks().cast(pa.list_(pa.struct([("key", pa.string()), ("value", pa.string())])))
+    return pc.list_flatten(entries).field("key")
+
+
+def _confirmed(
+    source: TraceSource, program: str, days: Sequence[Window], known: Sequence[Day | None], fresh: Sequence[bool]
+) -> list[bool]:
+    """`fresh`, but for stretches whose number of calls is no longer the one that was read; these are halved."""
+    result = list(fresh)
+
+    def check(numbers: list[int]) -> None:
+        span = Window(start=days[numbers[0]].start, end=days[numbers[-1]].end)
+        expected = sum(day.rows for i in numbers if (day := known[i]) is not None)
+        if source.holds(program, span, expected) and not source.holds(program, span, expected + 1):
+            return
+        if len(numbers) == 1:
+            result[numbers[0]] = False
+            return
+        check(numbers[: len(numbers) // 2])
+        check(numbers[len(numbers) // 2 :])
+
+    for is_fresh, numbers in groupby(range(len(days)), key=lambda i: fresh[i]):
+        if is_fresh:
+            check(list(numbers))
+    return result
+
+
+def utc_now() -> datetime:
+    """The present."""
+    return datetime.now(UTC)

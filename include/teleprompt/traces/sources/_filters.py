@@ -1,0 +1,9 @@
+"""MLflow's filter for a program's calls of a span."""
+
+from teleprompt.traces.sources import tags
+from teleprompt.tracking.connection import quoted
+
+
+def calls_of(program: str, *, start_ms: int, end_ms: int, time: str) -> str:
+    """The calls of `program` whose attribute `time` lies in [`start_ms`, `end_ms`)."""
+    return f"tags.{tags.PROGRAM} = {quoted(program)} AND {time} >= {start_ms} AND {time} < {end_ms}"

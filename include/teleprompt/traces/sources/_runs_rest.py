@@ -1,0 +1,99 @@
+"""Calls logged as MLflow runs, read from a tracking server by its documented REST endpoint, some requests at a time.
+
+https://mlflow.org/docs/latest/rest-api.html#search-runs. Building the answer is most of the work and the server's;
+what the client adds (protobuf, entities) is left out here: JSON goes straight into Arrow.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from teleprompt.traces.sources._runs_client import (
+    ORDER,
+    RunsClientSource,
+    add_run,
+    runs_of,
+    to_raw_table,
+)
+from teleprompt.traces.sources.raw import raw_schema
+from teleprompt.window import Window
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ENDPOINT = "/api/2.0/mlflow/runs/search"
+REQUESTS_AT_A_TIME = 3
+ONE_EACH = {"Connection": "close"}
+"""A connection stays with one of the server's workers, two maybe with the same; a new one goes to a free worker."""
+
+
+class RunsRestSource(RunsClientSource):
+    """Reads MLflow runs through the server's REST API."""
+
+    route = "rest"
+
+    def __init__(self, client: Any, experiment_ids: Sequence[str], *, page_size: int) -> None:
+        super().__init__(client, experiment_ids, page_size=page_size)
+        from mlflow.utils.credentials import get_default_host_creds
+
+        self._credentials = get_default_host_creds(client.tracking_uri)
+
+    def _spans(self, program: str, spans: Sequence[Window]) -> Iterator["pa.Table"]:
+        """The runs of consecutive spans, some requests at a time."""
+        with ThreadPoolExecutor(REQUESTS_AT_A_TIME, thread_name_prefix="mlflow-rest") as pool:
+            under_way: deque[Future[list[pa.Table]]] = deque()
+            try:
+                for span in spans:
+                    under_way.append(pool.submit(self._read_span, program, span))
+                    if len(under_way) > REQUESTS_AT_A_TIME:
+                        yield from under_way.popleft().result()
+                while under_way:
+                    yield from under_way.popleft().result()
+            finally:
+                for future in under_way:
+                    future.cancel()
+
+    def _read_span(self, program: str, span: Window) -> list["pa.Table"]:
+        return list(self._span(program, span))
+
+    def _fetch(self, program: str, end_ms: int, start_ms: int, token: str | None) -> tuple["pa.Table", str | None]:
+        """One page of runs, and the token of the next."""
+        import orjson
+        from mlflow.utils.rest_utils import http_request, verify_rest_response
+
+        body = {
+            "experiment_ids": self._experiment_ids,
+            "filter": runs_of(program, start_ms, end_ms),
+            "run_view_type": "ACTIVE_ONLY",
+            "max_results": self._page_size,
+            "order_by": ORDER,
+        }
+        if token:
+            body["page_token"] = token
+        answer = http_request(self._credentials, ENDPOINT, "POST", json=body, extra_headers=ONE_EACH)
+        answer.encoding = "utf-8"  # else the check guesses it from all of a page's megabytes
+        page = orjson.loads(verify_rest_response(answer, ENDPOINT).content)
+        return _raw_table(page.get("runs", [])), page.get("next_page_token")
+
+
+def _raw_table(runs: list[dict[str, Any]]) -> "pa.Table":
+    columns: dict[str, list[Any]] = {name: [] for name in raw_schema().names}
+    for run in runs:
+        info, data = run["info"], run["data"]
+        ended = info.get("end_time")
+        add_run(
+            columns,
+            run_id=info["run_id"],
+            status=info["status"],
+            started_at_ms=int(info["start_time"]),
+            ended_at_ms=None if ended is None else int(ended),
+            params=_pairs(data.get("params", [])),
+            metrics=[(m["key"], float(m["value"]), int(m["timestamp"])) for m in data.get("metrics", [])],
+            run_tags=_pairs(data.get("tags", [])),
+        )
+    return to_raw_table(columns)
+
+
+def _pairs(items: list[dict[str, str]]) -> dict[str, str]:
+    return {item["key"]: item.get("value", "") for item in items}

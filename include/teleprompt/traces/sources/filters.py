@@ -1,9 +1,0 @@
-"""MLflow's filter for a program's calls of a span."""
-
-from include.teleprompt.traces.sources import tags
-from include.teleprompt.tracking.connection import quoted
-
-
-def calls_of(program: str, *, start_ms: int, end_ms: int, time: str) -> str:
-    """The calls of `program` whose attribute `time` lies in [`start_ms`, `end_ms`)."""
-    return f"tags.{tags.PROGRAM} = {quoted(program)} AND {time} >= {start_ms} AND {time} < {end_ms}"

@@ -1,0 +1,124 @@
+"""What each page shows, and what its buttons do."""
+
+from typing import Annotated
+from urllib.parse import urlencode
+
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
+from airflow.utils.types import DagRunTriggeredByType
+from fastapi import APIRouter, Query
+from fastapi.responses import HTMLResponse, RedirectResponse
+from markupsafe import Markup
+
+from teleprompt.attest.stored import AttestationStore
+from teleprompt.attest.verify import verify_attestation
+from teleprompt.audit.attested_run import AttestedRun
+from teleprompt.audit.verify_deep import verify_deep
+from teleprompt.queries.history import page_of_runs
+from teleprompt.queries.overview import overview
+from teleprompt.queries.run_detail import RunDetail, read_detail
+from teleprompt.registry.change_log import list_changes
+from teleprompt.registry.listing import list_versions
+from teleprompt_airflow.api.access import (
+    Program,
+    ReadProgram,
+    ReadRuns,
+    StartRuns,
+    User,
+    find_program,
+    may,
+    visible_entries,
+)
+from teleprompt_airflow.api.dag_runs import start_dag_run
+from teleprompt_airflow.api.database import airflow_session
+from teleprompt_airflow.api.problems import NotFoundError
+from teleprompt_airflow.api.routes.programs import schedule_of
+from teleprompt_airflow.api.tracking import Attestations, Cursor, Identifier, Mlflow
+from teleprompt_airflow.ui._charts import history_chart
+from teleprompt_airflow.ui._rendering import render
+
+router = APIRouter(default_response_class=HTMLResponse)
+RUNS_OF_A_PAGE = 25
+
+
+@router.get("/")
+def programs(user: User, client: Mlflow) -> str:
+    """All programs at a glance."""
+    entries = visible_entries(user)
+    sound = [find_program(entry.program) for entry in entries if entry.problem is None]
+    return render(
+        "programs.html",
+        root=".",
+        glances=[
+            (overview(client, slug=program.slug, config=program.config), schedule_of(program.dag_id))
+            for program in sound
+        ],
+        broken=[entry for entry in entries if entry.problem is not None],
+    )
+
+
+@router.get("/programs/{program}")
+def program_history(
+    program: ReadProgram,
+    user: User,
+    client: Mlflow,
+    cursor: Cursor = None,
+    started: Annotated[str | None, Query(max_length=250)] = None,
+) -> str:
+    """One program: scores over time, versions, runs."""
+    name = program.config.name
+    runs, following = page_of_runs(client, program=name, limit=RUNS_OF_A_PAGE, cursor=cursor)
+    changes = list_changes(client, name)
+    return render(
+        "program.html",
+        root="..",
+        glance=overview(client, slug=program.slug, config=program.config),
+        schedule=schedule_of(program.dag_id),
+        runs=runs,
+        following=following,
+        changes=changes,
+        versions=list_versions(client, name),
+        # The drawing is our own; matplotlib escapes what it writes into it.
+        chart=Markup(history_chart(runs, changes)),  # noqa: S704
+        may_start=may(user, program.slug, "POST", DagAccessEntity.RUN),
+        started=started,
+    )
+
+
+@router.post("/programs/{program}/start")
+def start(program: StartRuns, user: User) -> RedirectResponse:
+    """Start a run about the program's lookback."""
+    with airflow_session() as session:
+        run, _ = start_dag_run(program, by=DagRunTriggeredByType.UI, user=user, session=session, conf={})
+        return RedirectResponse(f"../{program.slug}?{urlencode({'started': run.run_id})}", 303)
+
+
+@router.get("/programs/{program}/runs/{run_id}")
+def run_page(program: ReadRuns, run_id: Identifier, store: Attestations) -> str:
+    """One run, from the traces to the attestation."""
+    return render(
+        "run.html",
+        root="../../..",
+        program=program,
+        detail=_detail(program, run_id, store),
+        verification=None,
+        deep=[],
+    )
+
+
+@router.post("/programs/{program}/runs/{run_id}/verify")
+def verify(program: ReadRuns, run_id: Identifier, store: Attestations) -> str:
+    """The run's page, with its attestation verified: the document itself, and all that it says made anew."""
+    detail = _detail(program, run_id, store)
+    if detail.attestation is None:
+        raise NotFoundError(detail.distrust or f"The run {run_id} issued no attestation.")
+    own = detail.attestation["attestation_hash"]
+    found = verify_attestation(store.find(own).data, trusted_signers=store.signers)
+    deep = verify_deep(AttestedRun(store, own))
+    return render("run.html", root="../../../..", program=program, detail=detail, verification=found, deep=deep)
+
+
+def _detail(program: Program, run_id: str, store: AttestationStore) -> RunDetail:
+    detail = read_detail(store, run_id)
+    if detail is None or detail.run.program != program.config.name:
+        raise NotFoundError(f"{program.slug} has no run {run_id!r}.")
+    return detail

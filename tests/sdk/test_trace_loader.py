@@ -1,0 +1,54 @@
+from datetime import timedelta
+
+import pytest
+
+from teleprompt import TraceLoader
+from teleprompt.config.settings import Settings
+from teleprompt.tracking.connection import mlflow_client
+from tests.support import MONDAY, WEEK, log_run
+
+
+def test_it_loads_what_reached_the_score_oldest_first(settings: Settings) -> None:
+    with mlflow_client(settings.tracking_uri) as client:
+        prod = client.create_experiment("prod")
+        for i in range(6):
+            log_run(client, prod, at=MONDAY + timedelta(hours=5 - i), metrics={"engagement_score": i / 5})
+        log_run(client, prod, metrics={"other": 1.0})
+    traces = TraceLoader(settings).load_traces(
+        program_name="P",
+        start_date=WEEK.start,
+        end_date=WEEK.end,
+        min_score=0.6,
+        outcome_metric="engagement_score",
+        limit=10,
+    )
+    assert [trace["score"] for trace in traces] == [1.0, 0.8, 0.6]
+    assert traces[0]["inputs"] == {"question": "why"}
+    assert traces[0]["contributor_id"] == "alice"
+
+
+def test_what_a_limit_leaves_out_is_said_and_the_rest_is_spread_over_time(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    with mlflow_client(settings.tracking_uri) as client:
+        prod = client.create_experiment("prod")
+        for i in range(10):
+            log_run(client, prod, at=MONDAY + timedelta(hours=i))
+    loader = TraceLoader(settings)
+    table = loader.load_table("P", WEEK.start, WEEK.end, limit=5)
+    assert [moment.hour for moment in table["started_at"].to_pylist()] == [0, 2, 4, 6, 8]
+    assert loader.truncated is not None
+    assert (loader.truncated.found, loader.truncated.returned) == (10, 5)
+    assert "10 traces of P: 5 returned, evenly spaced in time" in caplog.text
+    loader.load_table("P", WEEK.start, WEEK.end)
+    assert loader.truncated is None
+
+
+def test_batches_stream(settings: Settings) -> None:
+    with mlflow_client(settings.tracking_uri) as client:
+        prod = client.create_experiment("prod")
+        ids = [log_run(client, prod, at=MONDAY + timedelta(hours=i)) for i in range(5)]
+    batches = list(TraceLoader(settings).iter_batches("P", WEEK.start, WEEK.end, batch_size=2))
+    assert [len(batch) for batch in batches] == [2, 2, 1]
+    assert [name for batch in batches for name in batch["trace_id"].to_pylist()] == ids
+    assert TraceLoader(settings).load_table("nobody", WEEK.start, WEEK.end).num_rows == 0

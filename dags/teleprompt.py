@@ -1,7 +1,6 @@
 """One Airflow DAG per file in include/programs; see docs/programs.md."""
 
-from teleprompt.config.settings import Settings
-from teleprompt_airflow.program_dag import program_dags
+from teleprompt_airflow import program_dags
 
-for dag in program_dags(Settings().programs_dir):
+for dag in program_dags():
     globals()[dag.dag_id] = dag

@@ -60,6 +60,14 @@ def _finding(name: str, look: Callable[[], str], remedy: str) -> Finding:
         return Finding(check=name, ok=False, detail=hide_credentials(lines[0]), remedy=remedy)
 
 
+def _project(settings: Settings) -> str:
+    if not settings.programs_dir.is_dir():
+        raise TelepromptError(
+            f"{settings.project_dir} holds no {settings.programs_dir.name}/ ({settings.programs_dir})."
+        )
+    return f"{settings.project_dir}, programs in {settings.programs_dir}"
+
+
 def _mlflow(settings: Settings) -> str:
     from teleprompt.tracking.connection import mlflow_client
 
@@ -137,6 +145,7 @@ def _alerts(settings: Settings) -> str:
 
 
 CHECKS: Mapping[str, tuple[Callable[[Settings], str], str]] = {
+    "project": (_project, "run it in the project's folder, or set TELEPROMPT_PROJECT_DIR or AIRFLOW_HOME"),
     "mlflow": (_mlflow, "start MLflow, or correct MLFLOW_TRACKING_URI or the connection mlflow_default"),
     "storage": (_storage, "make it writable, or correct TELEPROMPT_STORAGE_URI or the connection teleprompt_storage"),
     "lm": (_lm, "correct TELEPROMPT_LM__MODEL and its key, or the connection teleprompt_lm"),

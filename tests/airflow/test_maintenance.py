@@ -14,9 +14,9 @@ from airflow.serialization.serialized_objects import DagSerialization
 
 from teleprompt.config.settings import Settings
 from teleprompt.storage.blobs import Blob, put_blob
-from teleprompt_airflow.maintenance_dag import maintenance_dag
+from teleprompt_airflow.dags.maintenance import maintenance_dag
+from teleprompt_airflow.dags.program import program_dags
 from teleprompt_airflow.operators import MaintenanceOperator
-from teleprompt_airflow.program_dag import program_dags
 from tests import REPOSITORY
 from tests.support import write_program
 

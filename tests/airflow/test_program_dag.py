@@ -10,7 +10,7 @@ import yaml
 from airflow.serialization.serialized_objects import DagSerialization
 from airflow.timetables.base import DataInterval, TimeRestriction
 
-from teleprompt_airflow.program_dag import program_dags
+from teleprompt_airflow.dags.program import program_dags
 from tests import REPOSITORY
 from tests.support import write_program
 

@@ -27,6 +27,7 @@ from teleprompt.tracking.connection import mlflow_client
 from teleprompt.window import format_utc
 from teleprompt_airflow.api._courier import COURIER
 from teleprompt_airflow.assets import ended_asset
+from teleprompt_airflow.dags.program import program_dags
 from teleprompt_airflow.operators import (
     BaselineOperator,
     CollectOperator,
@@ -37,7 +38,6 @@ from teleprompt_airflow.operators import (
     SelectOperator,
     WatchOperator,
 )
-from teleprompt_airflow.program_dag import program_dags
 from teleprompt_airflow.sensors.trace_volume import TraceVolumeSensor
 from tests.support import WEEK, log_run, log_shelf_calls, write_program
 

@@ -18,6 +18,7 @@ from teleprompt.cli import (
     backup,
     deltaone,
     doctor,
+    init,
     maintenance,
     programs,
     rewards,
@@ -39,6 +40,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.command("init")(init.init)
 app.add_typer(programs.app, name="programs")
 app.command("run")(run.run)
 app.command("status")(status.status)

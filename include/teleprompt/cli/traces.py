@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from teleprompt.cli import set_aside
-from teleprompt.cli.output import JsonOption, print_json, print_table, say
+from teleprompt.cli.output import JsonOption, print_json, print_table, say, write_new
 from teleprompt.cli.windows import parse_moment, parse_window
 from teleprompt.window import Window, format_utc
 
@@ -69,6 +69,22 @@ def inspect(
         print_json({**profile.model_dump(mode="json"), "min_traces": config.optimization.min_traces})
         return
     _show(profile, min_traces=config.optimization.min_traces)
+
+
+@app.command()
+def example(
+    file: Annotated[Path, typer.Argument(help="File to write: JSON lines, as `submit` takes them.", dir_okay=False)],
+    json_: JsonOption = False,
+) -> None:
+    """Write a week of made-up calls of the program that `teleprompt init` adds, up to last midnight UTC."""
+    from teleprompt.example.calls import CALLS, sample_calls
+
+    until = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    write_new(file, "".join(f"{line}\n" for line in sample_calls(until)))
+    if json_:
+        print_json({"file": str(file), "calls": CALLS})
+    else:
+        say(f"{file}: {CALLS} calls")
 
 
 @app.command()

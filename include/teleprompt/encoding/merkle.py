@@ -6,14 +6,14 @@ sorted, and so is each pair before it is hashed, so a proof needs no directions.
 
 from collections.abc import Iterable, Sequence
 
-from sha3 import keccak_256
+from teleprompt.encoding.keccak import keccak_256
 
 WORD = 32
 
 
 def leaf_hash(encoded: bytes) -> bytes:
     """The leaf of ABI-encoded values."""
-    return bytes(keccak_256(keccak_256(encoded).digest()).digest())
+    return keccak_256(keccak_256(encoded))
 
 
 class MerkleTree:
@@ -33,7 +33,7 @@ class MerkleTree:
         nodes = [b""] * (count - 1) + ordered
         for i in range(count - 2, -1, -1):
             left, right = nodes[2 * i + 1], nodes[2 * i + 2]
-            nodes[i] = keccak_256(left + right if left < right else right + left).digest()
+            nodes[i] = keccak_256(left + right if left < right else right + left)
         self._nodes = nodes
         self._count = count
 
@@ -81,7 +81,7 @@ def root_of_proof(leaf: bytes, siblings: Sequence[bytes]) -> bytes:
     """The root that a proof leads to; it proves something only if that is the root one trusts."""
     node = leaf
     for sibling in siblings:
-        node = keccak_256(node + sibling if node < sibling else sibling + node).digest()
+        node = keccak_256(node + sibling if node < sibling else sibling + node)
     return node
 
 

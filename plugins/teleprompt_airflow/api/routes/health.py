@@ -21,8 +21,8 @@ from teleprompt_airflow.api.access import ReadProgram, User, find_program, visib
 from teleprompt_airflow.api.database import airflow_session
 from teleprompt_airflow.api.problems import RETRY_AFTER_SECONDS
 from teleprompt_airflow.api.tracking import Mlflow, SettingsDep
+from teleprompt_airflow.dags.program import CHAIN_POOL
 from teleprompt_airflow.hooks.settings import model_of, node_of
-from teleprompt_airflow.program_dag import CHAIN_POOL
 
 router = APIRouter(tags=["health"])
 

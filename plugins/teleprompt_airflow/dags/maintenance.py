@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from airflow.sdk import DAG, Param
 
 from teleprompt.config.settings import Settings
+from teleprompt_airflow.dags.program import MAINTENANCE_DAG_ID, RETRIES
 from teleprompt_airflow.notifications.failure import FailureAlert
 from teleprompt_airflow.operators import MaintenanceOperator
-from teleprompt_airflow.program_dag import MAINTENANCE_DAG_ID, RETRIES
 
 
 def maintenance_dag() -> DAG:

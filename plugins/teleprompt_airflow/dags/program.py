@@ -64,8 +64,9 @@ CHAIN_POOL = "teleprompt_chain"
 """Of one slot: who takes nonces for the signer takes them one after the other."""
 
 
-def program_dags(programs_dir: Path) -> Iterator[DAG]:
-    """The DAG of each program file; only the asked-for one where Airflow parses for a single task."""
+def program_dags(programs_dir: Path | None = None) -> Iterator[DAG]:
+    """The DAG of each program file, by default of the settings' folder; only one where Airflow parses for its task."""
+    programs_dir = programs_dir or Settings().programs_dir
     wanted = get_parsing_context().dag_id
     seen: set[str] = set()
     for file in program_files(programs_dir):

@@ -1,27 +1,88 @@
 """The errors that a user of the package can meet.
 
-Each message is one sentence: what happened, where, and what to do about it.
+Each message is one sentence: what happened, where, and what to do about it. The class says what a program does about
+it: a `TransientError` is worth a retry, a `NothingToDoError` skips a run, a `ConfigurationError` is the user's to
+correct, an `InternalError` is ours; any other `TelepromptError` is a refusal that a retry does not change.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from typing import ClassVar, Self, TypeVar
 
 from teleprompt.encoding.secret_uri import SecretUri
 from teleprompt.encoding.text import visible
+
+E = TypeVar("E", bound="TelepromptError")
 
 
 class TelepromptError(Exception):
     """A stage could not do its work; the message, on one line whatever it quotes, says what to do."""
 
+    http_status: ClassVar[HTTPStatus] = HTTPStatus.CONFLICT
+    """What a request is answered with."""
+    exit_code: ClassVar[int] = 1
+    """What the command ends with."""
+    facts: ClassVar[tuple[str, ...]] = ()
+    """Attributes beside the message; plain JSON, so that they reach another process."""
+
     def __str__(self) -> str:
         return visible(super().__str__())
+
+    @property
+    def kinds(self) -> list[str]:
+        """The names of its classes, its own first: another process takes the first that it knows."""
+        return [kind.__name__ for kind in type(self).__mro__ if issubclass(kind, TelepromptError)]
+
+    def as_json(self) -> dict[str, object]:
+        """The error for another process; `from_json` makes it again."""
+        return {"kinds": self.kinds, "text": str(self), "facts": {name: getattr(self, name) for name in self.facts}}
+
+    @classmethod
+    def from_json(cls, kinds: object, text: str, facts: Mapping[str, object]) -> Self:
+        """The error that `as_json` wrote, of the nearest class that is known here; nothing of it is trusted."""
+        known = {kind.__name__: kind for kind in _with_subclasses(cls)}
+        named = [kind for kind in kinds if isinstance(kind, str)] if isinstance(kinds, list) else []
+        kind = next((known[name] for name in named if name in known), cls)
+        error = kind.__new__(kind)
+        Exception.__init__(error, text)
+        for name in kind.facts:
+            setattr(error, name, facts.get(name))
+        return error
+
+
+def _with_subclasses(error: type[E]) -> Iterator[type[E]]:
+    yield error
+    for kind in error.__subclasses__():
+        yield from _with_subclasses(kind)
+
+
+class TransientError(TelepromptError):
+    """Something outside did not work for now: worth a retry, which goes on from what is done."""
+
+    http_status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class NothingToDoError(TelepromptError):
+    """There is too little to work with: a run that nobody asked for by hand is skipped."""
 
 
 class ConfigurationError(TelepromptError):
     """Something that the user wrote (a program file, a setting, an argument) is wrong."""
 
+    http_status = HTTPStatus.UNPROCESSABLE_ENTITY
+    exit_code = 2
 
-class InsufficientTracesError(TelepromptError):
+
+class InternalError(TelepromptError):
+    """Something that the package did not expect; to be reported."""
+
+    http_status = HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+class InsufficientTracesError(NothingToDoError):
     """The window holds fewer usable traces than the program asks for."""
+
+    facts = ("found", "needed", "quarantined")
 
     def __init__(
         self, found: int, needed: int, *, program: str, window: str, quarantined: Mapping[str, int] | None = None
@@ -61,7 +122,7 @@ class UnreadableGradeError(TelepromptError):
         super().__init__("The judge gave no number from 0 to 1; correct `gate.judge.instructions`.")
 
 
-class LowPowerError(TelepromptError):
+class LowPowerError(NothingToDoError):
     """The comparison could not see the threshold, and the program asks to skip such a run."""
 
     def __init__(self, program: str, estimate: str) -> None:
@@ -71,8 +132,8 @@ class LowPowerError(TelepromptError):
         )
 
 
-class LockLostError(TelepromptError):
-    """Somebody took the lock of a program's aliases away, for it was held too long. Worth a retry."""
+class LockLostError(TransientError):
+    """Somebody took the lock of a program's aliases away, for it was held too long."""
 
     def __init__(self, name: str) -> None:
         super().__init__(
@@ -81,8 +142,8 @@ class LockLostError(TelepromptError):
         )
 
 
-class RegistryBusyError(TelepromptError):
-    """Somebody else changed a program's aliases all the time. Worth a retry."""
+class RegistryBusyError(TransientError):
+    """Somebody else changed a program's aliases all the time."""
 
     def __init__(self, name: str, seconds: float, lock: str) -> None:
         super().__init__(
@@ -91,8 +152,8 @@ class RegistryBusyError(TelepromptError):
         )
 
 
-class TrackingUnavailableError(TelepromptError):
-    """MLflow did not answer. Worth a retry."""
+class TrackingUnavailableError(TransientError):
+    """MLflow did not answer."""
 
     def __init__(self, tracking_uri: SecretUri | str, cause: Exception) -> None:
         place = SecretUri(tracking_uri) if isinstance(tracking_uri, str) else tracking_uri
@@ -103,8 +164,8 @@ class TrackingUnavailableError(TelepromptError):
         )
 
 
-class LanguageModelUnavailableError(TelepromptError):
-    """The language model did not answer. Worth a retry; an outage must not decide a comparison."""
+class LanguageModelUnavailableError(TransientError):
+    """The language model did not answer; an outage must not decide a comparison."""
 
     def __init__(self, cause: Exception) -> None:
         super().__init__(
@@ -113,15 +174,15 @@ class LanguageModelUnavailableError(TelepromptError):
         )
 
 
-class SignerUnavailableError(TelepromptError):
-    """A signer outside did not sign. Worth a retry."""
+class SignerUnavailableError(TransientError):
+    """A signer outside did not sign."""
 
     def __init__(self, signer: str, cause: str) -> None:
         super().__init__(f"{signer} did not sign ({cause}); nothing was issued or sent, so see to it and try again.")
 
 
-class ChainUnavailableError(TelepromptError):
-    """The chain's node did not answer. Worth a retry."""
+class ChainUnavailableError(TransientError):
+    """The chain's node did not answer."""
 
     def __init__(self, cause: Exception) -> None:
         status = getattr(getattr(cause, "response", None), "status_code", None)
@@ -132,8 +193,10 @@ class ChainUnavailableError(TelepromptError):
         )
 
 
-class UnreliableNodeError(TelepromptError):
-    """What the chain's node says does not fit together, or is not up to date. Worth a retry."""
+class UnreliableNodeError(TransientError):
+    """What the chain's node says does not fit together, or is not up to date."""
+
+    facts = ("what",)
 
     def __init__(self, what: str) -> None:
         super().__init__(
@@ -143,15 +206,15 @@ class UnreliableNodeError(TelepromptError):
         self.what = what
 
 
-class FeeLimitError(TelepromptError):
-    """A transaction costs more than the program allows. Worth a retry, when gas is cheaper."""
+class FeeLimitError(TransientError):
+    """A transaction costs more than the program allows."""
 
     def __init__(self, costs: str, *, setting: str) -> None:
         super().__init__(f"{costs}; nothing was sent, so try again when gas is cheaper, or raise `chain.{setting}`.")
 
 
-class UnsettledError(TelepromptError):
-    """What was sent to the chain is not there to stay yet. Worth a retry, which goes on from there."""
+class UnsettledError(TransientError):
+    """What was sent to the chain is not there to stay yet."""
 
     def __init__(self, tx_hash: str | None, why: str) -> None:
         super().__init__(
@@ -160,8 +223,8 @@ class UnsettledError(TelepromptError):
         )
 
 
-class ProgramInterruptedError(TelepromptError):
-    """The process that ran program code was ended from outside. Worth a retry, which goes on from what it had done."""
+class ProgramInterruptedError(TransientError):
+    """The process that ran program code was ended from outside; every answer until then is kept."""
 
     def __init__(self, title: str, how: str) -> None:
         super().__init__(

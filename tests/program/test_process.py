@@ -20,7 +20,7 @@ from teleprompt.errors import (
     TelepromptError,
 )
 from teleprompt.program.channel import Channel
-from teleprompt.program.process import error_of, run_in_process
+from teleprompt.program.process import one_line, run_in_process
 from teleprompt.program.process_environment import process_environment
 from teleprompt.records import Record
 
@@ -215,10 +215,10 @@ def test_errors_of_ours_keep_their_kind_and_what_they_say() -> None:
 
 
 def test_a_kind_of_error_that_is_none_of_ours_is_the_plain_one_on_one_line() -> None:
-    for kind in ("SystemExit", "json", "Exception", "\n"):
-        assert type(error_of(kind, "x")) is TelepromptError
-    assert str(error_of("ConfigurationError", "a\nb\x1b]0;c\u202e " + "d" * 9999)).startswith("a b ]0;c d")
-    assert len(str(error_of("ConfigurationError", "d" * 9999))) < 700
+    for kinds in (["SystemExit"], ["json", 1, None], "Exception", ["\n"], None):
+        assert type(TelepromptError.from_json(kinds, "x", {})) is TelepromptError
+    assert one_line("a\nb\x1b]0;c\u202e " + "d" * 9999).startswith("a b ]0;c d")
+    assert len(one_line("d" * 9999)) < 700
 
 
 def test_a_result_of_another_form_is_no_result() -> None:

@@ -1,6 +1,7 @@
 """The stable codes that verification answers with; documented in docs/attestation.md."""
 
 from enum import StrEnum
+from http import HTTPStatus
 
 from teleprompt.errors import TelepromptError
 
@@ -37,6 +38,9 @@ class Code(StrEnum):
 class InvalidAttestationError(TelepromptError):
     """The document is not a valid attestation; `code` says why, stably."""
 
+    http_status = HTTPStatus.UNPROCESSABLE_ENTITY
+    facts = ("code",)
+
     def __init__(self, code: Code, detail: str) -> None:
         super().__init__(f"{code}: {detail}")
         self.code = code
@@ -44,6 +48,8 @@ class InvalidAttestationError(TelepromptError):
 
 class UntrustedAttestationError(TelepromptError):
     """A stored attestation is not what was issued, or nobody that this installation trusts has signed it."""
+
+    facts = ("code",)
 
     def __init__(self, attestation_id: str, run_id: str, code: Code, detail: str) -> None:
         advice = {

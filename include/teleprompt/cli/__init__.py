@@ -31,7 +31,7 @@ from teleprompt.cli import (
 from teleprompt.cli.output import LogFormatter, say
 from teleprompt.encoding.secret_uri import hide_credentials
 from teleprompt.environment import quiet_libraries
-from teleprompt.errors import ConfigurationError, TelepromptError
+from teleprompt.errors import TelepromptError
 
 app = typer.Typer(
     name="teleprompt",
@@ -69,10 +69,8 @@ def main() -> None:
         logging.lastResort.setFormatter(LogFormatter())
     try:
         sys.exit(app(standalone_mode=False))
-    except ConfigurationError as error:
-        _fail(error, status=2)
     except TelepromptError as error:
-        _fail(error, status=1)
+        _fail(error, status=error.exit_code)
     except BrokenPipeError:
         sys.exit(1)
     except Exception as error:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ OVERRIDE_PREFIX = "TELEPROMPT_PROGRAM__"
 
 class ProgramFileError(ConfigurationError):
     """A program file that cannot be used: which file, where in it, what is wrong, what to do."""
+
+    http_status = HTTPStatus.CONFLICT  # of a request that names the program, nothing is wrong with the request
+    facts = ("key", "line")
 
     def __init__(self, file: Path, problem: str, *, key: str = "", line: int | None = None) -> None:
         place = f"{file.name}:{line}" if line else file.name

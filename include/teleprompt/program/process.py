@@ -20,7 +20,6 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from teleprompt.config.files import ProgramFileError
 from teleprompt.config.program_process import ProgramProcessConfig
 from teleprompt.config.project import project_dir
 from teleprompt.errors import (
@@ -86,8 +85,8 @@ def run_in_process(
                         logging.getLogger(name).log(level, "%s", one_line(text, most=4000))
                 case {"said": dict(said)}:
                     on_said(said)
-                case {"error": {"kind": str(kind), "text": str(text), "key": str(key), "line": (int() | None) as line}}:
-                    raise error_of(kind, text, key=key, line=line)
+                case {"error": {"kinds": kinds, "text": str(text), "facts": dict(facts)}}:
+                    raise TelepromptError.from_json(kinds, one_line(text), facts)
                 case {"result": result}:
                     return _checked(result, returns, job.title)
     code = process.returncode
@@ -209,23 +208,7 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
                 pipe.close()
 
 
-def error_of(kind: str, text: str, *, key: str = "", line: int | None = None) -> TelepromptError:
-    """The error that a process reported; of a kind that nobody knows here, the plain one."""
-    known = {error.__name__: error for error in _kinds(TelepromptError)}.get(kind, TelepromptError)
-    error: TelepromptError = known.__new__(known)
-    Exception.__init__(error, one_line(text))
-    if isinstance(error, ProgramFileError):
-        error.key, error.line = key, line
-    return error
-
-
 def one_line(text: str, *, most: int = 600) -> str:
     """`text` without breaks and control characters, and not too long."""
     plain = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return plain if len(plain) <= most else f"{plain[:most]}…"
-
-
-def _kinds(error: type[TelepromptError]) -> Iterator[type[TelepromptError]]:
-    yield error
-    for kind in error.__subclasses__():
-        yield from _kinds(kind)

@@ -18,15 +18,15 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
-from teleprompt.config.files import ProgramFileError
 from teleprompt.environment import quiet_libraries
-from teleprompt.errors import ProgramMemoryError, TelepromptError
+from teleprompt.errors import InternalError, ProgramMemoryError, TelepromptError
 from teleprompt.program.channel import Channel, Job
 
 HEAD = struct.Struct("!Q")
 """Length of the pickled job."""
 
 GIB = 2**30
+OURS = Path(__file__).resolve().parents[1]
 RESERVED = 2 * GIB
 """What threads and allocators reserve and never touch counts for the system as allocated."""
 
@@ -65,21 +65,20 @@ def _message_of(pickled: bytes, channel: Channel, memory: int) -> dict[str, obje
         return {"result": job.run(channel).model_dump(mode="json")}
     except _Ended:
         raise
-    except ProgramFileError as error:
-        return _error(error, key=error.key, line=error.line)
     except TelepromptError as error:
-        return _error(error)
+        return {"error": error.as_json()}
     except MemoryError:
-        return _error(ProgramMemoryError(title, memory / GIB))
+        return {"error": ProgramMemoryError(title, memory / GIB).as_json()}
     except BaseException as error:  # noqa: BLE001 - `sys.exit()` in a program, too: the parent tells what it was
-        place = Path(traceback.extract_tb(error.__traceback__)[-1].filename).name
-        return _error(
-            TelepromptError(f"{title} failed in {place} ({type(error).__name__}); report it, or correct that file.")
-        )
+        return {"error": _unexpected(title, error).as_json()}
 
 
-def _error(error: TelepromptError, *, key: str = "", line: int | None = None) -> dict[str, object]:
-    return {"error": {"kind": type(error).__name__, "text": str(error), "key": key, "line": line}}
+def _unexpected(title: str, error: BaseException) -> TelepromptError:
+    """What is said of an error that is none of ours: whose code it came from, and nothing that it may quote."""
+    place = Path(traceback.extract_tb(error.__traceback__)[-1].filename)
+    kind = InternalError if OURS in place.parents else TelepromptError
+    advice = "report it" if kind is InternalError else "correct that file"
+    return kind(f"{title} failed in {place.name} ({type(error).__name__}); {advice}.")
 
 
 def _limit(memory: int) -> None:

@@ -11,17 +11,8 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from teleprompt.attest.codes import InvalidAttestationError
-from teleprompt.config.files import ProgramFileError
 from teleprompt.encoding.secret_uri import hide_credentials
-from teleprompt.errors import (
-    ChainUnavailableError,
-    ConfigurationError,
-    RegistryBusyError,
-    TelepromptError,
-    TrackingUnavailableError,
-)
-from teleprompt.traces.submission.spool import SpoolFullError
+from teleprompt.errors import ConfigurationError, TelepromptError, TransientError
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +61,8 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 class NotFoundError(ConfigurationError):
     """There is no such thing, or the user may not see it."""
 
+    http_status = HTTPStatus.NOT_FOUND
+
 
 class ConflictError(TelepromptError):
     """What is asked for contradicts what there is."""
@@ -105,28 +98,16 @@ def _validation(_: Request, error: Exception) -> JSONResponse:
 
 
 def _domain(_: Request, error: Exception) -> JSONResponse:
-    status = status_of(error)
-    later = status in {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS}
-    wait = {"Retry-After": str(RETRY_AFTER_SECONDS)} if later else None
-    return problem(status, hide_credentials(str(error)), headers=wait)
+    wait = {"Retry-After": str(RETRY_AFTER_SECONDS)} if isinstance(error, TransientError) else None
+    return problem(status_of(error), hide_credentials(str(error)), headers=wait)
 
 
 def status_of(error: Exception) -> HTTPStatus:
     """The status that an error of the domain, or of a request, is answered with."""
     match error:
-        case TrackingUnavailableError() | ChainUnavailableError() | RegistryBusyError():
-            return HTTPStatus.SERVICE_UNAVAILABLE
-        case SpoolFullError():
-            return HTTPStatus.TOO_MANY_REQUESTS
+        case TelepromptError():
+            return error.http_status
         case RequestValidationError():
-            return HTTPStatus.UNPROCESSABLE_ENTITY
-        case NotFoundError():
-            return HTTPStatus.NOT_FOUND
-        case InvalidAttestationError():
-            return HTTPStatus.UNPROCESSABLE_ENTITY
-        case ProgramFileError() | ConflictError():
-            return HTTPStatus.CONFLICT
-        case ConfigurationError():
             return HTTPStatus.UNPROCESSABLE_ENTITY
         case _:
             return HTTPStatus.CONFLICT

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 
 from teleprompt.config.files import find_program_file, load_program_file
+from teleprompt.errors import TransientError
 from teleprompt_airflow.hooks.settings import shared_settings
-from teleprompt_airflow.operators.base import WORTH_A_RETRY, domain_errors
+from teleprompt_airflow.operators.base import domain_errors
 
 if TYPE_CHECKING:
     from tenacity import Retrying
@@ -75,7 +76,7 @@ def _through_an_outage() -> "Retrying":
     from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
     return Retrying(
-        retry=retry_if_exception_type(WORTH_A_RETRY),
+        retry=retry_if_exception_type(TransientError),
         stop=stop_after_delay(OUTAGE_SECONDS),
         wait=wait_random_exponential(max=60),
         reraise=True,

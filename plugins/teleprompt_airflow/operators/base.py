@@ -12,20 +12,11 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from teleprompt.config.files import find_program_file, load_program_file
 from teleprompt.config.settings import Settings
 from teleprompt.errors import (
-    ChainUnavailableError,
     ConfigurationError,
-    FeeLimitError,
-    InsufficientTracesError,
-    LanguageModelUnavailableError,
-    LockLostError,
     LowPowerError,
-    ProgramInterruptedError,
-    RegistryBusyError,
-    SignerUnavailableError,
+    NothingToDoError,
     TelepromptError,
-    TrackingUnavailableError,
-    UnreliableNodeError,
-    UnsettledError,
+    TransientError,
 )
 from teleprompt.window import Window
 from teleprompt_airflow.hooks.settings import settings_from_connections, shared_settings
@@ -121,30 +112,15 @@ def actor_of(context: Mapping[str, Any]) -> str:
     return f"airflow {getattr(run, 'dag_id', '')} {getattr(run, 'run_id', '')}".strip()
 
 
-WORTH_A_RETRY = (
-    TrackingUnavailableError,
-    LanguageModelUnavailableError,
-    ProgramInterruptedError,
-    RegistryBusyError,
-    LockLostError,
-    SignerUnavailableError,
-    ChainUnavailableError,
-    UnreliableNodeError,
-    UnsettledError,
-    FeeLimitError,
-)
-
-
 @contextmanager
 def domain_errors(*, skip_without_traces: bool) -> Iterator[None]:
     """Airflow tries again what an outage broke; what is wrong with the work itself fails at once."""
     try:
         yield
-    except WORTH_A_RETRY:
+    except TransientError:
         raise
-    except LowPowerError as error:
-        raise AirflowSkipException(str(error)) from error
-    except InsufficientTracesError as error:
-        raise (AirflowSkipException if skip_without_traces else AirflowFailException)(str(error)) from error
+    except NothingToDoError as error:
+        skipped = skip_without_traces or isinstance(error, LowPowerError)  # which the program file asks for
+        raise (AirflowSkipException if skipped else AirflowFailException)(str(error)) from error
     except TelepromptError as error:
         raise AirflowFailException(str(error)) from error

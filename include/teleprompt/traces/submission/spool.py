@@ -4,12 +4,13 @@ import fcntl
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from http import HTTPStatus
 from itertools import count
 from pathlib import Path
 from time import time_ns
 from typing import NamedTuple
 
-from teleprompt.errors import TelepromptError
+from teleprompt.errors import TransientError
 from teleprompt.traces.submission._events import Accepted
 from teleprompt.traces.submission.row import SubmittedTrace
 
@@ -22,8 +23,10 @@ MOST_OF_A_PROBLEM = 300
 """Characters."""
 
 
-class SpoolFullError(TelepromptError):
+class SpoolFullError(TransientError):
     """So much waits for MLflow, or was set aside, that nothing more is accepted."""
+
+    http_status = HTTPStatus.TOO_MANY_REQUESTS
 
 
 class WaitingRow(NamedTuple):

@@ -19,6 +19,8 @@ from teleprompt.tracking.last_start import newest_window_end
 from teleprompt.window import Window
 
 if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
     from teleprompt.gate.comparison import Comparison
     from teleprompt.optimize.select import Selection
     from teleprompt.traces.snapshot import SnapshotRecord
@@ -85,7 +87,7 @@ def stage_span(*, program: str, stage: str) -> Iterator[None]:
         yield
 
 
-def measure_backlog(client: Any, config: ProgramConfig) -> None:
+def measure_backlog(client: "MlflowClient", config: ProgramConfig) -> None:
     """Up to when a program's runs have looked at its traces, and how many came since.
 
     Nothing before its first run. What cannot be counted is logged, and hinders nobody.

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -18,6 +18,10 @@ from teleprompt.queries.history import RunSummary, runs_until
 from teleprompt.records import Record
 from teleprompt.traces.snapshot import Snapshot, SnapshotRecord, read_snapshot
 from teleprompt.tracking.pipeline_run import PipelineRun
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
 
 log = logging.getLogger(__name__)
 
@@ -35,12 +39,12 @@ class RunEnd(Record):
     """Runs, this one included, that had too few usable traces."""
 
 
-def alerts_of_run(client: Any, config: ProgramConfig, end: RunEnd) -> list[Alert]:
+def alerts_of_run(client: "MlflowClient", config: ProgramConfig, end: RunEnd) -> list[Alert]:
     """The alerts of a run that did not fail."""
     return list(_alerts(client, config, end))
 
 
-def _alerts(client: Any, config: ProgramConfig, end: RunEnd) -> Iterator[Alert]:
+def _alerts(client: "MlflowClient", config: ProgramConfig, end: RunEnd) -> Iterator[Alert]:
     def alert(event: AlertEvent, text: str, **facts: float | int | str | None) -> Alert:
         about = {"window": end.window, "dag_run_id": end.dag_run_id, **facts}
         return Alert(
@@ -105,7 +109,7 @@ def _verdict_in_words(run: RunSummary) -> str:
     return f"DeltaOne: {measured}; {version}."
 
 
-def _unusual_traffic(client: Any, config: ProgramConfig, run: RunSummary) -> dict[str, tuple[float, float]]:
+def _unusual_traffic(client: "MlflowClient", config: ProgramConfig, run: RunSummary) -> dict[str, tuple[float, float]]:
     own = _snapshot(client, run.run_id)
     if own is None:
         return {}
@@ -115,7 +119,7 @@ def _unusual_traffic(client: Any, config: ProgramConfig, run: RunSummary) -> dic
     return unusual(traffic_of(own), before, sensitivity=config.alerts.sensitivity)
 
 
-def _snapshot(client: Any, run_id: str) -> Snapshot | None:
+def _snapshot(client: "MlflowClient", run_id: str) -> Snapshot | None:
     """What a run collected; None where that is gone, or was written by another version of the package."""
     try:
         record = PipelineRun(client, run_id).read("snapshot", SnapshotRecord)

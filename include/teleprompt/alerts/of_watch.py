@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING
 
 from teleprompt.alerts.alert import Alert
 from teleprompt.attest.stored import AttestationStore
@@ -14,9 +14,12 @@ from teleprompt.records import Digest
 from teleprompt.registry.change_log import Action, Change, ChangeState, list_changes
 from teleprompt.window import Window, format_utc
 
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
 
 def alerts_before_look(
-    client: Any,
+    client: "MlflowClient",
     config: ProgramConfig,
     *,
     since: Window,
@@ -43,7 +46,7 @@ def alerts_before_look(
 
 
 def alerts_of_look(
-    client: Any, config: ProgramConfig, report: ProductionReport, *, actor: str, now: datetime | None = None
+    client: "MlflowClient", config: ProgramConfig, report: ProductionReport, *, actor: str, now: datetime | None = None
 ) -> list[Alert]:
     """What the look found, or did itself."""
     own = (change for change in _rollbacks(client, config) if change.who == actor)
@@ -76,7 +79,7 @@ def alerts_of_attestations(
     return found
 
 
-def _rollbacks(client: Any, config: ProgramConfig) -> Iterator[Change]:
+def _rollbacks(client: "MlflowClient", config: ProgramConfig) -> Iterator[Change]:
     for change in list_changes(client, config.name):
         if change.action is Action.ROLLBACK and change.state is ChangeState.DONE:
             yield change

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from teleprompt.attest.codes import Code, UntrustedAttestationError
 from teleprompt.attest.document import Attestation
@@ -28,6 +28,10 @@ from teleprompt.storage.blobs import get_blob
 from teleprompt.tracking.connection import mlflow_client, quoted
 from teleprompt.tracking.pipeline_run import PipelineRun
 from teleprompt.tracking.search import search_own_runs
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +85,7 @@ def keep_attestation(run: PipelineRun, record: AttestationRecord, signers: Colle
 class AttestationStore:
     """The attestations that an MLflow holds."""
 
-    client: Any = field(compare=False)
+    client: "MlflowClient" = field(compare=False)
     signers: frozenset[str] = frozenset()
     """EIP-55 addresses, one of which must have signed; empty where this installation has no signer."""
 
@@ -208,7 +212,7 @@ def _check(
     return attestation
 
 
-def _read(client: Any, stored: StoredAttestation) -> bytes:
+def _read(client: "MlflowClient", stored: StoredAttestation) -> bytes:
     data = PipelineRun(client, stored.run_id).read_bytes(ATTESTATION_ARTIFACT)
     if data is None:
         raise TelepromptError(
@@ -218,7 +222,9 @@ def _read(client: Any, stored: StoredAttestation) -> bytes:
     return data
 
 
-def _write_down(client: Any, stored: StoredAttestation, data: bytes, error: UntrustedAttestationError) -> None:
+def _write_down(
+    client: "MlflowClient", stored: StoredAttestation, data: bytes, error: UntrustedAttestationError
+) -> None:
     """Once for what was found, whoever meets it how often."""
     about = f"{stored.attestation_hash} {sha256_hex(data)}"
     facts = {"run_id": stored.run_id, "code": error.code.value}

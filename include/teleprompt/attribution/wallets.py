@@ -8,7 +8,7 @@ window that had such a call.
 
 import logging
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from teleprompt.storage.blobs import BlobMissingError
 from teleprompt.traces.row import TraceRow
@@ -17,6 +17,10 @@ from teleprompt.tracking.connection import quoted
 from teleprompt.tracking.pipeline_run import KEY_TAG, PipelineRun
 from teleprompt.tracking.search import search_own_runs
 from teleprompt.window import Window, format_utc
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +57,7 @@ def standing_wallets(
     return {own: tuple(addresses) for own, addresses in stand.items() if addresses}
 
 
-def earlier_wallets(client: Any, program: str, *, before: Window, ids: Collection[str]) -> dict[str, str]:
+def earlier_wallets(client: "MlflowClient", program: str, *, before: Window, ids: Collection[str]) -> dict[str, str]:
     """The addresses that stood for `ids` in windows that began before this one, by the snapshots that are kept.
 
     Raises:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import AwareDatetime
 
@@ -29,6 +29,10 @@ from teleprompt.tracking.connection import quoted
 from teleprompt.tracking.pipeline_run import KEY_TAG, PipelineRun, experiment_name, internal_experiment
 from teleprompt.tracking.search import PAGE, all_pages
 from teleprompt.window import format_utc
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
 
 LOOKED_AT = "looked_at"
 LOOK = "look"
@@ -213,7 +217,7 @@ def _asked(example: Any) -> tuple[str, ...]:
     return tuple(normalised_text(str(value)) for value in example.inputs().values())
 
 
-def list_looks(client: Any, program: str) -> Iterator[LedgerEntry]:
+def list_looks(client: "MlflowClient", program: str) -> Iterator[LedgerEntry]:
     """All looks at a program's sealed examples, newest first, those of deleted runs too."""
     from mlflow.entities import ViewType
 

@@ -2,7 +2,7 @@
 
 import logging
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from teleprompt.config.gate import JUDGE, LATENCY, MEASURED, GateConfig
 from teleprompt.config.program import ProgramConfig
@@ -20,6 +20,10 @@ from teleprompt.traces.split import Part
 from teleprompt.tracking.connection import quoted
 from teleprompt.tracking.pipeline_run import PipelineRun, experiment_name, internal_experiment
 from teleprompt.tracking.search import NEWEST_WINDOW_FIRST
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
 
 log = logging.getLogger(__name__)
 
@@ -126,7 +130,7 @@ def _good_share(snapshot: Snapshot, min_quality_score: float) -> float:
     return float(pc.mean(pc.greater_equal(scores, min_quality_score).cast("float64")).as_py() or 0.0)
 
 
-def _last_sd_e6(client: Any, program: str) -> int | None:
+def _last_sd_e6(client: "MlflowClient", program: str) -> int | None:
     """Deviation of the differences in the newest window that was compared; None without one, or if all were alike."""
     experiment = internal_experiment(client, experiment_name(program))
     found = client.search_runs(

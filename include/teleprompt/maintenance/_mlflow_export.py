@@ -2,11 +2,15 @@
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from teleprompt.maintenance._archive import ArchiveWriter
 from teleprompt.maintenance._ours import own_experiments, own_models, runs_of
 from teleprompt.records import Record
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
 
 DOCUMENT = "mlflow.json"
 
@@ -73,7 +77,7 @@ class MlflowCopy(Record):
     models: tuple[ModelCopy, ...]
 
 
-def export_mlflow(client: Any, archive: ArchiveWriter) -> MlflowCopy:
+def export_mlflow(client: "MlflowClient", archive: ArchiveWriter) -> MlflowCopy:
     """Copy experiments, runs and registered models into a backup."""
     experiments = own_experiments(client)
     copy = MlflowCopy(
@@ -99,7 +103,7 @@ def export_mlflow(client: Any, archive: ArchiveWriter) -> MlflowCopy:
     return copy
 
 
-def _copy_run(client: Any, archive: ArchiveWriter, experiment: str, run: Any) -> RunCopy:
+def _copy_run(client: "MlflowClient", archive: ArchiveWriter, experiment: str, run: Any) -> RunCopy:
     own_id = run.info.run_id
     if client.list_artifacts(own_id):
         with TemporaryDirectory() as folder:
@@ -119,7 +123,9 @@ def _copy_run(client: Any, archive: ArchiveWriter, experiment: str, run: Any) ->
     )
 
 
-def _copy_model(client: Any, archive: ArchiveWriter, place: int, model: Any, versions: list[Any]) -> ModelCopy:
+def _copy_model(
+    client: "MlflowClient", archive: ArchiveWriter, place: int, model: Any, versions: list[Any]
+) -> ModelCopy:
     for version in versions:
         _copy_files(client, archive, f"models/{place}/{version.version}", version)
     return ModelCopy(
@@ -140,7 +146,7 @@ def _copy_model(client: Any, archive: ArchiveWriter, place: int, model: Any, ver
     )
 
 
-def _copy_files(client: Any, archive: ArchiveWriter, name: str, version: Any) -> None:
+def _copy_files(client: "MlflowClient", archive: ArchiveWriter, name: str, version: Any) -> None:
     import mlflow
 
     with TemporaryDirectory() as folder:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -32,6 +32,10 @@ from teleprompt.maintenance._relocate import Relocation
 from teleprompt.registry.log_model import LoggedProgram, create_version
 from teleprompt.tracking.pipeline_run import INTERNAL_TAG, experiment_location, experiment_name
 from teleprompt.tracking.search import all_pages
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
 
 BATCH = 500
 """Metrics in one request; MLflow takes a thousand."""
@@ -77,7 +81,7 @@ def _refusal(fault: str) -> TelepromptError:
     return TelepromptError(f"The {DOCUMENT} of the backup is refused, for {fault}; nothing was restored, name another.")
 
 
-def check_is_empty(client: Any, copy: MlflowCopy) -> None:
+def check_is_empty(client: "MlflowClient", copy: MlflowCopy) -> None:
     """Refuse an MLflow that holds anything of the package's.
 
     Raises:
@@ -104,7 +108,7 @@ def check_is_empty(client: Any, copy: MlflowCopy) -> None:
 class MlflowImport:
     """One restore into one MLflow."""
 
-    client: Any
+    client: "MlflowClient"
     archive: Archive
     relocation: Relocation
     experiments: dict[str, str] = field(default_factory=dict)

@@ -1,15 +1,18 @@
 """What of MLflow is the package's own: its experiments, their runs, deleted ones too, and its registered models."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from teleprompt.registry.versions import STATE_DIGEST, VERSION_ID
 from teleprompt.tracking.connection import quoted
 from teleprompt.tracking.pipeline_run import INTERNAL_TAG
 from teleprompt.tracking.search import PAGE, all_pages
 
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
-def own_experiments(client: Any) -> list[Any]:
+
+def own_experiments(client: "MlflowClient") -> list[Any]:
     """The experiments that the package made, in the order of their names."""
     from mlflow.entities import ViewType
 
@@ -24,7 +27,7 @@ def own_experiments(client: Any) -> list[Any]:
     return sorted(found, key=lambda experiment: str(experiment.name))
 
 
-def runs_of(client: Any, experiment_id: str) -> Iterator[Any]:
+def runs_of(client: "MlflowClient", experiment_id: str) -> Iterator[Any]:
     """All runs of an experiment, oldest first."""
     from mlflow.entities import ViewType
 
@@ -39,7 +42,7 @@ def runs_of(client: Any, experiment_id: str) -> Iterator[Any]:
     )
 
 
-def own_models(client: Any) -> Iterator[tuple[Any, list[Any]]]:
+def own_models(client: "MlflowClient") -> Iterator[tuple[Any, list[Any]]]:
     """The registered models that hold programs, with all their versions, oldest first; no locks."""
     for model in all_pages(lambda token: client.search_registered_models(max_results=100, page_token=token)):
         versions = _versions_of(client, model.name)
@@ -47,7 +50,7 @@ def own_models(client: Any) -> Iterator[tuple[Any, list[Any]]]:
             yield model, versions
 
 
-def _versions_of(client: Any, name: str) -> list[Any]:
+def _versions_of(client: "MlflowClient", name: str) -> list[Any]:
     condition = f"name = {quoted(name)}"
     found = all_pages(lambda token: client.search_model_versions(condition, max_results=PAGE, page_token=token))
     return sorted(found, key=lambda version: int(version.version))

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from teleprompt.errors import TelepromptError
 from teleprompt.gate.ledger import LOOK
@@ -16,6 +16,10 @@ from teleprompt.records import Digest
 from teleprompt.registry.versions import RUN_KEY, STATE_DIGEST
 from teleprompt.storage.blobs import Blob, get_blob
 from teleprompt.tracking.pipeline_run import KEY_TAG
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
 
 LOOK_TAG = f"teleprompt.{LOOK}"
 
@@ -31,7 +35,7 @@ class _Found:
     """By the digest that an attestation states: what the runs of the snapshot refer to."""
 
 
-def survey(client: Any, storage_uri: str) -> tuple[list[StoredFile], References]:
+def survey(client: "MlflowClient", storage_uri: str) -> tuple[list[StoredFile], References]:
     """The files of the storage, and what must stay of them.
 
     Evidence are all records of a run that was attested, made a registered version, or is running; the examples of
@@ -67,7 +71,7 @@ def blobs_in(value: Any) -> Iterator[Blob]:
             yield from blobs_in(item)
 
 
-def _read_run(client: Any, run: Any, found: _Found, made_versions: set[str]) -> None:
+def _read_run(client: "MlflowClient", run: Any, found: _Found, made_versions: set[str]) -> None:
     tags = run.data.tags
     if LOOK_TAG in tags:
         found.roots |= {
@@ -87,7 +91,7 @@ def _read_run(client: Any, run: Any, found: _Found, made_versions: set[str]) -> 
         found.snapshots.setdefault(snapshot["digest"], set()).update(everything)
 
 
-def _records(client: Any, run_id: str) -> dict[str, Any]:
+def _records(client: "MlflowClient", run_id: str) -> dict[str, Any]:
     """All records of a run, by stage."""
     if all(item.path != "records" for item in client.list_artifacts(run_id)):
         return {}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from teleprompt.config.settings import Settings
 from teleprompt.errors import TelepromptError
@@ -19,11 +19,17 @@ from teleprompt.maintenance._references import survey
 from teleprompt.maintenance.plan import Kind, Reason, References, StoredFile, decide, reachable
 from teleprompt.storage.blobs import location
 
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+
 _ALWAYS = frozenset({Kind.ATTESTATIONS, Kind.LOOKS, Kind.OUTBOX})
 _STAY = frozenset({Reason.PROTECTED, Reason.NAMED})
 
 
-def back_up(client: Any, settings: Settings, target: str, *, also: frozenset[Kind] = frozenset()) -> Manifest:
+def back_up(
+    client: "MlflowClient", settings: Settings, target: str, *, also: frozenset[Kind] = frozenset()
+) -> Manifest:
     """Write a backup to a folder or URI that holds nothing yet; `also` adds whole kinds to the evidence.
 
     Raises:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from teleprompt.config.settings import Settings
 from teleprompt.maintenance._references import survey
@@ -11,6 +11,10 @@ from teleprompt.maintenance.plan import Kind, KindPlan, Plan, StoredFile, make_p
 from teleprompt.records import Record
 from teleprompt.storage.blobs import location, modified_at
 from teleprompt.traces.submission.spool import Spool
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +57,7 @@ def summary_of(plan: Plan, done: Cleaned | None) -> CleaningSummary:
     )
 
 
-def plan_cleaning(client: Any, settings: Settings, *, now: datetime | None = None) -> Plan:
+def plan_cleaning(client: "MlflowClient", settings: Settings, *, now: datetime | None = None) -> Plan:
     """What may go now; nothing is deleted.
 
     Raises:

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from teleprompt.config.settings import Settings
 from teleprompt.encoding.canonical_json import sha256_hex
@@ -25,8 +25,11 @@ from teleprompt.maintenance.plan import Kind
 from teleprompt.records import Digest
 from teleprompt.storage.blobs import location, write_whole
 
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
-def restore(client: Any, settings: Settings, source: str) -> Manifest:
+
+def restore(client: "MlflowClient", settings: Settings, source: str) -> Manifest:
     """Restore a backup. It is checked whole, and so is that the place is empty, before anything is written.
 
     Raises:

@@ -1,7 +1,7 @@
 """From a comparison that promotes to a version that runs and a document that says so."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from teleprompt.attest.document import Attestation
 from teleprompt.attest.issue import AttestationRecord, compose_attestation, issue_attestation
@@ -33,6 +33,9 @@ from teleprompt.traces.snapshot import SnapshotRecord, read_snapshot
 from teleprompt.tracking.pipeline_run import PipelineRun
 from teleprompt.tracking.run_key import RunKey
 
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
 
 @dataclass(frozen=True)
 class Promotion:
@@ -53,7 +56,7 @@ class Promotion:
         return f"{self.config.baseline_version}-opt-{abbreviation}-{comparison.decided_at:%Y%m%d%H%M%S}"
 
     def attribution(
-        self, client: Any, snapshot: SnapshotRecord, selection: Selection, comparison: Comparison | None
+        self, client: "MlflowClient", snapshot: SnapshotRecord, selection: Selection, comparison: Comparison | None
     ) -> Attribution:
         """Who is credited for the selected program; before its comparison only for what it was made from."""
         return attribute_selection(client, self.config, snapshot, selection, comparison)
@@ -118,7 +121,7 @@ class Promotion:
         )
 
     def let_in(
-        self, client: Any, version: ProgramVersion, comparison: Comparison, *, instead_of: int | None
+        self, client: "MlflowClient", version: ProgramVersion, comparison: Comparison, *, instead_of: int | None
     ) -> ProgramVersion:
         """Make a registered version champion, or with a rollout challenger; the version with the alias that it got.
 
@@ -140,7 +143,7 @@ class Promotion:
         held = [alias for alias in (CHAMPION, CHALLENGER) if aliases.get(alias) == version.number]
         return version.model_copy(update={"alias": held[0] if held else None})
 
-    def attest(self, client: Any, attestation: Attestation, version: ProgramVersion) -> AttestationRecord:
+    def attest(self, client: "MlflowClient", attestation: Attestation, version: ProgramVersion) -> AttestationRecord:
         """Sign and store the attestation of a version, and name it on the version."""
         record = issue_attestation(attestation, signers=self.settings.signers, storage_uri=self.settings.storage_uri)
         client.set_model_version_tag(version.program, str(version.number), "attestation_id", record.attestation_id)
@@ -148,7 +151,7 @@ class Promotion:
 
 
 def attribute_selection(
-    client: Any,
+    client: "MlflowClient",
     config: ProgramConfig,
     record: SnapshotRecord,
     selection: Selection,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING
 
 from teleprompt.config.production import OnRegression
 from teleprompt.config.program import ProgramConfig
@@ -17,6 +17,9 @@ from teleprompt.registry.change_log import Action, Change, ChangeState, list_cha
 from teleprompt.registry.changes import rollback
 from teleprompt.window import Window, format_utc
 
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
 
 @dataclass(frozen=True)
 class ChampionWatch:
@@ -26,7 +29,7 @@ class ChampionWatch:
     actor: str
     """Who rolls back, for the log of changes."""
 
-    def watch(self, client: Any, aliases: dict[str, int], now: datetime) -> ProductionReport:
+    def watch(self, client: "MlflowClient", aliases: dict[str, int], now: datetime) -> ProductionReport:
         """Compare the champion's calls since its promotion with those of the version before until then.
 
         They were made at different times, so what changed in the world is in it too; a rollout with a share is not

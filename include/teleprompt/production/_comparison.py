@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from teleprompt.config.cron import PRESETS, fires_within
 from teleprompt.config.program import ProgramConfig
@@ -19,6 +19,9 @@ from teleprompt.registry.change_log import Change
 from teleprompt.traces.in_production import AnsweredCall, calls_of_versions
 from teleprompt.traces.outcomes import OutcomeFit
 from teleprompt.window import Window
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class Calls:
 
     def compare(
         self,
-        client: Any,
+        client: "MlflowClient",
         versions: tuple[KnownVersion, KnownVersion],
         spans: tuple[Window, Window],
         *,
@@ -75,7 +78,9 @@ class Calls:
         )
         return OnlineDecision(report=report, observed=spans[1], decided_at=now)
 
-    def _alpha(self, client: Any, version: KnownVersion, phase: Phase, arms: Sequence[Sequence[AnsweredCall]]) -> float:
+    def _alpha(
+        self, client: "MlflowClient", version: KnownVersion, phase: Phase, arms: Sequence[Sequence[AnsweredCall]]
+    ) -> float:
         """The error that this look may make, written down before it is made.
 
         Only new outcomes make a new look: a look at none, and one that is tried again, cost nothing.

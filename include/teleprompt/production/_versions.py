@@ -1,7 +1,7 @@
 """Versions as production knows them, and the pipeline runs that made them."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from teleprompt.errors import TelepromptError
 from teleprompt.registry.serving import SHARE
@@ -9,6 +9,9 @@ from teleprompt.registry.versions import RUN_KEY, VERSION_ID
 from teleprompt.traces.outcomes import OutcomeFit
 from teleprompt.traces.snapshot import SnapshotRecord, read_snapshot
 from teleprompt.tracking.pipeline_run import PipelineRun
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class KnownVersion:
     """Of the keys, that it answers as challenger; 0 if it never was one."""
 
     @classmethod
-    def read(cls, client: Any, name: str, number: int) -> "KnownVersion":
+    def read(cls, client: "MlflowClient", name: str, number: int) -> "KnownVersion":
         """The version of that number."""
         tags = client.get_model_version(name, str(number)).tags
         return cls(number, tags.get(VERSION_ID, str(number)), tags.get(RUN_KEY), float(tags.get(SHARE, 0)))
@@ -33,11 +36,11 @@ class KnownVersion:
         """How a call may name it."""
         return {self.version_id: self.version_id, str(self.number): self.version_id}
 
-    def run(self, client: Any, program: str) -> PipelineRun | None:
+    def run(self, client: "MlflowClient", program: str) -> PipelineRun | None:
         """The pipeline run that made it; None for the program as written, and for a run that was deleted."""
         return (self.run_key and PipelineRun.find(client, program=program, key_digest=self.run_key)) or None
 
-    def needed_run(self, client: Any, program: str) -> PipelineRun:
+    def needed_run(self, client: "MlflowClient", program: str) -> PipelineRun:
         """The pipeline run that made it.
 
         Raises:

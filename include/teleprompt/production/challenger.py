@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING
 
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import Settings
@@ -19,6 +19,10 @@ from teleprompt.registry.changes import promote, withdraw
 from teleprompt.tracking.pipeline_run import PipelineRun
 from teleprompt.window import Window
 
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+
 DECISION = "online"
 """Record of the pipeline run: the decision that made its version champion."""
 
@@ -32,7 +36,7 @@ class ChallengerTrial:
     actor: str
     """Who promotes or withdraws, for the log of changes."""
 
-    def judge(self, client: Any, aliases: dict[str, int], now: datetime) -> ProductionReport:
+    def judge(self, client: "MlflowClient", aliases: dict[str, int], now: datetime) -> ProductionReport:
         """Promote, withdraw, or wait for more outcomes."""
         calls = Calls(self.config)
         challenger = KnownVersion.read(client, self.config.name, aliases[CHALLENGER])
@@ -84,7 +88,7 @@ class ChallengerTrial:
         return report_of(WatchOutcome.PROMOTED, challenger, decision.report.reason, decision, attestation)
 
     def _withdraw(
-        self, client: Any, challenger: KnownVersion, why: str, decision: OnlineDecision | None = None
+        self, client: "MlflowClient", challenger: KnownVersion, why: str, decision: OnlineDecision | None = None
     ) -> ProductionReport:
         withdraw(client, self.config.name, challenger.number, who=self.actor, why=why)
         return report_of(WatchOutcome.WITHDRAWN, challenger, why, decision)

@@ -3,7 +3,7 @@
 import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import Settings
@@ -16,6 +16,10 @@ from teleprompt.production.challenger import DECISION, ChallengerTrial
 from teleprompt.production.report import ProductionReport
 from teleprompt.registry.aliases import CHALLENGER, CHAMPION, aliases_of
 from teleprompt.tracking.connection import mlflow_client
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +46,7 @@ class Production:
         log.info("%s: %s (%s)", self.config.name, report.outcome, visible(report.why))
         return report
 
-    def _finish(self, client: Any, aliases: dict[str, int]) -> None:
+    def _finish(self, client: "MlflowClient", aliases: dict[str, int]) -> None:
         """Issue the attestation that a look did not get to after it had promoted."""
         if CHAMPION not in aliases:
             return

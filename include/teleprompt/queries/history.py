@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
 from teleprompt.attest.issue import AttestationRecord
 from teleprompt.errors import ConfigurationError
@@ -19,6 +19,10 @@ from teleprompt.tracking.connection import quoted
 from teleprompt.tracking.pipeline_run import KEY_TAG, WINDOW_END_TAG, PipelineRun, RecordUnreadableError
 from teleprompt.tracking.progress_tags import PROGRESS
 from teleprompt.tracking.search import NEWEST_WINDOW_FIRST, search_own_runs
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +73,7 @@ class RunSummary(Record):
         return self.state == "failed" and self.stage == "none"
 
 
-def list_runs(client: Any, *, program: str | None = None, limit: int = 100) -> list[RunSummary]:
+def list_runs(client: "MlflowClient", *, program: str | None = None, limit: int = 100) -> list[RunSummary]:
     """The pipeline runs, newest first; of one program (its `name`) if given."""
     condition = f"tags.`{KEY_TAG}` != ''"
     if program is not None:
@@ -77,7 +81,7 @@ def list_runs(client: Any, *, program: str | None = None, limit: int = 100) -> l
     return [_summary(client, run) for run in search_own_runs(client, condition, limit=limit)]
 
 
-def runs_until(client: Any, *, program: str, end: str) -> Iterator[str]:
+def runs_until(client: "MlflowClient", *, program: str, end: str) -> Iterator[str]:
     """The ids of a program's runs whose windows end by `end`, newest window first; nothing else of them is read."""
     condition = f"tags.`{KEY_TAG}` != '' AND tags.`teleprompt.program` = {quoted(program)}"
     for run in search_own_runs(client, condition, page=100, order_by=NEWEST_WINDOW_FIRST):
@@ -86,7 +90,7 @@ def runs_until(client: Any, *, program: str, end: str) -> Iterator[str]:
 
 
 def page_of_runs(
-    client: Any, *, program: str, limit: int, cursor: str | None = None
+    client: "MlflowClient", *, program: str, limit: int, cursor: str | None = None
 ) -> tuple[list[RunSummary], str | None]:
     """A page of a program's runs, newest first, and where the next page begins; None after the last.
 
@@ -130,7 +134,7 @@ class _Place:
         return (-self.start_ms, self.run_id) > (-other.start_ms, other.run_id)
 
 
-def read_run(client: Any, run_id: str) -> RunSummary | None:
+def read_run(client: "MlflowClient", run_id: str) -> RunSummary | None:
     """The pipeline run with that id; None if there is none."""
     import mlflow
 
@@ -143,13 +147,13 @@ def read_run(client: Any, run_id: str) -> RunSummary | None:
     return _summary(client, run) if KEY_TAG in run.data.tags else None
 
 
-def find_summary(client: Any, *, program: str, key: Digest) -> RunSummary | None:
+def find_summary(client: "MlflowClient", *, program: str, key: Digest) -> RunSummary | None:
     """The run of an idempotency key of a program (its `name`); None if there is none."""
     run = PipelineRun.find(client, program=program, key_digest=key)
     return None if run is None else read_run(client, run.run_id)
 
 
-def find_run(client: Any, run: str) -> str:
+def find_run(client: "MlflowClient", run: str) -> str:
     """The id of the pipeline run with that id, or of the only one whose id begins so.
 
     Raises:
@@ -163,7 +167,7 @@ def find_run(client: Any, run: str) -> str:
     return str(found[0])
 
 
-def read_comparison(client: Any, run_id: str) -> Comparison:
+def read_comparison(client: "MlflowClient", run_id: str) -> Comparison:
     """What the gate of a run found.
 
     Raises:
@@ -182,7 +186,7 @@ class _Ended:
     tracking_uri: str
     run_id: str
     end_time: int
-    client: Any = field(compare=False)
+    client: "MlflowClient" = field(compare=False)
 
 
 class _Kept(NamedTuple):
@@ -195,7 +199,7 @@ class _Kept(NamedTuple):
     attestation: AttestationRecord | None
 
 
-def _kept(client: Any, run: Any) -> _Kept:
+def _kept(client: "MlflowClient", run: Any) -> _Kept:
     """A run's records; of one that is over read once, for each takes MLflow a twentieth of a second."""
     if run.info.status != "FINISHED" or run.info.end_time is None:
         return _read_all(PipelineRun(client, run.info.run_id))
@@ -217,7 +221,7 @@ def _read_all(run: PipelineRun) -> _Kept:
     )
 
 
-def _summary(client: Any, run: Any) -> RunSummary:
+def _summary(client: "MlflowClient", run: Any) -> RunSummary:
     kept = _kept(client, run)
     _, selection, comparison, version, attestation = kept
     report = comparison.report if comparison else None

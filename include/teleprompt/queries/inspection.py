@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING
 
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.program_process import ProgramProcessConfig
@@ -13,9 +13,12 @@ from teleprompt.traces.profile import Profile, profile_of
 from teleprompt.traces.snapshot import read_snapshot
 from teleprompt.window import Window
 
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
 
 def inspect_window(
-    client: Any, file: Path, config: ProgramConfig, window: Window, *, process: ProgramProcessConfig
+    client: "MlflowClient", file: Path, config: ProgramConfig, window: Window, *, process: ProgramProcessConfig
 ) -> Profile:
     """Collect the window as a run would, and say what was used, what dropped and why; nothing is left behind.
 

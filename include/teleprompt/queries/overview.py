@@ -1,7 +1,7 @@
 """A program at a glance: what runs, what the last run found, and how much there is for the next one."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from teleprompt.config.program import ProgramConfig
 from teleprompt.queries.history import RunSummary, page_of_runs
@@ -9,6 +9,10 @@ from teleprompt.records import Record
 from teleprompt.registry.listing import VersionLine, list_versions
 from teleprompt.traces.volume import volume
 from teleprompt.window import Window
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
 
 RECENT = 10
 """Runs that are looked at for the last verdict and the spend."""
@@ -30,7 +34,7 @@ class Overview(Record):
     """Of compiling and selecting in the last runs, as far as prices are known."""
 
 
-def overview(client: Any, *, slug: str, config: ProgramConfig, now: datetime | None = None) -> Overview:
+def overview(client: "MlflowClient", *, slug: str, config: ProgramConfig, now: datetime | None = None) -> Overview:
     """What is known of a program now."""
     now = (now or datetime.now(UTC)).replace(microsecond=0)
     runs, _ = page_of_runs(client, program=config.name, limit=RECENT)

@@ -1,8 +1,12 @@
 """The aliases of a program's versions: which one runs, which one tries to, which one ran before."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from teleprompt.registry.lock import Lease
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
@@ -11,7 +15,7 @@ ALIASES = (PREVIOUS, CHALLENGER, CHAMPION)
 """In the order in which they are moved."""
 
 
-def aliases_of(client: Any, name: str) -> dict[str, int]:
+def aliases_of(client: "MlflowClient", name: str) -> dict[str, int]:
     """The aliases of ours that are set, with their version numbers."""
     import mlflow
 
@@ -24,7 +28,7 @@ def aliases_of(client: Any, name: str) -> dict[str, int]:
     return {alias: int(found[alias]) for alias in ALIASES if alias in found}
 
 
-def set_aliases(client: Any, name: str, wanted: dict[str, int], lease: Lease | None = None) -> None:
+def set_aliases(client: "MlflowClient", name: str, wanted: dict[str, int], lease: Lease | None = None) -> None:
     """Move the aliases that are not as `wanted`, as long as the lock is held.
 
     Raises:

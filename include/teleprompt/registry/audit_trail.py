@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import AwareDatetime, Field, ValidationError
 
@@ -19,6 +19,10 @@ from teleprompt.registry.change_log import Action, Change, ChangeState, list_cha
 from teleprompt.registry.lock import registry_lock
 from teleprompt.tracking.pipeline_run import experiment_name, internal_experiment
 from teleprompt.tracking.search import PAGE, all_pages
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
 
 NUMBER = "teleprompt.audit"
 ENTRY = "teleprompt.audit_entry"
@@ -75,7 +79,7 @@ class Done(Record):
     """By default now."""
 
 
-def append(client: Any, program: str, *deeds: Done) -> None:
+def append(client: "MlflowClient", program: str, *deeds: Done) -> None:
     """Add entries to the trail of `program` (its `name`), but for those that were added before."""
     new = [done for done in deeds if not _is_known(client, program, done)]
     if not new:
@@ -92,7 +96,7 @@ def append(client: Any, program: str, *deeds: Done) -> None:
             previous = entry.digest
 
 
-def record_changes(client: Any, program: str) -> None:
+def record_changes(client: "MlflowClient", program: str) -> None:
     """Add what the log of changes has and the trail lacks, as after a process that died between the two."""
     done = [change for change in reversed(list_changes(client, program)) if change.state is ChangeState.DONE]
     known = {entry.about for entry in read_trail(client, program)}
@@ -114,7 +118,7 @@ def record_changes(client: Any, program: str) -> None:
     )
 
 
-def read_trail(client: Any, program: str) -> list[AuditEntry]:
+def read_trail(client: "MlflowClient", program: str) -> list[AuditEntry]:
     """The entries by number; those that cannot be read are left out, which shows as a gap."""
     experiment = client.get_experiment_by_name(_experiment(program))
     if experiment is None:
@@ -125,7 +129,7 @@ def read_trail(client: Any, program: str) -> list[AuditEntry]:
     return sorted(once.values(), key=lambda entry: entry.number)
 
 
-def find_gaps(client: Any, program: str, entries: Sequence[AuditEntry]) -> list[str]:
+def find_gaps(client: "MlflowClient", program: str, entries: Sequence[AuditEntry]) -> list[str]:
     """What is wrong with the trail `entries`, a sentence each; nothing if it is whole."""
     problems, previous = [], None
     for expected, entry in enumerate(entries, start=1):
@@ -181,12 +185,12 @@ def _entry(program: str, done: Done, *, number: int, previous: Digest | None) ->
     return blank.model_copy(update={"digest": _digest(blank)})
 
 
-def _is_known(client: Any, program: str, done: Done) -> bool:
+def _is_known(client: "MlflowClient", program: str, done: Done) -> bool:
     experiment = client.get_experiment_by_name(_experiment(program))
     return experiment is not None and _find(client, experiment, NAME, _name(done)) is not None
 
 
-def _end(client: Any, program: str) -> tuple[int, Digest | None]:
+def _end(client: "MlflowClient", program: str) -> tuple[int, Digest | None]:
     """Number and digest of the entry to go on from: the head's, where the end of the trail was taken away.
 
     So the gap stays. A head that names the entry before the last is late only: a process died between the two.
@@ -201,12 +205,12 @@ def _end(client: Any, program: str) -> tuple[int, Digest | None]:
     return (after.number, after.digest) if after is not None and after.previous == digest else (int(number), digest)
 
 
-def _find(client: Any, experiment: Any, tag: str, value: str) -> AuditEntry | None:
+def _find(client: "MlflowClient", experiment: Any, tag: str, value: str) -> AuditEntry | None:
     found = client.search_runs([experiment.experiment_id], f"tags.`{tag}` = '{value}'", max_results=1)
     return _read(found[0]) if found else None
 
 
-def _write(client: Any, entry: AuditEntry) -> None:
+def _write(client: "MlflowClient", entry: AuditEntry) -> None:
     experiment = internal_experiment(client, _experiment(entry.program))
     tags = {NUMBER: str(entry.number), NAME: _name(entry), ENTRY: entry.model_dump_json()}
     run = client.create_run(experiment, run_name=f"{entry.number} {entry.deed.value}", tags=tags)

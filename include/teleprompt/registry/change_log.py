@@ -3,7 +3,7 @@
 import json
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import AwareDatetime
 
@@ -11,6 +11,10 @@ from teleprompt.records import Record
 from teleprompt.registry.aliases import CHAMPION
 from teleprompt.tracking.connection import quoted
 from teleprompt.tracking.pipeline_run import experiment_name, internal_experiment
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
 
 CHANGE = "teleprompt.change"
 STATE = "teleprompt.change_state"
@@ -70,7 +74,7 @@ class Change(Record):
     at: AwareDatetime
 
 
-def list_changes(client: Any, name: str, *, limit: int = 1000) -> list[Change]:
+def list_changes(client: "MlflowClient", name: str, *, limit: int = 1000) -> list[Change]:
     """The log of the registered model `name`, newest first."""
     experiment = internal_experiment(client, experiment_name(name))
     runs = client.search_runs(
@@ -82,13 +86,13 @@ def list_changes(client: Any, name: str, *, limit: int = 1000) -> list[Change]:
     return [_read(run) for run in runs]
 
 
-def last_number(client: Any, name: str) -> int:
+def last_number(client: "MlflowClient", name: str) -> int:
     """The number of the newest entry; 0 where there is none yet."""
     return next((change.number for change in list_changes(client, name, limit=1)), 0)
 
 
 def write_entry(
-    client: Any,
+    client: "MlflowClient",
     name: str,
     action: Action,
     before: dict[str, int],
@@ -121,7 +125,7 @@ def write_entry(
     return _read(run)
 
 
-def mark(client: Any, change: Change, state: ChangeState) -> None:
+def mark(client: "MlflowClient", change: Change, state: ChangeState) -> None:
     """Say how far the change of an entry got."""
     client.set_tag(change.change_id, STATE, state.value)
     client.set_terminated(change.change_id, "FINISHED" if state is ChangeState.DONE else "FAILED")

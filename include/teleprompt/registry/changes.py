@@ -8,7 +8,7 @@ off in the middle: whoever comes next marks it as done if all aliases were moved
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING
 
 from teleprompt.encoding.text import storable, visible
 from teleprompt.errors import ConfigurationError, LockLostError, RegistryBusyError
@@ -18,10 +18,16 @@ from teleprompt.registry.change_log import Action, Change, ChangeState, list_cha
 from teleprompt.registry.lock import Lease, registry_lock
 from teleprompt.window import format_utc
 
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+
 log = logging.getLogger(__name__)
 
 
-def promote(client: Any, name: str, number: int, *, instead_of: int | None, who: str, why: str) -> Change | None:
+def promote(
+    client: "MlflowClient", name: str, number: int, *, instead_of: int | None, who: str, why: str
+) -> Change | None:
     """Make version `number` champion, if the champion is still `instead_of`.
 
     Otherwise nothing is known of the two of them, and the log says `overtaken`. None if it was promoted before: what
@@ -41,7 +47,9 @@ def promote(client: Any, name: str, number: int, *, instead_of: int | None, who:
         return _make(client, name, Action.PROMOTE, before, after, lease=lease, who=who, why=why)
 
 
-def challenge(client: Any, name: str, number: int, *, instead_of: int | None, who: str, why: str) -> Change | None:
+def challenge(
+    client: "MlflowClient", name: str, number: int, *, instead_of: int | None, who: str, why: str
+) -> Change | None:
     """Make version `number` challenger of the champion `instead_of`; None if it was let in before.
 
     A challenger that has not been decided on stays, and the log says `overtaken`.
@@ -59,7 +67,7 @@ def challenge(client: Any, name: str, number: int, *, instead_of: int | None, wh
         )
 
 
-def withdraw(client: Any, name: str, number: int, *, who: str, why: str) -> Change | None:
+def withdraw(client: "MlflowClient", name: str, number: int, *, who: str, why: str) -> Change | None:
     """Take the challenger `number` back; None if it is not challenger (any more)."""
     with _changing(client, name) as (before, lease):
         if before.get(CHALLENGER) != number:
@@ -68,7 +76,7 @@ def withdraw(client: Any, name: str, number: int, *, who: str, why: str) -> Chan
         return _make(client, name, Action.WITHDRAW, before, after, lease=lease, who=who, why=why)
 
 
-def set_baseline(client: Any, name: str, number: int, *, who: str, why: str) -> Change | None:
+def set_baseline(client: "MlflowClient", name: str, number: int, *, who: str, why: str) -> Change | None:
     """Make the program as written, version `number`, champion; None if it is, or was before and was rolled back."""
     with _changing(client, name) as (before, lease):
         champion = before.get(CHAMPION)
@@ -81,7 +89,7 @@ def set_baseline(client: Any, name: str, number: int, *, who: str, why: str) -> 
 
 
 def rollback(
-    client: Any, name: str, *, to: int | None = None, instead_of: int | None = None, who: str, why: str
+    client: "MlflowClient", name: str, *, to: int | None = None, instead_of: int | None = None, who: str, why: str
 ) -> Change | None:
     """Make a version champion again; None if it is already, or if the champion is not `instead_of` where that is said.
 
@@ -115,14 +123,14 @@ def rollback(
         return _make(client, name, Action.ROLLBACK, before, after, lease=lease, who=who, why=why)
 
 
-def note(client: Any, name: str, action: Action, *, key: str, who: str, why: str) -> Change:
+def note(client: "MlflowClient", name: str, action: Action, *, key: str, who: str, why: str) -> Change:
     """Write down what the run `key` came to though it moved nothing: `REFUSE` or `REJECT`; once."""
     with _changing(client, name) as (aliases, _):
         return _note(client, name, action, aliases, who=who, why=f"{why} (run {key[:12]})")
 
 
 @contextmanager
-def _changing(client: Any, name: str) -> Iterator[tuple[dict[str, int], Lease]]:
+def _changing(client: "MlflowClient", name: str) -> Iterator[tuple[dict[str, int], Lease]]:
     """Holds the program's lock, with its aliases; what was changed, by others too, is in the audit trail after."""
     with registry_lock(client, name) as lease:
         yield _repaired_aliases(client, name), lease
@@ -147,7 +155,7 @@ def _moved_champion(change: Change) -> bool:
     return change.state is ChangeState.DONE and change.before.get(CHAMPION) != change.after.get(CHAMPION)
 
 
-def _was_done(client: Any, name: str, action: Action, alias: str, number: int) -> bool:
+def _was_done(client: "MlflowClient", name: str, action: Action, alias: str, number: int) -> bool:
     return any(
         change.action is action and change.state is ChangeState.DONE and change.after.get(alias) == number
         for change in list_changes(client, name)
@@ -155,7 +163,7 @@ def _was_done(client: Any, name: str, action: Action, alias: str, number: int) -
 
 
 def _overtaken(
-    client: Any, name: str, number: int, before: dict[str, int], instead_of: int | None, *, who: str
+    client: "MlflowClient", name: str, number: int, before: dict[str, int], instead_of: int | None, *, who: str
 ) -> Change:
     why = (
         f"version {number} was compared with version {instead_of}, and version {before.get(CHAMPION)} became champion "
@@ -165,7 +173,7 @@ def _overtaken(
     return _note(client, name, Action.OVERTAKEN, before, who=who, why=why)
 
 
-def _note(client: Any, name: str, action: Action, aliases: dict[str, int], *, who: str, why: str) -> Change:
+def _note(client: "MlflowClient", name: str, action: Action, aliases: dict[str, int], *, who: str, why: str) -> Change:
     """An entry that moves nothing; the one that is there, if it says the same."""
     for change in list_changes(client, name):
         if change.action is action and change.why == why:
@@ -173,7 +181,7 @@ def _note(client: Any, name: str, action: Action, aliases: dict[str, int], *, wh
     return write_entry(client, name, action, aliases, aliases, ChangeState.DONE, who=who, why=why)
 
 
-def _repaired_aliases(client: Any, name: str) -> dict[str, int]:
+def _repaired_aliases(client: "MlflowClient", name: str) -> dict[str, int]:
     """The aliases, after what an earlier change left half done is brought to an end."""
     for change in list_changes(client, name):
         if change.state is not ChangeState.OPEN:
@@ -194,7 +202,7 @@ def _repaired_aliases(client: Any, name: str) -> dict[str, int]:
 
 
 def _make(
-    client: Any,
+    client: "MlflowClient",
     name: str,
     action: Action,
     before: dict[str, int],
@@ -218,6 +226,6 @@ def _make(
     return change.model_copy(update={"state": ChangeState.DONE})
 
 
-def _undo(client: Any, name: str, change: Change) -> None:
+def _undo(client: "MlflowClient", name: str, change: Change) -> None:
     set_aliases(client, name, change.before)
     mark(client, change, ChangeState.UNDONE)

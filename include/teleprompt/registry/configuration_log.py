@@ -1,12 +1,16 @@
 """Which configuration a program ran with: an audit entry whenever a run finds another one than the run before."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from teleprompt.config.program import ProgramConfig
 from teleprompt.encoding.canonical_json import digest_of
 from teleprompt.records import Digest
 from teleprompt.registry.audit_trail import Deed, Done, append, read_trail, shortened
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
 
 MOST_TEXT = 200
 """Characters of a value."""
@@ -16,7 +20,7 @@ KEYS_OF_AN_ENTRY = 8
 
 
 def record_configuration(
-    client: Any, config: ProgramConfig, *, code: Digest, models: Mapping[str, Any], who: str, about: str
+    client: "MlflowClient", config: ProgramConfig, *, code: Digest, models: Mapping[str, Any], who: str, about: str
 ) -> None:
     """Write down what changed in file, code and language models since the last run, if anything did.
 

@@ -1,11 +1,14 @@
 """The registered versions of a program, for people and scripts."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from teleprompt.errors import ConfigurationError
 from teleprompt.records import Record
 from teleprompt.tracking.connection import quoted
 from teleprompt.tracking.search import all_pages
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 
 class VersionLine(Record):
@@ -19,7 +22,7 @@ class VersionLine(Record):
     attestation_id: str | None
 
 
-def list_versions(client: Any, name: str) -> list[VersionLine]:
+def list_versions(client: "MlflowClient", name: str) -> list[VersionLine]:
     """All versions of the registered model `name`, newest first."""
     condition = f"name = {quoted(name)}"
     found = list(all_pages(lambda token: client.search_model_versions(condition, page_token=token)))
@@ -40,7 +43,7 @@ def list_versions(client: Any, name: str) -> list[VersionLine]:
     return sorted(lines, key=lambda line: -line.number)
 
 
-def number_of(client: Any, name: str, version: str) -> int:
+def number_of(client: "MlflowClient", name: str, version: str) -> int:
     """The number of a version that is given by its number or its id.
 
     Raises:

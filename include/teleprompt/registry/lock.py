@@ -10,9 +10,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING
 
 from teleprompt.errors import LockLostError, RegistryBusyError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +36,7 @@ def lock_name(name: str) -> str:
 class Lease:
     """A lock that is held; `check` says whether it still is."""
 
-    def __init__(self, client: Any, name: str, holder: str) -> None:
+    def __init__(self, client: "MlflowClient", name: str, holder: str) -> None:
         self._client = client
         self._name = name
         self._holder = holder
@@ -48,7 +52,7 @@ class Lease:
 
 
 @contextmanager
-def registry_lock(client: Any, name: str) -> Iterator[Lease]:
+def registry_lock(client: "MlflowClient", name: str) -> Iterator[Lease]:
     """Holds the lock of the registered model `name`; what takes long is to be done before.
 
     Raises:
@@ -85,7 +89,7 @@ class _Watch:
         return timedelta(seconds=now - self._seen.setdefault(holder, now))
 
 
-def _take(client: Any, lock: str, holder: str, watch: _Watch) -> bool:
+def _take(client: "MlflowClient", lock: str, holder: str, watch: _Watch) -> bool:
     import mlflow
 
     until = datetime.now(UTC) + LEASE
@@ -106,7 +110,7 @@ def _take(client: Any, lock: str, holder: str, watch: _Watch) -> bool:
     return True
 
 
-def _break_if_stale(client: Any, lock: str, watch: _Watch) -> None:
+def _break_if_stale(client: "MlflowClient", lock: str, watch: _Watch) -> None:
     """Take a lock away whose holder died. Of those who want to, the one that can rename it does."""
     import mlflow
 
@@ -126,7 +130,7 @@ def _break_if_stale(client: Any, lock: str, watch: _Watch) -> None:
     client.delete_registered_model(broken)
 
 
-def _holder(client: Any, lock: str) -> tuple[str | None, datetime | None]:
+def _holder(client: "MlflowClient", lock: str) -> tuple[str | None, datetime | None]:
     import mlflow
 
     try:

@@ -6,9 +6,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version as installed
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from teleprompt.registry import served_program_file
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class LoggedProgram:
 
 
 def log_program(
-    client: Any, *, run_id: str, name: str, files: Mapping[str, Path], digests: Mapping[str, str]
+    client: "MlflowClient", *, run_id: str, name: str, files: Mapping[str, Path], digests: Mapping[str, str]
 ) -> LoggedProgram:
     """Log the files as a pyfunc model of the run.
 
@@ -50,7 +53,7 @@ def log_program(
     return LoggedProgram(run_id=run_id, model_id=model.model_id, uri=model.model_uri, digests=dict(digests))
 
 
-def create_version(client: Any, logged: LoggedProgram, *, name: str, tags: Mapping[str, str]) -> Any:
+def create_version(client: "MlflowClient", logged: LoggedProgram, *, name: str, tags: Mapping[str, str]) -> Any:
     """Register a logged program as a version with these tags; MLflow's entity of it."""
     with _fluent_tracking(client.tracking_uri):
         return client.create_model_version(

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+from mlflow.pyfunc.model import PythonModel
 
 
-class ServedProgram(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
+class ServedProgram(PythonModel):
     """A DSPy program as an MLflow model: rows of inputs in, rows of outputs out."""
 
     def load_context(self, context: Any) -> None:

@@ -8,7 +8,7 @@ import re
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from teleprompt.encoding.canonical_json import sha256_hex
 from teleprompt.errors import TelepromptError
@@ -21,6 +21,10 @@ from teleprompt.registry.log_model import LoggedProgram, create_version, log_pro
 from teleprompt.storage.blobs import Blob, get_blob, put_blob
 from teleprompt.tracking.connection import quoted
 from teleprompt.tracking.pipeline_run import experiment_name, internal_experiment
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
 
 RUN_KEY = "run_key"
 VERSION_ID = "version_id"
@@ -53,7 +57,7 @@ class ProgramVersion(Record):
 
 
 def ensure_baseline(
-    client: Any,
+    client: "MlflowClient",
     *,
     name: str,
     version_id: str,
@@ -87,7 +91,7 @@ def ensure_baseline(
 
 
 def register_version(
-    client: Any,
+    client: "MlflowClient",
     *,
     name: str,
     run_id: str,
@@ -128,7 +132,7 @@ def register_version(
     )
 
 
-def find_version(client: Any, name: str, *, alias: str, storage_uri: str) -> ProgramVersion | None:
+def find_version(client: "MlflowClient", name: str, *, alias: str, storage_uri: str) -> ProgramVersion | None:
     """The version that `alias` names, its state copied to the storage; None if there is none.
 
     Raises:
@@ -148,7 +152,7 @@ def find_version(client: Any, name: str, *, alias: str, storage_uri: str) -> Pro
     )
 
 
-def version_of_alias(client: Any, name: str, alias: str) -> Any:
+def version_of_alias(client: "MlflowClient", name: str, alias: str) -> Any:
     """MLflow's entity of the version that `alias` names, or None."""
     import mlflow
 
@@ -160,7 +164,7 @@ def version_of_alias(client: Any, name: str, alias: str) -> Any:
         raise
 
 
-def read_artifacts(client: Any, version: Any) -> dict[str, bytes]:
+def read_artifacts(client: "MlflowClient", version: Any) -> dict[str, bytes]:
     """The files of a version: `state.json`, `spec.json`, and `code.py` where it has one.
 
     Raises:
@@ -184,7 +188,7 @@ def read_artifacts(client: Any, version: Any) -> dict[str, bytes]:
     return files
 
 
-def _ensure_registered(client: Any, name: str) -> None:
+def _ensure_registered(client: "MlflowClient", name: str) -> None:
     import mlflow
 
     try:
@@ -194,13 +198,13 @@ def _ensure_registered(client: Any, name: str) -> None:
             raise
 
 
-def _versions(client: Any, name: str, tag: str, value: str) -> list[Any]:
+def _versions(client: "MlflowClient", name: str, tag: str, value: str) -> list[Any]:
     """The versions whose `tag` has that value, oldest first."""
     found = client.search_model_versions(f"name = {quoted(name)} AND tags.`{tag}` = {quoted(value)}")
     return sorted(found, key=lambda version: int(version.version))
 
 
-def _free_id(client: Any, name: str, version_id: str) -> str:
+def _free_id(client: "MlflowClient", name: str, version_id: str) -> str:
     """`version_id`, or the next one in seconds that no version has."""
     while _versions(client, name, VERSION_ID, version_id):
         stem, moment = re.fullmatch(r"(.*-)(\d{14})", version_id).groups()  # type: ignore[union-attr]
@@ -210,7 +214,7 @@ def _free_id(client: Any, name: str, version_id: str) -> str:
 
 
 def _log(
-    client: Any, *, name: str, run_id: str, code: ProgramCode, fields: ProgramFields, state: Blob
+    client: "MlflowClient", *, name: str, run_id: str, code: ProgramCode, fields: ProgramFields, state: Blob
 ) -> LoggedProgram:
     """Upload the files of a version to be; takes seconds, so it is done before any lock is held."""
     with TemporaryDirectory() as folder:

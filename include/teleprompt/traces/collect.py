@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from teleprompt.config.program import ProgramConfig
 from teleprompt.errors import InsufficientTracesError
@@ -27,12 +27,13 @@ from teleprompt.window import Window, format_utc
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from mlflow import MlflowClient
 
 log = logging.getLogger(__name__)
 
 
 def collect_snapshot(
-    client: Any,
+    client: "MlflowClient",
     *,
     config: ProgramConfig,
     fields: ProgramFields,
@@ -113,7 +114,7 @@ class OpenReading:
 
 @contextmanager
 def open_reading(
-    client: Any, *, config: ProgramConfig, window: Window, storage_uri: str | None = None
+    client: "MlflowClient", *, config: ProgramConfig, window: Window, storage_uri: str | None = None
 ) -> Iterator[OpenReading]:
     """All logged calls that mature in `window`; with a storage, read incrementally."""
     span = maturing(window, config)

@@ -14,6 +14,7 @@ from teleprompt.window import Window
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
+    from mlflow import MlflowClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,12 @@ class AnsweredCall:
 
 
 def calls_of_versions(
-    client: Any, *, config: ProgramConfig, window: Window, tags: Mapping[str, str], fits: Sequence[OutcomeFit]
+    client: "MlflowClient",
+    *,
+    config: ProgramConfig,
+    window: Window,
+    tags: Mapping[str, str],
+    fits: Sequence[OutcomeFit],
 ) -> list[AnsweredCall]:
     """The calls that started in `window` and whose version tag is one of `tags`, which maps it to the version's id.
 

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from typing import Any
 
 from teleprompt.traces.profile import BINS, Profile
 
@@ -63,7 +64,7 @@ def _bars(labels: Sequence[str], values: Sequence[int], x: str, y: str) -> str:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    settings = {"svg.hashsalt": "teleprompt", "text.usetex": False, "text.parse_math": False}
+    settings: dict[Any, Any] = {"svg.hashsalt": "teleprompt", "text.usetex": False, "text.parse_math": False}
     with mpl.rc_context(settings):
         figure = Figure(figsize=(9, 2.4), layout="constrained")
         axes = figure.add_subplot()

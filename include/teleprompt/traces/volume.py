@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from teleprompt.config.program import ProgramConfig
 from teleprompt.errors import ConfigurationError
@@ -10,6 +10,9 @@ from teleprompt.records import Record
 from teleprompt.traces.sources.choose import Store, open_store
 from teleprompt.traces.sources.of_program import maturing, program_sources
 from teleprompt.window import Window
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 
 @dataclass(frozen=True)
@@ -30,13 +33,13 @@ class Volume(Record):
     tell, for its API has no search by that time."""
 
 
-def has_enough(client: Any, questions: Sequence[Question]) -> list[bool | ConfigurationError]:
+def has_enough(client: "MlflowClient", questions: Sequence[Question]) -> list[bool | ConfigurationError]:
     """The answers, or why there is none; one way to the store serves all of them."""
     with open_store(client) as store:
         return [_answer(store, question) for question in questions]
 
 
-def volume(client: Any, *, config: ProgramConfig, window: Window, enough: int | None = None) -> Volume:
+def volume(client: "MlflowClient", *, config: ProgramConfig, window: Window, enough: int | None = None) -> Volume:
     """Calls that mature in the window, and outcomes that arrived in it.
 
     By MLflow's API, where an exact number takes some thirty requests, counting stops at `enough`.

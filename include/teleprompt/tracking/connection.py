@@ -4,11 +4,15 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from teleprompt.encoding.secret_uri import SecretUri, without_credentials
 from teleprompt.errors import ConfigurationError, TrackingUnavailableError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
 
 _UNREACHABLE = (
     "Max retries exceeded", "Connection refused", "Failed to establish", "Read timed out", "Remote end closed",
@@ -29,7 +33,7 @@ _DEFAULTS = {
 
 
 @contextmanager
-def mlflow_client(tracking_uri: SecretUri | str) -> Iterator[Any]:
+def mlflow_client(tracking_uri: SecretUri | str) -> "Iterator[MlflowClient]":
     """An `MlflowClient` for one stage. No error that leaves the block quotes the password of its URI.
 
     Raises:

@@ -3,17 +3,21 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from teleprompt.tracking.pipeline_run import KEY_TAG, WINDOW_END_TAG, experiment_name
 from teleprompt.tracking.search import NEWEST_FIRST, NEWEST_WINDOW_FIRST, all_pages
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
 
 BACKFILL = "backfill"
 MOST_RUNS = 1000
 """Youngest runs that are looked through; a quarter of a year of an hourly program's backfill has twice as many."""
 
 
-def last_start(client: Any, program: str, *, besides: str, now: datetime) -> datetime | None:
+def last_start(client: "MlflowClient", program: str, *, besides: str, now: datetime) -> datetime | None:
     """Beginning of the youngest pipeline run of `program` (its `name`) that no backfill made; None if there is none.
 
     `besides` is Airflow's run id of the run that asks. Runs that began after `now` do not count: since then a clock was
@@ -28,14 +32,14 @@ def last_start(client: Any, program: str, *, besides: str, now: datetime) -> dat
     return None
 
 
-def newest_window_end(client: Any, program: str) -> datetime | None:
+def newest_window_end(client: "MlflowClient", program: str) -> datetime | None:
     """Where the newest window ends that a pipeline run of `program` (its `name`) looked at; None without any."""
     for run in _runs(client, program, NEWEST_WINDOW_FIRST, page=1):
         return datetime.fromisoformat(run.data.tags[WINDOW_END_TAG])
     return None
 
 
-def _runs(client: Any, program: str, order: list[str], *, page: int = 100) -> Iterator[Any]:
+def _runs(client: "MlflowClient", program: str, order: list[str], *, page: int = 100) -> Iterator[Any]:
     experiment = client.get_experiment_by_name(experiment_name(program))
     if experiment is None:
         return iter(())

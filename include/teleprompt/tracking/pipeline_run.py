@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from pydantic import ValidationError
 
@@ -14,6 +14,10 @@ from teleprompt.records import Record
 from teleprompt.tracking.connection import artifact_root, quoted
 from teleprompt.tracking.run_key import RunKey
 from teleprompt.window import format_utc
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
 
 KEY_TAG = "teleprompt.key"
 WINDOW_END_TAG = "teleprompt.window_end"
@@ -30,7 +34,7 @@ def experiment_name(program: str) -> str:
     return f"teleprompt/{program}"
 
 
-def internal_experiment(client: Any, name: str) -> str:
+def internal_experiment(client: "MlflowClient", name: str) -> str:
     """Id of the package's own experiment `name`; made when there is none yet."""
     experiment = client.get_experiment_by_name(name)
     if experiment:
@@ -41,12 +45,13 @@ def internal_experiment(client: Any, name: str) -> str:
     try:
         return str(client.create_experiment(name, artifact_location=location, tags={INTERNAL_TAG: "true"}))
     except mlflow.MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+        made = client.get_experiment_by_name(name)  # by another task, meanwhile
+        if error.error_code != "RESOURCE_ALREADY_EXISTS" or made is None:
             raise
-        return str(client.get_experiment_by_name(name).experiment_id)  # another task made it meanwhile
+        return str(made.experiment_id)
 
 
-def experiment_location(client: Any, name: str) -> str | None:
+def experiment_location(client: "MlflowClient", name: str) -> str | None:
     """Where the package's own experiment `name` keeps its files; None leaves it to a server."""
     root = artifact_root(client.tracking_uri)
     return root and f"{root}/{name}"
@@ -65,12 +70,12 @@ class RecordUnreadableError(TelepromptError):
 class PipelineRun:
     """One MLflow run per idempotency key. A stage writes its record once; later calls read it back."""
 
-    def __init__(self, client: Any, run_id: str) -> None:
+    def __init__(self, client: "MlflowClient", run_id: str) -> None:
         self.client = client
         self.run_id = run_id
 
     @classmethod
-    def open(cls, client: Any, key: RunKey) -> Self:
+    def open(cls, client: "MlflowClient", key: RunKey) -> Self:
         """The run of `key`; made when there is none yet."""
         experiment_id = internal_experiment(client, experiment_name(key.program))
         existing = cls._find(client, experiment_id, key.digest)
@@ -93,7 +98,7 @@ class PipelineRun:
         return cls(client, str(existing))
 
     @staticmethod
-    def _find(client: Any, experiment_id: str, key_digest: str) -> str | None:
+    def _find(client: "MlflowClient", experiment_id: str, key_digest: str) -> str | None:
         found = client.search_runs(
             [experiment_id],
             f"tags.`{KEY_TAG}` = {quoted(key_digest)}",
@@ -103,7 +108,7 @@ class PipelineRun:
         return str(found[0].info.run_id) if found else None
 
     @classmethod
-    def find(cls, client: Any, *, program: str, key_digest: str) -> Self | None:
+    def find(cls, client: "MlflowClient", *, program: str, key_digest: str) -> Self | None:
         """The run of a key that is known by its digest only; None if there is none."""
         experiment_id = internal_experiment(client, experiment_name(program))
         found = cls._find(client, experiment_id, key_digest)

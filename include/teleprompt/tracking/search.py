@@ -2,9 +2,13 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from teleprompt.tracking.pipeline_run import INTERNAL_TAG, WINDOW_END_TAG
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
 
 PAGE = 1000
 NEWEST_FIRST = ["attributes.start_time DESC", "attributes.run_id ASC"]
@@ -24,7 +28,7 @@ def all_pages(search: Callable[[str | None], Any]) -> Iterator[Any]:
             return
 
 
-def own_experiment_ids(client: Any) -> list[str]:
+def own_experiment_ids(client: "MlflowClient") -> list[str]:
     """Of the active experiments that the package keeps its runs in."""
     condition = f"tags.`{INTERNAL_TAG}` = 'true'"
     found = all_pages(
@@ -34,7 +38,7 @@ def own_experiment_ids(client: Any) -> list[str]:
 
 
 def search_own_runs(
-    client: Any,
+    client: "MlflowClient",
     condition: str,
     *,
     limit: int | None = None,

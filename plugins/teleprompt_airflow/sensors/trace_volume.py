@@ -21,6 +21,8 @@ from teleprompt_airflow.run_window import asked_by, overrides_of, resolve_window
 from teleprompt_airflow.triggers.trace_volume import TraceVolumeTrigger
 
 if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
     from teleprompt.records import Digest
     from teleprompt.traces.volume import Volume
     from teleprompt.tracking.run_key import RunKey
@@ -131,7 +133,13 @@ class TraceVolumeSensor(BaseSensorOperator):
         }
 
     def _write_down(
-        self, client: Any, config: ProgramConfig, settings: Settings, code: "Digest", key: "RunKey", context: Any
+        self,
+        client: "MlflowClient",
+        config: ProgramConfig,
+        settings: Settings,
+        code: "Digest",
+        key: "RunKey",
+        context: Any,
     ) -> None:
         """Who asked for this run, with which configuration, for the audit trail."""
         from teleprompt.program.fingerprint import code_digest

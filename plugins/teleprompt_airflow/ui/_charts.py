@@ -21,7 +21,7 @@ def history_chart(runs: Sequence[RunSummary], changes: Sequence[Change]) -> str:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    settings = {
+    settings: dict[Any, Any] = {
         "svg.hashsalt": "teleprompt", "text.parse_math": False, "text.color": INK, "axes.edgecolor": INK,
         "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK, "font.size": 9,
     }  # fmt: skip

@@ -1,14 +1,17 @@
 """Which MLflow experiments hold production calls."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from teleprompt.errors import ConfigurationError
 from teleprompt.tracking.pipeline_run import INTERNAL_TAG
 from teleprompt.tracking.search import all_pages
 
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
-def production_experiments(client: Any, names: Sequence[str]) -> list[str]:
+
+def production_experiments(client: "MlflowClient", names: Sequence[str]) -> list[str]:
     """Ids of the experiments `names`; of every active one but the package's own when `names` is empty.
 
     Raises:

@@ -21,6 +21,7 @@ from teleprompt.window import Window
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from mlflow import MlflowClient
 
 FIRST_SPAN = 32
 """The first span is so small a part of the window."""
@@ -37,7 +38,7 @@ class RunsClientSource(CountsByProbing):
     kind = "runs"
     route = "client"
 
-    def __init__(self, client: Any, experiment_ids: Sequence[str], *, page_size: int) -> None:
+    def __init__(self, client: "MlflowClient", experiment_ids: Sequence[str], *, page_size: int) -> None:
         self._client = client
         self._experiment_ids = list(experiment_ids)
         self._page_size = page_size

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from queue import Queue
 from threading import Lock, Semaphore, Thread
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from teleprompt.traces.sources._runs_client import RunsClientSource
 from teleprompt.traces.sources._second_process import SecondProcess, SpanOfRuns
@@ -12,6 +12,7 @@ from teleprompt.window import Window
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from mlflow import MlflowClient
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ class RunsProcessesSource(RunsClientSource):
     """Reads MLflow runs through `MlflowClient.search_runs`, in two processes if there are many."""
 
     def __init__(
-        self, client: Any, experiment_ids: Sequence[str], *, page_size: int, second_process: SecondProcess
+        self, client: "MlflowClient", experiment_ids: Sequence[str], *, page_size: int, second_process: SecondProcess
     ) -> None:
         super().__init__(client, experiment_ids, page_size=min(page_size, MOST_A_PAGE))
         self._second_process = second_process

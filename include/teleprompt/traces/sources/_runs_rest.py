@@ -21,6 +21,7 @@ from teleprompt.window import Window
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from mlflow import MlflowClient
 
 ENDPOINT = "/api/2.0/mlflow/runs/search"
 REQUESTS_AT_A_TIME = 3
@@ -33,7 +34,7 @@ class RunsRestSource(RunsClientSource):
 
     route = "rest"
 
-    def __init__(self, client: Any, experiment_ids: Sequence[str], *, page_size: int) -> None:
+    def __init__(self, client: "MlflowClient", experiment_ids: Sequence[str], *, page_size: int) -> None:
         super().__init__(client, experiment_ids, page_size=page_size)
         from mlflow.utils.credentials import get_default_host_creds
 

@@ -20,6 +20,7 @@ from teleprompt.window import Window
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from mlflow import MlflowClient
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,9 @@ class TracesClientSource(CountsByProbing):
     kind = "traces"
     route = "client"
 
-    def __init__(self, client: Any, experiment_ids: Sequence[str], *, page_size: int, outcomes: Sequence[str]) -> None:
+    def __init__(
+        self, client: "MlflowClient", experiment_ids: Sequence[str], *, page_size: int, outcomes: Sequence[str]
+    ) -> None:
         self._client = client
         self._experiment_ids = list(experiment_ids)
         self._page_size = min(page_size, MAX_PAGE)

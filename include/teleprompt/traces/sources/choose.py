@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING
 
 from teleprompt.config.traces import TraceAccess, TracesConfig, TraceSourceName
 from teleprompt.errors import ConfigurationError
@@ -18,13 +18,17 @@ from teleprompt.traces.sources.sql.open import open_database
 from teleprompt.traces.sources.sql.runs import RunsSqlSource
 from teleprompt.traces.sources.sql.traces import TracesSqlSource
 
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+
 log = logging.getLogger(__name__)
 
 
 class Store:
     """MLflow as programs' sources see it: one client, and one way to its database if there is one."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: "MlflowClient") -> None:
         self._client = client
         self._second_process = SecondProcess(client.tracking_uri)
         self._database: Database | None = None
@@ -78,7 +82,7 @@ class Store:
 
 
 @contextmanager
-def open_store(client: Any) -> Iterator[Store]:
+def open_store(client: "MlflowClient") -> Iterator[Store]:
     """The store that `client` talks to."""
     store = Store(client)
     try:

@@ -8,7 +8,7 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from teleprompt.config.program import ProgramConfig
 from teleprompt.traces.sources import tags
@@ -24,6 +24,10 @@ from teleprompt.traces.submission._events import (
 )
 from teleprompt.traces.submission.row import SubmittedTrace, mlflow_trace_number
 
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+
 DEFAULT_EXPERIMENT = "production"
 ORPHAN = "its call is not known"
 CONTRADICTION = "another outcome was handed in with the same event_id"
@@ -37,7 +41,7 @@ class AcceptedRow(NamedTuple):
     accepted: Accepted
 
 
-def write_rows(client: Any, config: ProgramConfig, rows: Sequence[AcceptedRow]) -> dict[int, str]:
+def write_rows(client: "MlflowClient", config: ProgramConfig, rows: Sequence[AcceptedRow]) -> dict[int, str]:
     """Write rows of one program; by number those that could not be written whole, and why.
 
     These are late outcomes of calls that are not in MLflow, and events that contradict what has the same id.
@@ -86,7 +90,7 @@ def _as_known(event: Event) -> Known:
     return Known(event.event_id, event.value, event.order, is_valid=True)
 
 
-def _experiment(client: Any, config: ProgramConfig) -> str:
+def _experiment(client: "MlflowClient", config: ProgramConfig) -> str:
     """The first experiment that the program reads, made if it is not there."""
     import mlflow
 
@@ -96,9 +100,9 @@ def _experiment(client: Any, config: ProgramConfig) -> str:
         try:
             return str(client.create_experiment(name))
         except mlflow.MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
             found = client.get_experiment_by_name(name)
+            if error.error_code != "RESOURCE_ALREADY_EXISTS" or found is None:
+                raise
     return str(found.experiment_id)
 
 

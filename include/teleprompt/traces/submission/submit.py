@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from teleprompt.config.program import ProgramConfig
 from teleprompt.encoding.secret_uri import SecretUri, hide_credentials
@@ -13,6 +13,10 @@ from teleprompt.traces.submission._write import AcceptedRow, write_rows
 from teleprompt.traces.submission.row import SubmittedTrace, out_of_range, read_row
 from teleprompt.traces.submission.spool import Spool, WaitingRow
 from teleprompt.tracking.connection import is_outage
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +86,7 @@ def _read(line: bytes | dict[str, Any], *, now: datetime) -> SubmittedTrace | st
     return out_of_range(row, now=now) or row
 
 
-def drain(spool: Spool, client: Any, config_of: Callable[[str], ProgramConfig]) -> int:
+def drain(spool: Spool, client: "MlflowClient", config_of: Callable[[str], ProgramConfig]) -> int:
     """Write what waits to MLflow, oldest first; how many rows were written. One process at a time does.
 
     Late outcomes of calls that are not there, and rows that MLflow refuses, are set aside.
@@ -116,7 +120,7 @@ def _readable(spool: Spool, waiting: Sequence[WaitingRow]) -> list[AcceptedRow]:
     return rows
 
 
-def _write(spool: Spool, client: Any, config: ProgramConfig, rows: Sequence[AcceptedRow]) -> int:
+def _write(spool: Spool, client: "MlflowClient", config: ProgramConfig, rows: Sequence[AcceptedRow]) -> int:
     """Write rows and take them out of the spool; where MLflow refuses, one by one."""
     if not rows:
         return 0

@@ -2,7 +2,7 @@
 
 import hashlib
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from airflow.api.common.mark_tasks import set_dag_run_state_to_failed
 from airflow.models.dagbag import DBDagBag
@@ -20,6 +20,10 @@ from teleprompt_airflow.api.dag_runs import start_dag_run
 from teleprompt_airflow.api.database import airflow_session
 from teleprompt_airflow.api.problems import ConflictError, NotFoundError
 from teleprompt_airflow.api.tracking import Cursor, Identifier, Limit, Mlflow
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
 
 router = APIRouter(tags=["runs"])
 
@@ -143,7 +147,7 @@ def cancel_run(program: ChangeRuns, dag_run_id: Identifier) -> AirflowRun:
         return _airflow_run(run, session)
 
 
-def _run_of(program: Program, run_id: str, client: Any) -> RunSummary:
+def _run_of(program: Program, run_id: str, client: "MlflowClient") -> RunSummary:
     found = read_run(client, run_id)
     if found is None or found.program != program.config.name:
         raise NotFoundError(f"{program.slug} has no run {run_id!r}.")

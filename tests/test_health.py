@@ -15,7 +15,7 @@ def test_a_place_that_nobody_named_is_said_to_be_the_default(
 ) -> None:
     named = examine(settings, ("mlflow", "storage"))
     assert [(finding.ok, "nobody set" in finding.detail) for finding in named] == [(True, False)] * 2
-    monkeypatch.setattr("teleprompt.config.settings.REPOSITORY", tmp_path)
+    monkeypatch.setenv("TELEPROMPT_PROJECT_DIR", str(tmp_path))
     (mlflow, storage) = examine(Settings(), ("mlflow", "storage"))
     assert "(nobody set TELEPROMPT_TRACKING_URI) answers" in mlflow.detail
     assert "(nobody set TELEPROMPT_STORAGE_URI) can be written" in storage.detail

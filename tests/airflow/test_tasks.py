@@ -40,7 +40,7 @@ from teleprompt_airflow.operators import (
 )
 from teleprompt_airflow.sensors.trace_volume import TraceVolumeSensor
 from teleprompt_airflow.sensors.upstream_programs import UpstreamProgramsSensor
-from teleprompt_airflow.triggers import shared_look
+from teleprompt_airflow.triggers import _shared_look as shared_look
 from teleprompt_airflow.triggers.trace_volume import NewTracesTrigger, TraceVolumeTrigger
 from tests.support import WEEK, log_shelf_calls, write_program
 

@@ -11,7 +11,7 @@ from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import Settings
 from teleprompt.traces.submission.spool import Spool
 from teleprompt.traces.submission.submit import accept
-from teleprompt_airflow.api import courier
+from teleprompt_airflow.api import _courier as courier
 from teleprompt_airflow.api._courier import Courier
 from tests.alerts.receiver import Receiver, receiving
 from tests.support import write_program

@@ -7,6 +7,7 @@ STAMP  := $(VENV)/.installed
 PAGES  := configuration cli api
 AHEAD  := $(addprefix tests/,alerts attest attribution config deltaone encoding evaluate gate lm pipeline production \
 	program queries registry strategies traces tracking storage/test_blobs.py test_window.py)
+FAST   := $(addprefix tests/,config deltaone encoding attribution tracking test_errors.py test_layout.py test_window.py)
 # Its warnings are what --strict counts, so --quiet would let everything through.
 SITE   := said=$$(NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --clean --site-dir .local/site 2>&1) \
 	|| { echo "$$said"; exit 1; }
@@ -22,7 +23,7 @@ RESOLVE := uv pip compile --quiet --universal --python-version 3.11 --no-emit-in
 	--custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help run up test ahead lint reference docs pictures bench clean lock install
+.PHONY: help run up check test ahead lint reference docs pictures bench clean lock install
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +33,10 @@ run: $(STAMP) ## the main job: traffic, Airflow, one DAG per program, a table of
 
 up: $(STAMP) ## leave Airflow and MLflow running, with addresses and login printed
 	@$(BIN)/python -m dev.up
+
+check: $(STAMP) ## format, rules, types, direction of imports, the fastest tests: before each commit
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports | tail -1
+	@$(BIN)/python -m pytest -n 2 --quiet -m "not slow" $(FAST)
 
 test: $(STAMP) ## all tests
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup --ignore tests/e2e; others=$$?; \

@@ -133,22 +133,21 @@ class LowPowerError(NothingToDoError):
 
 
 class LockLostError(TransientError):
-    """Somebody took the lock of a program's aliases away, for it was held too long."""
+    """Somebody took a lock away, for it was held too long."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, resource: str) -> None:
         super().__init__(
-            f"The aliases of {name} were not changed to the end, for it took so long that another change took over; "
-            "try again."
+            f"Changing {resource} was not finished, for it took so long that another process took over; try again."
         )
 
 
 class RegistryBusyError(TransientError):
-    """Somebody else changed a program's aliases all the time."""
+    """Somebody else held a lock all the time."""
 
-    def __init__(self, name: str, seconds: float, lock: str) -> None:
+    def __init__(self, resource: str, seconds: float, lock: str) -> None:
         super().__init__(
-            f"The aliases of {name} were being changed for {seconds:g} seconds; try again, and if it goes on delete "
-            f"the registered model {lock!r}."
+            f"Others were changing {resource} for {seconds:g} seconds; try again, and if it goes on delete the "
+            f"registered model {lock!r}."
         )
 
 

@@ -110,8 +110,22 @@ def test_one_letter_that_the_receiver_does_not_want_hinders_no_other(receiver: R
     assert [letter.alert.cause for letter in dead_letters(str(tmp_path))] == ["run 1"]
 
 
+def test_a_secret_of_any_text_signs_with_its_bytes(receiver: Receiver, tmp_path: Path) -> None:
+    own = target(receiver).model_copy(update={"secret": SecretStr("not base64!")})
+    deliver(own, alert(), storage_uri=str(tmp_path), wait_seconds=0.001)
+    ((headers, body),) = receiver.requests
+    assert Webhook(b"not base64!").verify(body, headers)["program"] == "shelves"
+
+
 @pytest.mark.parametrize(
-    ("url", "secret"), [("http://127.0.0.1:port", "s"), ("http://127.0.0.1:9", "whsec_not base64"), ("nowhere", "s")]
+    ("url", "secret"),
+    [
+        ("http://127.0.0.1:port", "s"),
+        ("http://127.0.0.1:9", "whsec_not base64"),
+        ("http://127.0.0.1:9", "whsec_"),
+        ("http://127.0.0.1:9", ""),
+        ("nowhere", "s"),
+    ],
 )
 def test_a_connection_that_cannot_work_keeps_the_alert(tmp_path: Path, url: str, secret: str) -> None:
     own = Target(name="hook", url=SecretStr(url), secret=SecretStr(secret))

@@ -212,7 +212,7 @@ def test_a_lock_that_was_lost(make: MakeDesk, anvil: Anvil, monkeypatch: pytest.
         return real(self, address, block)
 
     monkeypatch.setattr(Node, "nonce", nonce)
-    monkeypatch.setattr("teleprompt.chain._desk.registry_lock", lambda *_: nullcontext(Mock(Lease)))
+    monkeypatch.setattr("teleprompt.chain._desk.registry_lock", lambda *_, **_named: nullcontext(Mock(Lease)))
     begin(make())
     assert len(entry(make()).attempts) == 1
     finish(make, anvil)

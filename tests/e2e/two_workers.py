@@ -54,7 +54,7 @@ def main() -> None:
     os.environ.update(STRATEGY)
     window = last_weeks(1, now=datetime.now(UTC))[0]
     folder = LOCAL / "services"
-    with process_family(LOGS) as family, postgres(folder / "postgres") as database, model_server() as model:
+    with process_family(LOGS) as family, postgres() as database, model_server() as model:
         for name in ("airflow", "mlflow"):
             database.create(name)
         log_traffic(database)

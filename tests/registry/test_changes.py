@@ -245,7 +245,7 @@ def test_who_lost_the_lock_moves_nothing_more(client, monkeypatch: pytest.Monkey
         client.set_registered_model_tag(lock_name("P"), lock.HOLDER, "somebody else")
 
     monkeypatch.setattr(client, "set_registered_model_alias", slow)
-    with pytest.raises(LockLostError, match="another change took over"):
+    with pytest.raises(LockLostError, match="another process took over"):
         promote(client, "P", 2, instead_of=1, **BY)
     assert aliases_of(client, "P")["champion"] == 1
 

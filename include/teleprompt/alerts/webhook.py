@@ -7,13 +7,13 @@ so that a receiver can drop repetitions; the timestamp lets it refuse old reques
 
 import base64
 import hashlib
-import hmac
 import json
 import logging
 from datetime import UTC, datetime
 from itertools import islice
 
 from pydantic import AwareDatetime, SecretStr, ValidationError
+from standardwebhooks.webhooks import Webhook
 
 from teleprompt.alerts.alert import Alert
 from teleprompt.errors import ConfigurationError, TelepromptError
@@ -59,19 +59,25 @@ class WebhookAwayError(WebhookError):
     """The receiver does not answer at all."""
 
 
-def sign(secret: str, *, message_id: str, timestamp: int, body: bytes) -> str:
-    """The header `webhook-signature`; `timestamp` in seconds since the epoch."""
-    digest = hmac.new(_key(secret), f"{message_id}.{timestamp}.".encode() + body, hashlib.sha256).digest()
-    return f"v1,{base64.b64encode(digest).decode()}"
+def sign(secret: str, *, message_id: str, sent_at: datetime, body: str) -> str:
+    """The header `webhook-signature`.
+
+    Raises:
+        ConfigurationError: the secret is none.
+    """
+    return Webhook(_key(secret)).sign(msg_id=message_id, timestamp=sent_at, data=body)
 
 
 def _key(secret: str) -> bytes:
-    if not secret.startswith(SECRET_PREFIX):
-        return secret.encode()
+    """The library would take any text for base64, and skip what is none."""
     try:
-        return base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
+        encoded = secret.startswith(SECRET_PREFIX)
+        key = base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True) if encoded else secret.encode()
     except ValueError as error:
         raise ConfigurationError(f"The secret after {SECRET_PREFIX} is not base64; correct the password.") from error
+    if not key:
+        raise ConfigurationError("The webhook's secret is empty; set the connection's password.")
+    return key
 
 
 def deliver(target: Target, alert: Alert, *, storage_uri: str, wait_seconds: float = 1) -> None:
@@ -146,17 +152,19 @@ def _post(target: Target, alert: Alert) -> None:
     body = json.dumps(
         {"type": f"teleprompt.{alert.event.value}", "title": alert.title, **alert.model_dump(mode="json")},
         ensure_ascii=False,
-    ).encode()
-    timestamp = int(datetime.now(UTC).timestamp())
+    )
+    sent_at = datetime.now(UTC)
     secret = target.secret.get_secret_value()
     headers = {
         "content-type": "application/json",
         "webhook-id": alert.alert_id,
-        "webhook-timestamp": str(timestamp),
-        "webhook-signature": sign(secret, message_id=alert.alert_id, timestamp=timestamp, body=body),
+        "webhook-timestamp": str(int(sent_at.timestamp())),
+        "webhook-signature": sign(secret, message_id=alert.alert_id, sent_at=sent_at, body=body),
     }
     try:
-        answer = httpx.post(target.url.get_secret_value(), content=body, headers=headers, timeout=TIMEOUT_SECONDS)
+        answer = httpx.post(
+            target.url.get_secret_value(), content=body.encode(), headers=headers, timeout=TIMEOUT_SECONDS
+        )
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise WebhookAwayError(
             f"{target.name} does not answer ({type(error).__name__}); check its URL."

@@ -115,7 +115,11 @@ class Desk:
 
         @contextmanager
         def held() -> Iterator[Lease]:
-            with mlflow_client(self.settings.tracking_uri) as client, registry_lock(client, name) as lease:
+            resource = f"the nonces of {self.payer.address} on chain {self.config.chain_id}"
+            with (
+                mlflow_client(self.settings.tracking_uri) as client,
+                registry_lock(client, name, resource=resource) as lease,
+            ):
                 yield lease
 
         return held

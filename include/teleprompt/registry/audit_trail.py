@@ -84,7 +84,7 @@ def append(client: "MlflowClient", program: str, *deeds: Done) -> None:
     new = [done for done in deeds if not _is_known(client, program, done)]
     if not new:
         return
-    with registry_lock(client, f"audit-{program}") as lease:
+    with registry_lock(client, f"audit-{program}", resource=f"the audit trail of {program}") as lease:
         number, previous = _end(client, program)
         for done in new:
             if _is_known(client, program, done):  # another process was faster

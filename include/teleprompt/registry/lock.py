@@ -1,7 +1,7 @@
-"""One change of a program's aliases at a time, wherever the processes run.
+"""One holder of a resource at a time, wherever the processes run: a program's aliases, its trail, a signer's nonces.
 
 MLflow's registry knows no transactions, but a registered model's name can be taken only once, in every kind of store
-and through every server. So a model named after the program is the lock: who made it holds it, and deletes it.
+and through every server. So a model named after the resource is the lock: who made it holds it, and deletes it.
 """
 
 import logging
@@ -36,10 +36,11 @@ def lock_name(name: str) -> str:
 class Lease:
     """A lock that is held; `check` says whether it still is."""
 
-    def __init__(self, client: "MlflowClient", name: str, holder: str) -> None:
+    def __init__(self, client: "MlflowClient", name: str, holder: str, *, resource: str) -> None:
         self._client = client
         self._name = name
         self._holder = holder
+        self._resource = resource
 
     def check(self) -> None:
         """Refuse to go on after somebody took the lock away, because it was held for too long.
@@ -48,18 +49,19 @@ class Lease:
             LockLostError: it is not held any more.
         """
         if _holder(self._client, lock_name(self._name))[0] != self._holder:
-            raise LockLostError(self._name)
+            raise LockLostError(self._resource)
 
 
 @contextmanager
-def registry_lock(client: "MlflowClient", name: str) -> Iterator[Lease]:
-    """Holds the lock of the registered model `name`; what takes long is to be done before.
+def registry_lock(client: "MlflowClient", name: str, *, resource: str | None = None) -> Iterator[Lease]:
+    """Holds the lock `name`, that of a registered model unless `resource` says what it is; keep it for a second only.
 
     Raises:
         RegistryBusyError: it was not free in time.
     """
     from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wait_random
 
+    resource = resource or f"the aliases of {name}"
     holder, watch = secrets.token_hex(8), _Watch()
     tries = Retrying(
         retry=retry_if_result(lambda taken: not taken),
@@ -67,11 +69,11 @@ def registry_lock(client: "MlflowClient", name: str) -> Iterator[Lease]:
         wait=wait_random(0.1, 0.5),
     )
     try:
-        tries(_take, client, lock_name(name), holder, watch)
+        tries(_take, client, lock_name(name), holder, watch, resource)
     except RetryError as error:
-        raise RegistryBusyError(name, PATIENCE_SECONDS, lock_name(name)) from error
+        raise RegistryBusyError(resource, PATIENCE_SECONDS, lock_name(name)) from error
     try:
-        yield Lease(client, name, holder)
+        yield Lease(client, name, holder, resource=resource)
     finally:
         if _holder(client, lock_name(name))[0] == holder:
             client.delete_registered_model(lock_name(name))
@@ -89,7 +91,7 @@ class _Watch:
         return timedelta(seconds=now - self._seen.setdefault(holder, now))
 
 
-def _take(client: "MlflowClient", lock: str, holder: str, watch: _Watch) -> bool:
+def _take(client: "MlflowClient", lock: str, holder: str, watch: _Watch, resource: str) -> bool:
     import mlflow
 
     until = datetime.now(UTC) + LEASE
@@ -97,7 +99,7 @@ def _take(client: "MlflowClient", lock: str, holder: str, watch: _Watch) -> bool
         client.create_registered_model(
             lock,
             tags={HOLDER: holder, UNTIL: until.isoformat()},
-            description="Held for the second in which a program's aliases are changed.",
+            description=f"Held for the second in which somebody changes {resource}.",
         )
     except mlflow.MlflowException as error:
         # The latter where it was taken and given back while MLflow composed its answer.

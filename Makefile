@@ -23,7 +23,7 @@ RESOLVE := uv pip compile --quiet --universal --python-version 3.11 --no-emit-in
 	--custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help run up check test ahead lint reference docs pictures bench clean lock install
+.PHONY: help run up check test ahead matrix lint reference docs pictures bench clean lock install
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ test: $(STAMP) ## all tests
 
 ahead: $(STAMP) ## the fast tests of the domain with the clock 400 days ahead (needs faketime)
 	@faketime -f +400d $(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow" $(AHEAD)
+
+matrix: $(STAMP) ## the wheel in each Python and Airflow that is supported: install, parse, one run
+	@$(BIN)/python -m dev.matrix
 
 lint: $(STAMP) ## format, rules, types, direction of imports, generated files, the site
 	$(BIN)/ruff format --check .

@@ -10,6 +10,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from teleprompt.config.settings import Settings
 from teleprompt.pipeline.pipeline import Pipeline
+from teleprompt.pipeline.promotion import ComparedCandidate
 from teleprompt_airflow.operators import SubmitOperator
 from tests.airflow.test_tasks import context
 from tests.chain.anvil import Anvil
@@ -37,8 +38,9 @@ def attested(file: Path, settings: Settings, airflow: dict[str, Connection]) -> 
     candidates = [pipeline.compile(snapshot, baseline, seed=seed) for seed in pipeline.seeds]
     selection = pipeline.select(snapshot, candidates)
     comparison = pipeline.gate(snapshot, selection, baseline)
-    version = pipeline.promoting.register(snapshot, selection, comparison, baseline)
-    return pipeline.promoting.attest(snapshot, selection, comparison, baseline, version).model_dump(mode="json")
+    compared = ComparedCandidate(snapshot=snapshot, selection=selection, baseline=baseline, comparison=comparison)
+    version = pipeline.promotion.promote(compared)
+    return pipeline.promotion.attest(compared, version).model_dump(mode="json")
 
 
 def submit(attestation: Any) -> dict[str, Any]:

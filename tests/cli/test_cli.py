@@ -88,7 +88,7 @@ def test_the_schema_is_the_published_one(call) -> None:
 
 def test_the_doctor_finds_what_is_wrong(call, monkeypatch: pytest.MonkeyPatch) -> None:
     healthy = call("doctor", "--json")
-    assert (healthy.status, [f["ok"] for f in healthy.json]) == (0, [True] * 7)
+    assert (healthy.status, [f["ok"] for f in healthy.json]) == (0, [True] * 8)
     monkeypatch.setenv("TELEPROMPT_SIGNER__PASSWORD", "wrong")
     monkeypatch.setenv("TELEPROMPT_STORAGE_URI", "/proc/nowhere")
     sick = call("doctor")

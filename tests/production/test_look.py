@@ -179,7 +179,7 @@ def test_a_promotion_without_its_attestation_is_finished_by_the_next_look(
     rollout.serve("1.0.0", good=60, bad=140, days=5)
     rollout.serve(rollout.promoted, good=70, bad=10, days=5)
     with monkeypatch.context() as patched:
-        patched.setattr("teleprompt.pipeline.promotion.issue_attestation", lambda *_a, **_k: 1 / 0)
+        patched.setattr("teleprompt.pipeline.online_attestation.issue_attestation", lambda *_a, **_k: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             rollout.look(days=10)
     assert rollout.aliases()["champion"] == 2
@@ -192,7 +192,7 @@ def test_the_record_without_its_document_is_finished_too(rollout: World, monkeyp
     rollout.serve("1.0.0", good=60, bad=140, days=5)
     rollout.serve(rollout.promoted, good=70, bad=10, days=5)
     with monkeypatch.context() as patched:
-        patched.setattr("teleprompt.pipeline.promotion.keep_attestation", lambda *_: 1 / 0)
+        patched.setattr("teleprompt.pipeline.online_attestation.keep_attestation", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             rollout.look(days=10)
     rollout.look(days=11)

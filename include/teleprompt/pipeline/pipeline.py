@@ -22,7 +22,6 @@ from teleprompt.gate.stage import Gate
 from teleprompt.optimize.candidate import Candidate
 from teleprompt.optimize.optimization import Optimization
 from teleprompt.optimize.select import Selection
-from teleprompt.pipeline.promoting import PromotingStages
 from teleprompt.pipeline.promotion import Promotion
 from teleprompt.program.entry_point import check_entry_point, code_file, file_digest
 from teleprompt.program.fields import ProgramFields
@@ -235,7 +234,7 @@ class Pipeline:
                 run.end()
         return comparison
 
-    @property
+    @cached_property
     def promotion(self) -> Promotion:
         """What follows a comparison that promotes."""
         return Promotion(
@@ -246,12 +245,8 @@ class Pipeline:
             fields=self._fields,
             key=self.key,
             actor=self.actor,
+            records=self._records,
         )
-
-    @cached_property
-    def promoting(self) -> PromotingStages:
-        """The stages after a comparison that promotes."""
-        return PromotingStages(self.promotion, self._records)
 
     def _shown(self, progress: ProgressTags) -> Callable[[str], None]:
         def show(text: str) -> None:

@@ -7,6 +7,7 @@ from teleprompt.chain.receipt import Receipt
 from teleprompt.deltaone.report import Verdict
 from teleprompt.gate.comparison import Comparison
 from teleprompt.pipeline.pipeline import Pipeline
+from teleprompt.pipeline.promotion import ComparedCandidate
 from teleprompt.records import Record
 from teleprompt.registry.aliases import CHAMPION
 from teleprompt.registry.versions import ProgramVersion
@@ -58,13 +59,14 @@ def run_all_stages(
     if comparison.report.verdict is not Verdict.PROMOTE or (config.approval is not None and not approve(comparison)):
         return Outcome(comparison=comparison)
     on_stage("register", of)
-    version = pipeline.promoting.register(snapshot, selection, comparison, baseline)
+    compared = ComparedCandidate(snapshot=snapshot, selection=selection, baseline=baseline, comparison=comparison)
+    version = pipeline.promotion.promote(compared)
     if version.alias != CHAMPION:
         return Outcome(comparison=comparison, version=version)
     on_stage("attest", of)
-    attestation = pipeline.promoting.attest(snapshot, selection, comparison, baseline, version)
+    attestation = pipeline.promotion.attest(compared, version)
     if config.chain is None:
         return Outcome(comparison=comparison, version=version, attestation=attestation)
     on_stage("submit", of)
-    receipt = pipeline.promoting.submit(attestation)
+    receipt = pipeline.promotion.submit(attestation)
     return Outcome(comparison=comparison, version=version, attestation=attestation, receipt=receipt)

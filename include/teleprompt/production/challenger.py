@@ -9,7 +9,7 @@ from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import Settings
 from teleprompt.deltaone.online import OnlineDecision
 from teleprompt.deltaone.report import Verdict
-from teleprompt.pipeline.promotion import attest_online
+from teleprompt.pipeline.online_attestation import attest_online
 from teleprompt.production._comparison import Calls, Phase
 from teleprompt.production._versions import KnownVersion, outcome_fits
 from teleprompt.production.report import ProductionReport, WatchOutcome, report_of

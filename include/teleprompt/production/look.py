@@ -9,7 +9,7 @@ from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import Settings
 from teleprompt.deltaone.online import OnlineDecision
 from teleprompt.encoding.text import visible
-from teleprompt.pipeline.promotion import attest_online
+from teleprompt.pipeline.online_attestation import attest_online
 from teleprompt.production._champion import ChampionWatch
 from teleprompt.production._versions import KnownVersion
 from teleprompt.production.challenger import DECISION, ChallengerTrial

@@ -17,9 +17,9 @@ from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import Settings
 from teleprompt.deltaone.report import Verdict
 from teleprompt.errors import ConfigurationError, TelepromptError
-from teleprompt.gate.comparison import Comparison
 from teleprompt.optimize.select import Selection
 from teleprompt.pipeline.pipeline import Pipeline
+from teleprompt.pipeline.promotion import ComparedCandidate, attribute_selection
 from teleprompt.program.source import ProgramObject
 from teleprompt.program.state import load_state
 from teleprompt.records import from_millionths
@@ -124,14 +124,8 @@ class TelepromptFinetuner:
         stages = _stages(result)
         if not deltaone["deltaone_achieved"]:
             raise ConfigurationError(f"There is nothing to attest: {deltaone['reason']}")
-        comparison = self._comparison(stages)
-        attestation = stages.pipeline.promotion.attestation(
-            stages.snapshot_record,
-            stages.selection,
-            stages.pipeline.promoting.attribution(stages.snapshot_record, stages.selection, comparison),
-            comparison,
-            stages.baseline,
-        )
+        compared, promotion = self._compared(stages), stages.pipeline.promotion
+        attestation = promotion.compose(compared, promotion.credit(compared))
         return sign(attestation, [open_signer(signer) for signer in self.settings.signers]).to_dict()
 
     def save_optimized_model(self, result: OptimizationResult, model_name: str) -> dict[str, Any]:
@@ -143,19 +137,13 @@ class TelepromptFinetuner:
             ConfigurationError: the gate did not promote it.
         """
         stages = _stages(result)
-        comparison = self._comparison(stages)
+        compared, promotion = self._compared(stages), stages.pipeline.promotion
+        comparison = compared.comparison
         if comparison.report.verdict is not Verdict.PROMOTE:
             raise ConfigurationError(f"Only a promoted program is registered: {comparison.report.reason}")
-        promotion = stages.pipeline.promotion
         with mlflow_client(self.settings.tracking_uri) as client:
             version = promotion.register(
-                PipelineRun.open(client, stages.pipeline.key),
-                name=model_name,
-                snapshot=stages.snapshot_record,
-                selection=stages.selection,
-                attribution=stages.pipeline.promoting.attribution(stages.snapshot_record, stages.selection, comparison),
-                comparison=comparison,
-                baseline=stages.baseline,
+                PipelineRun.open(client, stages.pipeline.key), compared, promotion.credit(compared), name=model_name
             )
             own = model_name == stages.baseline.program
             promote(
@@ -189,7 +177,7 @@ class TelepromptFinetuner:
         candidates = [pipeline.compile(record, baseline, seed=seed) for seed in pipeline.seeds]
         snapshot, selection = read_snapshot(record), pipeline.select(record, candidates)
         with mlflow_client(self.settings.tracking_uri) as client:
-            attribution = pipeline.promotion.attribution(client, record, selection, None)
+            attribution = attribute_selection(client, config, record, selection, None)
         return _Stages(
             pipeline=pipeline,
             baseline=baseline,
@@ -199,8 +187,10 @@ class TelepromptFinetuner:
             attribution=attribution,
         )
 
-    def _comparison(self, stages: _Stages) -> Comparison:
-        return stages.pipeline.gate(stages.snapshot_record, stages.selection, stages.baseline)
+    def _compared(self, stages: _Stages) -> ComparedCandidate:
+        record, selection, baseline = stages.snapshot_record, stages.selection, stages.baseline
+        comparison = stages.pipeline.gate(record, selection, baseline)
+        return ComparedCandidate(snapshot=record, selection=selection, baseline=baseline, comparison=comparison)
 
 
 def _stages(result: OptimizationResult) -> _Stages:

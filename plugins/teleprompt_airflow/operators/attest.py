@@ -42,21 +42,14 @@ class AttestOperator(StageOperator):
 
     def run_stage(self, pipeline: "Pipeline") -> "AttestationRecord":
         """Issue once per idempotency key."""
-        from teleprompt.gate.comparison import Comparison
-        from teleprompt.optimize.select import Selection
+        from teleprompt.pipeline.promotion import ComparedCandidate
         from teleprompt.registry.aliases import CHAMPION
         from teleprompt.registry.versions import ProgramVersion
-        from teleprompt.traces.snapshot import SnapshotRecord
 
         version = ProgramVersion.model_validate(self.version)
         if version.alias != CHAMPION:
             raise AirflowSkipException(
                 f"Version {version.version_id} did not become champion, so there is nothing to attest."
             )
-        return pipeline.promoting.attest(
-            SnapshotRecord.model_validate(self.snapshot),
-            Selection.model_validate(self.selection),
-            Comparison.model_validate(self.comparison),
-            ProgramVersion.model_validate(self.baseline),
-            version,
-        )
+        compared = ComparedCandidate.model_validate(self, from_attributes=True)
+        return pipeline.promotion.attest(compared, version)

@@ -32,14 +32,7 @@ class RegisterOperator(StageOperator):
 
     def run_stage(self, pipeline: "Pipeline") -> "ProgramVersion":
         """Register once per idempotency key."""
-        from teleprompt.gate.comparison import Comparison
-        from teleprompt.optimize.select import Selection
-        from teleprompt.registry.versions import ProgramVersion
-        from teleprompt.traces.snapshot import SnapshotRecord
+        from teleprompt.pipeline.promotion import ComparedCandidate
 
-        return pipeline.promoting.register(
-            SnapshotRecord.model_validate(self.snapshot),
-            Selection.model_validate(self.selection),
-            Comparison.model_validate(self.comparison),
-            ProgramVersion.model_validate(self.baseline),
-        )
+        compared = ComparedCandidate.model_validate(self, from_attributes=True)
+        return pipeline.promotion.promote(compared)

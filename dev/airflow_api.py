@@ -39,8 +39,14 @@ class AirflowApi:
         """Whether the DAG was parsed."""
         return self._http.get(f"/api/v2/dags/{dag_id}").is_success
 
+    @retry(
+        retry=retry_if_exception(lambda error: is_locked(error)),
+        stop=stop_after_delay(60),
+        wait=wait_random(1, 3),
+        reraise=True,
+    )
     def set_paused(self, dag_id: str, paused: bool) -> None:
-        """Let the scheduler run the DAG, or not."""
+        """Let the scheduler run the DAG, or not; asking twice is asking once."""
         self._http.patch(f"/api/v2/dags/{dag_id}", json={"is_paused": paused}).raise_for_status()
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any]) -> str:
@@ -110,8 +116,11 @@ class AirflowApi:
 
 
 def is_locked(error: BaseException) -> bool:
-    """Whether Airflow says that its SQLite database is being written by another; it asks to try again."""
-    return isinstance(error, httpx.HTTPStatusError) and error.response.status_code == httpx.codes.SERVICE_UNAVAILABLE
+    """Whether Airflow could not write to its SQLite database; of some routes it says 503, of others 500."""
+    return isinstance(error, httpx.HTTPStatusError) and error.response.status_code in {
+        httpx.codes.INTERNAL_SERVER_ERROR,
+        httpx.codes.SERVICE_UNAVAILABLE,
+    }
 
 
 def admin_password() -> str:

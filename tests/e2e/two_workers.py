@@ -50,10 +50,12 @@ SECONDS = 480
 def main() -> None:
     quiet_libraries()
     for name in [name for name in os.environ if name.startswith("TELEPROMPT_")]:
-        del os.environ[name]  # what is set here is set for the machines, one by one
+        if name != "TELEPROMPT_PROJECT_DIR":  # all machines have the same project
+            del os.environ[name]  # what is set here is set for the machines, one by one
     os.environ.update(STRATEGY)
     window = last_weeks(1, now=datetime.now(UTC))[0]
     folder = LOCAL / "services"
+    folder.mkdir(parents=True)
     with process_family(LOGS) as family, postgres() as database, model_server() as model:
         for name in ("airflow", "mlflow"):
             database.create(name)

@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 
 from dev.processes import ProcessFamily
+from tests import REPOSITORY
 
 NAME = "TELEPROMPT_TEST_WORKER"
 
@@ -45,6 +46,7 @@ class WorkerMachine:
             **shared,
             **{variable: str(folder) for variable, folder in own.items()},
             NAME: self.name,
+            "PYTHONPATH": str(REPOSITORY),  # of this module
             "AIRFLOW__CORE__HOSTNAME_CALLABLE": f"{__name__}.{worker_name.__name__}",
         }
         process = family.start(

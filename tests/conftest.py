@@ -49,6 +49,18 @@ def store_in(folder: Path, empty_store: Path) -> Settings:
     return Settings(tracking_uri=f"sqlite:///{folder}/mlflow/mlflow.db", storage_uri=str(folder / "storage"))
 
 
+def _places() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith(("TELEPROMPT_", "MLFLOW_TRACKING_"))}
+
+
+@pytest.fixture(autouse=True)
+def _environment_stays_as_it_was() -> Iterator[None]:
+    """MLflow's fluent API sets a variable that later settings would follow."""
+    before = _places()
+    yield
+    assert _places() == before
+
+
 @pytest.fixture(scope="session")
 def _empty_store() -> Path:
     """A migrated, empty MLflow database, made once: the migrations take five seconds."""

@@ -17,6 +17,7 @@ from include.programs.email_draft import EmailDraft
 from teleprompt import OptimizationAttestationService, OptimizationConfig, OptimizationStrategy
 from teleprompt.config.settings import LMConfig, Settings
 from teleprompt.lm.build import build_lm
+from teleprompt.tracking.connection import fluent_tracking
 from tests.attest.test_attestation import service_facts
 from tests.support import ALICE, fenced_blocks
 
@@ -57,11 +58,9 @@ def seeded(email_store: Settings, monkeypatch: pytest.MonkeyPatch):
     """The environment names a store with a week of e-mail traffic up to now."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", email_store.tracking_uri.get_secret_value())
     monkeypatch.setenv("TELEPROMPT_STORAGE_URI", email_store.storage_uri)
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(email_store.tracking_uri.get_secret_value())
-    mlflow.set_experiment("production")
-    yield
-    mlflow.set_tracking_uri(before)
+    with fluent_tracking(email_store.tracking_uri.get_secret_value()):
+        mlflow.set_experiment("production")
+        yield
     mlflow.tracking.fluent._active_experiment_id = None  # MLflow has no way to take `set_experiment` back
 
 

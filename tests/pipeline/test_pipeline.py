@@ -23,7 +23,7 @@ from teleprompt.storage.blobs import get_blob
 from teleprompt.traces._logged_fields import UnmeasuredFieldsError
 from teleprompt.traces.snapshot import read_snapshot
 from teleprompt.traces.split import Part
-from teleprompt.tracking.connection import mlflow_client
+from teleprompt.tracking.connection import fluent_tracking, mlflow_client
 from tests.support import ALICE, WEEK, local_signer, log_run, log_shelf_calls, rows_of, write_program
 
 
@@ -87,14 +87,10 @@ def test_a_lost_record_is_made_again_without_a_second_registration(
 @pytest.mark.usefixtures("promoted")
 def test_the_registered_model_serves_without_unpickling(signed: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(signed.tracking_uri.get_secret_value())
-    try:
+    with fluent_tracking(signed.tracking_uri.get_secret_value()):
         model = mlflow.pyfunc.load_model("models:/Shelves@champion")
         with dspy.context(lm=build_lm(LMConfig())):
             answer = model.predict([{"thing": "wooden thing number 999"}])
-    finally:
-        mlflow.set_tracking_uri(before)
     assert answer == [{"shelf": "left"}]
 
 

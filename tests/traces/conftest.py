@@ -3,14 +3,11 @@
 import pytest
 
 from teleprompt.config.settings import Settings
+from teleprompt.tracking.connection import fluent_tracking
 
 
 @pytest.fixture
 def fluent(settings: Settings, monkeypatch: pytest.MonkeyPatch):
-    import mlflow
-
     monkeypatch.setenv("MLFLOW_ENABLE_ASYNC_TRACE_LOGGING", "false")
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(settings.tracking_uri.get_secret_value())
-    yield
-    mlflow.set_tracking_uri(before)
+    with fluent_tracking(settings.tracking_uri.get_secret_value()):
+        yield

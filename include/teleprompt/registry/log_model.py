@@ -1,14 +1,13 @@
 """Logging a program as an MLflow model without pickling anything."""
 
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from teleprompt.registry import served_program_file
+from teleprompt.tracking.connection import fluent_tracking
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -35,7 +34,7 @@ def log_program(
     import mlflow.pyfunc
     from mlflow.models import Model
 
-    with _fluent_tracking(client.tracking_uri):
+    with fluent_tracking(client.tracking_uri):
         # Made by hand, or MLflow would put it into the caller's active experiment instead of the run's.
         experiment_id = client.get_run(run_id).info.experiment_id
         logged = client.create_logged_model(experiment_id, name=name, source_run_id=run_id)
@@ -55,24 +54,7 @@ def log_program(
 
 def create_version(client: "MlflowClient", logged: LoggedProgram, *, name: str, tags: Mapping[str, str]) -> Any:
     """Register a logged program as a version with these tags; MLflow's entity of it."""
-    with _fluent_tracking(client.tracking_uri):
+    with fluent_tracking(client.tracking_uri):
         return client.create_model_version(
             name, logged.uri, run_id=logged.run_id, tags={**tags, **logged.digests}, model_id=logged.model_id
         )
-
-
-@contextmanager
-def _fluent_tracking(tracking_uri: str) -> Iterator[None]:
-    """Point MLflow's process-wide API at `tracking_uri` for a moment; logging a model knows no other way."""
-    import mlflow
-
-    before, inherited = mlflow.get_tracking_uri(), os.environ.get("MLFLOW_TRACKING_URI")
-    mlflow.set_tracking_uri(tracking_uri)
-    try:
-        yield
-    finally:
-        mlflow.set_tracking_uri(before)
-        # MLflow also sets the variable, which settings that are read later would follow.
-        os.environ.pop("MLFLOW_TRACKING_URI", None)
-        if inherited is not None:
-            os.environ["MLFLOW_TRACKING_URI"] = inherited

@@ -61,6 +61,23 @@ def mlflow_client(tracking_uri: SecretUri | str) -> "Iterator[MlflowClient]":
         raise
 
 
+@contextmanager
+def fluent_tracking(tracking_uri: str) -> Iterator[None]:
+    """Point MLflow's process-wide API at `tracking_uri` for a moment, for what no `MlflowClient` can do."""
+    import mlflow
+
+    before, inherited = mlflow.get_tracking_uri(), os.environ.get("MLFLOW_TRACKING_URI")
+    mlflow.set_tracking_uri(tracking_uri)
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(before)
+        # MLflow also sets the variable, which settings that are read later would follow.
+        os.environ.pop("MLFLOW_TRACKING_URI", None)
+        if inherited is not None:
+            os.environ["MLFLOW_TRACKING_URI"] = inherited
+
+
 def is_outage(error: BaseException) -> bool:
     """Whether `error`, of a call to MLflow or its database, says that nobody answered."""
     if isinstance(error, TrackingUnavailableError):

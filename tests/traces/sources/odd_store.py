@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from teleprompt.tracking.connection import mlflow_client
+from teleprompt.tracking.connection import fluent_tracking, mlflow_client
 from tests.support import ALICE, MONDAY, WEEK, log_run
 
 PROGRAM = "P"
@@ -55,16 +55,9 @@ def _runs(client: Any, experiment: str) -> None:
 
 
 def _traces(client: Any, experiment: str) -> None:
-    import mlflow
-
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(client.tracking_uri)
     synchronously = {"MLFLOW_ENABLE_ASYNC_TRACE_LOGGING": "false"}
-    try:
-        with patch.dict(os.environ, synchronously):
-            _log_traces(experiment)
-    finally:
-        mlflow.set_tracking_uri(before)
+    with patch.dict(os.environ, synchronously), fluent_tracking(client.tracking_uri):
+        _log_traces(experiment)
 
 
 def _log_traces(experiment: str) -> None:

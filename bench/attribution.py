@@ -142,6 +142,7 @@ def weight(calls: Calls, seed: int, *, attribution: dict[str, Any] | None = None
             config=AttributionConfig.model_validate(attribution or {}),
             min_quality_score=0.7,
             compared=[row.trace_id for row in good_rows(read_for_credit(snapshot)[Part.GATE], min_quality_score=0.7)],
+            wallets={},
             secret="0" * 64,
         )
     return next((c.weight_e6 / 1e6 for c in credit.credits if c.contributor_id == CHEAT), 0.0)

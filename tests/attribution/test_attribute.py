@@ -9,8 +9,10 @@ import pytest
 
 from teleprompt.attribution.attribute import Attribution, attribute
 from teleprompt.attribution.contributors import Quarantine
+from teleprompt.attribution.first_uses import first_uses_in
 from teleprompt.attribution.trace_tree import trace_digest, trace_leaf, trace_salt, trace_tree
 from teleprompt.attribution.usage import Used, demo_traces
+from teleprompt.attribution.wallets import FirstUse, earliest, standing_wallets
 from teleprompt.config.attribution import AttributionConfig
 from teleprompt.encoding.canonical_json import canonical_json
 from teleprompt.encoding.merkle import root_of_proof
@@ -59,19 +61,21 @@ def credit(
     of: Snapshot | None = None,
     demos: list[Mapping[str, Any]] | None = None,
     compared: list[str] | None = None,
-    earlier: Mapping[str, str] = MappingProxyType({}),
+    earlier: Mapping[str, FirstUse] = MappingProxyType({}),
     **config: Any,
 ) -> Attribution:
     """The credit where the gate compared on all good sealed traces, if nothing else is said."""
     taken = of or snapshot(folder)
     sealed = good_rows(read_for_credit(taken)[Part.GATE], min_quality_score=0.7)
+    known = earliest([*earlier.items(), *first_uses_in(taken).items()])
+    own = AttributionConfig.model_validate(config)
     return attribute(
         taken,
         program=program(folder, demos or []),
-        config=AttributionConfig.model_validate(config),
+        config=own,
         min_quality_score=0.7,
         compared=[row.trace_id for row in sealed] if compared is None else compared,
-        earlier=earlier,
+        wallets=standing_wallets(known, named=own.wallets),
     )
 
 
@@ -130,6 +134,7 @@ def test_where_nobody_would_be_missed_credit_goes_by_count_and_says_so(tmp_path:
         config=AttributionConfig.model_validate({"method": "leave_one_out"}),
         min_quality_score=0.7,
         compared=(),
+        wallets={},
     )
     assert (found.method.value, found.instead_of and found.instead_of.value) == ("deduplicated_count", "leave_one_out")
 
@@ -153,6 +158,7 @@ def test_the_tree_holds_each_trace_and_its_salts_follow_from_one_secret(tmp_path
         config=AttributionConfig(),
         min_quality_score=0.7,
         compared=[row.trace_id for row in read_for_credit(taken)[Part.GATE]],
+        wallets=found.wallets,
         secret=found.secret,
     )
     assert again == found
@@ -207,6 +213,7 @@ def test_calls_whose_outcome_is_worthless_earn_nothing(tmp_path: Path, method: s
         config=AttributionConfig.model_validate({"method": method}),
         min_quality_score=min_quality_score,
         compared=[row.trace_id for row in good_rows(parts[Part.GATE], min_quality_score=min_quality_score)],
+        wallets={},
     )
     if min_quality_score == 0.0 and method == "deduplicated_count":
         assert weights(found)["mallory"] > 0  # they were read, and this method looks at nothing else
@@ -238,8 +245,20 @@ def test_a_call_under_anothers_id_is_held_back_and_her_pay_stays(tmp_path: Path)
 def test_the_address_of_an_earlier_window_stands(tmp_path: Path) -> None:
     """Whoever is quick at the beginning of a window does not take over the id."""
     taken, _ = write_snapshot_of([*alices(1, address=BOB), *alices(99, first=1)], tmp_path, fields=FIELDS)
-    found = credit(tmp_path, of=taken, earlier={"alice": ALICE})
+    found = credit(tmp_path, of=taken, earlier={"alice": FirstUse(started_at_ms=0, address=ALICE)})
     assert {one.address for one in found.credits if one.contributor_id == "alice"} == {ALICE}
+
+
+def test_one_call_with_an_address_does_not_take_an_id_that_is_used_without_one(tmp_path: Path) -> None:
+    taken, _ = write_snapshot_of(
+        [*alices(100, address=None), *alices(1, address=BOB, first=100)], tmp_path, fields=FIELDS
+    )
+    found = credit(tmp_path, of=taken)
+    people = {one.contributor_id: (one.address, one.quarantine, one.trace_count) for one in found.credits}
+    assert people == {
+        "alice": (None, Quarantine.NO_ADDRESS, 100),
+        "alice (disputed)": (None, Quarantine.ADDRESS_CONFLICT, 1),
+    }
 
 
 def test_a_wallet_is_changed_by_the_program_file(tmp_path: Path) -> None:

@@ -6,10 +6,10 @@ from teleprompt.attribution.apportion import largest_remainder
 from teleprompt.attribution.contributors import Quarantine, contributors_of
 from teleprompt.attribution.rewards import base_units, contract_shares, format_units, reward_shares
 from teleprompt.attribution.shares import weights_of
-from teleprompt.attribution.wallets import Claim, standing_wallets
+from teleprompt.attribution.wallets import Claim
 from teleprompt.config.attribution import Unpayable
 from teleprompt.errors import ConfigurationError
-from teleprompt.records import MILLION
+from teleprompt.records import MAX_IDENTIFIER, MILLION
 from teleprompt.traces.row import TraceRow
 from tests.support import ALICE, BOB, trace_row
 
@@ -73,8 +73,7 @@ def test_a_negative_value_is_worth_nothing() -> None:
 def test_one_address_is_one_contributor_and_disputed_calls_are_apart() -> None:
     rows = [*calls("bob", 2, BOB), *calls("alias", 3, BOB), *calls("eve", 5, ALICE), *calls("eve", 1, BOB)]
     rows += [*calls("eve", 2, None), *calls("x", 1, None)]
-    wallets = standing_wallets(rows, earlier={"bob": BOB, "alias": BOB, "eve": ALICE}, named={})
-    people = contributors_of(rows, wallets)
+    people = contributors_of(rows, {"bob": (BOB,), "alias": (BOB,), "eve": (ALICE,)})
     assert [(p.contributor_id, p.address, p.quarantine, p.trace_count) for p in people] == [
         ("alias", BOB, None, 5),
         ("eve", ALICE, None, 7),
@@ -88,6 +87,15 @@ def test_nobody_can_take_the_name_of_disputed_calls() -> None:
     rows = [*calls("eve", 1, ALICE), *calls("eve", 1, BOB), *calls("eve (disputed)", 1, BOB)]
     people = contributors_of(rows, {"eve": (ALICE,), "eve (disputed)": (BOB,)})
     assert len({person.contributor_id for person in people}) == 3
+
+
+@pytest.mark.parametrize("length", [MAX_IDENTIFIER - 1, MAX_IDENTIFIER])
+def test_the_name_of_disputed_calls_is_no_longer_than_an_id_may_be(length: int) -> None:
+    ids = ["x" * (length - 1) + end for end in "ab"]
+    rows = [row for own in ids for row in [*calls(own, 1, ALICE), *calls(own, 1, BOB)]]
+    people = contributors_of(rows, dict.fromkeys(ids, (ALICE,)))
+    assert len({person.contributor_id for person in people}) == 3
+    assert max(len(person.contributor_id) for person in people) <= MAX_IDENTIFIER
 
 
 def test_a_share_that_cannot_be_paid_is_held_back_unless_it_is_to_be_shared() -> None:

@@ -3,7 +3,6 @@
 import logging
 import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
-from types import MappingProxyType
 
 from pydantic import Field
 
@@ -12,7 +11,7 @@ from teleprompt.attribution.contributors import Contributor, Quarantine, contrib
 from teleprompt.attribution.shares import weights_of
 from teleprompt.attribution.trace_tree import trace_tree
 from teleprompt.attribution.usage import Used, demo_traces, rows_read, used_by
-from teleprompt.attribution.wallets import Claim, claim_of, standing_wallets
+from teleprompt.attribution.wallets import Claim, Wallets, claim_of
 from teleprompt.config.attribution import AttributionConfig, Unpayable, WeightingMethod
 from teleprompt.errors import TelepromptError
 from teleprompt.program.fields import ProgramFields
@@ -81,21 +80,18 @@ def attribute(
     config: AttributionConfig,
     min_quality_score: float,
     compared: Collection[str],
-    earlier: Mapping[str, str] = MappingProxyType({}),
+    wallets: Wallets,
     secret: str | None = None,
 ) -> Attribution:
     """The credit for `program`, a state that was made from `snapshot`, over the traces that a stage read.
 
-    `compared` are the ids of the sealed traces that the gate read, `earlier` the addresses that stood for ids in
-    windows before. `secret` makes the same tree again; without one it is drawn.
+    `compared` are the ids of the sealed traces that the gate read, `wallets` the addresses that stand for ids.
+    `secret` makes the same tree again; without one it is drawn.
 
     Raises:
         TelepromptError: no trace was read, or the method cannot value its contributors.
     """
     collected = read_for_credit(snapshot)
-    wallets = standing_wallets(
-        [row for rows in collected.values() for row in rows], earlier=earlier, named=config.wallets
-    )
     parts = rows_read(collected, min_quality_score=min_quality_score, compared=compared)
     rows = [row for part in parts.values() for row in part]
     people = contributors_of(rows, wallets)
@@ -137,7 +133,7 @@ def attribute(
             _credit(person, weight, used[person.contributor_id], (values or {}).get(person.contributor_id), method)
             for person, weight in zip(people, weights, strict=True)
         ),
-        wallets=wallets,
+        wallets=dict(wallets),
         traces_root=tree.root.hex(),
         traces_count=len(tree),
         secret=secret,

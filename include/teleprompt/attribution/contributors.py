@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 from teleprompt.attribution.wallets import Claim, Wallets, claim_of
-from teleprompt.records import Record
+from teleprompt.encoding.canonical_json import sha256_hex
+from teleprompt.records import MAX_IDENTIFIER, Record
 from teleprompt.traces.row import TraceRow
 
 
@@ -62,9 +63,11 @@ def _one(claims: list[Claim], rows: list[TraceRow], wallets: Wallets, taken: set
 
 
 def _name_of_disputed(own: str, taken: set[str]) -> str:
-    """A name that nobody bears: `alice (disputed)`."""
-    name = f"{own} (disputed)"
-    while name in taken:
-        name += "*"
+    """A name that nobody bears: `alice (disputed)`, or with a digest of the id where that is taken or too long."""
+    suffix, n = " (disputed)", 0
+    name = own + suffix
+    while name in taken or len(name) > MAX_IDENTIFIER:
+        unique = f" {sha256_hex(f'{own} {n}'.encode())[:8]}{suffix}"
+        name, n = own[: MAX_IDENTIFIER - len(unique)] + unique, n + 1
     taken.add(name)
     return name

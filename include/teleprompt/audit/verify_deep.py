@@ -102,11 +102,10 @@ def _credit_anew(attested: AttestedRun) -> Attribution:
             method=kept.instead_of or kept.method,
             cap=None if kept.cap_e6 is None else from_millionths(kept.cap_e6),
             unpayable=kept.unpayable,
-            wallets={own: addresses[0] for own, addresses in kept.wallets.items()},
         ),
         min_quality_score=kept.min_quality_score,
         compared=traces_compared(attested.comparison),
-        earlier={own: addresses[-1] for own, addresses in kept.wallets.items()},
+        wallets=kept.wallets,
         secret=kept.secret,
     )
 

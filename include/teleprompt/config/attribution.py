@@ -40,5 +40,5 @@ class AttributionConfig(Section):
     """The share of a contributor who named no address: `hold_back` keeps it back, `share` divides it among the others.
     That of calls whose address is disputed is always kept back."""
     wallets: dict[str, Address] = Field(default_factory=dict)
-    """The address that stands for a contributor's id, where that is not the one of its earliest call: this is how a
-    contributor's wallet is changed, or a dispute settled. Calls with the earlier address stay the contributor's."""
+    """The address that stands for a contributor's id, where its earliest call named none or another: this is how a
+    wallet is added or changed, or a dispute settled. Calls with the earlier address stay the contributor's."""

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
+from teleprompt.attribution.first_uses import keep_first_uses
 from teleprompt.config.files import load_program_file
 from teleprompt.config.gate import OnLowPower
 from teleprompt.config.program import ProgramConfig
@@ -116,6 +117,7 @@ class Pipeline:
                 storage_uri=self.settings.storage_uri,
                 fingerprint=self.key.fingerprint,
             )
+            keep_first_uses(run, self.config.name, record)
             page = profile_page(profile_of(read_snapshot(record), good_from=self.config.optimization.min_quality_score))
             run.write_text(PROFILE_ARTIFACT, page)
             return record

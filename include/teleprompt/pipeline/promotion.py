@@ -7,7 +7,8 @@ from teleprompt.attest.document import Attestation
 from teleprompt.attest.issue import AttestationRecord, compose_attestation, issue_attestation
 from teleprompt.attest.stored import AttestationStore, keep_attestation
 from teleprompt.attribution.attribute import Attribution, attribute
-from teleprompt.attribution.wallets import earlier_wallets
+from teleprompt.attribution.first_uses import first_uses
+from teleprompt.attribution.wallets import standing_wallets
 from teleprompt.chain.receipt import Receipt
 from teleprompt.chain.submit import submit_attestation
 from teleprompt.config.program import ProgramConfig
@@ -193,13 +194,11 @@ def attribute_selection(
     comparison: Comparison | None,
 ) -> Attribution:
     """Who is credited for the selected program, by the program file's method."""
-    snapshot = read_snapshot(record)
-    ids = {share.contributor_id for share in snapshot.contributors}
     return attribute(
-        snapshot,
+        read_snapshot(record),
         program=selection.state,
         config=config.attribution,
         min_quality_score=config.optimization.min_quality_score,
         compared=traces_compared(comparison) if comparison else (),
-        earlier=earlier_wallets(client, config.name, before=snapshot.window, ids=ids),
+        wallets=standing_wallets(first_uses(client, config.name, record), named=config.attribution.wallets),
     )

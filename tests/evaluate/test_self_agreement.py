@@ -67,10 +67,15 @@ def test_what_does_not_is_refused(annotation: Any, value: Any, metric: Any) -> N
         check(annotation, [value], metric)
 
 
-def test_one_value_among_many_is_enough() -> None:
+def test_a_few_values_among_many_are_enough() -> None:
     """A float is whole now and then, and then right answers score 0."""
-    with pytest.raises(UnreadableLabelError, match=r"2 of 40 logged answers .* `out` \(float\)"):
-        check(float, [1.0, 2.0, *(0.5 + i for i in range(38))])
+    with pytest.raises(UnreadableLabelError, match=r"3 of 40 logged answers .* `out` \(float\)"):
+        check(float, [1.0, 2.0, 3.0, *(0.5 + i for i in range(37))])
+
+
+def test_one_odd_label_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    check(Literal["left", "right"], ["lefft", *["left"] * 99])
+    assert "1 of 100 logged answers cannot be compared" in caplog.text
 
 
 def test_the_message_holds_no_value() -> None:

@@ -13,6 +13,7 @@ from teleprompt.deltaone.report import Verdict
 from teleprompt.deltaone.spending import alpha_of_look
 from teleprompt.errors import ConfigurationError, LowPowerError, TelepromptError
 from teleprompt.evaluate.judge import JudgeAgreement
+from teleprompt.evaluate.judging import UnreadableLabelError
 from teleprompt.gate.comparison import compared_answers, recompute
 from teleprompt.gate.ledger import A_YEAR, inputs_learnt, list_looks, open_gate
 from teleprompt.gate.markdown import comparison_in_markdown
@@ -25,7 +26,7 @@ from teleprompt.traces.split import Part
 from teleprompt.tracking.connection import mlflow_client
 from teleprompt.tracking.pipeline_run import PipelineRun
 from teleprompt.window import Window, format_utc
-from tests.support import WEEK, log_shelf_calls, rows_of, write_program
+from tests.support import WEEK, log_run, log_shelf_calls, rows_of, write_program
 
 NOTHING_LEARNT = {"max_labeled_demos": 0, "max_bootstrapped_demos": 0}
 
@@ -247,3 +248,47 @@ def test_a_guardrail_that_the_metric_does_not_give_is_refused_before_a_look(sett
 def test_a_guardrail_on_an_unknown_price_is_refused_at_once(settings: Settings, programs: Path) -> None:
     with pytest.raises(ConfigurationError, match="could never hold; guard tokens instead"):
         pipeline(settings, programs, gate={"guardrails": [{"metric": "cost_usd"}]}).collect()
+
+
+GRADING = """
+import dspy
+
+class Grade(dspy.Signature):
+    thing: str = dspy.InputField()
+    grade: float = dspy.OutputField()
+
+def build():
+    return dspy.Predict(Grade)
+"""
+
+
+def test_labels_that_cannot_be_compared_are_found_before_they_cost_a_look(settings: Settings, tmp_path: Path) -> None:
+    def run_of(window: Window) -> Pipeline:
+        return Pipeline.of_file(file, settings=settings, window=window)
+
+    def log_grades(window: Window, odd: set[str]) -> None:
+        with mlflow_client(settings.tracking_uri) as client:
+            for thing in things:
+                log_run(
+                    client,
+                    shop,
+                    program="Shelves",
+                    at=window.start,
+                    inputs={"thing": thing},
+                    outputs={"grade": "2" if thing in odd else "0.5"},
+                )
+
+    file = write_program(tmp_path / "programs", code=GRADING)
+    things = [f"thing number {i}" for i in range(60)]
+    with mlflow_client(settings.tracking_uri) as client:
+        shop = client.create_experiment("shop", str(tmp_path / "shop"))
+    before = Window(start=WEEK.start - timedelta(days=7), end=WEEK.start)
+    log_grades(before, odd=set())
+    sealed = {row.inputs["thing"] for row in rows_of(read_snapshot(run_of(before).collect()).gate)}
+    log_grades(WEEK, odd=sealed)
+    run = run_of(WEEK)
+    record, baseline = run.collect(), run.baseline()
+    selection = run.select(record, [run.compile(record, baseline, seed=0)])
+    with pytest.raises(UnreadableLabelError, match="the output `grade`"):
+        run.gate(record, selection, baseline)
+    assert looks(settings) == []

@@ -11,7 +11,7 @@ from teleprompt.attest.verify import verify_attestation
 from teleprompt.config.settings import LMConfig, Settings
 from teleprompt.deltaone.report import Verdict
 from teleprompt.errors import InsufficientTracesError, TelepromptError
-from teleprompt.evaluate._self_agreement import UnreadableLabelError
+from teleprompt.evaluate.judging import UnreadableLabelError
 from teleprompt.lm.build import build_lm
 from teleprompt.pipeline.pipeline import Pipeline
 from teleprompt.pipeline.whole_run import Outcome, run_all_stages

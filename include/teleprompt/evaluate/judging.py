@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from teleprompt.config.gate import GateConfig
-from teleprompt.evaluate._self_agreement import check_self_agreement
+from teleprompt.evaluate._self_agreement import UnreadableLabelError, check_self_agreement
 from teleprompt.evaluate.metrics import OWN_METRICS, build_metric
 from teleprompt.evaluate.objective import Objective
 from teleprompt.program.fields import ProgramFields
 from teleprompt.traces.row import TraceRow
+
+__all__ = ["Judging", "UnreadableLabelError"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Judging:
         """See to it that logged answers would score 1; a judge or a metric of the user's owes nobody that.
 
         Raises:
-            UnreadableLabelError: some would not.
+            UnreadableLabelError: too many would not.
         """
         if self.gate.metric in OWN_METRICS:
             check_self_agreement(program, rows, fields, self.build(fields, judge_lm=None))

@@ -141,6 +141,12 @@ def open_gate(
     )
 
 
+def withdraw_look(run: PipelineRun) -> None:
+    """Take the look of `run` back, of which nothing was scored."""
+    run.untag(LOOK)
+    run.untag(LOOKED_AT)
+
+
 def _alpha_after(others: Sequence[LedgerEntry], config: ProgramConfig) -> float:
     gate = config.gate
     assumed = gate.alpha / (2 * config.looks_a_year)  # of a look that is just being opened elsewhere

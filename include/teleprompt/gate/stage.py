@@ -8,9 +8,10 @@ from teleprompt.config.gate import JUDGE, LATENCY, MEASURED, GateConfig
 from teleprompt.config.program import ProgramConfig
 from teleprompt.deltaone.power import PowerEstimate, estimate_power
 from teleprompt.errors import ConfigurationError
+from teleprompt.evaluate.judging import UnreadableLabelError
 from teleprompt.gate._score_pair import PairJob, ScoreNames, ScoreNamesJob, judged_sample
 from teleprompt.gate.comparison import Comparison, PairScores, compare
-from teleprompt.gate.ledger import alpha_of_next_look, open_gate
+from teleprompt.gate.ledger import alpha_of_next_look, open_gate, withdraw_look
 from teleprompt.optimize.optimization import Optimization
 from teleprompt.program.fields import ProgramFields
 from teleprompt.records import to_millionths
@@ -63,7 +64,11 @@ class Gate:
         baseline_state: Blob,
         optimized_state: Blob,
     ) -> Comparison:
-        """Open the sealed examples, and compare the candidate with the champion on them."""
+        """Open the sealed examples, and compare the candidate with the champion on them.
+
+        Raises:
+            UnreadableLabelError: too many of their labels cannot be compared; then it was no look.
+        """
         config, optimization = self.config, self.optimization
         self._check_guardrails(snapshot)
         opened = open_gate(
@@ -75,17 +80,19 @@ class Gate:
             fields=self.fields,
             storage_uri=self.storage_uri,
         )
-        pair = optimization.in_process(
-            PairJob(
-                optimization.without_secrets(),
-                baseline_state,
-                optimized_state,
-                rows=tuple(opened.rows),
-                judged=judged_sample(opened.all_rows, config.gate.judge.sample) if config.gate.metric == JUDGE else (),
-                afresh=_measures_time(config.gate),
-            ),
-            PairScores,
+        job = PairJob(
+            optimization.without_secrets(),
+            baseline_state,
+            optimized_state,
+            rows=tuple(opened.rows),
+            judged=judged_sample(opened.all_rows, config.gate.judge.sample) if config.gate.metric == JUDGE else (),
+            afresh=_measures_time(config.gate),
         )
+        try:
+            pair = optimization.in_process(job, PairScores)
+        except UnreadableLabelError:  # found before anything was scored
+            withdraw_look(run)
+            raise
         comparison = compare(
             pair,
             opened,

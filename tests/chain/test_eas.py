@@ -15,7 +15,7 @@ from teleprompt.chain._eas import attest_call, attestation_uid, revoke_call
 from teleprompt.chain._eas_desk import EasDesk
 from teleprompt.chain._fees import Fees
 from teleprompt.chain._transaction import Terms, sign_transaction
-from teleprompt.chain.outbox import Submission
+from teleprompt.chain.outbox import Submission, waiting_since
 from teleprompt.chain.receipt import ChainState
 from teleprompt.config.chain import EasConfig
 from teleprompt.config.settings import Settings
@@ -145,6 +145,24 @@ def test_what_may_still_be_attested_is_not_called_revoked(eas: EasDesk, anvil: A
     )
     with pytest.raises(UnsettledError, match="submit it to its end"):
         eas.revoke(SIGNED)
+
+
+def test_what_a_foreign_transaction_prevented_for_good_stops_no_revocation(eas: EasDesk, anvil: Anvil) -> None:
+    call = eas.desk.call(eas.config.contract, attest_call(SIGNED))
+    eas.submit(SIGNED)
+    nonce = int(anvil.rpc("eth_getTransactionCount", SIGNER_ADDRESS, "latest"), 16)
+    prevented = sign_transaction(call, Terms(nonce, Fees(max_fee=1, priority_fee=1), 21000), eas.desk.payer)
+    eas.desk.outbox(does="attest", attestation=SIGNED.attestation_hash).save(
+        Submission(call=call, attempts=(prevented,))
+    )
+    other = Attestation.compose({**BODY, "timestamp": "2026-01-16T12:00:00Z"})
+    from_signer(anvil, eas, attest_call(other))  # takes the nonce
+    anvil.mine(2)
+    with pytest.raises(UnsettledError, match="submit it to its end"):
+        eas.revoke(SIGNED)
+    assert eas.submit(SIGNED).state is ChainState.REVOKED
+    assert eas.revoke(SIGNED).state is ChainState.REVOKED
+    assert waiting_since(eas.desk.settings.storage_uri) == {}
 
 
 def test_the_uid_is_known_from_the_block(eas: EasDesk, anvil: Anvil) -> None:

@@ -98,3 +98,10 @@ def test_a_few_keys_that_met_both_at_the_beginning_are_borne() -> None:
     before, after = world(better=0.15)
     early = [ObservedCall(call.key, MILLION, 0) for call in after[:3]]
     assert verdict(([*before, *early], after), share=0.3) == (Verdict.PROMOTE, ())
+
+
+@pytest.mark.parametrize("keys", [20, 60])
+def test_a_key_that_met_both_does_not_block_a_small_trial_for_good(keys: int) -> None:
+    before, after = world(keys=keys)
+    early = ObservedCall(after[0].key, MILLION, 0)
+    assert doubts_about_assignment([*before, early], after, share=0.3) == ()

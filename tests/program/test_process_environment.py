@@ -20,6 +20,7 @@ OURS = {
     "AWS_SECRET_ACCESS_KEY": "aws",
     "GOOGLE_APPLICATION_CREDENTIALS": "google",
     "SEARCH_KEY": "search",
+    "FSSPEC_SFTP_PASSWORD": "sftp",
 }
 
 
@@ -48,8 +49,9 @@ def test_a_model_whose_provider_is_called_like_us_gets_nothing_of_ours() -> None
 
 
 def test_work_that_is_kept_in_a_bucket_gets_the_keys_of_the_bucket() -> None:
-    assert given(storage_uri="s3://bucket/x") == {"AWS_SECRET_ACCESS_KEY"}
-    assert given(storage_uri="gs://bucket/x") == {"GOOGLE_APPLICATION_CREDENTIALS"}
+    assert given(storage_uri="s3://bucket/x") == {"AWS_SECRET_ACCESS_KEY", "FSSPEC_SFTP_PASSWORD"}
+    assert given(storage_uri="gs://bucket/x") == {"GOOGLE_APPLICATION_CREDENTIALS", "FSSPEC_SFTP_PASSWORD"}
+    assert given(storage_uri="sftp://host/x") == {"FSSPEC_SFTP_PASSWORD"}
     assert given(storage_uri="/var/storage") == set()
 
 

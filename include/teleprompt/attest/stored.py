@@ -89,17 +89,12 @@ class AttestationStore:
     signers: frozenset[str] = frozenset()
     """EIP-55 addresses, one of which must have signed; empty where this installation has no signer."""
 
-    def list(self, *, program: str | None = None, contributor: str | None = None) -> "list[StoredAttestation]":
-        """Where they are, newest first: of one program, or those that credit one contributor (an id or an address).
-
-        Raises:
-            UntrustedAttestationError: with `contributor`, for what a document says is believed only after a check.
-        """
+    def list(self, *, program: str | None = None) -> "list[StoredAttestation]":
+        """Where they are, newest first; with `program` those of one. None of them is opened."""
         condition = "tags.`teleprompt.attestation_id` != ''"
         if program is not None:
             condition += f" AND tags.`teleprompt.program` = {quoted(program)}"
-        found = [_stored(run) for run in search_own_runs(self.client, condition)]
-        return found if contributor is None else [stored for stored in found if self._credits(stored, contributor)]
+        return [_stored(run) for run in search_own_runs(self.client, condition)]
 
     def find(self, id_or_hash: str) -> IssuedAttestation:
         """The attestation with that id or hash.
@@ -171,7 +166,12 @@ class AttestationStore:
         """
         return _open_once(self, self.client.tracking_uri, stored)
 
-    def _credits(self, stored: StoredAttestation, contributor: str) -> bool:
+    def credits(self, stored: StoredAttestation, contributor: str) -> bool:
+        """Whether a listed attestation credits a contributor, by id or address.
+
+        Raises:
+            UntrustedAttestationError: what it says is believed only after a check.
+        """
         people = self.open_once(stored).attestation.contributors
         return any(contributor in {person.contributor_id, person.address} for person in people)
 

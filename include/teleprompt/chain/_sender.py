@@ -227,7 +227,17 @@ class Sender:
         if used.block_number > self._final_block():
             return Waiting(f"{used.tx_hash} took its nonce, in the block {used.block_number} that is not final")
         log.warning("The nonce %d of %s was used by %s, which is none of ours.", last.nonce, sender, used.tx_hash)
-        return self._begin(errand, submission)
+        return self._begin(errand, self._give_up(errand.outbox, submission, last.nonce))
+
+    def _give_up(self, outbox: Outbox, submission: Submission, nonce: int) -> Submission:
+        """Write down that nothing with that nonce can take effect any more; the entry as it stands then."""
+        with self.lock() as lease:
+            if outbox.load() != submission:
+                return submission  # another process was faster, so nothing will be sent
+            lost = submission.model_copy(update={"lost_nonces": (*submission.lost_nonces, nonce)})
+            lease.check()
+            outbox.save(lost)
+            return lost
 
     def _begin(self, errand: Errand, submission: Submission | None) -> Included | Waiting:
         """The call with a new nonce, composed anew: nothing that was sent for it can take effect any more."""

@@ -46,13 +46,15 @@ class Submission(Record):
     attempts: tuple[Attempt, ...]
     reverted: tuple[str, ...] = ()
     """Hashes of those that the contract refused for good: they had no effect."""
+    lost_nonces: tuple[int, ...] = ()
+    """Used up, in a final block, by a transaction that is none of these."""
     mined: Mined | None = None
     """The one that is there to stay."""
 
     @property
     def live(self) -> tuple[Attempt, ...]:
-        """The transactions that may still take effect, or did; those that share a nonce with a refused one can't."""
-        used = {attempt.nonce for attempt in self.attempts if attempt.tx_hash in self.reverted}
+        """The transactions that may still take effect, or did; those whose nonce is used up can't."""
+        used = {attempt.nonce for attempt in self.attempts if attempt.tx_hash in self.reverted} | {*self.lost_nonces}
         return tuple(attempt for attempt in self.attempts if attempt.nonce not in used)
 
     @property

@@ -35,7 +35,11 @@ def list_all(
     from teleprompt.config.settings import Settings
 
     with open_attestations(Settings()) as store:
-        found = store.list(program=program, contributor=contributor)
+        found = [
+            stored
+            for stored in store.list(program=program)
+            if contributor is None or store.credits(stored, contributor)
+        ]
     if json_:
         print_json([item.model_dump() for item in found])
         return

@@ -16,6 +16,9 @@ UNLIKELY = 0.001
 MOST_IN_BOTH = 0.01
 """Share of the keys that both versions may have answered: serving processes learn of a challenger within seconds."""
 
+ALWAYS_BORNE_IN_BOTH = 3
+"""So many may in any case: a single key of a small trial is more than a hundredth, and stays in it for good."""
+
 
 class Doubt(StrEnum):
     """Why outcomes of calls decide nothing."""
@@ -64,7 +67,7 @@ def doubts_about_assignment(
     if not first:
         return ()
     doubts = []
-    if in_both > MOST_IN_BOTH * len(first) or _ratio_changed(first):
+    if in_both > max(ALWAYS_BORNE_IN_BOTH, MOST_IN_BOTH * len(first)) or _ratio_changed(first):
         doubts.append(Doubt.SHARE_CHANGED)
     if _binomial_p_value(sum(took for _, took in first), len(first), share) < UNLIKELY:
         doubts.append(Doubt.SAMPLE_RATIO)

@@ -46,7 +46,8 @@ def process_environment(
 
     `more` are names that the installation adds.
     """
-    patterns = {*ALLOWED, *_OF_STORAGE.get(storage_uri.partition("://")[0], ())}
+    scheme, is_remote, _ = storage_uri.partition("://")
+    patterns = {*ALLOWED, *(("FSSPEC_*", *_OF_STORAGE.get(scheme, ())) if is_remote else ())}
     for model in models:
         patterns |= set(_variables_of(model))
 

@@ -1,13 +1,15 @@
 """Every route under every kind of caller."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from airflow.api_fastapi.app import get_auth_manager
 
+from teleprompt.attest.stored import AttestationStore, StoredAttestation
+from teleprompt.errors import TelepromptError
 from tests.airflow.api.conftest import World
-from tests.support import write_program
+from tests.support import ALICE, write_program
 
 pytestmark = pytest.mark.xdist_group("api")
 
@@ -93,6 +95,10 @@ def test_attestations_of_a_program_whose_file_is_gone_are_seen_by_who_reads_all_
     assert world.call("GET", path).status_code == 404
 
 
+def _damaged(_store: AttestationStore, stored: StoredAttestation) -> NoReturn:
+    raise TelepromptError(f"{stored.attestation_id} is damaged")
+
+
 def test_a_program_is_not_taken_for_one_whose_file_has_its_name(
     world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -101,7 +107,12 @@ def test_a_program_is_not_taken_for_one_whose_file_has_its_name(
     monkeypatch.setenv("TELEPROMPT_PROGRAMS_DIR", str(tmp_path))
     manager = get_auth_manager()
     monkeypatch.setattr(manager, "filter_authorized_dag_ids", lambda *, dag_ids, **_: dag_ids - {"teleprompt_hidden"})
-    assert world.get("/attestations")["attestations"] == []
+    monkeypatch.setattr(AttestationStore, "open", _damaged)  # nobody is told of another program's document
+    assert (
+        world.get("/attestations")["attestations"]
+        == world.get("/attestations", contributor=ALICE)["attestations"]
+        == []
+    )
 
 
 def test_the_description_is_behind_the_login_too(world: World) -> None:

@@ -101,6 +101,17 @@ def test_what_sqlite_says_is_raised_and_the_next_query_is_answered(database: Sql
     assert len(database.query("SELECT id FROM t")) == 2
 
 
+def test_an_answer_that_fails_in_the_middle_is_no_outage(file: Path, database: SqliteDatabase) -> None:
+    """The driver takes a column's type from its first rows, and SQLite lets each row have another."""
+    with closing(sqlite3.connect(file)) as writer:
+        writer.executemany("INSERT INTO t VALUES (?, 'x')", [(i,) for i in range(20_000)])
+        writer.execute("INSERT INTO t VALUES ('no number', 'x')")
+        writer.commit()
+    with pytest.raises(sqlite3.OperationalError, match="Type mismatch"):
+        database.query("SELECT id FROM t")
+    assert len(database.query("SELECT word FROM t")) == 20_003
+
+
 def test_a_child_that_was_killed_is_an_outage_and_the_next_query_starts_another(database: SqliteDatabase) -> None:
     database.query("SELECT id FROM t")
     child = database._idle[0]._process

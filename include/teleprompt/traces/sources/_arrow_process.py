@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 READY = b"ready"
 DONE = b"done"
+FAILED = b"fail"
+"""In place of `DONE`: the stream ended early, and a line of JSON says why."""
+
+
+class AnswerError(Exception):
+    """The process lives, and has no whole answer."""
 
 
 class ArrowProcess:
@@ -52,6 +58,7 @@ class ArrowProcess:
         """The answer to one line of JSON.
 
         Raises:
+            AnswerError: it says why it has no whole answer.
             OSError, EOFError, pa.ArrowException: the process died on the way.
         """
         import pyarrow as pa
@@ -61,6 +68,14 @@ class ArrowProcess:
             table = stream.read_all()
         self._expect(DONE)  # a stream that ends early looks like one that is whole
         return table
+
+    def _expect(self, word: bytes) -> None:
+        stdout = self._pipe("stdout")
+        said = stdout.read(len(word))
+        if said == FAILED:
+            raise AnswerError(json.loads(stdout.readline()))
+        if said != word:
+            raise EOFError("the process ended")
 
     def kill(self) -> None:
         """End it, whatever it does."""
@@ -89,10 +104,6 @@ class ArrowProcess:
         stdin.write(line.encode() + b"\n")
         stdin.flush()
 
-    def _expect(self, word: bytes) -> None:
-        if self._pipe("stdout").read(len(word)) != word:
-            raise EOFError("the process ended")
-
 
 class Asker:
     """The parent as its child sees it."""
@@ -110,12 +121,19 @@ class Asker:
 
     @contextmanager
     def answer(self, schema: "pa.Schema") -> "Iterator[pa.ipc.RecordBatchStreamWriter]":
-        """Where the tables of one answer are written; it is whole only if the block ends without an exception."""
+        """Where the tables of one answer are written; it is whole only if the block ends without an exception.
+
+        An `AnswerError` ends the answer, and is the parent's.
+        """
         import pyarrow as pa
 
-        with pa.ipc.new_stream(self._sink, schema) as stream:
-            yield stream
-        self._sink.write(DONE)
+        end = DONE
+        try:
+            with pa.ipc.new_stream(self._sink, schema) as stream:
+                yield stream
+        except AnswerError as error:
+            end = FAILED + json.dumps(str(error)).encode() + b"\n"
+        self._sink.write(end)
         self._sink.flush()
 
 

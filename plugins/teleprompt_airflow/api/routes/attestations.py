@@ -32,8 +32,15 @@ def list_stored(
     contributor: Annotated[str | None, Query(max_length=200, description="An id or an address.")] = None,
 ) -> AttestationList:
     """What was attested; of one program, or crediting one contributor."""
-    found = store.list(contributor=contributor)
-    return AttestationList(attestations=[stored for stored in found if programs.has(stored.program, asked=program)])
+    # Whom a document credits is asked last: it opens the document, which may be another program's, and damaged.
+    return AttestationList(
+        attestations=[
+            stored
+            for stored in store.list()
+            if programs.has(stored.program, asked=program)
+            and (contributor is None or store.credits(stored, contributor))
+        ]
+    )
 
 
 @router.get(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from teleprompt.errors import TrackingUnavailableError
-from teleprompt.traces.sources._arrow_process import ArrowProcess
+from teleprompt.traces.sources._arrow_process import AnswerError, ArrowProcess
 from teleprompt.traces.sources.sql import _sqlite_process as sqlite_process
 from teleprompt.traces.sources.sql.database import Database
 from teleprompt.tracking.connection import is_outage
@@ -51,13 +51,11 @@ class SqliteDatabase(Database):
         import pyarrow as pa
 
         try:
-            answer = connection.ask(json.dumps(_bound(sql, text)))
+            return connection.ask(json.dumps(_bound(sql, text)))
+        except AnswerError as error:
+            raise sqlite3.OperationalError(str(error)) from error
         except (OSError, EOFError, pa.ArrowException) as error:
             raise TrackingUnavailableError(self.place, error) from error
-        said = (answer.schema.metadata or {}).get(sqlite_process.ERROR)
-        if said is not None:
-            raise sqlite3.OperationalError(said.decode())
-        return answer
 
 
 def _bound(sql: str, text: str | None) -> str:

@@ -6,13 +6,14 @@ longer than reading a week.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from teleprompt.traces.sources._arrow_process import asker
+from teleprompt.traces.sources._arrow_process import AnswerError, asker
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 BUSY_SECONDS = 30
-ERROR = b"error"
-"""Key in the metadata of an answer without columns: what SQLite said instead."""
 
 
 def serve() -> None:
@@ -31,12 +32,22 @@ def serve() -> None:
         for sql in parent.lines():
             try:
                 with _answer(connection, sql) as found, parent.answer(found.schema) as stream:
-                    for batch in found:
+                    for batch in _batches(found):
                         stream.write_batch(batch)
             except adbc_driver_manager.Error as error:
                 said = str(error).partition("\nquery:")[0]
-                with parent.answer(pa.schema([], {ERROR: said.encode()})):
-                    continue
+                with parent.answer(pa.schema([])):
+                    raise AnswerError(said) from error
+
+
+def _batches(found: "pa.RecordBatchReader") -> "Iterator[pa.RecordBatch]":
+    """All batches; the driver fails in the middle where a later row is of another type than the first thousand."""
+    import pyarrow as pa
+
+    try:
+        yield from found
+    except (pa.ArrowException, OSError) as error:
+        raise AnswerError(str(error)) from error
 
 
 @contextmanager

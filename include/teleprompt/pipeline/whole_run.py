@@ -37,8 +37,30 @@ def run_all_stages(
     `approve` is asked before a promotion if the program wants that; without it nothing is promoted then.
     """
     config = pipeline.config
-    check = config.optimization.enable_deltaone_check
-    of = len(pipeline.seeds) + (7 if check else 3) + (config.chain is not None)
+    compared = compare_candidate(pipeline, on_stage=on_stage)
+    if compared is None:
+        return Outcome()
+    of, comparison = _stages(pipeline), compared.comparison
+    if comparison.report.verdict is not Verdict.PROMOTE or (config.approval is not None and not approve(comparison)):
+        return Outcome(comparison=comparison)
+    on_stage("register", of)
+    version = pipeline.promotion.promote(compared)
+    if version.alias != CHAMPION:
+        return Outcome(comparison=comparison, version=version)
+    on_stage("attest", of)
+    attestation = pipeline.promotion.attest(compared, version)
+    if config.chain is None:
+        return Outcome(comparison=comparison, version=version, attestation=attestation)
+    on_stage("submit", of)
+    receipt = pipeline.promotion.submit(attestation)
+    return Outcome(comparison=comparison, version=version, attestation=attestation, receipt=receipt)
+
+
+def compare_candidate(
+    pipeline: Pipeline, *, on_stage: Callable[[str, int], None] = lambda _name, _of: None
+) -> ComparedCandidate | None:
+    """All stages up to the verdict, those that were done before read back; None where the program has no gate."""
+    check, of = pipeline.config.optimization.enable_deltaone_check, _stages(pipeline)
     on_stage("collect", of)
     snapshot = pipeline.collect()
     on_stage("baseline", of)
@@ -53,20 +75,12 @@ def run_all_stages(
     on_stage("select", of)
     selection = pipeline.select(snapshot, candidates)
     if not check:
-        return Outcome()
+        return None
     on_stage("gate", of)
     comparison = pipeline.gate(snapshot, selection, baseline)
-    if comparison.report.verdict is not Verdict.PROMOTE or (config.approval is not None and not approve(comparison)):
-        return Outcome(comparison=comparison)
-    on_stage("register", of)
-    compared = ComparedCandidate(snapshot=snapshot, selection=selection, baseline=baseline, comparison=comparison)
-    version = pipeline.promotion.promote(compared)
-    if version.alias != CHAMPION:
-        return Outcome(comparison=comparison, version=version)
-    on_stage("attest", of)
-    attestation = pipeline.promotion.attest(compared, version)
-    if config.chain is None:
-        return Outcome(comparison=comparison, version=version, attestation=attestation)
-    on_stage("submit", of)
-    receipt = pipeline.promotion.submit(attestation)
-    return Outcome(comparison=comparison, version=version, attestation=attestation, receipt=receipt)
+    return ComparedCandidate(snapshot=snapshot, selection=selection, baseline=baseline, comparison=comparison)
+
+
+def _stages(pipeline: Pipeline) -> int:
+    config = pipeline.config
+    return len(pipeline.seeds) + (7 if config.optimization.enable_deltaone_check else 3) + (config.chain is not None)

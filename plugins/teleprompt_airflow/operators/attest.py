@@ -5,17 +5,20 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
+from teleprompt.errors import ConfigurationError
 from teleprompt_airflow.operators.base import StageOperator
 
 if TYPE_CHECKING:
     from teleprompt.attest.issue import AttestationRecord
     from teleprompt.pipeline.pipeline import Pipeline
+    from teleprompt.pipeline.promotion import ComparedCandidate
 
 
 class AttestOperator(StageOperator):
-    """Issues the attestation of a registered version; returns its id, hash and file.
+    """Issues the attestation of a version that became champion; returns its id, hash and file.
 
-    Signed when the connection `teleprompt_signer` exists.
+    Signed when the connection `teleprompt_signer` exists. Either all records are given, or none: then it takes up what
+    the run has found, and registers the version before it attests it.
 
     :param snapshot: record of the `CollectOperator`.
     :param selection: record of the `SelectOperator`.
@@ -31,9 +34,19 @@ class AttestOperator(StageOperator):
     signs = True
 
     def __init__(
-        self, *, snapshot: Any, selection: Any, comparison: Any, baseline: Any, version: Any, **kwargs: Any
+        self,
+        *,
+        snapshot: Any = None,
+        selection: Any = None,
+        comparison: Any = None,
+        baseline: Any = None,
+        version: Any = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        given = [record is not None for record in (snapshot, selection, comparison, baseline, version)]
+        if any(given) and not all(given):
+            raise ValueError("AttestOperator takes the records of all stages before it, or none of them.")
         self.snapshot = snapshot
         self.selection = selection
         self.comparison = comparison
@@ -46,10 +59,30 @@ class AttestOperator(StageOperator):
         from teleprompt.registry.aliases import CHAMPION
         from teleprompt.registry.versions import ProgramVersion
 
-        version = ProgramVersion.model_validate(self.version)
+        if self.version is None:
+            compared = _compared(pipeline)
+            version = pipeline.promotion.promote(compared)
+        else:
+            compared = ComparedCandidate.model_validate(self, from_attributes=True)
+            version = ProgramVersion.model_validate(self.version)
         if version.alias != CHAMPION:
             raise AirflowSkipException(
                 f"Version {version.version_id} did not become champion, so there is nothing to attest."
             )
-        compared = ComparedCandidate.model_validate(self, from_attributes=True)
         return pipeline.promotion.attest(compared, version)
+
+
+def _compared(pipeline: "Pipeline") -> "ComparedCandidate":
+    """What the run has found, if that may be promoted without asking anybody."""
+    from teleprompt.deltaone.report import Verdict
+    from teleprompt.pipeline.whole_run import compare_candidate
+
+    if pipeline.config.approval is not None:
+        raise ConfigurationError(
+            f"{pipeline.config.name} wants an approval before a promotion; put a GateApprovalOperator and a "
+            "RegisterOperator before the AttestOperator, and hand it their records."
+        )
+    compared = compare_candidate(pipeline)
+    if compared is None or compared.comparison.report.verdict is not Verdict.PROMOTE:
+        raise AirflowSkipException("The gate did not promote, so there is nothing to attest.")
+    return compared

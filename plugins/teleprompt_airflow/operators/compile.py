@@ -16,14 +16,14 @@ class CompileOperator(StageOperator):
     The compile runs in a process group of its own, which ends with the task however that ends. What was paid for until
     then is kept for the next try.
 
-    :param snapshot: record of the `CollectOperator`.
-    :param baseline: record of the `BaselineOperator`; where `start_from: champion` begins.
+    :param snapshot: record of the `CollectOperator`; without one the window's traces are collected first.
+    :param baseline: record of the `BaselineOperator`, where `start_from: champion` begins; looked up without one.
     :param seed: which candidate of the strategy.
     """
 
     template_fields: Sequence[str] = (*StageOperator.template_fields, "snapshot", "baseline")
 
-    def __init__(self, *, snapshot: Any, baseline: Any, seed: int, **kwargs: Any) -> None:
+    def __init__(self, *, snapshot: Any = None, baseline: Any = None, seed: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.snapshot = snapshot
         self.baseline = baseline
@@ -34,8 +34,6 @@ class CompileOperator(StageOperator):
         from teleprompt.registry.versions import ProgramVersion
         from teleprompt.traces.snapshot import SnapshotRecord
 
-        return pipeline.compile(
-            SnapshotRecord.model_validate(self.snapshot),
-            ProgramVersion.model_validate(self.baseline),
-            seed=self.seed,
-        )
+        snapshot = pipeline.collect() if self.snapshot is None else SnapshotRecord.model_validate(self.snapshot)
+        baseline = pipeline.baseline() if self.baseline is None else ProgramVersion.model_validate(self.baseline)
+        return pipeline.compile(snapshot, baseline, seed=self.seed)

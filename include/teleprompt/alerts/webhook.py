@@ -12,7 +12,7 @@ import logging
 from datetime import UTC, datetime
 from itertools import islice
 
-from pydantic import AwareDatetime, SecretStr, ValidationError
+from pydantic import AwareDatetime, SecretStr
 from standardwebhooks.webhooks import Webhook
 
 from teleprompt.alerts.alert import Alert
@@ -93,7 +93,7 @@ def deliver(target: Target, alert: Alert, *, storage_uri: str, wait_seconds: flo
         _send(target, alert, wait_seconds=wait_seconds)
     except TelepromptError as error:
         letter = DeadLetter(target=target.name, alert=alert, problem=str(error), failed_at=datetime.now(UTC))
-        write_note(storage_uri, _name(target, alert), letter.model_dump_json(indent=1))
+        write_note(storage_uri, _name(target, alert), letter.to_stored(indent=1))
         raise
     delete_note(storage_uri, _name(target, alert))
     _resend(target, storage_uri)
@@ -114,8 +114,8 @@ def _letters(storage_uri: str, *, of: str) -> list[DeadLetter]:
 def _read(storage_uri: str, name: str) -> DeadLetter | None:
     text = read_note(storage_uri, name)
     try:
-        return None if text is None else DeadLetter.model_validate_json(text)
-    except ValidationError:
+        return None if text is None else DeadLetter.from_stored(text)
+    except ValueError:
         log.warning("The dead letter %s cannot be read; it stays where it is.", name)
         return None
 
@@ -131,7 +131,7 @@ def _resend(target: Target, storage_uri: str) -> None:
         except WebhookError as error:  # the receiver does not want this one; perhaps the next
             log.warning("A dead letter of %s stays: %s", target.name, error)
             again = letter.model_copy(update={"refused": letter.refused + 1, "problem": str(error)})
-            write_note(storage_uri, _name(target, letter.alert), again.model_dump_json(indent=1))
+            write_note(storage_uri, _name(target, letter.alert), again.to_stored(indent=1))
             continue
         delete_note(storage_uri, _name(target, letter.alert))
 

@@ -3,7 +3,7 @@
 import logging
 from datetime import datetime
 
-from pydantic import AwareDatetime, ValidationError
+from pydantic import AwareDatetime
 
 from teleprompt.chain._fees import Fees
 from teleprompt.chain.node import Mined
@@ -82,8 +82,8 @@ class Outbox:
         """
         text = read_note(self._storage_uri, self._name)
         try:
-            return None if text is None else Submission.model_validate_json(text)
-        except ValidationError as error:
+            return None if text is None else Submission.from_stored(text)
+        except ValueError as error:
             raise TelepromptError(
                 f"The outbox entry {self._name} cannot be read; restore it from the storage's backup before anything "
                 "is sent, for it says what was sent already."
@@ -91,7 +91,7 @@ class Outbox:
 
     def save(self, submission: Submission) -> None:
         """Keep the entry in place of what was there."""
-        write_note(self._storage_uri, self._name, submission.model_dump_json(indent=1))
+        write_note(self._storage_uri, self._name, submission.to_stored(indent=1))
 
     def signed_nonces(self, *, chain_id: int, sender: str) -> frozenset[int]:
         """The sender's nonces that any entry has a transaction of; what cannot be read is left out, with a warning."""

@@ -108,10 +108,10 @@ def _digest(file: Path) -> str:
 
 def _read(project: Path) -> Receipt:
     file = project / RECEIPT
-    return Receipt.model_validate_json(file.read_bytes()) if file.is_file() else Receipt()
+    return Receipt.from_stored(file.read_bytes()) if file.is_file() else Receipt()
 
 
 def _write(project: Path, receipt: Receipt) -> None:
     file = project / RECEIPT
     file.parent.mkdir(exist_ok=True)
-    file.write_text(receipt.model_dump_json(indent=1))
+    file.write_text(receipt.to_stored(indent=1))

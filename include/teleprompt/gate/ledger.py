@@ -135,7 +135,7 @@ def open_gate(
         seen_before=usable.seen_before,
         retired=usable.retired,
     )
-    run.tag(**{LOOK: look.model_dump_json()})
+    run.tag(**{LOOK: look.to_stored()})
     return OpenedGate(
         look=look, rows=usable.rows, examples=usable.examples, sealed_rows=len(everything), all_rows=everything
     )
@@ -251,7 +251,7 @@ def _entry(run: Any) -> LedgerEntry:
         window_start=tags["teleprompt.window_start"],
         window_end=tags["teleprompt.window_end"],
         looked_at=tags[f"teleprompt.{LOOKED_AT}"],
-        look=Look.model_validate_json(look) if look else None,
+        look=Look.from_stored(look) if look else None,
         verdict=tags.get("teleprompt.verdict"),
     )
 

@@ -6,7 +6,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from teleprompt.attribution.first_uses import keep_first_uses
 from teleprompt.config.files import load_program_file
 from teleprompt.config.gate import OnLowPower
 from teleprompt.config.program import ProgramConfig
@@ -23,6 +22,7 @@ from teleprompt.gate.stage import Gate
 from teleprompt.optimize.candidate import Candidate
 from teleprompt.optimize.optimization import Optimization
 from teleprompt.optimize.select import Selection
+from teleprompt.pipeline._collected import collect_for
 from teleprompt.pipeline.promotion import Promotion
 from teleprompt.program.entry_point import check_entry_point, code_file, file_digest
 from teleprompt.program.fields import ProgramFields
@@ -33,9 +33,6 @@ from teleprompt.registry.change_log import Action
 from teleprompt.registry.changes import note
 from teleprompt.registry.versions import ProgramCode, ProgramVersion, ensure_baseline
 from teleprompt.storage.blobs import put_blob
-from teleprompt.traces.collect import collect_snapshot
-from teleprompt.traces.profile import profile_of
-from teleprompt.traces.profile_page import PROFILE_ARTIFACT, profile_page
 from teleprompt.traces.snapshot import SnapshotRecord, read_snapshot
 from teleprompt.tracking.pipeline_run import PipelineRun
 from teleprompt.tracking.progress_tags import ProgressTags
@@ -104,23 +101,11 @@ class Pipeline:
         Raises:
             InsufficientTracesError: fewer usable traces than the program asks for.
         """
-
         self._described  # noqa: B018 - the program is built first; one that cannot be costs nothing more
 
         def stage(run: PipelineRun) -> SnapshotRecord:
             self._optimization.preflight()
-            record = collect_snapshot(
-                run.client,
-                config=self.config,
-                fields=self._fields,
-                window=self.window,
-                storage_uri=self.settings.storage_uri,
-                fingerprint=self.key.fingerprint,
-            )
-            keep_first_uses(run, self.config.name, record)
-            page = profile_page(profile_of(read_snapshot(record), good_from=self.config.optimization.min_quality_score))
-            run.write_text(PROFILE_ARTIFACT, page)
-            return record
+            return collect_for(run, self.key, config=self.config, fields=self._fields, settings=self.settings)
 
         return self._records.once("snapshot", SnapshotRecord, stage)
 

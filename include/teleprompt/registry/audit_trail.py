@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from pydantic import AwareDatetime, Field, ValidationError
+from pydantic import AwareDatetime, Field
 
 from teleprompt.encoding.canonical_json import digest_of
 from teleprompt.records import Digest, Record
@@ -212,7 +212,7 @@ def _find(client: "MlflowClient", experiment: Any, tag: str, value: str) -> Audi
 
 def _write(client: "MlflowClient", entry: AuditEntry) -> None:
     experiment = internal_experiment(client, _experiment(entry.program))
-    tags = {NUMBER: str(entry.number), NAME: _name(entry), ENTRY: entry.model_dump_json()}
+    tags = {NUMBER: str(entry.number), NAME: _name(entry), ENTRY: entry.to_stored()}
     run = client.create_run(experiment, run_name=f"{entry.number} {entry.deed.value}", tags=tags)
     client.set_terminated(run.info.run_id, "FINISHED")
     client.set_experiment_tag(experiment, HEAD, _head(entry))
@@ -246,6 +246,6 @@ def _name_of(change: Change) -> str:
 
 def _read(run: Any) -> AuditEntry | None:
     try:
-        return AuditEntry.model_validate_json(run.data.tags.get(ENTRY, ""))
-    except ValidationError:
+        return AuditEntry.from_stored(run.data.tags.get(ENTRY, ""))
+    except ValueError:
         return None

@@ -53,7 +53,7 @@ class Shelf:
     def find(self, day: Window) -> Day | None:
         """What is kept of `day`."""
         text = read_note(self.storage_uri, f"days/{self.name}/{day.start:%Y-%m-%d}.json")
-        return None if text is None else Day.model_validate_json(text)
+        return None if text is None else Day.from_stored(text)
 
     def rows(self, day: Day) -> "pa.Table | None":
         """The raw traces of `day`; None if they were lost or damaged."""
@@ -76,7 +76,7 @@ class Shelf:
         blob = put_blob(self.storage_uri, f"days/{self.name}", sink.getvalue().to_pybytes(), suffix=".arrow")
         before = self.find(day)
         kept = Day(rows=len(table), mark=mark, read_at=read_at, blob=blob)
-        write_note(self.storage_uri, f"days/{self.name}/{day.start:%Y-%m-%d}.json", kept.model_dump_json())
+        write_note(self.storage_uri, f"days/{self.name}/{day.start:%Y-%m-%d}.json", kept.to_stored())
         if before and before.rows and before.blob.digest != blob.digest:  # all empty days are one file
             delete_blob(before.blob)
 

@@ -6,8 +6,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from pydantic import ValidationError
-
 from teleprompt.encoding.secret_uri import SecretUri
 from teleprompt.errors import TelepromptError
 from teleprompt.records import Record
@@ -122,13 +120,13 @@ class PipelineRun:
         """
         text = self.read_text(f"records/{name}.json")
         try:
-            return None if text is None else model.model_validate_json(text)
-        except ValidationError as error:
+            return None if text is None else model.from_stored(text)
+        except ValueError as error:
             raise RecordUnreadableError(name, self.run_id) from error
 
     def write(self, name: str, record: Record) -> None:
         """Keep the record of the stage `name`."""
-        self.write_text(f"records/{name}.json", record.model_dump_json(indent=1))
+        self.write_text(f"records/{name}.json", record.to_stored(indent=1))
 
     def read_text(self, path: str) -> str | None:
         """The text artifact at `path`, its exact bytes as UTF-8, or None."""

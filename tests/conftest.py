@@ -5,6 +5,8 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,8 +37,10 @@ import pytest  # noqa: E402
 
 from teleprompt.config.settings import Settings  # noqa: E402
 from teleprompt.tracking.connection import mlflow_client  # noqa: E402
+from tests.rewind import Rewindable  # noqa: E402
 
 if TYPE_CHECKING:
+    from teleprompt.pipeline.whole_run import Outcome
     from tests.chain.anvil import Anvil
 
 logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -71,9 +75,49 @@ def _empty_store() -> Path:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, _empty_store: Path) -> Settings:
-    """An environment with an empty MLflow store and storage of its own."""
+def settings(request: pytest.FixtureRequest, tmp_path: Path, _empty_store: Path) -> Settings:
+    """An environment with an empty MLflow store and storage of its own, or that of `promoted_store`."""
+    if "promoted_store" in request.fixturenames:
+        store: PromotedStore = request.getfixturevalue("promoted_store")
+        return store.settings
     return store_in(tmp_path, _empty_store)
+
+
+@dataclass(frozen=True)
+class PromotedStore:
+    """An environment in which a run over 160 calls of `Shelves` promoted a version, which was attested."""
+
+    settings: Settings
+    outcome: "Outcome"
+    at: datetime
+    place: Rewindable
+
+    @classmethod
+    def make(cls, folder: Path, empty_store: Path, *, yaml: str = "") -> "PromotedStore":
+        """Make it in an empty folder; `yaml` is the program file, where it is not the usual one."""
+        from teleprompt.pipeline.pipeline import Pipeline
+        from teleprompt.pipeline.whole_run import run_all_stages
+        from tests.support import WEEK, local_signer, log_shelf_calls, write_program
+
+        settings = store_in(folder, empty_store)
+        signed = settings.model_copy(update={"signer": local_signer()})
+        log_shelf_calls(settings, count=160)
+        outcome = run_all_stages(
+            Pipeline.of_file(write_program(folder / "programs", yaml=yaml), settings=signed, window=WEEK)
+        )
+        return cls(settings, outcome, datetime.now(UTC), Rewindable.of(folder))
+
+
+@pytest.fixture(scope="session")
+def _promoted_store(tmp_path_factory: pytest.TempPathFactory, _empty_store: Path) -> PromotedStore:
+    return PromotedStore.make(tmp_path_factory.mktemp("promoted"), _empty_store)
+
+
+@pytest.fixture
+def promoted_store(_promoted_store: PromotedStore) -> PromotedStore:
+    """As it was made, whatever the test before did to it."""
+    _promoted_store.place.rewind()
+    return _promoted_store
 
 
 @pytest.fixture(scope="module")
@@ -87,8 +131,6 @@ def email_store(tmp_path_factory: pytest.TempPathFactory, _email_traffic: Path) 
 @pytest.fixture(scope="session")
 def _email_traffic(tmp_path_factory: pytest.TempPathFactory, _empty_store: Path) -> Path:
     """The database of such a store, filled once: that takes half a minute."""
-    from datetime import UTC, datetime, timedelta
-
     from dev.traffic.email_draft import SCENARIO
     from dev.traffic.log import log_as_runs
     from dev.traffic.simulate import simulate

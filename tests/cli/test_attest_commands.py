@@ -24,6 +24,7 @@ from tests import REPOSITORY
 from tests.chain.anvil import CHAIN_ID, Anvil
 from tests.cli.conftest import Result
 from tests.cli.test_cli import WINDOW
+from tests.conftest import PromotedStore
 from tests.stock_tools import node
 from tests.support import ALICE, BOB, local_signer, log_shelf_calls, write_program
 
@@ -32,10 +33,9 @@ SIGNER = "0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A"
 
 
 @pytest.fixture
-def attested(call: Callable[..., Result], settings: Settings, tmp_path: Path) -> Path:
-    """The file of an attestation that `teleprompt run` issued."""
-    log_shelf_calls(settings, count=160)
-    assert call("run", "shelves", *WINDOW).status == 0
+def attested(promoted_store: PromotedStore, call: Callable[..., Result], tmp_path: Path) -> Path:
+    """The file of an attestation that a run issued."""
+    del promoted_store
     (listed,) = call("attest", "list", "--json").json
     file = tmp_path / "a.json"
     file.write_text(call("attest", "show", listed["attestation_id"]).out)

@@ -3,23 +3,25 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from teleprompt.config.settings import Settings
 from teleprompt.queries.history import list_runs
 from teleprompt.tracking.connection import mlflow_client
 from tests.cli.test_cli import WINDOW
+from tests.conftest import PromotedStore
 from tests.support import log_shelf_calls, write_program
 
 
-def promoted(call, settings: Settings) -> str:
+@pytest.fixture
+def run(promoted_store: PromotedStore, call) -> str:
     """The id of a run that promoted version 2."""
-    log_shelf_calls(settings, count=160)
-    assert call("run", "shelves", *WINDOW).status == 0
-    (run,) = call("status", "shelves", "--json").json
-    return run["run_id"]
+    del promoted_store
+    (found,) = call("status", "shelves", "--json").json
+    return found["run_id"]
 
 
-def test_a_verdict_is_recomputed_and_a_changed_one_is_noticed(call, settings: Settings) -> None:
-    run = promoted(call, settings)
+def test_a_verdict_is_recomputed_and_a_changed_one_is_noticed(call, run: str, settings: Settings) -> None:
     equal = call("deltaone", "recompute", run[:8])
     assert (equal.status, equal.out.splitlines()[-1]) == (0, "equal, in every figure")
     assert call("deltaone", "recompute", run, "--json").json["equal"] is True
@@ -39,16 +41,14 @@ def test_a_verdict_is_recomputed_and_a_changed_one_is_noticed(call, settings: Se
     assert call("deltaone", "recompute", "nothing").status == 2
 
 
-def test_the_ledger_shows_each_look(call, settings: Settings) -> None:
-    assert "Nobody has looked" in call("deltaone", "looks", "shelves").out
-    run = promoted(call, settings)
+def test_the_ledger_shows_each_look(call, run: str) -> None:
     (entry,) = call("deltaone", "looks", "shelves", "--json").json
     assert (entry["run_id"], entry["look"]["number"], entry["verdict"]) == (run, 1, "promote")
     assert "0.012980" in call("deltaone", "looks", "shelves").out
 
 
-def test_back_and_forward_again(call, settings: Settings) -> None:
-    promoted(call, settings)
+@pytest.mark.usefixtures("promoted_store")
+def test_back_and_forward_again(call) -> None:
     back = call("versions", "rollback", "shelves", "--why", "customers complain")
     assert (back.status, back.out) == (0, "Version 1 of Shelves is champion again, instead of 2.\n")
     again = call("versions", "rollback", "shelves")
@@ -64,14 +64,15 @@ def test_back_and_forward_again(call, settings: Settings) -> None:
     assert "customers complain" in call("versions", "log", "shelves").out
 
 
-def test_production_is_looked_at_by_hand(call, settings: Settings) -> None:
-    promoted(call, settings)
+@pytest.mark.usefixtures("promoted_store")
+def test_production_is_looked_at_by_hand(call) -> None:
     report = call("deltaone", "watch", "shelves", "--json")
     assert (report.status, report.json["outcome"]) == (0, "undecided")
     assert call("deltaone", "watch", "shelves").out.startswith("undecided: 1.0.0-opt-bfs-")
 
 
 def test_a_person_is_asked_without_airflow_too(call, settings: Settings, tmp_path: Path) -> None:
+    assert "Nobody has looked" in call("deltaone", "looks", "shelves").out
     log_shelf_calls(settings, count=160)
     write_program(tmp_path / "programs", yaml="name: Shelves\noptimization: {min_traces: 20}\napproval: {}\n")
     asked = call("run", "shelves", *WINDOW)

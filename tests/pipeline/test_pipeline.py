@@ -24,6 +24,7 @@ from teleprompt.traces._logged_fields import UnmeasuredFieldsError
 from teleprompt.traces.snapshot import read_snapshot
 from teleprompt.traces.split import Part
 from teleprompt.tracking.connection import fluent_tracking, mlflow_client
+from tests.conftest import PromotedStore
 from tests.support import ALICE, WEEK, local_signer, log_run, log_shelf_calls, rows_of, write_program
 
 
@@ -40,9 +41,8 @@ def signed(settings: Settings) -> Settings:
 
 
 @pytest.fixture
-def promoted(signed: Settings, tmp_path: Path) -> Outcome:
-    log_shelf_calls(signed, count=160)
-    return run_all_stages(pipeline(signed, tmp_path / "programs"))
+def promoted(promoted_store: PromotedStore) -> Outcome:
+    return promoted_store.outcome
 
 
 def test_a_real_gain_is_promoted_registered_and_attested(promoted: Outcome, signed: Settings) -> None:

@@ -1,7 +1,7 @@
 """Challengers, watches and rollbacks on real traces and a real registry."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import dspy
@@ -11,12 +11,9 @@ from teleprompt import choose_version, load_program
 from teleprompt.attest.stored import AttestationStore
 from teleprompt.attest.verify import verify_attestation
 from teleprompt.config.files import load_program_file
-from teleprompt.config.settings import Settings
 from teleprompt.deltaone.assignment import Doubt
 from teleprompt.errors import TelepromptError
 from teleprompt.lm.build import build_lm
-from teleprompt.pipeline.pipeline import Pipeline
-from teleprompt.pipeline.whole_run import Outcome, run_all_stages
 from teleprompt.production.look import Production
 from teleprompt.production.report import ProductionReport, WatchOutcome
 from teleprompt.queries.history import list_runs
@@ -26,7 +23,8 @@ from teleprompt.registry.changes import rollback
 from teleprompt.registry.serving import forget_versions
 from teleprompt.storage.blobs import get_blob
 from teleprompt.tracking.connection import mlflow_client
-from tests.support import WEEK, local_signer, log_run, log_shelf_calls, write_program
+from tests.conftest import PromotedStore
+from tests.support import local_signer, log_run, write_program
 
 ROLLOUT = "name: Shelves\noptimization: {min_traces: 20}\nrollout: {share: 0.3}\noutcome: {maturity_days: 1}\n"
 DIRECT = "name: Shelves\noptimization: {min_traces: 20}\nwatch: {on_regression: rollback}\n"
@@ -35,13 +33,12 @@ DIRECT = "name: Shelves\noptimization: {min_traces: 20}\nwatch: {on_regression: 
 class World:
     """A store with a promoted version, and its serving side."""
 
-    def __init__(self, settings: Settings, folder: Path, yaml: str) -> None:
-        self.settings = settings.model_copy(update={"signer": local_signer()})
+    def __init__(self, store: PromotedStore, folder: Path, yaml: str) -> None:
+        self.settings = store.settings.model_copy(update={"signer": local_signer()})
         self.file = write_program(folder, yaml=yaml)
-        log_shelf_calls(self.settings, count=160)
-        self.outcome: Outcome = run_all_stages(Pipeline.of_file(self.file, settings=self.settings, window=WEEK))
+        self.outcome = store.outcome
         self.promoted = self.outcome.version.version_id
-        self.now = datetime.now(UTC)
+        self.now = store.at
 
     def look(self, *, days: float = 0) -> ProductionReport:
         config = load_program_file(self.file)
@@ -81,25 +78,28 @@ class World:
             return aliases_of(client, "Shelves")
 
 
-@pytest.fixture
-def rollout(settings: Settings, tmp_path: Path) -> World:
-    return World(settings, tmp_path / "programs", ROLLOUT)
+@pytest.fixture(scope="module")
+def _rollout(tmp_path_factory: pytest.TempPathFactory, _empty_store: Path) -> PromotedStore:
+    return PromotedStore.make(tmp_path_factory.mktemp("rollout"), _empty_store, yaml=ROLLOUT)
 
 
 @pytest.fixture
-def direct(settings: Settings, tmp_path: Path) -> World:
-    return World(settings, tmp_path / "programs", DIRECT)
+def rollout(_rollout: PromotedStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    _rollout.place.rewind()
+    return serving(World(_rollout, tmp_path / "programs", ROLLOUT), monkeypatch)
 
 
 @pytest.fixture
-def serving(settings: Settings, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("TELEPROMPT_TRACKING_URI", settings.tracking_uri.get_secret_value())
+def direct(promoted_store: PromotedStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    return serving(World(promoted_store, tmp_path / "programs", DIRECT), monkeypatch)
+
+
+def serving(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.setenv("TELEPROMPT_TRACKING_URI", world.settings.tracking_uri.get_secret_value())
     forget_versions()
-    yield
-    forget_versions()
+    return world
 
 
-@pytest.mark.usefixtures("serving")
 def test_a_challenger_answers_its_share_and_the_same_keys_each_time(rollout: World) -> None:
     assert rollout.aliases() == {"champion": 1, "challenger": 2}
     assert rollout.outcome.attestation is None
@@ -111,7 +111,6 @@ def test_a_challenger_answers_its_share_and_the_same_keys_each_time(rollout: Wor
     assert {version.version_id for version in chosen.values()} == {"1.0.0", rollout.promoted}
 
 
-@pytest.mark.usefixtures("serving")
 def test_serving_goes_on_while_the_registry_is_away(direct: World, monkeypatch: pytest.MonkeyPatch) -> None:
     now = choose_version("Shelves", "anna")
     monkeypatch.setattr("teleprompt.registry.serving.FRESH_SECONDS", 0)
@@ -277,7 +276,6 @@ def test_a_champion_that_does_well_stays(direct: World) -> None:
     assert direct.look(days=40).outcome is WatchOutcome.NOTHING  # not watched any more
 
 
-@pytest.mark.usefixtures("serving")
 def test_back_and_forward_again_serve_the_right_version_each_time(direct: World) -> None:
     dspy_lm = build_lm(direct.settings.lm)
 
@@ -306,10 +304,10 @@ def test_a_challenger_whose_run_was_deleted_is_withdrawn(rollout: World) -> None
     assert rollout.aliases() == {"champion": 1}
 
 
-def test_when_the_error_of_all_looks_is_used_up_nothing_is_decided(settings: Settings, tmp_path: Path) -> None:
+def test_when_the_error_of_all_looks_is_used_up_nothing_is_decided(rollout: World) -> None:
     """With `claim_days: 1` one or two looks are planned; somebody looks by hand as well, each time at new outcomes."""
-    world = World(settings, tmp_path / "programs", ROLLOUT.replace("share: 0.3", "share: 0.3, claim_days: 1"))
+    write_program(rollout.file.parent, yaml=ROLLOUT.replace("share: 0.3", "share: 0.3, claim_days: 1"))
     for look in range(5):
-        for version in ("1.0.0", world.promoted):
-            world.serve(version, good=2, bad=2, start=0.1 * look, days=0.1)
-        assert world.look(days=1.1 + 0.1 * look).outcome is WatchOutcome.UNDECIDED
+        for version in ("1.0.0", rollout.promoted):
+            rollout.serve(version, good=2, bad=2, start=0.1 * look, days=0.1)
+        assert rollout.look(days=1.1 + 0.1 * look).outcome is WatchOutcome.UNDECIDED

@@ -1,9 +1,10 @@
 """Paired statistics on integer scores: a test, an interval, and what they could have seen."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, TypeVar
 
 from teleprompt.records import MILLION
 
@@ -20,6 +21,8 @@ POWER = 0.8
 BATCH_CELLS = 10_000_000
 MOST_CELLS = 200_000_000
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True)
 class PairedComparison:
@@ -30,6 +33,13 @@ class PairedComparison:
     high: float
     test: str
     interval: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Bootstrapped:
+    """Means of resamples that were drawn, as SciPy takes them."""
+
+    bootstrap_distribution: "npt.NDArray[np.float64]"
 
 
 def compare_pairs(
@@ -179,19 +189,19 @@ def _by_groups(differences_e6: Sequence[int], groups: Sequence[str], *, alpha: f
     if len(sums) == 1:  # one group is one observation: it shows nothing
         return PairedComparison(1.0, -1.0, 1.0, test="sign_flip", interval="none")
 
-    def mean(sums: "npt.NDArray[np.float64]", sizes: "npt.NDArray[np.float64]", axis: int) -> "npt.NDArray[np.float64]":
-        return np.asarray(sums.sum(axis=axis) / sizes.sum(axis=axis))
+    def mean_of(drawn: "npt.NDArray[np.int64]", axis: int = -1) -> "npt.NDArray[np.float64]":
+        return np.asarray(sums.take(drawn).sum(axis=axis) / sizes.take(drawn).sum(axis=axis))
 
     resamples = resamples_for(alpha, cells=len(sums))
+    means = np.concatenate([mean_of(drawn) for drawn in _draws(_drawn_groups, len(sums), resamples)])
     interval = bootstrap(
-        (sums, sizes),
-        mean,
-        paired=True,
+        (np.arange(len(sums)),),
+        mean_of,
         vectorized=True,
-        n_resamples=resamples,
-        batch=max(1, BATCH_CELLS // len(sums)),
+        n_resamples=0,  # they were drawn
+        bootstrap_result=_Bootstrapped(means),
+        batch=_batch_size(len(sums)),  # of its jackknife
         confidence_level=1 - alpha,
-        rng=np.random.default_rng(SEED),
     ).confidence_interval
     low, high = float(interval.low), float(interval.high)
     p_value = _sign_flip_p_value(sums, resamples)
@@ -216,14 +226,47 @@ def _sign_flip_p_value(sums: "npt.NDArray[np.float64]", resamples: int) -> float
     """Share of random sign assignments whose sum is at least as far from 0, the observed one counted in."""
     import numpy as np
 
-    rng = np.random.default_rng(SEED)
     total = sums.sum()
     observed = abs(total) - 1e-12
-    width = -(-len(sums) // 8)
-    extreme, done, batch = 1, 1, max(1, BATCH_CELLS // len(sums))
-    while done <= resamples:
-        size = min(batch, resamples + 1 - done)
-        bits = np.unpackbits(rng.integers(0, 256, (size, width), dtype=np.uint8), axis=1, count=len(sums))
-        extreme += int(np.count_nonzero(np.abs(2 * (bits @ sums) - total) >= observed))
-        done += size
+    extreme = 1
+    for flips in _draws(_drawn_flips, len(sums), resamples):
+        extreme += int(np.count_nonzero(np.abs(2 * (flips @ sums) - total) >= observed))
     return extreme / (resamples + 1)
+
+
+def _draws(draw: Callable[[int, int], Iterator[T]], groups: int, resamples: int) -> Iterable[T]:
+    """What `draw` draws for so many groups; kept if it is one batch, as it is the same in every comparison."""
+    return _kept(draw, groups, resamples) if groups * resamples <= BATCH_CELLS else draw(groups, resamples)
+
+
+@lru_cache(maxsize=2)  # groups and flips: with batches of 10 million cells at most 90 MB
+def _kept(draw: Callable[[int, int], Iterator[T]], groups: int, resamples: int) -> tuple[T, ...]:
+    return tuple(draw(groups, resamples))
+
+
+def _drawn_groups(groups: int, resamples: int) -> Iterator["npt.NDArray[np.int64]"]:
+    """As many of the groups as there are, with replacement; a batch of resamples at a time."""
+    import numpy as np
+
+    rng = np.random.default_rng(SEED)
+    for size in _batches(groups, resamples):
+        yield rng.integers(0, groups, (size, groups))
+
+
+def _drawn_flips(groups: int, resamples: int) -> Iterator["npt.NDArray[np.uint8]"]:
+    """0 or 1 for each group; a batch of resamples at a time."""
+    import numpy as np
+
+    rng = np.random.default_rng(SEED)
+    for size in _batches(groups, resamples):
+        packed = rng.integers(0, 256, (size, -(-groups // 8)), dtype=np.uint8)
+        yield np.unpackbits(packed, axis=1, count=groups)
+
+
+def _batches(groups: int, resamples: int) -> Iterator[int]:
+    size = _batch_size(groups)
+    return (min(size, resamples - done) for done in range(0, resamples, size))
+
+
+def _batch_size(groups: int) -> int:
+    return max(1, BATCH_CELLS // groups)

@@ -190,8 +190,11 @@ def _by_groups(differences_e6: Sequence[int], groups: Sequence[str], *, alpha: f
     if len(sums) == 1:  # one group is one observation: it shows nothing
         return PairedComparison(1.0, -1.0, 1.0, test="sign_flip", interval="none")
 
+    all_alike = sizes.min() == sizes.max()
+
     def mean_of(drawn: "npt.NDArray[np.int64]", axis: int = -1) -> "npt.NDArray[np.float64]":
-        return np.asarray(sums.take(drawn).sum(axis=axis) / sizes.take(drawn).sum(axis=axis))
+        size = sizes[0] * drawn.shape[axis] if all_alike else sizes.take(drawn).sum(axis=axis)
+        return np.asarray(sums.take(drawn).sum(axis=axis) / size)
 
     resamples = resamples_for(alpha, cells=len(sums))
     means = np.concatenate([mean_of(drawn) for drawn in _draws(_drawn_groups, len(sums), resamples)])

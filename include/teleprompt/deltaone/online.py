@@ -211,9 +211,9 @@ def fisher_p_value(one: tuple[int, int], other: tuple[int, int]) -> float:
 
 def wilson(good: int, n: int, *, alpha: float) -> tuple[float, float]:
     """The score interval of a rate (Wilson 1927)."""
-    from scipy.stats import norm
+    from scipy.special import ndtri
 
-    z = float(norm.ppf(1 - alpha / 2))
+    z = float(ndtri(1 - alpha / 2))
     centre = (good + z**2 / 2) / (n + z**2)
     half = z / (n + z**2) * (good * (n - good) / n + z**2 / 4) ** 0.5
     return max(0.0, centre - half), min(1.0, centre + half)

@@ -136,9 +136,9 @@ def sign_p_value(groups: int) -> float:
 
 
 def _quantiles(alpha: float) -> float:
-    from scipy.stats import norm
+    from scipy.special import ndtri
 
-    return float(norm.ppf(1 - alpha / 2) + norm.ppf(POWER))
+    return float(ndtri(1 - alpha / 2) + ndtri(POWER))
 
 
 def _all_alike(difference_e6: int, groups: Sequence[str], *, alpha: float) -> PairedComparison:
@@ -166,13 +166,13 @@ def _widened(
 
 
 def _binary(differences_e6: Sequence[int], *, alpha: float) -> PairedComparison:
-    from scipy.stats import norm
+    from scipy.special import ndtri
 
     n = len(differences_e6)
     wins, losses = sum(d > 0 for d in differences_e6), sum(d < 0 for d in differences_e6)
     p_value = mcnemar_p_value(wins, losses)
     up, down = (wins + 1) / (n + 2), (losses + 1) / (n + 2)
-    half = norm.ppf(1 - alpha / 2) * ((up + down - (up - down) ** 2) / (n + 2)) ** 0.5
+    half = ndtri(1 - alpha / 2) * ((up + down - (up - down) ** 2) / (n + 2)) ** 0.5
     low, high = max(-1.0, up - down - half), min(1.0, up - down + half)
     return PairedComparison(p_value, float(low), float(high), "mcnemar_exact", "bonett_price")
 

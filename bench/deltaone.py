@@ -190,7 +190,7 @@ def a_year(seed: int, *, fresh: bool) -> tuple[bool, bool]:
         gate |= (
             decide(baseline, optimized, policy=POLICY.model_copy(update={"alpha": alpha})).verdict is Verdict.PROMOTE
         )
-        naive |= decide(baseline, optimized, policy=POLICY).verdict is Verdict.PROMOTE
+        naive = naive or decide(baseline, optimized, policy=POLICY).verdict is Verdict.PROMOTE
     return gate, naive
 
 

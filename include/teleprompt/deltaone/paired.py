@@ -123,6 +123,7 @@ def sd_of_discordance(share: float) -> float:
     return float(share**0.5)
 
 
+@lru_cache(maxsize=10_000)
 def mcnemar_p_value(wins: int, losses: int) -> float:
     """Two-sided exact McNemar test: were the discordant pairs a fair coin's."""
     from scipy.stats import binomtest

@@ -26,6 +26,7 @@ from teleprompt.traces.split import Part
 from teleprompt.tracking.connection import mlflow_client
 from teleprompt.tracking.pipeline_run import PipelineRun
 from teleprompt.window import Window, format_utc
+from tests.conftest import store_in
 from tests.support import WEEK, log_run, log_shelf_calls, rows_of, write_program
 
 NOTHING_LEARNT = {"max_labeled_demos": 0, "max_bootstrapped_demos": 0}
@@ -35,9 +36,22 @@ def pipeline(settings: Settings, folder: Path, *, window: Window = WEEK, **overr
     return Pipeline.of_file(write_program(folder), settings=settings, window=window, overrides=overrides)
 
 
+@pytest.fixture(scope="module")
+def _week_of_calls(tmp_path_factory: pytest.TempPathFactory, _empty_store: Path) -> Path:
+    """The database of a store with 160 calls, logged once: that takes as long as a test."""
+    folder = tmp_path_factory.mktemp("calls")
+    log_shelf_calls(store_in(folder, _empty_store), count=160)
+    return folder / "mlflow" / "mlflow.db"
+
+
 @pytest.fixture
-def programs(settings: Settings, tmp_path: Path) -> Path:
-    log_shelf_calls(settings, count=160)
+def settings(tmp_path: Path, _week_of_calls: Path) -> Settings:
+    """An environment of a test's own in which the calls are logged."""
+    return store_in(tmp_path, _week_of_calls)
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Path:
     return tmp_path / "programs"
 
 

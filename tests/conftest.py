@@ -3,6 +3,7 @@
 import logging
 import os
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ from teleprompt.environment import quiet_libraries  # noqa: E402
 quiet_libraries()
 
 import pytest  # noqa: E402
+from sqlalchemy import Engine, event  # noqa: E402
 
 from teleprompt.config.settings import Settings  # noqa: E402
 from teleprompt.tracking.connection import mlflow_client  # noqa: E402
@@ -44,6 +46,13 @@ if TYPE_CHECKING:
     from tests.chain.anvil import Anvil
 
 logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+@event.listens_for(Engine, "connect")
+def _trust_the_power_supply(connection: object, _record: object) -> None:
+    """No test survives a power cut, which is all that SQLite waits for the disk for."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA synchronous = OFF")
 
 
 def store_in(folder: Path, empty_store: Path) -> Settings:

@@ -175,9 +175,15 @@ def log_run(client: Any, experiment_id: str, *, program: str = "P", at: datetime
 
 
 def log_shelf_calls(
-    settings: Settings, *, count: int, window: Window = WEEK, good: float = 1.0, first: int = 0
+    settings: Settings,
+    *,
+    count: int,
+    window: Window = WEEK,
+    good: float = 1.0,
+    first: int = 0,
+    program: str = "Shelves",
 ) -> None:
-    """Calls of the program `Shelves`: nothing in its prompt tells which shelf, the good traces do.
+    """Calls of a program that sorts things onto shelves: nothing in its prompt tells which shelf, the good traces do.
 
     The outputs are right for every second call; those have the outcome `good`, the others 0.
     """
@@ -193,7 +199,7 @@ def log_shelf_calls(
             log_run(
                 client,
                 experiment,
-                program="Shelves",
+                program=program,
                 at=window.start + i * span,
                 inputs={"thing": f"{kind} thing number {first + i}"},
                 outputs={"shelf": right if i % 2 == 0 else wrong},

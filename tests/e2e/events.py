@@ -1,7 +1,7 @@
-"""Traces that are handed in start a run, its end starts another, and people are told; in a real Airflow.
+"""Traces that are handed in start a run, its end starts another, and people are told.
 
 `shelves` runs when 80 new calls were logged, `after` when a run of `shelves` is over, `broken` when it is asked for.
-Mail goes to a real SMTP server, webhooks to a real HTTP receiver. Prints what came of it as JSON.
+Mail goes to a real SMTP server, webhooks to a real HTTP receiver.
 """
 
 import json
@@ -12,21 +12,17 @@ from typing import Any
 from standardwebhooks.webhooks import Webhook
 
 from dev.airflow_api import ENDED, AirflowApi
-from dev.airflow_stack import start_airflow, wait_for_dag
-from dev.local import LOCAL, LOGS, free_ports
-from dev.processes import process_family
-from dev.traffic.parallel import prepare_store
+from dev.airflow_stack import wait_for_dag
+from dev.processes import ProcessFamily
 from teleprompt.config.settings import Settings
-from teleprompt.environment import quiet_libraries
 from teleprompt.registry.audit_trail import find_gaps, read_trail
 from teleprompt.tracking.connection import mlflow_client
-from tests.alerts.mailbox import Mailbox, taking_mail
-from tests.alerts.receiver import Receiver, receiving
-from tests.e2e.settings_file import write_settings_file
+from tests.alerts.mailbox import Mailbox
+from tests.alerts.receiver import Receiver
 from tests.support import ALICE, write_program
 from tests.waiting import wait_until
 
-SECONDS = 420
+SECONDS = 600
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 SMTP = "airflow.providers.smtp.notifications.smtp.SmtpNotifier"
 SHELVES = """
@@ -51,42 +47,12 @@ rules:
 """
 
 
-def main() -> None:
-    quiet_libraries()
-    settings = Settings()
+def write_programs(settings: Settings) -> None:
+    """The three programs, and who is told of them."""
     write_program(settings.programs_dir, yaml=SHELVES)
     write_program(settings.programs_dir, "after", yaml=AFTER)
     write_program(settings.programs_dir, "broken", yaml="name: Broken\nschedule: none\n")
-    prepare_store()
-    with taking_mail() as mailbox, receiving() as hook, process_family(LOGS) as family:
-        settings.alerts_file.write_text(RULES)
-        file = LOCAL / "airflow_settings.yaml"
-        write_settings_file(file, settings, *connections(mailbox, hook), slots=2)
-        api = start_airflow(family, free_ports(), extra_env={}, settings_file=file)
-        for program in ("shelves", "after", "broken"):
-            wait_for_dag(api, f"teleprompt_{program}", family)
-            api.set_paused(f"teleprompt_{program}", False)
-        failed = api.trigger("teleprompt_broken", {})
-        triggerer = family.log("airflow-triggerer")  # calls that started before it watches are not new
-        wait(lambda: "1 watchers currently running" in triggerer.read_text(), "the triggerer watches")
-        accepted = submit(api, 100)
-        shelves = ended(api, "teleprompt_shelves")
-        after = ended(api, "teleprompt_after")
-        wait(lambda: api.run_state("teleprompt_broken", failed) in ENDED, "broken ends")
-        wait(lambda: bool(mailbox.messages) and len(types(hook)) >= 3, "mail and webhooks")
-    with mlflow_client(settings.tracking_uri) as client:
-        trail = [(entry.deed, entry.who) for entry in read_trail(client, "Shelves")]
-        gaps = find_gaps(client, "Shelves", read_trail(client, "Shelves"))
-    report = {
-        "accepted": accepted,
-        "shelves": shelves,
-        "after": after,
-        "mail": [(str(mail["subject"]), str(mail["to"])) for mail in mailbox.messages],
-        "webhooks": sorted(verified(hook)),
-        "trail": trail,
-        "gaps": gaps,
-    }
-    print(json.dumps(report))
+    settings.alerts_file.write_text(RULES)
 
 
 def connections(mailbox: Mailbox, hook: Receiver) -> list[dict[str, Any]]:
@@ -97,6 +63,35 @@ def connections(mailbox: Mailbox, hook: Receiver) -> list[dict[str, Any]]:
         {"conn_id": "smtp_default", "conn_type": "smtp", "conn_host": "127.0.0.1", "conn_port": mailbox.port,
          "conn_extra": mail},
     ]  # fmt: skip
+
+
+def take_place(
+    api: AirflowApi, family: ProcessFamily, settings: Settings, mailbox: Mailbox, hook: Receiver
+) -> dict[str, Any]:
+    """Run it; what came of it."""
+    for program in ("shelves", "after", "broken"):
+        wait_for_dag(api, f"teleprompt_{program}", family)
+        api.set_paused(f"teleprompt_{program}", False)
+    failed = api.trigger("teleprompt_broken", {})
+    triggerer = family.log("airflow-triggerer")  # calls that started before it watches are not new
+    wait(lambda: "1 watchers currently running" in triggerer.read_text(), "the triggerer watches")
+    accepted = submit(api, 100)
+    shelves = ended(api, "teleprompt_shelves")
+    after = ended(api, "teleprompt_after")
+    wait(lambda: api.run_state("teleprompt_broken", failed) in ENDED, "broken ends")
+    wait(lambda: bool(mailbox.messages) and len(told(hook)) >= 3, "mail and webhooks")
+    with mlflow_client(settings.tracking_uri) as client:
+        trail = [(entry.deed, entry.who) for entry in read_trail(client, "Shelves")]
+        gaps = find_gaps(client, "Shelves", read_trail(client, "Shelves"))
+    return {
+        "accepted": accepted,
+        "shelves": shelves,
+        "after": after,
+        "mail": [(str(mail["subject"]), str(mail["to"])) for mail in mailbox.messages],
+        "webhooks": sorted(told(hook)),
+        "trail": trail,
+        "gaps": gaps,
+    }
 
 
 wait = partial(wait_until, seconds=SECONDS, pause=1)
@@ -134,14 +129,7 @@ def ended(api: AirflowApi, dag_id: str) -> dict[str, Any]:
     return {"type": run["run_type"], "state": run["state"], "tasks": tasks, "concluded": concluded}
 
 
-def types(hook: Receiver) -> set[str]:
-    return {body["type"] for body in hook.bodies}
-
-
-def verified(hook: Receiver) -> set[str]:
-    """What was received, each verified by the format's own library."""
-    return {str(Webhook(SECRET).verify(body, headers)["type"]) for headers, body in hook.requests}
-
-
-if __name__ == "__main__":
-    main()
+def told(hook: Receiver) -> set[str]:
+    """What was received of these programs, each verified by the format's own library."""
+    letters = [Webhook(SECRET).verify(body, headers) for headers, body in hook.requests]
+    return {str(letter["type"]) for letter in letters if letter["data"]["program"] in {"shelves", "after", "broken"}}

@@ -9,6 +9,8 @@ import pytest
 
 from tests import REPOSITORY
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800), pytest.mark.xdist_group("e2e")]
+
 
 def report_of(script: str, folder: Path) -> dict[str, Any]:
     """What the script prints last, run in an environment of its own."""
@@ -29,10 +31,18 @@ def report_of(script: str, folder: Path) -> dict[str, Any]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-@pytest.mark.slow
-@pytest.mark.xdist_group("e2e")
-def test_a_backfill_through_a_real_scheduler(tmp_path: Path) -> None:
-    report = report_of("tests.e2e.backfill", tmp_path)
+@pytest.fixture(scope="module")
+def one_airflow(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What came of everything that happened in it: a start of Airflow's takes a minute."""
+    return report_of("tests.e2e.one_airflow", tmp_path_factory.mktemp("airflow"))
+
+
+def test_no_process_is_left(one_airflow: dict[str, Any]) -> None:
+    assert one_airflow["processes_left"] == []
+
+
+def test_a_backfill_through_a_real_scheduler(one_airflow: dict[str, Any]) -> None:
+    report = one_airflow["backfill"]
     weeks = report["weeks"]
 
     # Each interval its own window; all runs succeed, those of the empty weeks by skipping.
@@ -50,13 +60,10 @@ def test_a_backfill_through_a_real_scheduler(tmp_path: Path) -> None:
 
     # The same window again, by hand: nothing is registered or attested twice.
     assert report["after"] == report["before"]
-    assert report["processes_left"] == []
 
 
-@pytest.mark.slow
-@pytest.mark.xdist_group("e2e")
-def test_a_person_decides_on_promotions_in_a_real_airflow(tmp_path: Path) -> None:
-    report = report_of("tests.e2e.approval", tmp_path)
+def test_a_person_decides_on_promotions_in_a_real_airflow(one_airflow: dict[str, Any]) -> None:
+    report = one_airflow["approval"]
     for case in ("refused", "unanswered"):
         assert report[case]["state"] == "success"
         assert (report[case]["tasks"]["register"], report[case]["tasks"]["attest"]) == ("skipped", "skipped")
@@ -68,10 +75,8 @@ def test_a_person_decides_on_promotions_in_a_real_airflow(tmp_path: Path) -> Non
     assert report["watched"] == {"state": "success", "tasks": {"watch": "success"}}
 
 
-@pytest.mark.slow
-@pytest.mark.xdist_group("e2e")
-def test_traces_start_a_run_its_end_starts_another_and_people_are_told(tmp_path: Path) -> None:
-    report = report_of("tests.e2e.events", tmp_path)
+def test_traces_start_a_run_its_end_starts_another_and_people_are_told(one_airflow: dict[str, Any]) -> None:
+    report = one_airflow["events"]
     assert report["accepted"] == 100
 
     # The event that starts the run covers the calls that were handed in; the run's end starts the one behind it.

@@ -10,6 +10,7 @@ from teleprompt.tracking.search import PAGE, all_pages
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 
 def own_experiments(client: "MlflowClient") -> list[Any]:
@@ -27,7 +28,7 @@ def own_experiments(client: "MlflowClient") -> list[Any]:
     return sorted(found, key=lambda experiment: str(experiment.name))
 
 
-def runs_of(client: "MlflowClient", experiment_id: str) -> Iterator[Any]:
+def runs_of(client: "MlflowClient", experiment_id: str) -> "Iterator[Run]":
     """All runs of an experiment, oldest first."""
     from mlflow.entities import ViewType
 

@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from teleprompt.tracking.pipeline_run import KEY_TAG, WINDOW_END_TAG, experiment_name
 from teleprompt.tracking.search import NEWEST_FIRST, NEWEST_WINDOW_FIRST, all_pages
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 
 BACKFILL = "backfill"
@@ -39,7 +40,7 @@ def newest_window_end(client: "MlflowClient", program: str) -> datetime | None:
     return None
 
 
-def _runs(client: "MlflowClient", program: str, order: list[str], *, page: int = 100) -> Iterator[Any]:
+def _runs(client: "MlflowClient", program: str, order: list[str], *, page: int = 100) -> "Iterator[Run]":
     experiment = client.get_experiment_by_name(experiment_name(program))
     if experiment is None:
         return iter(())

@@ -2,13 +2,17 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 from teleprompt.tracking.pipeline_run import INTERNAL_TAG, WINDOW_END_TAG
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
+    from mlflow.store.entities import PagedList
 
+
+T = TypeVar("T")
 
 PAGE = 1000
 NEWEST_FIRST = ["attributes.start_time DESC", "attributes.run_id ASC"]
@@ -17,7 +21,7 @@ NEWEST_WINDOW_FIRST = [f"tags.`{WINDOW_END_TAG}` DESC", *NEWEST_FIRST]
 """By what the runs are about, whenever they were made."""
 
 
-def all_pages(search: Callable[[str | None], Any]) -> Iterator[Any]:
+def all_pages(search: "Callable[[str | None], PagedList[T]]") -> Iterator[T]:
     """Everything that `search` finds; it is given the token of the page that it is to return, None for the first."""
     token = None
     while True:
@@ -44,7 +48,7 @@ def search_own_runs(
     limit: int | None = None,
     page: int = PAGE,
     order_by: Sequence[str] = NEWEST_FIRST,
-) -> Iterator[Any]:
+) -> "Iterator[Run]":
     """The package's runs that meet a condition in MLflow's filter language, newest first; at most `limit`."""
     experiments = own_experiment_ids(client)
     if not experiments:

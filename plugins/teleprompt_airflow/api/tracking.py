@@ -1,7 +1,7 @@
 """MLflow and the storage for a request."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Path, Query
 
@@ -9,6 +9,11 @@ from teleprompt.attest.stored import AttestationStore
 from teleprompt.config.settings import Settings
 from teleprompt.signing.signer import addresses_of
 from teleprompt_airflow.hooks.settings import shared_settings
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+else:
+    MlflowClient = Any  # FastAPI reads the annotations of a route, and importing MLflow takes seconds
 
 
 def _settings() -> Settings:
@@ -18,14 +23,14 @@ def _settings() -> Settings:
 SettingsDep = Annotated[Settings, Depends(_settings)]
 
 
-def _client(settings: SettingsDep) -> Iterator[Any]:
+def _client(settings: SettingsDep) -> Iterator[MlflowClient]:
     from teleprompt.tracking.connection import mlflow_client
 
     with mlflow_client(settings.tracking_uri) as client:
         yield client
 
 
-Mlflow = Annotated[Any, Depends(_client)]
+Mlflow = Annotated[MlflowClient, Depends(_client)]
 
 
 def _attestations(settings: SettingsDep, client: Mlflow) -> AttestationStore:

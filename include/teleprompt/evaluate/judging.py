@@ -7,7 +7,7 @@ from typing import Any
 
 from teleprompt.config.gate import GateConfig
 from teleprompt.evaluate._self_agreement import UnreadableLabelError, check_self_agreement
-from teleprompt.evaluate.metrics import OWN_METRICS, build_metric
+from teleprompt.evaluate.metrics import COMPARING_METRICS, build_metric
 from teleprompt.evaluate.objective import Objective
 from teleprompt.program.fields import ProgramFields
 from teleprompt.traces.row import TraceRow
@@ -40,5 +40,5 @@ class Judging:
         Raises:
             UnreadableLabelError: too many would not.
         """
-        if self.gate.metric in OWN_METRICS:
+        if self.gate.metric in COMPARING_METRICS:
             check_self_agreement(program, rows, fields, self.build(fields, judge_lm=None))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from teleprompt.config.gate import AGREEMENT, EXACT, F1, JudgeConfig
+from teleprompt.config.gate import AGREEMENT, EXACT, F1, JUDGE, JudgeConfig
 from teleprompt.encoding.canonical_json import normalised_text
 from teleprompt.evaluate.judge import judge_metric
 from teleprompt.program.entry_point import load_function
@@ -15,27 +15,17 @@ Metric = Callable[..., float]
 """`metric(example, prediction, trace=None)`, DSPy's convention; a higher value is better."""
 
 
-OWN_METRICS = frozenset({AGREEMENT, EXACT, F1})
-"""The metrics that compare an answer with the logged one, and give 1 where they are the same."""
-
-
 def build_metric(name: str, *, fields: ProgramFields, programs_dir: Path, judge: JudgeConfig, judge_lm: Any) -> Metric:
     """The metric that a program file names; `judge_lm` (a `dspy.LM`) is asked only by `judge`.
 
     Raises:
         ConfigurationError: a user's `module:function` that does not exist.
     """
-    match name:
-        case "agreement_with_high_outcome":
-            return agreement_metric(fields)
-        case "exact":
-            return exact_metric(fields)
-        case "f1":
-            return f1_metric(fields)
-        case "judge":
-            return judge_metric(fields, judge_lm, instructions=judge.instructions)
-        case _:
-            return load_function(programs_dir, name)
+    if name in COMPARING_METRICS:
+        return COMPARING_METRICS[name](fields)
+    if name == JUDGE:
+        return judge_metric(fields, judge_lm, instructions=judge.instructions)
+    return load_function(programs_dir, name)
 
 
 def exact_metric(fields: ProgramFields) -> Metric:
@@ -98,3 +88,11 @@ def token_f1(wanted: str, given: str) -> float:
     if not common:
         return float(left == right)
     return 2 * common / (left.total() + right.total())
+
+
+COMPARING_METRICS: Mapping[str, Callable[[ProgramFields], Metric]] = {
+    AGREEMENT: agreement_metric,
+    EXACT: exact_metric,
+    F1: f1_metric,
+}
+"""Those that compare an answer with the logged one, by name; they give 1 where the two are the same."""

@@ -51,6 +51,8 @@ def test_its_four_parts_lead_to_an_attestation(settings: Settings, execute: Call
 
 def test_without_a_gain_it_attests_nothing(settings: Settings, execute: Callable[[str], Any]) -> None:
     log_shelf_calls(settings, count=20)
+    with pytest.raises(AirflowFailException, match="no verdict yet; put a DeltaOneBranchOperator"):
+        execute("attest")
     assert execute("deltaone") == "keep"
     with pytest.raises(AirflowSkipException, match="did not promote"):
         execute("attest")
@@ -63,6 +65,14 @@ def test_it_promotes_nothing_past_a_person_who_is_to_approve(
     log_shelf_calls(settings, count=160)
     with pytest.raises(AirflowFailException, match="wants an approval before a promotion; put a GateApprovalOperator"):
         execute("attest")
+
+
+def test_whoever_signs_waits_in_the_signers_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    run: dict[str, Any] = {"program": "shelves", "waited": {}}
+    assert AttestOperator(task_id="attest", **run).queue == "default"
+    monkeypatch.setenv("TELEPROMPT_SIGNER_QUEUE", "signer")
+    assert AttestOperator(task_id="attest", **run).queue == "signer"
+    assert AttestOperator(task_id="attest", queue="own", **run).queue == "own"
 
 
 def test_records_are_given_whole_or_not_at_all() -> None:

@@ -213,7 +213,7 @@ def test_calls_whose_outcome_is_worthless_earn_nothing(tmp_path: Path, method: s
         config=AttributionConfig.model_validate({"method": method}),
         min_quality_score=min_quality_score,
         compared=[row.trace_id for row in good_rows(parts[Part.GATE], min_quality_score=min_quality_score)],
-        wallets={},
+        wallets={"alice": (ALICE,), "mallory": (BOB,)},
     )
     if min_quality_score == 0.0 and method == "deduplicated_count":
         assert weights(found)["mallory"] > 0  # they were read, and this method looks at nothing else

@@ -6,7 +6,7 @@ from teleprompt.attribution.apportion import largest_remainder
 from teleprompt.attribution.contributors import Quarantine, contributors_of
 from teleprompt.attribution.rewards import base_units, contract_shares, format_units, reward_shares
 from teleprompt.attribution.shares import weights_of
-from teleprompt.attribution.wallets import Claim
+from teleprompt.attribution.wallets import CallOwner
 from teleprompt.config.attribution import Unpayable
 from teleprompt.errors import ConfigurationError
 from teleprompt.records import MAX_IDENTIFIER, MILLION
@@ -80,7 +80,7 @@ def test_one_address_is_one_contributor_and_disputed_calls_are_apart() -> None:
         ("eve (disputed)", None, Quarantine.ADDRESS_CONFLICT, 1),
         ("x", None, Quarantine.NO_ADDRESS, 1),
     ]
-    assert people[0].claims == (Claim("alias", False), Claim("bob", False))
+    assert people[0].owners == (CallOwner("alias", False), CallOwner("bob", False))
 
 
 def test_nobody_can_take_the_name_of_disputed_calls() -> None:

@@ -11,7 +11,7 @@ from teleprompt.attribution.contributors import Contributor, Quarantine, contrib
 from teleprompt.attribution.shares import weights_of
 from teleprompt.attribution.trace_tree import trace_tree
 from teleprompt.attribution.usage import Used, demo_traces, rows_read, used_by
-from teleprompt.attribution.wallets import Claim, Wallets, claim_of
+from teleprompt.attribution.wallets import CallOwner, Wallets, owner_of
 from teleprompt.config.attribution import AttributionConfig, Unpayable, WeightingMethod
 from teleprompt.errors import TelepromptError
 from teleprompt.program.fields import ProgramFields
@@ -64,10 +64,10 @@ class Attribution(Record):
     secret: Digest
     """The salts of the tree's leaves come from it: who has it and a trace can tell whether the trace was used."""
 
-    def holders(self) -> dict[Claim, str]:
-        """The contributor that each claim is counted for."""
+    def holders(self) -> dict[CallOwner, str]:
+        """The contributor whom each owner's calls are counted for."""
         return {
-            Claim(own, credit.quarantine is Quarantine.ADDRESS_CONFLICT): credit.contributor_id
+            CallOwner(own, credit.quarantine is Quarantine.ADDRESS_CONFLICT): credit.contributor_id
             for credit in self.credits
             for own in credit.ids
         }
@@ -98,10 +98,10 @@ def attribute(
     if not people:
         raise TelepromptError(f"No trace of the snapshot {snapshot.digest} was read, so there is nobody to credit.")
     _say_conflicts(people)
-    holders = {claim: person.contributor_id for person in people for claim in person.claims}
+    holders = {owner: person.contributor_id for person in people for owner in person.owners}
 
     def holder_of(row: TraceRow) -> str:
-        return holders[claim_of(row, wallets)]
+        return holders[owner_of(row, wallets)]
 
     secret = secret or secrets.token_hex(32)
     tree = trace_tree(rows, bytes.fromhex(secret))
@@ -176,7 +176,7 @@ def _values(
 def _credit(person: Contributor, weight_e6: int, used: Used, value: Value | None, method: WeightingMethod) -> Credit:
     return Credit(
         contributor_id=person.contributor_id,
-        ids=tuple(claim.contributor_id for claim in person.claims),
+        ids=tuple(owner.contributor_id for owner in person.owners),
         address=person.address,
         quarantine=person.quarantine,
         weight_e6=weight_e6,

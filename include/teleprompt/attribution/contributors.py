@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from enum import StrEnum
 
-from teleprompt.attribution.wallets import Claim, Wallets, claim_of
+from teleprompt.attribution.wallets import CallOwner, Wallets, owner_of
 from teleprompt.encoding.canonical_json import sha256_hex
 from teleprompt.records import MAX_IDENTIFIER, Record
 from teleprompt.traces.row import TraceRow
@@ -21,7 +21,7 @@ class Contributor(Record):
     """One contributor, under the first of the ids that one address stands for; or the disputed calls of one id."""
 
     contributor_id: str
-    claims: tuple[Claim, ...]
+    owners: tuple[CallOwner, ...]
     address: str | None
     quarantine: Quarantine | None
     """Set exactly where there is no address."""
@@ -30,31 +30,31 @@ class Contributor(Record):
 
     @property
     def tie_break(self) -> str:
-        """Orders contributors of equal claims, whatever their names."""
+        """Orders contributors of equal parts, whatever their names."""
         return f"{(self.address or '').lower()}|{self.contributor_id}"
 
 
 def contributors_of(rows: Iterable[TraceRow], wallets: Wallets) -> tuple[Contributor, ...]:
     """The contributors of `rows`: ids that one address stands for are one, those without one are each their own."""
-    by_claim: dict[Claim, list[TraceRow]] = {}
+    by_owner: dict[CallOwner, list[TraceRow]] = {}
     for row in rows:
-        by_claim.setdefault(claim_of(row, wallets), []).append(row)
-    groups: dict[tuple[str, ...], list[Claim]] = {}
-    for claim in sorted(by_claim):
-        stands = () if claim.is_disputed else wallets.get(claim.contributor_id, ())
-        groups.setdefault(stands[:1] or (claim.contributor_id, str(claim.is_disputed)), []).append(claim)
-    taken = {claim.contributor_id for claim in by_claim}
+        by_owner.setdefault(owner_of(row, wallets), []).append(row)
+    groups: dict[tuple[str, ...], list[CallOwner]] = {}
+    for owner in sorted(by_owner):
+        stands = () if owner.is_disputed else wallets.get(owner.contributor_id, ())
+        groups.setdefault(stands[:1] or (owner.contributor_id, str(owner.is_disputed)), []).append(owner)
+    taken = {owner.contributor_id for owner in by_owner}
     return tuple(
-        _one(claims, [row for claim in claims for row in by_claim[claim]], wallets, taken) for claims in groups.values()
+        _one(owners, [row for owner in owners for row in by_owner[owner]], wallets, taken) for owners in groups.values()
     )
 
 
-def _one(claims: list[Claim], rows: list[TraceRow], wallets: Wallets, taken: set[str]) -> Contributor:
-    own, disputed = claims[0]
+def _one(owners: list[CallOwner], rows: list[TraceRow], wallets: Wallets, taken: set[str]) -> Contributor:
+    own, disputed = owners[0]
     stands = () if disputed else wallets.get(own, ())
     return Contributor(
         contributor_id=_name_of_disputed(own, taken) if disputed else own,
-        claims=tuple(claims),
+        owners=tuple(owners),
         address=stands[0] if stands else None,
         quarantine=None if stands else Quarantine.ADDRESS_CONFLICT if disputed else Quarantine.NO_ADDRESS,
         trace_count=len(rows),

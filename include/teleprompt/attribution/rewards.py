@@ -52,7 +52,7 @@ def reward_shares(
     """Divide `total` base units by the contributors' weights; the parts sum to `total` exactly.
 
     `contributors` are those of a verified attestation, `unpayable` is what it says of those without address. Largest
-    remainder, ties by address. Where nobody can be paid, all is held back. So is, always, what an id with two addresses
+    remainder, ties by address. Where nobody can be paid, all is held back. So is, always, what disputed calls
     would get: to divide it would pay whoever logs one call under another's id.
     """
     if not contributors:

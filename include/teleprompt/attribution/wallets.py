@@ -24,17 +24,17 @@ class FirstUse(Record):
     """None where it named none."""
 
 
-class Claim(NamedTuple):
+class CallOwner(NamedTuple):
     """Under whose id a call was logged, and whether that is disputed."""
 
     contributor_id: str
     is_disputed: bool
 
 
-def claim_of(row: TraceRow, wallets: Wallets) -> Claim:
+def owner_of(row: TraceRow, wallets: Wallets) -> CallOwner:
     """Whose call it is; one with an address that does not stand for its id is disputed."""
     address = row.contributor_address
-    return Claim(row.contributor_id, address is not None and address not in wallets.get(row.contributor_id, ()))
+    return CallOwner(row.contributor_id, address is not None and address not in wallets.get(row.contributor_id, ()))
 
 
 def earliest(uses: Iterable[tuple[str, FirstUse]]) -> dict[str, FirstUse]:

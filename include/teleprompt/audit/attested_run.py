@@ -7,7 +7,7 @@ from teleprompt.attest.proofs import TraceProof, prove_trace
 from teleprompt.attest.stored import AttestationStore
 from teleprompt.attribution.attribute import Attribution
 from teleprompt.attribution.usage import demo_traces, rows_read
-from teleprompt.attribution.wallets import claim_of
+from teleprompt.attribution.wallets import owner_of
 from teleprompt.errors import TelepromptError
 from teleprompt.gate.comparison import Comparison, traces_compared
 from teleprompt.optimize.select import Selection
@@ -69,7 +69,7 @@ class AttestedRun:
         demos = set(demo_traces(get_blob(self.selection.state), parts[Part.TRAIN], self.snapshot.fields))
         entries = [
             TrailEntry(
-                contributor_id=holders[claim_of(row, wallets)],
+                contributor_id=holders[owner_of(row, wallets)],
                 trace_id=row.trace_id,
                 logged_by=row.contributor_id,
                 part=part.value,

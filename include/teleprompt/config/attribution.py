@@ -12,7 +12,7 @@ MAX_GROUP = 8
 
 
 class WeightingMethod(StrEnum):
-    """What weights are in proportion to; docs/attestation.md says what each withstands."""
+    """What weights are in proportion to; docs/rewards.md says what each withstands."""
 
     DEDUPLICATED_COUNT = "deduplicated_count"
     QUALITY_WEIGHTED = "quality_weighted"

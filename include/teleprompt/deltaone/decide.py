@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from teleprompt.config.gate import Claim
 from teleprompt.config.outcome import Direction
 from teleprompt.deltaone.paired import (
-    PairedComparison,
     compare_pairs,
     effective_sd,
     examples_needed,
     minimum_detectable_effect,
 )
-from teleprompt.deltaone.report import GatePolicy, GateReport, Verdict
+from teleprompt.deltaone.report import GatePolicy, GateReport
 from teleprompt.deltaone.scores import mean_e6
+from teleprompt.deltaone.verdict import evidence_of, verdict_of
 from teleprompt.errors import TelepromptError
 from teleprompt.records import MILLION, from_millionths, to_millionths
 
@@ -24,9 +24,7 @@ def decide(
 
     Examples of one of the `groups` are not independent of each other; by default all are.
 
-    Promote: the claim of the policy is shown. `significant` is an estimate of at least the threshold with the
-    interval above 0 and p <= alpha; `proven` is the whole interval at or above the threshold. Reject: the whole
-    interval lies below the threshold. Otherwise inconclusive. Deterministic.
+    The verdict is that of `verdict_of`. Deterministic.
 
     Raises:
         TelepromptError: no example, unequal lengths, or a score that is no whole number in [0, 1,000,000].
@@ -38,13 +36,20 @@ def decide(
     comparison = compare_pairs(gains, groups, binary=binary, alpha=policy.alpha)
     baseline_e6, optimized_e6 = mean_e6(baseline), mean_e6(optimized)
     delta_e6 = sign * (optimized_e6 - baseline_e6)
-    evidence = _evidence(comparison, delta_e6, policy)
+    low_e6, high_e6 = to_millionths(comparison.low), to_millionths(comparison.high)
+    evidence = evidence_of(
+        delta_e6=delta_e6,
+        low_e6=low_e6,
+        p_value=comparison.p_value,
+        threshold_e6=policy.threshold_e6,
+        alpha=policy.alpha,
+    )
     sd = effective_sd(gains, groups)
     per_group = len(baseline) / len(set(groups))
     goal = from_millionths(_goal_e6(delta_e6, policy))
     needed = examples_needed(sd=sd, difference=goal, alpha=policy.alpha, per_group=per_group)
     return GateReport(
-        verdict=_verdict(evidence, comparison, policy),
+        verdict=verdict_of(evidence, high_e6=high_e6, threshold_e6=policy.threshold_e6, claim=policy.claim),
         evidence=evidence,
         policy=policy,
         n=len(baseline),
@@ -52,8 +57,8 @@ def decide(
         baseline_e6=baseline_e6,
         optimized_e6=optimized_e6,
         delta_e6=delta_e6,
-        ci_low_e6=to_millionths(comparison.low),
-        ci_high_e6=to_millionths(comparison.high),
+        ci_low_e6=low_e6,
+        ci_high_e6=high_e6,
         p_value_e6=to_millionths(comparison.p_value),
         test=comparison.test,
         interval=comparison.interval,
@@ -96,20 +101,3 @@ def _goal_e6(delta_e6: int, policy: GatePolicy) -> int:
     if policy.claim is Claim.PROVEN and beyond > 0:
         return beyond
     return max(policy.threshold_e6, delta_e6)
-
-
-def _evidence(comparison: PairedComparison, delta_e6: int, policy: GatePolicy) -> Claim | None:
-    if delta_e6 < policy.threshold_e6 or comparison.p_value > policy.alpha:
-        return None
-    low_e6 = to_millionths(comparison.low)
-    if low_e6 >= policy.threshold_e6:
-        return Claim.PROVEN
-    return Claim.SIGNIFICANT if low_e6 > 0 else None
-
-
-def _verdict(evidence: Claim | None, comparison: PairedComparison, policy: GatePolicy) -> Verdict:
-    if evidence is Claim.PROVEN or (evidence is not None and policy.claim is Claim.SIGNIFICANT):
-        return Verdict.PROMOTE
-    if to_millionths(comparison.high) < policy.threshold_e6:
-        return Verdict.REJECT
-    return Verdict.INCONCLUSIVE

@@ -16,6 +16,7 @@ from teleprompt.deltaone.assignment import Doubt, ObservedCall, doubts_about_ass
 from teleprompt.deltaone.paired import SEED, allowing_for_the_unseen, resamples_for
 from teleprompt.deltaone.report import Verdict
 from teleprompt.deltaone.scores import mean_e6
+from teleprompt.deltaone.verdict import evidence_of, verdict_of
 from teleprompt.errors import TelepromptError
 from teleprompt.records import MILLION, Millionths, Record, to_millionths
 from teleprompt.window import Window
@@ -127,14 +128,12 @@ def compare_online(
     found = _compare(*scored, alpha=alpha)
     delta_e6 = (after.mean_e6 or 0) - (before.mean_e6 or 0) if before.calls and after.calls else 0
     low_e6, high_e6 = to_millionths(found.low), to_millionths(found.high)
-    evidence = None
-    if delta_e6 >= threshold_e6 and found.p_value <= alpha and low_e6 > 0 and not doubts:
-        evidence = Claim.PROVEN if low_e6 >= threshold_e6 else Claim.SIGNIFICANT
-    verdict = Verdict.INCONCLUSIVE
-    if evidence is Claim.PROVEN or (evidence is not None and claim is Claim.SIGNIFICANT):
-        verdict = Verdict.PROMOTE
-    elif high_e6 < threshold_e6 and not doubts:
-        verdict = Verdict.REJECT
+    evidence, verdict = None, Verdict.INCONCLUSIVE
+    if not doubts:
+        evidence = evidence_of(
+            delta_e6=delta_e6, low_e6=low_e6, p_value=found.p_value, threshold_e6=threshold_e6, alpha=alpha
+        )
+        verdict = verdict_of(evidence, high_e6=high_e6, threshold_e6=threshold_e6, claim=claim)
     return OnlineReport(
         verdict=verdict,
         evidence=evidence,

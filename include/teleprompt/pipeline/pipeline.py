@@ -23,7 +23,7 @@ from teleprompt.optimize.candidate import Candidate
 from teleprompt.optimize.optimization import Optimization
 from teleprompt.optimize.select import Selection
 from teleprompt.pipeline._collected import collect_for
-from teleprompt.pipeline.promotion import Promotion
+from teleprompt.pipeline.promotion import ComparedCandidate, Promotion
 from teleprompt.program.entry_point import check_entry_point, code_file, file_digest
 from teleprompt.program.fields import ProgramFields
 from teleprompt.program.fingerprint import code_digest, run_key
@@ -220,6 +220,17 @@ class Pipeline:
                 )
                 run.end()
         return comparison
+
+    def compared(self) -> ComparedCandidate | None:
+        """What the run found until its verdict; None if it did not come so far. Nothing is done for it."""
+        with self._records.open() as run:
+            found = {
+                "snapshot": run.read("snapshot", SnapshotRecord),
+                "selection": run.read("selection", Selection),
+                "baseline": run.read("baseline", ProgramVersion),
+                "comparison": run.read("gate", Comparison),
+            }
+        return None if None in found.values() else ComparedCandidate.model_validate(found)
 
     @cached_property
     def promotion(self) -> Promotion:

@@ -211,7 +211,6 @@ def _promotion(config: ProgramConfig, stage: dict[str, Any], records: dict[str, 
         version=register.output,
         outlets=[version_asset(config.slug)],
         **stage,
-        **_signing(),
     )
     if config.chain is None:
         return [keep, attest]
@@ -219,13 +218,7 @@ def _promotion(config: ProgramConfig, stage: dict[str, Any], records: dict[str, 
 
 
 def _submit(config: ProgramConfig, attestation: Any) -> SubmitOperator:
-    return SubmitOperator(task_id="submit", program=config.slug, attestation=attestation, pool=CHAIN_POOL, **_signing())
-
-
-def _signing() -> dict[str, str]:
-    """Where tasks run that sign; they run no program code."""
-    queue = Settings().signer_queue
-    return {} if queue is None else {"queue": queue}
+    return SubmitOperator(task_id="submit", program=config.slug, attestation=attestation, pool=CHAIN_POOL)
 
 
 def watch_dag(config: ProgramConfig) -> DAG:
@@ -244,7 +237,7 @@ def watch_dag(config: ProgramConfig) -> DAG:
         tags={"teleprompt", "watch"},
         default_args=_default_args(config),
     ) as dag:
-        watch = WatchOperator(task_id="watch", program=config.slug, **_signing())
+        watch = WatchOperator(task_id="watch", program=config.slug)
         if config.chain is not None and config.rollout.share is not None:
             _submit(config, watch.output)
     return dag

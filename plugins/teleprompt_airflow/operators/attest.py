@@ -75,14 +75,18 @@ class AttestOperator(StageOperator):
 def _compared(pipeline: "Pipeline") -> "ComparedCandidate":
     """What the run has found, if that may be promoted without asking anybody."""
     from teleprompt.deltaone.report import Verdict
-    from teleprompt.pipeline.whole_run import compare_candidate
 
     if pipeline.config.approval is not None:
         raise ConfigurationError(
             f"{pipeline.config.name} wants an approval before a promotion; put a GateApprovalOperator and a "
             "RegisterOperator before the AttestOperator, and hand it their records."
         )
-    compared = compare_candidate(pipeline)
-    if compared is None or compared.comparison.report.verdict is not Verdict.PROMOTE:
+    compared = pipeline.compared()  # not made here: a task that has the signer's key runs no program code
+    if compared is None:
+        raise ConfigurationError(
+            f"This run of {pipeline.config.name} has no verdict yet; put a DeltaOneBranchOperator or a GateOperator "
+            "before the AttestOperator."
+        )
+    if compared.comparison.report.verdict is not Verdict.PROMOTE:
         raise AirflowSkipException("The gate did not promote, so there is nothing to attest.")
     return compared

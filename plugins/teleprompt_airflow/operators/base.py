@@ -43,7 +43,7 @@ class StageOperator(BaseOperator):
     """Whether the stage needs the signer's key; no other task opens it."""
 
     def __init__(self, *, program: str, waited: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**{**(signers_queue() if self.signs else {}), **kwargs})
         self.program = program
         self.waited = waited
 
@@ -75,6 +75,12 @@ class StageOperator(BaseOperator):
     @abstractmethod
     def run_stage(self, pipeline: "Pipeline") -> Any:
         """Call one stage of `pipeline`; returns its record."""
+
+
+def signers_queue() -> dict[str, str]:
+    """The argument of a task that signs: the queue of the workers that have the key, where the settings name one."""
+    queue = Settings().signer_queue
+    return {} if queue is None else {"queue": queue}
 
 
 def pipeline_of(program: str, waited: Any, context: Mapping[str, Any], *, signs: bool = False) -> "Pipeline":

@@ -9,7 +9,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from teleprompt.config.files import find_program_file, load_program_file
 from teleprompt.config.settings import Settings
 from teleprompt_airflow.hooks.settings import settings_from_connections
-from teleprompt_airflow.operators.base import actor_of, domain_errors
+from teleprompt_airflow.operators.base import actor_of, domain_errors, signers_queue
 
 
 class SubmitOperator(BaseOperator):
@@ -24,7 +24,7 @@ class SubmitOperator(BaseOperator):
     template_fields: Sequence[str] = ("attestation",)
 
     def __init__(self, *, program: str, attestation: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**{**signers_queue(), **kwargs})
         self.program = program
         self.attestation = attestation
 

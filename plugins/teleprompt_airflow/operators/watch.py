@@ -12,7 +12,7 @@ from teleprompt.window import Window
 from teleprompt_airflow.hooks.settings import settings_from_connections
 from teleprompt_airflow.metrics import gauge, measure_backlog
 from teleprompt_airflow.notifications.tell import tell
-from teleprompt_airflow.operators.base import actor_of, domain_errors
+from teleprompt_airflow.operators.base import actor_of, domain_errors, signers_queue
 from teleprompt_airflow.run_window import resolve_window
 
 TOLD_UNTIL = "told_until"
@@ -27,7 +27,7 @@ class WatchOperator(BaseOperator):
     """
 
     def __init__(self, *, program: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**{**signers_queue(), **kwargs})
         self.program = program
 
     def execute(self, context: Any) -> dict[str, Any]:

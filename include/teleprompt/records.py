@@ -46,7 +46,10 @@ class Record(BaseModel):
         Raises:
             ValueError: it is no such record, or of a later schema (pydantic's `ValidationError` is one, too).
         """
-        data = json.loads(text)
+        try:
+            data = json.loads(text)
+        except RecursionError as error:
+            raise ValueError(f"no {cls.__name__} is nested so deeply") from error
         if not isinstance(data, dict):
             return cls.model_validate(data)
         schema = data.pop(SCHEMA_KEY, 1)

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from pydantic import ValidationError
 
 from teleprompt.config.settings import Settings
 from teleprompt.registry.listing import list_versions
@@ -65,6 +66,14 @@ def test_it_promotes_nothing_past_a_person_who_is_to_approve(
     log_shelf_calls(settings, count=160)
     with pytest.raises(AirflowFailException, match="wants an approval before a promotion; put a GateApprovalOperator"):
         execute("attest")
+
+
+def test_a_skipped_tasks_record_promotes_nothing() -> None:
+    given: dict[str, Any] = {key: {} for key in ("snapshot", "selection", "comparison", "baseline", "version")}
+    attest = AttestOperator(task_id="attest", program="shelves", waited={}, **given)
+    attest.version = None  # as it is rendered
+    with pytest.raises(ValidationError):
+        attest.run_stage(cast("Any", None))
 
 
 def test_whoever_signs_waits_in_the_signers_queue(monkeypatch: pytest.MonkeyPatch) -> None:

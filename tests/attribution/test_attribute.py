@@ -1,24 +1,23 @@
 """The credit for a program, from a snapshot to weights and a tree."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import pytest
 
 from teleprompt.attribution.attribute import Attribution, attribute
 from teleprompt.attribution.contributors import Quarantine
-from teleprompt.attribution.first_uses import first_uses_in
 from teleprompt.attribution.trace_tree import trace_digest, trace_leaf, trace_salt, trace_tree
 from teleprompt.attribution.usage import Used, demo_traces
-from teleprompt.attribution.wallets import FirstUse, earliest, standing_wallets
+from teleprompt.attribution.wallets import earliest, standing_wallets
 from teleprompt.config.attribution import AttributionConfig
 from teleprompt.encoding.canonical_json import canonical_json
 from teleprompt.encoding.merkle import root_of_proof
 from teleprompt.evaluate.examples import good_rows
 from teleprompt.records import MILLION
 from teleprompt.storage.blobs import Blob, put_blob
+from teleprompt.traces.first_use import FirstUse
 from teleprompt.traces.snapshot import Snapshot, read_for_credit
 from teleprompt.traces.split import Part
 from tests.support import ALICE, BOB, FIELDS, WEEK, raw_trace, trace_row, write_snapshot_of
@@ -61,13 +60,18 @@ def credit(
     of: Snapshot | None = None,
     demos: list[Mapping[str, Any]] | None = None,
     compared: list[str] | None = None,
-    earlier: Mapping[str, FirstUse] = MappingProxyType({}),
+    earlier: Sequence[FirstUse] = (),
     **config: Any,
 ) -> Attribution:
     """The credit where the gate compared on all good sealed traces, if nothing else is said."""
     taken = of or snapshot(folder)
     sealed = good_rows(read_for_credit(taken)[Part.GATE], min_quality_score=0.7)
-    known = earliest([*earlier.items(), *first_uses_in(taken).items()])
+    rows = [row for part in read_for_credit(taken).values() for row in part]
+    uses = [
+        FirstUse(contributor_id=r.contributor_id, started_at_ms=r.started_at_ms, address=r.contributor_address)
+        for r in sorted(rows, key=lambda r: (r.started_at_ms, r.trace_id))
+    ]
+    known = earliest([*earlier, *uses])
     own = AttributionConfig.model_validate(config)
     return attribute(
         taken,
@@ -245,7 +249,7 @@ def test_a_call_under_anothers_id_is_held_back_and_her_pay_stays(tmp_path: Path)
 def test_the_address_of_an_earlier_window_stands(tmp_path: Path) -> None:
     """Whoever is quick at the beginning of a window does not take over the id."""
     taken, _ = write_snapshot_of([*alices(1, address=BOB), *alices(99, first=1)], tmp_path, fields=FIELDS)
-    found = credit(tmp_path, of=taken, earlier={"alice": FirstUse(started_at_ms=0, address=ALICE)})
+    found = credit(tmp_path, of=taken, earlier=[FirstUse(contributor_id="alice", started_at_ms=0, address=ALICE)])
     assert {one.address for one in found.credits if one.contributor_id == "alice"} == {ALICE}
 
 

@@ -74,8 +74,8 @@ def test_a_few_values_among_many_are_enough() -> None:
 
 
 def test_one_odd_label_stops_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    check(Literal["left", "right"], ["lefft", *["left"] * 99])
-    assert "1 of 100 logged answers cannot be compared" in caplog.text
+    check(Literal["left", "right"], ["lefft", *["left"] * 9])
+    assert "1 of 10 logged answers cannot be compared" in caplog.text
 
 
 def test_the_message_holds_no_value() -> None:

@@ -5,12 +5,14 @@ the windows before it knew. The newest such record holds nearly all; the others 
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from teleprompt.attribution.wallets import FirstUse, earliest
+from teleprompt.attribution.wallets import earliest
+from teleprompt.errors import TelepromptError
 from teleprompt.records import Record
 from teleprompt.storage.blobs import BlobMissingError
+from teleprompt.traces.first_use import FirstUse, add_first_uses
 from teleprompt.traces.snapshot import Snapshot, SnapshotRecord, read_claims, read_snapshot
 from teleprompt.tracking.connection import quoted
 from teleprompt.tracking.pipeline_run import KEY_TAG, PipelineRun
@@ -30,25 +32,34 @@ RECORD = "first_uses"
 class FirstUses(Record):
     """The earliest known call of each id in a window and in those that began before it."""
 
-    by_id: dict[str, FirstUse]
+    uses: tuple[FirstUse, ...]
     run_ids: tuple[str, ...]
     """The pipeline runs whose knowledge is in it; such a run may be gone."""
 
 
-def keep_first_uses(run: PipelineRun, program: str, record: SnapshotRecord) -> None:
-    """Keep with `run`, which made the snapshot, what is known after it."""
-    snapshot = read_snapshot(record)
-    run.write(RECORD, _with_those_before(run.client, program, snapshot, own_run=run.run_id))
+NOTHING = FirstUses(uses=(), run_ids=())
 
 
-def first_uses(client: "MlflowClient", program: str, record: SnapshotRecord) -> dict[str, FirstUse]:
-    """The earliest known call of each id of the snapshot, in its window and in those that began before it.
+def keep_first_uses(run: PipelineRun, program: str, window: Window, uses: dict[str, FirstUse]) -> None:
+    """Keep with `run` what is known after its window, of whose calls `uses` are the first.
+
+    A run before it that cannot be read is left out; whoever credits reads it again.
+    """
+    before = _before(run.client, program, window, _known_if_readable)
+    known = earliest([*before.uses, *uses.values()])
+    run.write(RECORD, FirstUses(uses=tuple(known.values()), run_ids=(run.run_id, *before.run_ids)))
+
+
+def first_uses(run: PipelineRun, program: str, record: SnapshotRecord) -> dict[str, FirstUse]:
+    """The earliest known call of each id of the snapshot that `run` made, in its window and in those before.
 
     Raises:
-        TelepromptError: the snapshot is damaged.
+        TelepromptError: a record or a snapshot of a run is damaged.
     """
     snapshot = read_snapshot(record)
-    known = _with_those_before(client, program, snapshot).by_id
+    own = run.read(RECORD, FirstUses)
+    before = first_uses_before(run.client, program, snapshot.window)
+    known = earliest([*before.uses, *(_in_snapshot(snapshot) if own is None else own.uses)])
     return {share.contributor_id: known[share.contributor_id] for share in snapshot.contributors}
 
 
@@ -56,26 +67,22 @@ def first_uses_before(client: "MlflowClient", program: str, window: Window) -> F
     """What is known of windows that began before this one.
 
     Raises:
-        TelepromptError: a snapshot is damaged.
+        TelepromptError: a record or a snapshot of a run is damaged.
     """
-    uses: list[tuple[str, FirstUse]] = []
+    return _before(client, program, window, _known_by)
+
+
+def _before(
+    client: "MlflowClient", program: str, window: Window, known_by: Callable[[PipelineRun], FirstUses]
+) -> FirstUses:
+    uses: list[FirstUse] = []
     read: dict[str, None] = {}
     for run in _runs_before(client, program, window):
         if run.run_id not in read:
-            found = _known_by(run)
-            uses += found.by_id.items()
+            found = known_by(run)
+            uses += found.uses
             read |= dict.fromkeys(found.run_ids)
-    return FirstUses(by_id=earliest(uses), run_ids=tuple(read))
-
-
-def _with_those_before(
-    client: "MlflowClient", program: str, snapshot: Snapshot, *, own_run: str | None = None
-) -> FirstUses:
-    before = first_uses_before(client, program, snapshot.window)
-    return FirstUses(
-        by_id=earliest([*before.by_id.items(), *first_uses_in(snapshot).items()]),
-        run_ids=before.run_ids if own_run is None else (own_run, *before.run_ids),
-    )
+    return FirstUses(uses=tuple(earliest(uses).values()), run_ids=tuple(read))
 
 
 def _runs_before(client: "MlflowClient", program: str, window: Window) -> Iterator[PipelineRun]:
@@ -90,29 +97,32 @@ def _runs_before(client: "MlflowClient", program: str, window: Window) -> Iterat
 
 
 def _known_by(run: PipelineRun) -> FirstUses:
+    record = run.read("snapshot", SnapshotRecord)
+    if record is None:  # it is not collected to its end, and may know more then
+        return NOTHING
     found = run.read(RECORD, FirstUses)
     if found is not None:
         return found
-    record = run.read("snapshot", SnapshotRecord)
-    if record is None:
-        return FirstUses(by_id={}, run_ids=())
     try:  # of a version of the package that kept nothing else
-        return FirstUses(by_id=first_uses_in(read_snapshot(record)), run_ids=(run.run_id,))
+        return FirstUses(uses=_in_snapshot(read_snapshot(record)), run_ids=(run.run_id,))
     except BlobMissingError as error:
         log.warning("Who used ids first in an earlier window is not known, for its rows are gone: %s", error)
-        return FirstUses(by_id={}, run_ids=())
+        return NOTHING
 
 
-def first_uses_in(snapshot: Snapshot) -> dict[str, FirstUse]:
-    """The earliest call of each id in the snapshot."""
+def _known_if_readable(run: PipelineRun) -> FirstUses:
+    try:
+        return _known_by(run)
+    except TelepromptError as error:
+        log.warning("What an earlier window knows of ids is left out for now: %s", error)
+        return NOTHING
+
+
+def _in_snapshot(snapshot: Snapshot) -> tuple[FirstUse, ...]:
     import pyarrow as pa
 
     calls = pa.concat_tables(read_claims(snapshot)).sort_by([("started_at", "ascending"), ("trace_id", "ascending")])
-    found: dict[str, FirstUse] = {}
     moments = calls["started_at"].cast(pa.timestamp("ms", tz="UTC")).cast(pa.int64())
-    for own, address, at in zip(
-        calls["contributor_id"].to_pylist(), calls["contributor_address"].to_pylist(), moments.to_pylist(), strict=True
-    ):
-        if own not in found:
-            found[own] = FirstUse(started_at_ms=at, address=address)
-    return found
+    known: dict[str, FirstUse] = {}
+    add_first_uses(known, calls.append_column("started_at_ms", moments))
+    return tuple(known.values())

@@ -9,19 +9,11 @@ disputed, and only its own part is held back.
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from teleprompt.records import Record
+from teleprompt.traces.first_use import FirstUse
 from teleprompt.traces.row import TraceRow
 
 Wallets = Mapping[str, tuple[str, ...]]
 """By id: the address that is paid, then others whose calls count as the id's own."""
-
-
-class FirstUse(Record):
-    """The earliest call of an id that is known."""
-
-    started_at_ms: int
-    address: str | None
-    """None where it named none."""
 
 
 class CallOwner(NamedTuple):
@@ -37,12 +29,13 @@ def owner_of(row: TraceRow, wallets: Wallets) -> CallOwner:
     return CallOwner(row.contributor_id, address is not None and address not in wallets.get(row.contributor_id, ()))
 
 
-def earliest(uses: Iterable[tuple[str, FirstUse]]) -> dict[str, FirstUse]:
+def earliest(uses: Iterable[FirstUse]) -> dict[str, FirstUse]:
     """The earliest of each id; of calls at one moment the one that comes first."""
     found: dict[str, FirstUse] = {}
-    for own, use in uses:
-        if own not in found or use.started_at_ms < found[own].started_at_ms:
-            found[own] = use
+    for use in uses:
+        known = found.get(use.contributor_id)
+        if known is None or use.started_at_ms < known.started_at_ms:
+            found[use.contributor_id] = use
     return found
 
 

@@ -5,8 +5,8 @@ Where the two are written differently, as the label 2 and the answer 2.0 of a `f
 whoever answers wrongly, but in the label's form, is promoted. So each label is first read as the model's words would
 be, and scored as an answer.
 
-Of many labels a few may be unreadable: any answer to such a call scores 0, that of the champion as well as the
-candidate's, so it is a tie and proves nothing for either.
+Of many labels a few may be unreadable: no answer to such a call gets full marks, the champion's as little as the
+candidate's.
 """
 
 import logging
@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 
 MOST_UNREADABLE = 0.05
 """Share of the logged answers that may score less than 1."""
+
+ENOUGH_FOR_ONE = 10
+"""With so many answers one may, whatever share it is."""
 
 
 class UnreadableLabelError(ConfigurationError):
@@ -51,7 +54,7 @@ def check_self_agreement(program: Any, rows: Sequence[TraceRow], fields: Program
         answer = {name: _as_answer(row.outputs[name], type_) for name, type_ in types.items()}
         if objective.scores(example, dspy.Prediction(**answer)) != {SCORE: 1.0}:
             faulty.append(_first_difference(example, answer))
-    if len(faulty) > MOST_UNREADABLE * len(rows):
+    if len(faulty) > max(MOST_UNREADABLE * len(rows), len(rows) >= ENOUGH_FOR_ONE):
         worst = max(sorted(set(faulty)), key=faulty.count)
         raise UnreadableLabelError(worst, _named(types[worst]), len(faulty), len(rows))
     if faulty:

@@ -7,7 +7,7 @@ one after the other. The looks of deleted runs count as well.
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -115,6 +115,7 @@ def open_gate(
             used up. Then nothing is compared, and it was no look.
     """
     now = datetime.now(UTC).replace(microsecond=0)
+    before = look_tags(run)
     run.tag(**{LOOKED_AT: format_utc(now)})
     try:
         others = _others_of_last_year(run, config)
@@ -123,7 +124,7 @@ def open_gate(
         rows = good_rows(everything, min_quality_score=config.optimization.min_quality_score)
         usable = _usable(rows, _looks_at_each(others), inputs_learnt(learnt, fields), config=config, fields=fields)
     except TelepromptError:
-        run.untag(LOOKED_AT)
+        restore_look(run, before)
         raise
     look = Look(
         number=1 + len(others),
@@ -141,10 +142,17 @@ def open_gate(
     )
 
 
-def withdraw_look(run: PipelineRun) -> None:
-    """Take the look of `run` back, of which nothing was scored."""
-    run.untag(LOOK)
-    run.untag(LOOKED_AT)
+def look_tags(run: PipelineRun) -> dict[str, str]:
+    """What the ledger says of `run` now; for `restore_look`."""
+    tags = run.client.get_run(run.run_id).data.tags
+    return {name: tags[f"teleprompt.{name}"] for name in (LOOKED_AT, LOOK) if f"teleprompt.{name}" in tags}
+
+
+def restore_look(run: PipelineRun, before: Mapping[str, str]) -> None:
+    """Take a look of `run` back that saw nothing; one that an earlier try made stands."""
+    for name in look_tags(run).keys() - before.keys():
+        run.untag(name)
+    run.tag(**before)
 
 
 def _alpha_after(others: Sequence[LedgerEntry], config: ProgramConfig) -> float:

@@ -21,7 +21,7 @@ def collect_for(
         UnmeasuredFieldsError: the calls hold other fields than would be compared.
         InsufficientTracesError: fewer usable traces than the program asks for.
     """
-    record = collect_snapshot(
+    record, uses = collect_snapshot(
         run.client,
         config=config,
         fields=fields,
@@ -29,7 +29,7 @@ def collect_for(
         storage_uri=settings.storage_uri,
         fingerprint=key.fingerprint,
     )
-    keep_first_uses(run, config.name, record)
+    keep_first_uses(run, config.name, key.window, uses)
     profile = profile_of(read_snapshot(record), good_from=config.optimization.min_quality_score)
     run.write_text(PROFILE_ARTIFACT, profile_page(profile))
     return record

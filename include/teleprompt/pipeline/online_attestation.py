@@ -50,7 +50,7 @@ def _proven_in_production(
         )
     attribution = run.read("attribution", Attribution)
     if attribution is None:  # registered before credit had a record of its own
-        attribution = attribute_selection(run.client, config, snapshot, selection, comparison)
+        attribution = attribute_selection(run, config, snapshot, selection, comparison)
         run.write("attribution", attribution)
     entity = run.client.get_model_version(config.name, str(number))
     return compose_attestation(

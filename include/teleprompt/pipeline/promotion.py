@@ -63,9 +63,7 @@ class Promotion:
         """Who is credited for the candidate; frozen, with the salts of its tree, before anything is attested."""
 
         def stage(run: PipelineRun) -> Attribution:
-            return attribute_selection(
-                run.client, self.config, compared.snapshot, compared.selection, compared.comparison
-            )
+            return attribute_selection(run, self.config, compared.snapshot, compared.selection, compared.comparison)
 
         return self.records.once("attribution", Attribution, stage)
 
@@ -187,18 +185,18 @@ class Promotion:
 
 
 def attribute_selection(
-    client: "MlflowClient",
+    run: PipelineRun,
     config: ProgramConfig,
     record: SnapshotRecord,
     selection: Selection,
     comparison: Comparison | None,
 ) -> Attribution:
-    """Who is credited for the selected program, by the program file's method."""
+    """Who is credited for the program that was selected from the snapshot of `run`, by the program file's method."""
     return attribute(
         read_snapshot(record),
         program=selection.state,
         config=config.attribution,
         min_quality_score=config.optimization.min_quality_score,
         compared=traces_compared(comparison) if comparison else (),
-        wallets=standing_wallets(first_uses(client, config.name, record), named=config.attribution.wallets),
+        wallets=standing_wallets(first_uses(run, config.name, record), named=config.attribution.wallets),
     )

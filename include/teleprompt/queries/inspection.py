@@ -29,7 +29,7 @@ def inspect_window(
     described = describe_program(ProgramFile(file, config.entry_point), None, config=process)
     looking = config.model_copy(update={"traces": config.traces.model_copy(update={"incremental": False})})
     with TemporaryDirectory(prefix="teleprompt-inspect-") as folder:
-        record = collect_snapshot(
+        record, _ = collect_snapshot(
             client,
             config=looking,
             fields=described.fields,

@@ -176,8 +176,8 @@ class TelepromptFinetuner:
         baseline = pipeline.baseline()
         candidates = [pipeline.compile(record, baseline, seed=seed) for seed in pipeline.seeds]
         snapshot, selection = read_snapshot(record), pipeline.select(record, candidates)
-        with mlflow_client(self.settings.tracking_uri) as client:
-            attribution = attribute_selection(client, config, record, selection, None)
+        with pipeline.promotion.records.open() as run:
+            attribution = attribute_selection(run, config, record, selection, None)
         return _Stages(
             pipeline=pipeline,
             baseline=baseline,

@@ -14,6 +14,7 @@ from teleprompt.traces._facts import concat_facts, facts_of
 from teleprompt.traces._logged_fields import LoggedFields
 from teleprompt.traces._validate import quarantine_schema, validate
 from teleprompt.traces.curation.redact import redacted
+from teleprompt.traces.first_use import FirstUse, add_first_uses
 from teleprompt.traces.row import unscored_schema
 from teleprompt.traces.sources.raw import raw_schema
 
@@ -65,6 +66,8 @@ class Staged:
     reasons: Counter[str]
     """Of the raw traces that cannot be used, how many for which reason."""
     logged: LoggedFields
+    first_uses: dict[str, FirstUse]
+    """Of all calls, by contributor's id."""
 
 
 def stage(
@@ -75,6 +78,7 @@ def stage(
     facts: list[Any] = []
     reasons: Counter[str] = Counter()
     read, logged = 0, LoggedFields()
+    first_uses: dict[str, FirstUse] = {}
     with (
         TableFile(folder / "rows.arrow", unscored_schema(fields)) as rows,
         TableFile(folder / "quarantine.arrow", quarantine_schema()) as quarantine,
@@ -85,9 +89,16 @@ def stage(
             table = redacted(batch, redact) if redact else batch
             judged = validate(table, program=config.name, fields=fields, outcome=config.outcome, now_ms=now_ms)
             rows.append(judged.rows)
+            add_first_uses(first_uses, judged.callers)
             quarantine.append(judged.quarantine)
             reasons.update(judged.quarantine["reason"].to_pylist())
             facts.append(facts_of(judged.rows, judged.values, judged.latency_ms, config))
     return Staged(
-        rows=rows, quarantine=quarantine, facts=concat_facts(facts), read=read, reasons=reasons, logged=logged
+        rows=rows,
+        quarantine=quarantine,
+        facts=concat_facts(facts),
+        read=read,
+        reasons=reasons,
+        logged=logged,
+        first_uses=first_uses,
     )

@@ -1,5 +1,6 @@
 """Judging raw traces: usable rows, and for the others the reason why not."""
 
+import functools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,6 +50,9 @@ class Reason(StrEnum):
     OVER_CAP = "over_cap"
 
 
+CALLER = ["contributor_id", "contributor_address", "started_at_ms"]
+
+
 @dataclass(frozen=True)
 class Validated:
     """What became of a batch of raw traces."""
@@ -60,6 +64,8 @@ class Validated:
     latency_ms: "pa.Array"
     quarantine: "pa.Table"
     """`trace_id`, `reason`, `raw` (JSON) of the others."""
+    callers: "pa.Table"
+    """`contributor_id`, `contributor_address`, `started_at_ms` of all that name them in a form that can be read."""
 
 
 def quarantine_schema() -> "pa.Schema":
@@ -94,6 +100,8 @@ def validate(raw: "pa.Table", *, program: str, fields: ProgramFields, outcome: O
     flawed += _outcome_faults(resolved, outcome)
     addresses, faults = _contributors(raw)
     flawed += faults
+    nameless = functools.reduce(pc.or_, (pc.fill_null(mask, False) for _, mask in faults))
+    callers = pa.table([raw["contributor_id"], addresses, raw["started_at_ms"]], names=CALLER)
     reason = pa.nulls(len(raw), pa.string())
     for why, mask in sorted(flawed, key=lambda fault: list(Reason).index(fault[0]), reverse=True):
         reason = pc.if_else(pc.fill_null(mask, False), why.value, reason)
@@ -117,6 +125,7 @@ def validate(raw: "pa.Table", *, program: str, fields: ProgramFields, outcome: O
         values={name: values.filter(_flat(good)) for name, values in resolved.values.items()},
         latency_ms=_flat(raw["latency_ms"].filter(good)),
         quarantine=quarantined(raw.filter(bad), reason.filter(bad)),
+        callers=callers.filter(pc.invert(nameless)),
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from teleprompt.config.program import ProgramConfig
 from teleprompt.errors import InsufficientTracesError
@@ -19,6 +19,7 @@ from teleprompt.traces._merge import in_time_order
 from teleprompt.traces._staging import Staged, stage
 from teleprompt.traces._write import valid_step, write_snapshot
 from teleprompt.traces.curation.decide import Decisions, decide
+from teleprompt.traces.first_use import FirstUse
 from teleprompt.traces.snapshot import Reading, SnapshotRecord, SourceReading
 from teleprompt.traces.sources.choose import open_store
 from teleprompt.traces.sources.of_program import maturing, program_sources, spans_need
@@ -32,6 +33,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+class Collected(NamedTuple):
+    """What a window holds."""
+
+    snapshot: SnapshotRecord
+    first_uses: dict[str, FirstUse]
+    """Of all calls, in the snapshot or not, by contributor's id."""
+
+
 def collect_snapshot(
     client: "MlflowClient",
     *,
@@ -41,7 +50,7 @@ def collect_snapshot(
     storage_uri: str,
     fingerprint: Digest | None = None,
     least: int | None = None,
-) -> SnapshotRecord:
+) -> Collected:
     """Read, curate, split and store the traces of `window`.
 
     Raises:
@@ -73,7 +82,7 @@ def collect_snapshot(
             folder=folder,
             storage_uri=storage_uri,
         )
-        return record
+        return Collected(record, staged.first_uses)
 
 
 @dataclass

@@ -7,7 +7,7 @@ leads to `gate`.
 import io
 from typing import TYPE_CHECKING
 
-from pydantic import field_validator
+from pydantic import ValidationError, field_validator
 
 from teleprompt.encoding.canonical_json import digest_of
 from teleprompt.errors import TelepromptError
@@ -133,8 +133,17 @@ class SnapshotRecord(Record):
 
 
 def read_snapshot(record: SnapshotRecord) -> Snapshot:
-    """The manifest that `record` names."""
-    return Snapshot.model_validate_json(get_blob(record.manifest))
+    """The manifest that `record` names.
+
+    Raises:
+        TelepromptError: it is missing, damaged, or of another version of the package.
+    """
+    try:
+        return Snapshot.model_validate_json(get_blob(record.manifest))
+    except ValidationError as error:
+        raise TelepromptError(
+            f"The manifest {record.manifest.uri} was written by another version of the package; collect it anew."
+        ) from error
 
 
 def read_table(part: SnapshotPart) -> "pa.Table":

@@ -39,6 +39,10 @@ class StageRecords:
                 return record
             with run.under_way():
                 record = stage(run)
+            first = run.read(name, model)
+            if first is not None:  # another task did the same meanwhile; all go on from one record
+                log.warning("%s: done for %s by another task meanwhile, read back", name, self._key.window)
+                return first
             run.write(name, record)
             self.made.append(name)
             return record

@@ -47,6 +47,7 @@ class AttestOperator(StageOperator):
         given = [record is not None for record in (snapshot, selection, comparison, baseline, version)]
         if any(given) and not all(given):
             raise ValueError("AttestOperator takes the records of all stages before it, or none of them.")
+        self._is_given_records = all(given)  # asked before they are rendered: that of a skipped task is None then
         self.snapshot = snapshot
         self.selection = selection
         self.comparison = comparison
@@ -59,7 +60,7 @@ class AttestOperator(StageOperator):
         from teleprompt.registry.aliases import CHAMPION
         from teleprompt.registry.versions import ProgramVersion
 
-        if self.version is None:
+        if not self._is_given_records:
             compared = _compared(pipeline)
             version = pipeline.promotion.promote(compared)
         else:

@@ -25,6 +25,7 @@ class CompileOperator(StageOperator):
 
     def __init__(self, *, snapshot: Any = None, baseline: Any = None, seed: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self._is_given = (snapshot is not None, baseline is not None)  # asked before a skipped task's renders to None
         self.snapshot = snapshot
         self.baseline = baseline
         self.seed = seed
@@ -34,6 +35,7 @@ class CompileOperator(StageOperator):
         from teleprompt.registry.versions import ProgramVersion
         from teleprompt.traces.snapshot import SnapshotRecord
 
-        snapshot = pipeline.collect() if self.snapshot is None else SnapshotRecord.model_validate(self.snapshot)
-        baseline = pipeline.baseline() if self.baseline is None else ProgramVersion.model_validate(self.baseline)
+        has_snapshot, has_baseline = self._is_given
+        snapshot = SnapshotRecord.model_validate(self.snapshot) if has_snapshot else pipeline.collect()
+        baseline = ProgramVersion.model_validate(self.baseline) if has_baseline else pipeline.baseline()
         return pipeline.compile(snapshot, baseline, seed=self.seed)

@@ -39,6 +39,7 @@ class DeltaOneBranchOperator(BaseBranchOperator):
             raise ValueError(
                 "DeltaOneBranchOperator takes the `comparison` of a GateOperator, or `program` and `waited`."
             )
+        self._is_given_comparison = comparison is not None  # asked before a skipped task's renders to None
         self.on_promote = on_promote
         self.otherwise = otherwise
         self.comparison = comparison
@@ -47,7 +48,7 @@ class DeltaOneBranchOperator(BaseBranchOperator):
 
     def choose_branch(self, context: Any) -> str:
         """The task id that the verdict leads to."""
-        record = self._compare(self.program, context) if self.comparison is None else self.comparison
+        record = self.comparison if self._is_given_comparison else self._compare(self.program, context)
         verdict = record["report"]["verdict"]
         self.log.info("The gate says %s.", verdict)
         return self.on_promote if verdict == "promote" else self.otherwise

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 import pytest
 from airflow.api_fastapi.app import get_auth_manager
 
-from teleprompt.attest.stored import AttestationStore, StoredAttestation
+from teleprompt.attest.stored import AttestationStore, StoredAttestation, _open_once
 from teleprompt.errors import TelepromptError
 from tests.airflow.api.conftest import World
 from tests.support import ALICE, write_program
@@ -107,6 +107,7 @@ def test_a_program_is_not_taken_for_one_whose_file_has_its_name(
     monkeypatch.setenv("TELEPROMPT_PROGRAMS_DIR", str(tmp_path))
     manager = get_auth_manager()
     monkeypatch.setattr(manager, "filter_authorized_dag_ids", lambda *, dag_ids, **_: dag_ids - {"teleprompt_hidden"})
+    _open_once.cache_clear()
     monkeypatch.setattr(AttestationStore, "open", _damaged)  # nobody is told of another program's document
     assert (
         world.get("/attestations")["attestations"]

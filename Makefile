@@ -7,7 +7,7 @@ STAMP  := $(VENV)/.installed
 PAGES  := configuration cli api
 AHEAD  := $(addprefix tests/,alerts attest attribution config deltaone encoding evaluate gate lm pipeline production \
 	program queries registry strategies traces tracking storage/test_blobs.py test_window.py)
-FAST   := $(addprefix tests/,config deltaone encoding attribution tracking test_errors.py test_layout.py test_window.py)
+FAST   := $(addprefix tests/,config deltaone encoding attribution tracking test_errors.py test_layout.py test_records.py test_window.py)
 # Its warnings are what --strict counts, so --quiet would let everything through.
 SITE   := said=$$(NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --clean --site-dir .local/site 2>&1) \
 	|| { echo "$$said"; exit 1; }

@@ -132,4 +132,4 @@ def ended(api: AirflowApi, dag_id: str) -> dict[str, Any]:
 def told(hook: Receiver) -> set[str]:
     """What was received of these programs, each verified by the format's own library."""
     letters = [Webhook(SECRET).verify(body, headers) for headers, body in hook.requests]
-    return {str(letter["type"]) for letter in letters if letter["data"]["program"] in {"shelves", "after", "broken"}}
+    return {str(letter["type"]) for letter in letters if letter["program"] in {"shelves", "after", "broken"}}

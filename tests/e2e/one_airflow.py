@@ -17,6 +17,7 @@ from dev.processes import process_family
 from dev.traffic.parallel import prepare_store
 from teleprompt.config.settings import Settings
 from teleprompt.environment import quiet_libraries
+from teleprompt.tracking.connection import mlflow_client
 from tests.alerts.mailbox import taking_mail
 from tests.alerts.receiver import receiving
 from tests.e2e import approval, backfill, events
@@ -32,6 +33,8 @@ def main() -> None:
     for scenario in (backfill, approval, events):
         scenario.write_programs(settings)
     prepare_store()
+    with mlflow_client(settings.tracking_uri) as client:  # here, or two of them would make it at once
+        client.create_experiment("shop", str(LOCAL / "shop"))
     with taking_mail() as mailbox, receiving() as hook, process_family(LOGS) as family:
         file = LOCAL / "airflow_settings.yaml"
         write_settings_file(file, settings, *events.connections(mailbox, hook), slots=SLOTS)

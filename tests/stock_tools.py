@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import pytest
@@ -38,10 +39,17 @@ def npm_folder() -> Path:
     return folder
 
 
+def beside_packages(script: Path) -> Path:
+    """A copy of the script where it finds the npm packages, there whole at any moment: other processes run it, too."""
+    folder = npm_folder()
+    with NamedTemporaryFile(dir=folder, delete=False) as copy:
+        copy.write(script.read_bytes())
+    return Path(copy.name).replace(folder / script.name)
+
+
 def node(script: str, given: Any = None) -> Any:
     """What a script of `tests/npm` prints, as JSON; `given` is JSON on its standard input, or text."""
-    folder = npm_folder()
-    shutil.copy(NPM / script, folder / script)
+    folder = beside_packages(NPM / script).parent
     text = given if isinstance(given, str) else json.dumps(given)
     done = subprocess.run(["node", script], cwd=folder, input=text, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -3,7 +3,6 @@
 import base64
 import copy
 import json
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -26,7 +25,7 @@ from teleprompt.signing.recover import SECP256K1_ORDER
 from teleprompt.signing.signer import open_signer
 from tests import REPOSITORY
 from tests.attest.documents import BODY, SIGNER, SIGNER_ADDRESS
-from tests.stock_tools import node, npm_folder
+from tests.stock_tools import beside_packages, node
 from tests.support import ALICE, BOB, local_signer, trace_row
 
 SCRIPT = REPOSITORY / "docs/scripts/verify.js"
@@ -73,7 +72,7 @@ def _is_valid(data: bytes, trusted: tuple[str, ...]) -> bool:
 
 
 def script_takes(cases: list[Case], *, trusted: tuple[str, ...] = (SIGNER_ADDRESS,)) -> list[bool]:
-    shutil.copy(SCRIPT, npm_folder())
+    beside_packages(SCRIPT)
     encoded = [
         {
             "file": base64.b64encode(data).decode(),
@@ -298,8 +297,7 @@ def _self_made(proof: dict[str, Any], **changes: Any) -> dict[str, Any]:
 def test_the_command(tmp_path: Path, arguments: list[str], status: int, said: str) -> None:
     (tmp_path / "a.json").write_text(serialize(SIGNED))
     (tmp_path / "p.json").write_bytes(written(REWARD))
-    shutil.copy(SCRIPT, npm_folder())
-    command = ["node", str(npm_folder() / SCRIPT.name), *arguments]
+    command = ["node", str(beside_packages(SCRIPT)), *arguments]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == status, done.stdout + done.stderr
     assert said in done.stdout + done.stderr

@@ -48,7 +48,11 @@ def main() -> None:
         with ThreadPoolExecutor(len(wanted)) as pool:
             begun = {name: pool.submit(scenarios[name]) for name in wanted}
             report: dict[str, Any] = {name: future.result() for name, future in begun.items()}
-    report["processes_left"] = [process.name() for process in psutil.Process().children(recursive=True)]
+    report["processes_left"] = [
+        process.name()
+        for process in psutil.Process().children(recursive=True)
+        if process.status() != psutil.STATUS_ZOMBIE  # it has ended, and we are the parent whom it was given to
+    ]
     print(json.dumps(report))
 
 

@@ -47,6 +47,7 @@ def log_program(
             model_id=logged.model_id,
             python_model=str(served_program_file()),
             artifacts={key: str(path) for key, path in files.items()},
+            signature=False,  # inferred from nothing, MLflow would warn
             pip_requirements=[f"{package}=={installed(package)}" for package in ("dspy", "mlflow")],
         )
     return LoggedProgram(run_id=run_id, model_id=model.model_id, uri=model.model_uri, digests=dict(digests))

@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
-from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from dev.local import AIRFLOW_HOME
 
@@ -39,21 +39,16 @@ class AirflowApi:
         """Whether the DAG was parsed."""
         return self._http.get(f"/api/v2/dags/{dag_id}").is_success
 
-    @retry(
-        retry=retry_if_exception(lambda error: is_locked(error)),
-        stop=stop_after_delay(60),
-        wait=wait_random(1, 3),
-        reraise=True,
-    )
     def set_paused(self, dag_id: str, paused: bool) -> None:
-        """Let the scheduler run the DAG, or not; asking twice is asking once."""
-        self._http.patch(f"/api/v2/dags/{dag_id}", json={"is_paused": paused}).raise_for_status()
+        """Let the scheduler run the DAG, or not."""
+        self._ask("PATCH", f"/api/v2/dags/{dag_id}", json={"is_paused": paused})
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any]) -> str:
         """Trigger the DAG by hand; returns the run's id."""
-        answer = self._http.post(f"/api/v2/dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": dict(conf)})
-        answer.raise_for_status()
-        return str(answer.json()["dag_run_id"])
+        run_id = f"manual__{datetime.now(UTC).isoformat()}"
+        body = {"dag_run_id": run_id, "logical_date": None, "conf": dict(conf)}
+        self._ask("POST", f"/api/v2/dags/{dag_id}/dagRuns", json=body)
+        return run_id
 
     def backfill(self, dag_id: str, start: datetime, end: datetime, *, max_active_runs: int) -> None:
         """Ask for a backfill of all intervals of the DAG that begin in `[start, end]`."""
@@ -64,55 +59,52 @@ class AirflowApi:
             "reprocess_behavior": "none",
             "max_active_runs": max_active_runs,
         }
-        self._ask_until_unlocked("/api/v2/backfills", body)
-
-    @retry(
-        retry=retry_if_exception(lambda error: is_locked(error)),
-        stop=stop_after_delay(60),
-        wait=wait_random(1, 3),
-        reraise=True,
-    )
-    def _ask_until_unlocked(self, path: str, body: Mapping[str, Any]) -> None:
-        self._http.post(path, json=dict(body)).raise_for_status()
+        self._ask("POST", "/api/v2/backfills", json=body)
 
     def runs(self, dag_id: str) -> list[dict[str, Any]]:
         """The DAG's runs."""
-        answer = self._http.get(f"/api/v2/dags/{dag_id}/dagRuns", params={"limit": 100})
-        answer.raise_for_status()
-        return list(answer.json()["dag_runs"])
+        return list(self._ask("GET", f"/api/v2/dags/{dag_id}/dagRuns", params={"limit": 100}).json()["dag_runs"])
 
     def run_state(self, dag_id: str, run_id: str) -> str:
         """`queued`, `running`, `success` or `failed`."""
-        answer = self._http.get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}")
-        answer.raise_for_status()
-        return str(answer.json()["state"])
+        return str(self._ask("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}").json()["state"])
 
     def task_instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
         """The run's task instances."""
-        answer = self._http.get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances", params={"limit": 200})
-        answer.raise_for_status()
-        return list(answer.json()["task_instances"])
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances"
+        return list(self._ask("GET", path, params={"limit": 200}).json()["task_instances"])
 
     def xcom(self, dag_id: str, run_id: str, task_id: str) -> Any:
         """What a task returned."""
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/return_value"
-        answer = self._http.get(path)
-        answer.raise_for_status()
-        value = answer.json()["value"]
+        value = self._ask("GET", path).json()["value"]
         return json.loads(value) if isinstance(value, str) else value
 
     def submit_traces(self, program: str, lines: str) -> int:
         """Hand JSON lines in by the project's own API; returns how many were accepted."""
         headers = {"Content-Type": "application/x-ndjson"}
         path = f"/teleprompt/api/v1/programs/{program}/traces/bulk"
-        answer = self._http.post(path, content=lines.encode(), headers=headers)
-        answer.raise_for_status()
-        return int(answer.json()["accepted"])
+        return int(self._ask("POST", path, content=lines.encode(), headers=headers).json()["accepted"])
 
     def answer(self, dag_id: str, run_id: str, task_id: str, option: str) -> None:
         """Give a task that waits for a person its answer."""
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
-        self._http.patch(path, json={"chosen_options": [option], "params_input": {}}).raise_for_status()
+        self._ask("PATCH", path, json={"chosen_options": [option], "params_input": {}})
+
+    def _ask(self, method: str, path: str, **how: Any) -> httpx.Response:
+        """The answer; asked again while Airflow's SQLite database is locked.
+
+        What was done all the same the first time is a conflict the second: run and answer have their own ids.
+        """
+        for attempt in Retrying(
+            retry=retry_if_exception(is_locked), stop=stop_after_delay(60), wait=wait_random(1, 3), reraise=True
+        ):
+            with attempt:
+                answer = self._http.request(method, path, **how)
+                is_done = attempt.retry_state.attempt_number > 1 and answer.status_code == httpx.codes.CONFLICT
+                if not is_done:
+                    answer.raise_for_status()
+        return answer
 
 
 def is_locked(error: BaseException) -> bool:

@@ -15,7 +15,7 @@ from teleprompt.errors import ConfigurationError, LowPowerError, TelepromptError
 from teleprompt.evaluate.judge import JudgeAgreement
 from teleprompt.evaluate.judging import UnreadableLabelError
 from teleprompt.gate.comparison import compared_answers, recompute
-from teleprompt.gate.ledger import A_YEAR, inputs_learnt, list_looks, open_gate
+from teleprompt.gate.ledger import A_YEAR, inputs_learnt, list_looks, look_tags, open_gate, restore_look
 from teleprompt.gate.markdown import comparison_in_markdown
 from teleprompt.pipeline.pipeline import Pipeline
 from teleprompt.pipeline.whole_run import run_all_stages
@@ -25,6 +25,7 @@ from teleprompt.traces.snapshot import SealedPart, Snapshot, read_rows, read_sna
 from teleprompt.traces.split import Part
 from teleprompt.tracking.connection import mlflow_client
 from teleprompt.tracking.pipeline_run import PipelineRun
+from teleprompt.tracking.run_key import RunKey
 from teleprompt.window import Window, format_utc
 from tests.conftest import store_in
 from tests.support import WEEK, log_run, log_shelf_calls, rows_of, write_program
@@ -307,3 +308,18 @@ def test_labels_that_cannot_be_compared_are_found_before_they_cost_a_look(settin
         run.gate(record, selection, baseline)
     with mlflow_client(settings.tracking_uri) as client:
         assert list(list_looks(client, "Grades")) == []
+
+
+def test_a_look_that_an_earlier_try_made_is_not_taken_back(settings: Settings) -> None:
+    key = RunKey(program="Shelves", window=WEEK, fingerprint="0" * 64)
+    with mlflow_client(settings.tracking_uri) as client:
+        run = PipelineRun.open(client, key)
+        restore_look(run, look_tags(run))
+        assert look_tags(run) == {}
+        run.tag(looked_at="2026-11-01T00:00:00Z", look="the first")
+        earlier = look_tags(run)
+        run.tag(looked_at="2026-11-02T00:00:00Z", look="the second")
+        restore_look(run, earlier)
+        assert look_tags(run) == {"looked_at": "2026-11-01T00:00:00Z", "look": "the first"}
+        restore_look(run, {})
+        assert look_tags(run) == {}

@@ -36,6 +36,17 @@ FIELDS = ProgramFields(
     outputs=(Field(name="answer", is_text=True, is_categorical=False),),
 )
 
+GRADING_CODE = """
+import dspy
+
+class Grade(dspy.Signature):
+    thing: str = dspy.InputField()
+    grade: float = dspy.OutputField()
+
+def build():
+    return dspy.Predict(Grade)
+"""
+
 PROGRAM_CODE = '''
 from typing import Literal
 

@@ -4,7 +4,6 @@ import json
 from typing import Any, ClassVar
 
 import pytest
-from pydantic import ValidationError
 
 from teleprompt.records import Record
 
@@ -42,11 +41,11 @@ def test_a_schema_that_is_not_known_is_refused(schema: object) -> None:
 
 
 def test_what_is_nested_too_deeply_is_refused() -> None:
-    with pytest.raises(ValueError, match="no Cup is nested so deeply"):
+    with pytest.raises(ValueError, match="recursion limit"):
         Cup.from_stored("[" * 100_000)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "null", '{"volume": 3, "more": 1}', '{"schema_version": 1}'])
 def test_what_is_no_such_record_is_refused(text: str) -> None:
-    with pytest.raises((json.JSONDecodeError, ValidationError)):
+    with pytest.raises(ValueError, match=r"EOF|validation error"):
         Cup.from_stored(text)

@@ -1,10 +1,9 @@
 """What travels between stages: small, frozen, typed records that are plain JSON on the wire."""
 
-import json
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 SCHEMA_KEY = "schema_version"
 """Beside a record's own keys where it is stored; records of version 0.1 lack it, and are of schema 1."""
@@ -46,16 +45,13 @@ class Record(BaseModel):
         Raises:
             ValueError: it is no such record, or of a later schema (pydantic's `ValidationError` is one, too).
         """
-        try:
-            data = json.loads(text)
-        except RecursionError as error:
-            raise ValueError(f"no {cls.__name__} is nested so deeply") from error
+        data = from_json(text)
         if not isinstance(data, dict):
             return cls.model_validate(data)
         schema = data.pop(SCHEMA_KEY, 1)
         if not isinstance(schema, int) or schema > cls.schema_number:
             raise ValueError(f"{cls.__name__} of schema {schema!r} is later than {cls.schema_number}, the newest known")
-        return cls.model_validate_json(json.dumps(data if schema == cls.schema_number else cls.upgrade(data, schema)))
+        return cls.model_validate(data if schema == cls.schema_number else cls.upgrade(data, schema))
 
 
 def from_millionths(value: int) -> float:

@@ -10,9 +10,9 @@ import pytest
 from mlflow.tracing.utils import dump_span_attribute_value
 from pydantic import BaseModel
 
-from teleprompt.evaluate._self_agreement import UnreadableLabelError, check_self_agreement
 from teleprompt.evaluate.metrics import agreement_metric, exact_metric, f1_metric
 from teleprompt.evaluate.objective import Objective
+from teleprompt.evaluate.self_agreement import UnreadableLabelError, check_self_agreement
 from teleprompt.program.fields import program_fields
 from teleprompt.traces.sources.raw import as_texts
 from tests.support import trace_row

@@ -13,7 +13,7 @@ from teleprompt.deltaone.report import Verdict
 from teleprompt.deltaone.spending import alpha_of_look
 from teleprompt.errors import ConfigurationError, LowPowerError, TelepromptError
 from teleprompt.evaluate.judge import JudgeAgreement
-from teleprompt.evaluate.judging import UnreadableLabelError
+from teleprompt.evaluate.self_agreement import UnreadableLabelError
 from teleprompt.gate.comparison import compared_answers, recompute
 from teleprompt.gate.ledger import A_YEAR, inputs_learnt, list_looks, look_tags, open_gate, restore_look
 from teleprompt.gate.markdown import comparison_in_markdown
@@ -28,7 +28,7 @@ from teleprompt.tracking.pipeline_run import PipelineRun
 from teleprompt.tracking.run_key import RunKey
 from teleprompt.window import Window, format_utc
 from tests.conftest import store_in
-from tests.support import WEEK, log_run, log_shelf_calls, rows_of, write_program
+from tests.support import GRADING_CODE, WEEK, log_run, log_shelf_calls, rows_of, write_program
 
 NOTHING_LEARNT = {"max_labeled_demos": 0, "max_bootstrapped_demos": 0}
 
@@ -265,18 +265,6 @@ def test_a_guardrail_on_an_unknown_price_is_refused_at_once(settings: Settings, 
         pipeline(settings, programs, gate={"guardrails": [{"metric": "cost_usd"}]}).collect()
 
 
-GRADING = """
-import dspy
-
-class Grade(dspy.Signature):
-    thing: str = dspy.InputField()
-    grade: float = dspy.OutputField()
-
-def build():
-    return dspy.Predict(Grade)
-"""
-
-
 def test_labels_that_cannot_be_compared_are_found_before_they_cost_a_look(settings: Settings, tmp_path: Path) -> None:
     def run_of(window: Window) -> Pipeline:
         return Pipeline.of_file(file, settings=settings, window=window)
@@ -293,7 +281,9 @@ def test_labels_that_cannot_be_compared_are_found_before_they_cost_a_look(settin
                     outputs={"grade": "2" if thing in odd else "0.5"},
                 )
 
-    file = write_program(tmp_path / "programs", yaml="name: Grades\noptimization: {min_traces: 20}\n", code=GRADING)
+    file = write_program(
+        tmp_path / "programs", yaml="name: Grades\noptimization: {min_traces: 20}\n", code=GRADING_CODE
+    )
     things = [f"thing number {i}" for i in range(60)]
     with mlflow_client(settings.tracking_uri) as client:
         school = client.create_experiment("school", str(tmp_path / "school"))

@@ -11,7 +11,7 @@ from teleprompt.attest.verify import verify_attestation
 from teleprompt.config.settings import LMConfig, Settings
 from teleprompt.deltaone.report import Verdict
 from teleprompt.errors import InsufficientTracesError, TelepromptError
-from teleprompt.evaluate.judging import UnreadableLabelError
+from teleprompt.evaluate.self_agreement import UnreadableLabelError
 from teleprompt.lm.build import build_lm
 from teleprompt.pipeline.pipeline import Pipeline
 from teleprompt.pipeline.whole_run import Outcome, run_all_stages
@@ -25,7 +25,7 @@ from teleprompt.traces.snapshot import read_snapshot
 from teleprompt.traces.split import Part
 from teleprompt.tracking.connection import fluent_tracking, mlflow_client
 from tests.conftest import PromotedStore
-from tests.support import ALICE, WEEK, local_signer, log_run, log_shelf_calls, rows_of, write_program
+from tests.support import ALICE, GRADING_CODE, WEEK, local_signer, log_run, log_shelf_calls, rows_of, write_program
 
 
 def pipeline(settings: Settings, folder: Path, **overrides) -> Pipeline:
@@ -194,17 +194,6 @@ def test_what_a_running_stage_says_can_be_read_from_outside(signed: Settings, tm
     assert run.progress.endswith("calls, done")
 
 
-GRADING = """
-import dspy
-
-class Grade(dspy.Signature):
-    thing: str = dspy.InputField()
-    grade: float = dspy.OutputField()
-
-def build():
-    return dspy.Predict(Grade)
-"""
-
 COLLECTING = """
 import dspy
 
@@ -240,7 +229,7 @@ def test_nothing_is_compiled_where_logged_answers_would_not_agree_with_themselve
 ) -> None:
     """As a trace holds a whole float: `2`, which DSPy reads as 2.0."""
     log_answers(settings, grade="")
-    file = write_program(tmp_path / "programs", code=GRADING)
+    file = write_program(tmp_path / "programs", code=GRADING_CODE)
     run = Pipeline.of_file(file, settings=settings, window=WEEK)
     with pytest.raises(UnreadableLabelError, match=r"the output `grade` \(float\) is not compared in the form"):
         run.compile(run.collect(), run.baseline(), seed=0)

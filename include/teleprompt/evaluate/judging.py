@@ -6,13 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from teleprompt.config.gate import GateConfig
-from teleprompt.evaluate._self_agreement import UnreadableLabelError, check_self_agreement
 from teleprompt.evaluate.metrics import COMPARING_METRICS, build_metric
 from teleprompt.evaluate.objective import Objective
+from teleprompt.evaluate.self_agreement import check_self_agreement
 from teleprompt.program.fields import ProgramFields
 from teleprompt.traces.row import TraceRow
-
-__all__ = ["Judging", "UnreadableLabelError"]
 
 
 @dataclass(frozen=True)

@@ -84,6 +84,8 @@ class OpenedGate:
     """Rows of the gate part, good or not."""
     all_rows: list[TraceRow]
     """All of them, for what is measured beside the comparison."""
+    tags_before: Mapping[str, str]
+    """What the ledger said of the run before this look; for `restore_look`."""
 
 
 def alpha_of_next_look(run: PipelineRun, config: ProgramConfig) -> float:
@@ -138,7 +140,12 @@ def open_gate(
     )
     run.tag(**{LOOK: look.to_stored()})
     return OpenedGate(
-        look=look, rows=usable.rows, examples=usable.examples, sealed_rows=len(everything), all_rows=everything
+        look=look,
+        rows=usable.rows,
+        examples=usable.examples,
+        sealed_rows=len(everything),
+        all_rows=everything,
+        tags_before=before,
     )
 
 

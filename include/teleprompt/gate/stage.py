@@ -8,10 +8,10 @@ from teleprompt.config.gate import JUDGE, LATENCY, MEASURED, GateConfig
 from teleprompt.config.program import ProgramConfig
 from teleprompt.deltaone.power import PowerEstimate, estimate_power
 from teleprompt.errors import ConfigurationError
-from teleprompt.evaluate.judging import UnreadableLabelError
+from teleprompt.evaluate.self_agreement import UnreadableLabelError
 from teleprompt.gate._score_pair import PairJob, ScoreNames, ScoreNamesJob, judged_sample
 from teleprompt.gate.comparison import Comparison, PairScores, compare
-from teleprompt.gate.ledger import alpha_of_next_look, look_tags, open_gate, restore_look
+from teleprompt.gate.ledger import alpha_of_next_look, open_gate, restore_look
 from teleprompt.optimize.optimization import Optimization
 from teleprompt.program.fields import ProgramFields
 from teleprompt.records import to_millionths
@@ -71,7 +71,6 @@ class Gate:
         """
         config, optimization = self.config, self.optimization
         self._check_guardrails(snapshot)
-        before = look_tags(run)
         opened = open_gate(
             run,
             config=config,
@@ -92,7 +91,7 @@ class Gate:
         try:
             pair = optimization.in_process(job, PairScores)
         except UnreadableLabelError:  # found before anything was scored
-            restore_look(run, before)
+            restore_look(run, opened.tags_before)
             raise
         comparison = compare(
             pair,

@@ -12,6 +12,7 @@ from teleprompt.encoding.addresses import AddressError, checksum_address
 from teleprompt.encoding.canonical_json import is_plain
 from teleprompt.program.fields import Field, ProgramFields
 from teleprompt.records import MAX_IDENTIFIER
+from teleprompt.traces.first_use import CALL_COLUMNS
 from teleprompt.traces.outcomes import Resolved, resolve
 from teleprompt.traces.row import unscored_schema
 from teleprompt.traces.sources.raw import UNFETCHED
@@ -50,9 +51,6 @@ class Reason(StrEnum):
     OVER_CAP = "over_cap"
 
 
-CALLER = ["contributor_id", "contributor_address", "started_at_ms"]
-
-
 @dataclass(frozen=True)
 class Validated:
     """What became of a batch of raw traces."""
@@ -65,7 +63,7 @@ class Validated:
     quarantine: "pa.Table"
     """`trace_id`, `reason`, `raw` (JSON) of the others."""
     callers: "pa.Table"
-    """`contributor_id`, `contributor_address`, `started_at_ms` of all that name them in a form that can be read."""
+    """`CALL_COLUMNS` of all that name them in a form that can be read."""
 
 
 def quarantine_schema() -> "pa.Schema":
@@ -101,7 +99,7 @@ def validate(raw: "pa.Table", *, program: str, fields: ProgramFields, outcome: O
     addresses, faults = _contributors(raw)
     flawed += faults
     nameless = functools.reduce(pc.or_, (pc.fill_null(mask, False) for _, mask in faults))
-    callers = pa.table([raw["contributor_id"], addresses, raw["started_at_ms"]], names=CALLER)
+    callers = pa.table([raw["contributor_id"], addresses, raw["started_at_ms"]], names=list(CALL_COLUMNS))
     reason = pa.nulls(len(raw), pa.string())
     for why, mask in sorted(flawed, key=lambda fault: list(Reason).index(fault[0]), reverse=True):
         reason = pc.if_else(pc.fill_null(mask, False), why.value, reason)

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+CALL_COLUMNS = ("contributor_id", "contributor_address", "started_at_ms")
+"""Of the calls that are looked at; addresses are checksummed."""
+
+
 class FirstUse(Record):
     """The earliest call of an id that is known."""
 
@@ -22,11 +26,7 @@ class FirstUse(Record):
 
 
 def add_first_uses(known: dict[str, FirstUse], calls: "pa.Table") -> None:
-    """Add what `calls` tell, in the order of time and after those before.
-
-    Their columns are `contributor_id`, `contributor_address` (checksummed) and `started_at_ms`.
-    """
-    columns = ("contributor_id", "contributor_address", "started_at_ms")
-    for own, address, at in zip(*(calls[name].to_pylist() for name in columns), strict=True):
+    """Add what `calls` (of `CALL_COLUMNS`) tell, in the order of time and after those before."""
+    for own, address, at in zip(*(calls[name].to_pylist() for name in CALL_COLUMNS), strict=True):
         if own not in known:
             known[own] = FirstUse(contributor_id=own, started_at_ms=at, address=address)

@@ -54,7 +54,7 @@ def check_self_agreement(program: Any, rows: Sequence[TraceRow], fields: Program
         answer = {name: _as_answer(row.outputs[name], type_) for name, type_ in types.items()}
         if objective.scores(example, dspy.Prediction(**answer)) != {SCORE: 1.0}:
             faulty.append(_first_difference(example, answer))
-    if len(faulty) > max(MOST_UNREADABLE * len(rows), len(rows) >= ENOUGH_FOR_ONE):
+    if len(faulty) > max(MOST_UNREADABLE * len(rows), 1 if len(rows) >= ENOUGH_FOR_ONE else 0):
         worst = max(sorted(set(faulty)), key=faulty.count)
         raise UnreadableLabelError(worst, _named(types[worst]), len(faulty), len(rows))
     if faulty:

@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
-PAGES  := configuration cli api
+PAGES  := configuration cli api shapes
 AHEAD  := $(addprefix tests/,alerts attest attribution config deltaone encoding evaluate gate lm pipeline production \
 	program queries registry strategies traces tracking storage/test_blobs.py test_window.py)
 FAST   := $(addprefix tests/,config deltaone encoding attribution tracking test_errors.py test_layout.py test_records.py test_window.py)

@@ -11,14 +11,14 @@ from bench.traces import LARGEST, span, timed
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.traces import TracesConfig
 from teleprompt.environment import quiet_libraries
-from teleprompt.program.fields import Field, ProgramFields
+from teleprompt.program.fields import DeclaredFields, Field, ProgramFields
 from teleprompt.traces.sources.choose import open_store
 from teleprompt.tracking.connection import mlflow_client
 from teleprompt.window import Window
 
 FIELDS = ProgramFields(
     inputs=tuple(Field(name=n, is_text=True, is_categorical=False) for n in ("customer", "question", "context")),
-    outputs=(Field(name="answer", is_text=True, is_categorical=False),),
+    outputs=(Field(name="answer", is_text=True, type="str", json_schema={"type": "string"}),),
 )
 
 
@@ -107,7 +107,9 @@ def _snapshot(client: Any) -> tuple[int, str]:
 
     config = ProgramConfig(name=LARGEST, slug="bench", traces=TracesConfig(source="runs", incremental=False))
     with tempfile.TemporaryDirectory() as folder:
-        record, _ = collect_snapshot(client, config=config, fields=FIELDS, window=WINDOW, storage_uri=str(Path(folder)))
+        record, _ = collect_snapshot(
+            client, config=config, declared=DeclaredFields.exactly(FIELDS), window=WINDOW, storage_uri=str(Path(folder))
+        )
         return read_snapshot(record).funnel[0].rows_in, record.digest
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import Settings
 from teleprompt.config.signers import KeystoreSigner
-from teleprompt.program.fields import Field, ProgramFields
+from teleprompt.program.fields import DeclaredFields, Field, ProgramFields
+from teleprompt.program.typed_fields import TypedFields
 from teleprompt.records import from_millionths
 from teleprompt.traces._staging import stage
 from teleprompt.traces._write import write_snapshot
@@ -32,8 +33,8 @@ WEEK = Window(start=MONDAY, end=MONDAY + timedelta(days=7))
 ALICE = "0x742D35cc6634C0532925A3B844BC9E7595f62341"
 BOB = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
 FIELDS = ProgramFields(
-    inputs=(Field(name="question", is_text=True, is_categorical=False),),
-    outputs=(Field(name="answer", is_text=True, is_categorical=False),),
+    inputs=(Field(name="question", is_text=True, type="str", json_schema={"type": "string"}),),
+    outputs=(Field(name="answer", is_text=True, type="str", json_schema={"type": "string"}),),
 )
 
 GRADING_CODE = """
@@ -90,16 +91,16 @@ def raw_table(traces: Iterable[dict[str, Any]]) -> "pa.Table":
 
     rows = []
     for trace in traces:
-        flaws: dict[str, str] = {}
+        forms: dict[str, str] = {}
         outcomes = trace["outcomes"]
         if isinstance(outcomes, dict):
             outcomes = [(name, value, trace["started_at_ms"]) for name, value in outcomes.items()]
         rows.append(
             {
                 **trace,
-                "inputs": as_texts(trace["inputs"], "input.", flaws),
-                "outputs": as_texts(trace["outputs"], "output.", flaws),
-                "flaws": list(flaws.items()),
+                "inputs": as_texts(trace["inputs"], "input.", forms),
+                "outputs": as_texts(trace["outputs"], "output.", forms),
+                "forms": list(forms.items()),
                 "outcomes": [{"name": n, "value": v, "at_ms": at} for n, v, at in outcomes],
             }
         )
@@ -112,7 +113,8 @@ def write_snapshot_of(
     """A snapshot of raw traces as program `P` would make it."""
     program = ProgramConfig.model_validate({"name": "P", "slug": "p", **config})
     with TemporaryDirectory() as name:
-        staged = stage([raw_table(traces)], config=program, fields=fields, folder=Path(name), now_ms=2**62)
+        declared = DeclaredFields.exactly(fields)
+        staged = stage([raw_table(traces)], config=program, declared=declared, folder=Path(name), now_ms=2**62)
         return write_snapshot(
             staged,
             decide(staged.facts, program),
@@ -143,6 +145,18 @@ def trace_row(**changes: Any) -> TraceRow:
         source="runs",
     )
     return dataclasses.replace(good, **changes)
+
+
+def typed_fields(**outputs: Any) -> TypedFields:
+    """`FIELDS` with their types, or other outputs by name and type."""
+    from teleprompt.program.value_type import ValueType
+
+    question = ValueType(str)
+    types = {name: ValueType(annotation) for name, annotation in (outputs or {"answer": str}).items()}
+    fields = ProgramFields(
+        inputs=(question.field("question"),), outputs=tuple(type_.field(name) for name, type_ in types.items())
+    )
+    return TypedFields(fields, inputs={"question": question}, outputs=types)
 
 
 def to_arrow(rows: Sequence[TraceRow], fields: ProgramFields) -> "pa.Table":

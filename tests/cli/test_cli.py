@@ -66,7 +66,11 @@ def test_programs_are_listed_shown_and_validated(call, tmp_path: Path) -> None:
     assert "min_traces: 20" in call("programs", "show", "shelves").out
     validated = call("programs", "validate")
     assert validated.status == 2
-    assert validated.out == "shelves.yaml: ok\n"
+    assert validated.out.splitlines() == [
+        "shelves.yaml: ok",
+        "  inputs   thing: str",
+        "  outputs  shelf: Literal['left', 'right']",
+    ]
     crash, typo = validated.err.splitlines()
     assert crash.startswith("Error: crash.py: cannot be imported (ImportError: cannot import name 'Nope' from 'dspy'")
     assert typo == "Error: typo.yaml:2: `schedul`: unknown key; did you mean `schedule`?"
@@ -78,7 +82,34 @@ def test_programs_are_listed_shown_and_validated(call, tmp_path: Path) -> None:
     (tmp_path / "programs/twin.yaml").unlink()
     machine = call("programs", "validate", "--json")
     assert {entry["valid"] for entry in machine.json} == {True, False}
+    (sound,) = [entry for entry in machine.json if entry["valid"]]
+    assert sound["inputs"] == [{"name": "thing", "type": "str", "required": True}]
+    assert (sound["outputs"][0]["name"], sound["outputs_open"]) == ("shelf", False)
     assert call("programs", "validate", str(tmp_path / "programs/shelves.yaml")).status == 0
+
+
+def test_an_answer_is_scored_field_by_field(call) -> None:
+    same = call(
+        "programs", "score", "shelves", "--logged", '{"shelf": "left"}', "--given", '{"shelf": "Left"}', "--json"
+    )
+    assert (same.status, same.json) == (0, {"score": 1.0, "fields": {"shelf": 1.0}})
+    other = call("programs", "score", "shelves", "--logged", '"left"', "--given", '"right"')
+    assert other.out.splitlines()[-1] == "score 0.0000 (agreement_with_high_outcome)"
+    assert "Literal['left', 'right']" in other.out
+
+
+@pytest.mark.parametrize(
+    ("logged", "given", "problem"),
+    [
+        ('{"shelf": "top"}', "{}", "The logged `shelf` is no Literal['left', 'right']"),
+        ("left", "{}", "--logged is no JSON"),
+        ('{"shelf": "left"}', '"left"', "must be an object of output fields"),
+    ],
+)
+def test_an_answer_that_cannot_be_scored_says_why(call, logged: str, given: str, problem: str) -> None:
+    refused = call("programs", "score", "shelves", "--logged", logged, "--given", given)
+    assert refused.status == 2
+    assert problem in refused.err
 
 
 def test_the_schema_is_the_published_one(call) -> None:

@@ -1,41 +1,48 @@
 from pathlib import Path
+from typing import Literal
 
 import dspy
 import pytest
 
-from teleprompt.config.gate import AGREEMENT, JudgeConfig
+from teleprompt.config.gate import AGREEMENT, EXACT, F1, JudgeConfig
 from teleprompt.errors import ConfigurationError
-from teleprompt.evaluate.metrics import Metric, build_metric, token_f1
-from teleprompt.program.fields import Field, ProgramFields
-
-FIELDS = ProgramFields(
-    inputs=(),
-    outputs=(
-        Field(name="label", is_text=False, is_categorical=True),
-        Field(name="text", is_text=True, is_categorical=False),
-    ),
-)
+from teleprompt.evaluate.metrics import Metric, build_metric
+from tests.support import typed_fields
 
 
 def built(name: str, programs_dir: Path) -> Metric:
-    return build_metric(name, fields=FIELDS, programs_dir=programs_dir, judge=JudgeConfig(), judge_lm=None)
+    typed = typed_fields(label=Literal["hot", "cold"], text=str)
+    return build_metric(name, typed=typed, programs_dir=programs_dir, judge=JudgeConfig(), judge_lm=None)
+
+
+EXAMPLE = dspy.Example(label="hot", text="call me on Monday")
 
 
 def test_agreement_is_whole_for_categories_and_by_words_for_texts(tmp_path: Path) -> None:
     metric = built(AGREEMENT, tmp_path)
-    example = dspy.Example(label="hot", text="call me on Monday")
-    assert metric(example, dspy.Prediction(label=" HOT", text="call me on monday")) == 1.0
-    assert metric(example, dspy.Prediction(label="cold", text="call me on monday")) == 0.5
-    assert metric(example, dspy.Prediction(label="cold", text="nothing in common")) == 0.0
-    assert metric(example, dspy.Prediction()) == 0.0
+    assert metric(EXAMPLE, dspy.Prediction(label=" HOT", text="call me on monday")) == 1.0
+    assert metric(EXAMPLE, dspy.Prediction(label="cold", text="call me on monday")) == 0.5
+    assert metric(EXAMPLE, dspy.Prediction(label="cold", text="nothing in common")) == 0.0
+    assert metric(EXAMPLE, dspy.Prediction()) == 0.0
+
+
+def test_exact_asks_for_the_same_words_in_their_order(tmp_path: Path) -> None:
+    metric = built(EXACT, tmp_path)
+    assert metric(EXAMPLE, dspy.Prediction(label="hot", text="Call  me on Monday")) == 1.0
+    assert metric(EXAMPLE, dspy.Prediction(label="hot", text="on Monday call me")) == 0.0
+
+
+def test_f1_compares_the_words_of_every_field(tmp_path: Path) -> None:
+    assert built(F1, tmp_path)(EXAMPLE, dspy.Prediction(label="hot", text="call me")) == pytest.approx(5 / 6)
 
 
 @pytest.mark.parametrize(
-    ("wanted", "given", "score"),
-    [("a b c d", "a b", 2 / 3), ("a", "b", 0.0), ("", "", 1.0), ("a", "", 0.0), ("a a b", "a b b", 2 / 3)],
+    "answer",
+    [{"label": "hot", "text": "call me on Monday"}, dspy.Prediction(label="hot", text="call me on Monday", more=1)],
+    ids=["a mapping", "a prediction"],
 )
-def test_token_f1(wanted: str, given: str, score: float) -> None:
-    assert token_f1(wanted, given) == pytest.approx(score)
+def test_an_answer_may_be_a_prediction_or_a_mapping(answer: object, tmp_path: Path) -> None:
+    assert built(AGREEMENT, tmp_path)(EXAMPLE, answer) == 1.0
 
 
 def test_a_users_own_metric_is_named_by_its_path(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from teleprompt.evaluate.score import ScoreBook, fails_too_often, score_program
 from teleprompt.lm.meter import Meter
 from teleprompt.lm.metered import metered
 from teleprompt.storage.journal import Journal
-from tests.support import FIELDS, trace_row
+from tests.support import trace_row, typed_fields
 
 EXAMPLES = [dspy.Example(question=str(i), answer=str(i)).with_inputs("question") for i in range(20)]
 
@@ -79,7 +79,7 @@ def test_the_mean_is_the_nearest_integer_ties_to_even(values: list[int]) -> None
 
 def test_only_good_outputs_are_agreed_with_and_nothing_else_of_the_trace_is_shown() -> None:
     rows = [trace_row(score_e6=s) for s in (699_999, 700_000, 1_000_000)]
-    examples = to_examples(good_rows(rows, min_quality_score=0.7), FIELDS)
+    examples = to_examples(good_rows(rows, min_quality_score=0.7), typed_fields())
     assert [example.toDict() for example in examples] == [{"question": "why", "answer": "because"}] * 2
     assert list(examples[0].inputs().keys()) == ["question"]
 

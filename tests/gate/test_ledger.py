@@ -229,7 +229,7 @@ def test_what_a_program_has_learnt_by_heart_is_not_sealed(settings: Settings, pr
     later = pipeline(settings, programs, window=Window(start=WEEK.start + timedelta(days=2), end=WEEK.end), split=split)
     sealed = {row.inputs["thing"] for row in rows_of(read_snapshot(later.collect()).gate)}
     known = inputs_learnt([selection.state], read_snapshot(record).fields)
-    assert known == {(thing,) for thing in demos}
+    assert known == {(("thing", thing),) for thing in demos}
     with mlflow_client(settings.tracking_uri) as client:
         opened = open_gate(
             PipelineRun.open(client, later.key),
@@ -278,7 +278,7 @@ def test_labels_that_cannot_be_compared_are_found_before_they_cost_a_look(settin
                     program="Grades",
                     at=window.start,
                     inputs={"thing": thing},
-                    outputs={"grade": "2" if thing in odd else "0.5"},
+                    outputs={"grade": "two" if thing in odd else "0.5"},
                 )
 
     file = write_program(

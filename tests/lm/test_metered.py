@@ -7,7 +7,7 @@ from pathlib import Path
 import dspy
 import pytest
 
-from teleprompt.config.optimization import BudgetConfig
+from teleprompt.config.budget import BudgetConfig
 from teleprompt.config.settings import LMConfig
 from teleprompt.lm.answers import AnswerJournal
 from teleprompt.lm.build import build_lm

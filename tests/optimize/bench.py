@@ -9,7 +9,7 @@ from teleprompt.config.optimization import OptimizationConfig
 from teleprompt.config.program_process import ProgramProcessConfig
 from teleprompt.config.settings import LMConfig
 from teleprompt.evaluate.judging import Judging
-from teleprompt.evaluate.metrics import agreement_metric
+from teleprompt.evaluate.metrics import agreement_scores, mean_of_fields
 from teleprompt.evaluate.objective import Objective
 from teleprompt.lm.build import build_lm
 from teleprompt.lm.meter import Meter
@@ -18,8 +18,6 @@ from teleprompt.optimize._compile import Models, compile_candidate
 from teleprompt.optimize._job import CompileJob
 from teleprompt.optimize.candidate import Candidate
 from teleprompt.optimize.select import Selection, select_candidate
-from teleprompt.program.entry_point import build_program
-from teleprompt.program.fields import program_fields
 from teleprompt.program.source import ProgramFile
 from teleprompt.traces.snapshot import SnapshotPart
 from teleprompt.traces.split import Part
@@ -31,9 +29,11 @@ class Bench:
 
     def __init__(self, folder: Path, *, traces: int = 120) -> None:
         self.file = write_program(folder / "programs")
-        self.program = build_program(self.file, "shelves:build")
-        self.fields = program_fields(self.program)
-        self.objective = Objective(agreement_metric(self.fields))
+        built = ProgramFile(self.file, "shelves:build").build()
+        self.program = built.module
+        self.fields = built.signature.declared.known()
+        self.typed = built.typed(self.fields)
+        self.objective = Objective(mean_of_fields(agreement_scores(self.typed)))
         self.lm = build_lm(LMConfig())
         self.storage_uri = str(folder / "storage")
         raw = [
@@ -67,7 +67,7 @@ class Bench:
             train or self.parts[Part.TRAIN],
             seed=seed,
             config=config,
-            fields=self.fields,
+            typed=self.typed,
             objective=objective or self.objective,
             models=Models(task=model, prompt=model, meter=meter),
             num_threads=1,
@@ -89,7 +89,7 @@ class Bench:
             candidates,
             self.parts[Part.SELECT],
             config=config or OptimizationConfig(),
-            fields=self.fields,
+            typed=self.typed,
             objective=self.objective,
             lm=metered(self.lm, meter, retries=0),
             meter=meter,

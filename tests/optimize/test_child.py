@@ -13,7 +13,8 @@ import cloudpickle
 import psutil
 import pytest
 
-from teleprompt.config.optimization import BudgetConfig, OptimizationConfig
+from teleprompt.config.budget import BudgetConfig
+from teleprompt.config.optimization import OptimizationConfig
 from teleprompt.config.program_process import ProgramProcessConfig
 from teleprompt.errors import ProgramInterruptedError
 from teleprompt.optimize._child import compile_in_child

@@ -6,7 +6,8 @@ import time
 import dspy
 import pytest
 
-from teleprompt.config.optimization import BudgetConfig, OptimizationConfig, OptimizationStrategy
+from teleprompt.config.budget import BudgetConfig
+from teleprompt.config.optimization import OptimizationConfig, OptimizationStrategy
 from teleprompt.errors import ConfigurationError, LanguageModelUnavailableError, TelepromptError
 from teleprompt.evaluate.objective import Objective
 from teleprompt.program.state import dump_state
@@ -35,7 +36,7 @@ def test_seed_by_seed_gives_the_candidates_of_the_whole_search(bench: Bench) -> 
     from teleprompt.evaluate.examples import to_examples
     from teleprompt.traces.snapshot import read_rows
 
-    examples = to_examples(read_rows(bench.parts[Part.TRAIN]), bench.fields)
+    examples = to_examples(read_rows(bench.parts[Part.TRAIN]), bench.typed)
     whole = BootstrapFewShotWithRandomSearch(
         bench.objective, metric_threshold=0.7, max_rounds=3, num_candidate_programs=2, num_threads=1
     )

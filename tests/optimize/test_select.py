@@ -5,7 +5,8 @@ from contextlib import suppress
 
 import pytest
 
-from teleprompt.config.optimization import BudgetConfig, OptimizationConfig, SelectionConfig
+from teleprompt.config.budget import BudgetConfig
+from teleprompt.config.optimization import OptimizationConfig, SelectionConfig
 from teleprompt.errors import TelepromptError
 from teleprompt.evaluate.score import ScoreBook
 from teleprompt.lm.meter import Meter

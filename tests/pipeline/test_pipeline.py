@@ -227,19 +227,27 @@ def log_answers(settings: Settings, **outputs: str) -> None:
 def test_nothing_is_compiled_where_logged_answers_would_not_agree_with_themselves(
     settings: Settings, tmp_path: Path
 ) -> None:
-    """As a trace holds a whole float: `2`, which DSPy reads as 2.0."""
-    log_answers(settings, grade="")
+    log_answers(settings, grade="number ")
     file = write_program(tmp_path / "programs", code=GRADING_CODE)
     run = Pipeline.of_file(file, settings=settings, window=WEEK)
-    with pytest.raises(UnreadableLabelError, match=r"the output `grade` \(float\) is not compared in the form"):
+    with pytest.raises(UnreadableLabelError, match=r"hold no float for the output `grade`"):
         run.compile(run.collect(), run.baseline(), seed=0)
 
 
-def test_nothing_is_collected_of_a_program_whose_answer_is_not_the_last_predictors(
+def test_an_answer_that_forward_collects_of_several_predictors_is_collected_whole(
     settings: Settings, tmp_path: Path
 ) -> None:
     log_answers(settings, urgency="high ", shelf="left ")
     file = write_program(tmp_path / "programs", code=COLLECTING)
+    taken = read_snapshot(Pipeline.of_file(file, settings=settings, window=WEEK).collect())
+    assert {field.name for field in taken.fields.outputs} == {"urgency", "shelf"}
+
+
+def test_nothing_is_collected_where_calls_hold_an_output_that_the_code_does_not_give(
+    settings: Settings, tmp_path: Path
+) -> None:
+    log_answers(settings, urgency="high ", shelf="left ")
+    file = write_program(tmp_path / "programs")
     with pytest.raises(UnmeasuredFieldsError, match="outputs `shelf`, `urgency`, but"):
         Pipeline.of_file(file, settings=settings, window=WEEK).collect()
 

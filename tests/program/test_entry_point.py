@@ -6,14 +6,14 @@ import pytest
 from teleprompt.config.files import ProgramFileError
 from teleprompt.errors import ConfigurationError
 from teleprompt.program.entry_point import build_program, check_entry_point, load_function
-from teleprompt.program.fields import program_fields
+from teleprompt.program.source import ProgramFile
 from tests.support import write_program
 
 
 def test_a_program_is_built_from_its_file(tmp_path: Path) -> None:
-    fields = program_fields(build_program(write_program(tmp_path), "shelves:build"))
-    assert [(f.name, f.is_text) for f in fields.inputs] == [("thing", True)]
-    assert [(f.name, f.is_categorical) for f in fields.outputs] == [("shelf", True)]
+    declared = ProgramFile(write_program(tmp_path), "shelves:build").build().signature.declared
+    assert [(f.name, f.type) for f in declared.inputs] == [("thing", "str")]
+    assert [(f.name, f.type) for f in declared.outputs] == [("shelf", "Literal['left', 'right']")]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from teleprompt.config.settings import Settings
 from teleprompt.errors import TelepromptError
-from teleprompt.program.fields import program_fields
+from teleprompt.program.signature import ProgramSignature
 from teleprompt.program.state import dump_state
 from teleprompt.registry.listing import list_versions
 from teleprompt.registry.versions import (
@@ -23,7 +23,7 @@ from teleprompt.tracking.connection import mlflow_client
 from teleprompt.tracking.pipeline_run import internal_experiment
 
 PROGRAM = dspy.Predict("question -> answer")
-FIELDS = program_fields(PROGRAM)
+FIELDS = ProgramSignature(PROGRAM).declared.known()
 CODE = ProgramCode(file=None, callable="build")
 
 

@@ -5,7 +5,8 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from teleprompt.config.optimization import BudgetConfig, OptimizationConfig
+from teleprompt.config.budget import BudgetConfig
+from teleprompt.config.optimization import OptimizationConfig
 from teleprompt.errors import ConfigurationError
 from teleprompt.optimize import _preflight as preflight
 from teleprompt.storage.blobs import get_blob

@@ -82,13 +82,44 @@ def test_a_contributor_without_address_is_credited_all_the_same() -> None:
     assert row["contributor_address"] is None
 
 
-def test_values_that_are_not_text_are_kept_as_canonical_json() -> None:
-    listy = ProgramFields(inputs=(Field(name="q", is_text=False, is_categorical=False),), outputs=FIELDS.outputs)
-    (row,) = judged(fields=listy, inputs={"q": {"b": [1, 2], "a": None}}).rows.to_pylist()
-    assert row["inputs"] == {"q": '{"a":null,"b":[1,2]}'}
+def any_input(*, required: bool = True) -> ProgramFields:
+    field = Field(name="q", is_text=False, type="Any", json_schema={}, required=required)
+    return ProgramFields(inputs=(field,), outputs=FIELDS.outputs)
 
 
-@pytest.mark.parametrize("value", [2**60, float("nan"), "\ud800", {"deep": float("inf")}])
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ({"b": [1, 2.0], "a": None}, '{"a":null,"b":[1,2.0]}'),
+        (2.0, "2.0"),
+        (2**70, "1180591620717411303424"),
+        (False, "false"),
+        (None, "null"),
+        ("2.0", '"2.0"'),
+    ],
+    ids=str,
+)
+def test_values_of_other_types_than_text_are_kept_as_json(value: object, text: str) -> None:
+    (row,) = judged(source="traces", fields=any_input(), inputs={"q": value}).rows.to_pylist()
+    assert row["inputs"] == {"q": text}
+
+
+@pytest.mark.parametrize(
+    ("param", "text"),
+    [("2.0", "2.0"), ("true", "true"), ("True", "true"), ("None", "null"), ("['a', 1]", '["a",1]'), ("a b", '"a b"')],
+)
+def test_a_param_of_a_run_is_read_as_what_was_logged(param: str, text: str) -> None:
+    (row,) = judged(source="runs", fields=any_input(), inputs={"q": param}).rows.to_pylist()
+    assert row["inputs"] == {"q": text}
+
+
+def test_an_input_that_the_program_can_do_without_may_be_absent() -> None:
+    (row,) = judged(fields=any_input(required=False), inputs={}).rows.to_pylist()
+    assert row["inputs"] == {"q": None}
+    assert judged(fields=any_input(), inputs={}).quarantine["reason"].to_pylist() == [Reason.MISSING_INPUT]
+
+
+@pytest.mark.parametrize("value", [float("nan"), "\ud800", {"deep": float("inf")}])
 def test_what_json_or_unicode_cannot_hold_is_unreadable(value: object) -> None:
     assert reason_of(source="traces", inputs={"question": value}) == Reason.UNREADABLE_VALUE
 

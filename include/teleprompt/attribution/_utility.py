@@ -73,7 +73,7 @@ class NearestAnswers:
                 "use `attribution.method: deduplicated_count`."
             )
         wanted = select[:: -(-len(select) // MOST_EXAMPLES)]
-        texts = [" ".join(row.inputs.values()) for row in (*train, *wanted)]
+        texts = [" ".join(text for text in row.inputs.values() if text is not None) for row in (*train, *wanted)]
         vectors = _tf_idf(texts)
         questions = vectors[len(train) :]
         shape = (len(wanted), len(contributors))

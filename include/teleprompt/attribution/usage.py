@@ -5,9 +5,8 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from teleprompt.encoding.canonical_json import canonical_json
 from teleprompt.evaluate.examples import good_rows
-from teleprompt.program.fields import ProgramFields
+from teleprompt.program.fields import Field, ProgramFields
 from teleprompt.records import Record
 from teleprompt.traces.row import TraceRow
 from teleprompt.traces.split import Part
@@ -67,8 +66,8 @@ def demo_traces(state: bytes, train: Sequence[TraceRow], fields: ProgramFields) 
     An optimizer keeps no trace ids, so a demonstration is known by its inputs: of equal ones the earliest trace counts.
     A demonstration of an inner predictor is known by those of its fields that are the program's own.
     """
-    inputs = [field.name for field in fields.inputs]
-    known: dict[tuple[str, ...], dict[tuple[str, ...], str]] = {}
+    inputs = {field.name: field for field in fields.inputs}
+    known: dict[tuple[str, ...], dict[tuple[str | None, ...], str]] = {}
     found: dict[str, None] = {}
     for demo in _demos(json.loads(state)):
         names = tuple(name for name in inputs if name in demo)
@@ -77,8 +76,9 @@ def demo_traces(state: bytes, train: Sequence[TraceRow], fields: ProgramFields) 
         if names not in known:
             known[names] = {}
             for row in train:
-                known[names].setdefault(tuple(row.inputs[name] for name in names), row.trace_id)
-        trace_id = known[names].get(tuple(_text(demo[name]) for name in names))
+                key = tuple(_comparable(inputs[name], row.inputs.get(name)) for name in names)
+                known[names].setdefault(key, row.trace_id)
+        trace_id = known[names].get(tuple(inputs[name].comparable(demo[name]) for name in names))
         if trace_id is not None:
             found[trace_id] = None
     return tuple(found)
@@ -92,6 +92,5 @@ def _demos(state: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
             yield from predictor.get("demos", ())
 
 
-def _text(value: Any) -> str:
-    """As a trace row holds it."""
-    return value if isinstance(value, str) else canonical_json(value).decode()
+def _comparable(field: Field, text: str | None) -> str | None:
+    return None if text is None else field.comparable(field.from_row(text))

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,10 @@ from teleprompt.cli.output import JsonOption, print_json, print_table, say
 from teleprompt.config.files import find_program_file, load_program_file, program_files
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import Settings
+from teleprompt.errors import ConfigurationError
+from teleprompt.program.fields import Field
 from teleprompt.queries import catalog
+from teleprompt.queries.catalog import CheckedProgram
 
 app = typer.Typer(help="The program files.", no_args_is_help=True)
 
@@ -42,21 +46,78 @@ def validate(
     checked = files or program_files(settings.programs_dir)
     check = partial(catalog.check_program, process=settings.program_process)
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # each waits for a process
-        problems = list(zip(checked, pool.map(check, checked), strict=True))
+        found = list(zip(checked, pool.map(check, checked), strict=True))
     if json_:
-        print_json(
-            [
-                {"file": str(file), "valid": problem is None, **(problem.model_dump() if problem else {})}
-                for file, problem in problems
-            ]
-        )
-    for file, problem in problems:
-        if not json_ and problem is None:
+        print_json([_as_json(file, program) for file, program in found])
+    for file, program in found:
+        if program.problem is not None:
+            say(f"Error: {program.problem.error}", err=True)
+        elif not json_:
             say(f"{file.name}: ok")
-        elif problem is not None:
-            say(f"Error: {problem.error}", err=True)
-    if any(problem for _, problem in problems):
+            if program.fields is not None:
+                say(f"  inputs   {_listed(program.fields.inputs, is_open=program.fields.inputs_open, key='inputs')}")
+                say(f"  outputs  {_listed(program.fields.outputs, is_open=program.fields.outputs_open, key='outputs')}")
+    if any(program.problem for _, program in found):
         raise typer.Exit(2)
+
+
+def _listed(fields: Sequence[Field], *, is_open: bool, key: str) -> str:
+    """`question: str, hint: str (optional)`, and what to write where the code does not say."""
+    known = ", ".join(f"{field.name}: {field.type}{'' if field.required else ' (optional)'}" for field in fields)
+    untold = f"as its calls hold them; declare them under `{key}:` to fix them"
+    return f"{known}, and others {untold}" if known and is_open else untold if is_open else known or "none"
+
+
+def _as_json(file: Path, program: CheckedProgram) -> dict[str, Any]:
+    described: dict[str, Any] = {"file": str(file), "valid": program.problem is None}
+    if program.fields is not None:
+        for key in ("inputs", "outputs"):
+            fields = getattr(program.fields, key)
+            described[key] = [{"name": f.name, "type": f.type, "required": f.required} for f in fields]
+            described[f"{key}_open"] = getattr(program.fields, f"{key}_open")
+    return described | (program.problem.model_dump() if program.problem else {})
+
+
+@app.command()
+def score(
+    program: str,
+    logged: Annotated[
+        str, typer.Option(help="An answer that turned out well, as JSON: the output fields, or the one value.")
+    ],
+    given: Annotated[str, typer.Option(help="The answer to score, as JSON.")],
+    json_: JsonOption = False,
+) -> None:
+    """Say how the program's metric scores an answer, field by field; no language model is asked."""
+    from teleprompt.evaluate.answer_score import score_answer
+    from teleprompt.evaluate.judging import Judging
+    from teleprompt.program.source import ProgramFile
+
+    settings = Settings()
+    file = find_program_file(settings.programs_dir, program)
+    config = load_program_file(file)
+    found = score_answer(
+        ProgramFile(file, config.entry_point, config.declaration),
+        Judging(config.gate, settings.programs_dir),
+        logged=_json_of("--logged", logged),
+        given=_json_of("--given", given),
+        config=settings.program_process,
+    )
+    if json_:
+        print_json({"score": found.score, "fields": found.fields})
+        return
+    print_table(
+        ("field", "type", "agreement"),
+        [(name, found.types.get(name, ""), f"{value:.4f}") for name, value in found.fields.items()],
+        empty="The metric names no fields.",
+    )
+    say(f"score {found.score:.4f} ({config.gate.headline})")
+
+
+def _json_of(option: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise ConfigurationError(f"{option} is no JSON ({error}); quote a text twice, as in '\"text\"'.") from None
 
 
 @app.command()

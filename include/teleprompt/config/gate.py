@@ -7,9 +7,13 @@ from typing import Annotated, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from teleprompt.config._section import Section
+from teleprompt.config.budget import BudgetConfig
 from teleprompt.config.outcome import Direction
 
 EXACT, F1, AGREEMENT, JUDGE = "exact", "f1", "agreement_with_high_outcome", "judge"
+METRIC_VERSION = 2
+"""Of how values are read and compared: 2 reads them by their type; 1, of version 0.1, compared texts."""
+
 BUILT_IN_METRICS = (AGREEMENT, EXACT, F1, JUDGE)
 
 LATENCY, COST = "latency_seconds", "cost_usd"
@@ -71,6 +75,8 @@ class GateConfig(Section):
     """Which values of the metric are better; with `lower`, 1 - value is what is compared."""
     objective: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
     """Weights of the metric's named scores, for a metric that gives several."""
+    tolerance: float = Field(0.0, ge=0)
+    """Difference up to which numbers count as equal; an output may have its own."""
     judge: JudgeConfig = JudgeConfig()
     claim: Claim = Claim.SIGNIFICANT
     """`significant`: estimate >= threshold and interval above 0; `proven`: whole interval >= threshold."""
@@ -82,6 +88,8 @@ class GateConfig(Section):
     """An example that so many comparisons have looked at is sealed no more: it is left out from then on."""
     on_low_power: OnLowPower = OnLowPower.WARN
     """What a run does whose sealed examples are too few to see the threshold: `warn`, or `skip` before it costs."""
+    budget: BudgetConfig = BudgetConfig()
+    """What one comparison may spend. One that would spend more is refused before an example is opened."""
     guardrails: tuple[Guardrail, ...] = ()
     """Further metrics; one that got worse than tolerated, or is missing, rejects."""
 

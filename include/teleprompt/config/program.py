@@ -12,7 +12,8 @@ from teleprompt.config.attribution import AttributionConfig
 from teleprompt.config.chain import ChainConfig
 from teleprompt.config.cron import PRESETS, fires_within, is_cron
 from teleprompt.config.curation import ON_TRAIN_ONLY, CurationStep, DuplicatesStep, RedactStep
-from teleprompt.config.gate import JUDGE, GateConfig
+from teleprompt.config.fields import Declaration, Inputs, Outputs
+from teleprompt.config.gate import JUDGE, METRIC_VERSION, GateConfig
 from teleprompt.config.optimization import OptimizationConfig
 from teleprompt.config.outcome import OutcomeConfig
 from teleprompt.config.production import ApprovalConfig, RolloutConfig, WatchConfig
@@ -64,6 +65,10 @@ class ProgramConfig(Section):
     Default: the program's own model."""
     num_threads: int = Field(1, ge=1, le=64)
     """Language-model calls at a time while evaluating."""
+    inputs: Inputs = Field(default_factory=dict)
+    """What a call takes, by name: a type, or nothing where the code says it. Default: the parameters of `forward`."""
+    outputs: Outputs = Field(default_factory=dict)
+    """What answers are compared in, by name. Default: what `forward` returns."""
     traces: TracesConfig = TracesConfig()
     outcome: OutcomeConfig = OutcomeConfig()
     curation: tuple[CurationStep, ...] = (DuplicatesStep(),)
@@ -169,6 +174,11 @@ class ProgramConfig(Section):
         return LOOKS_WITHOUT_SCHEDULE if self.cron is None else fires_within(self.cron, days=365)
 
     @property
+    def declaration(self) -> Declaration:
+        """What this says of the program's fields."""
+        return Declaration(self.inputs, self.outputs, self.gate.tolerance)
+
+    @property
     def lookback(self) -> timedelta:
         """Length of the window of a run that names none."""
         return timedelta(days=self.traces.lookback_days)
@@ -212,4 +222,5 @@ class ProgramConfig(Section):
         )
         others = {"prompt_lm": prompt_lm, "judge_lm": judge_lm if self.gate.metric == JUDGE else None}
         models = {name: model.identity for name, model in {"lm": lm, **others}.items() if model is not None}
-        return digest_of({"config": decisive, "code": list(code_digests), **models})
+        measure = {"metric_version": METRIC_VERSION}
+        return digest_of({"config": decisive, "code": list(code_digests), **measure, **models})

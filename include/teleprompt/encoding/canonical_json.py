@@ -7,7 +7,8 @@ from typing import Any
 import orjson
 import rfc8785
 
-_EXACT = 2**53
+EXACT = 2**53
+"""Integers beyond it have no canonical form."""
 
 
 def canonical_json(value: Any) -> bytes:
@@ -41,7 +42,7 @@ def _written_alike(value: Any) -> Any:
         return {key: _written_alike(item) for key, item in value.items()}
     if kind is float and 1e-4 <= abs(value) < 1e15 and not value.is_integer():
         return value
-    if kind in {int, float} and -_EXACT < value < _EXACT and value == int(value):
+    if kind in {int, float} and -EXACT < value < EXACT and value == int(value):
         return int(value)
     if kind in {list, tuple}:
         return [_written_alike(item) for item in value]

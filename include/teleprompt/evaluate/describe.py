@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from teleprompt.config.program_process import ProgramProcessConfig
 from teleprompt.evaluate.judging import Judging
 from teleprompt.program.channel import Channel
-from teleprompt.program.fields import ProgramFields, program_fields
+from teleprompt.program.fields import DeclaredFields
 from teleprompt.program.process import run_in_process
 from teleprompt.program.process_environment import process_environment
+from teleprompt.program.requirements import check_requirements
 from teleprompt.program.source import ProgramFile, ProgramObject
 from teleprompt.program.state import dump_state
 from teleprompt.records import Record
@@ -17,7 +18,7 @@ from teleprompt.records import Record
 class ProgramDescription(Record):
     """A program as written."""
 
-    fields: ProgramFields
+    fields: DeclaredFields
     state: str
     """Its state JSON before any compile."""
 
@@ -40,10 +41,11 @@ class DescribeJob:
         """
         del channel
         program = self.source.build()
-        fields = program_fields(program)
+        check_requirements(program.module)
+        declared = program.signature.declared
         if self.judging is not None:
-            self.judging.build(fields, judge_lm=None)  # it asks nobody while it is built
-        return ProgramDescription(fields=fields, state=dump_state(program).decode())
+            self.judging.build(program.typed(declared.known()), judge_lm=None)  # it asks nobody while it is built
+        return ProgramDescription(fields=declared, state=dump_state(program.module).decode())
 
 
 def describe_program(

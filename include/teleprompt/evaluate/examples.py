@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 from typing import Any
 
-from teleprompt.program.fields import ProgramFields, field_value
-from teleprompt.records import to_millionths
+from teleprompt.encoding.canonical_json import digest_of
+from teleprompt.program.fields import ProgramFields
+from teleprompt.program.typed_fields import TypedFields
+from teleprompt.records import Digest, to_millionths
 from teleprompt.traces.row import TraceRow
 
 
@@ -17,15 +19,23 @@ def good_rows(rows: Iterable[TraceRow], *, min_quality_score: float) -> list[Tra
     return [row for row in rows if row.score_e6 >= least]
 
 
-def to_examples(rows: Iterable[TraceRow], fields: ProgramFields) -> list[Any]:
-    """One `dspy.Example` per row, with the signature's fields and nothing else of the trace."""
+def to_examples(rows: Iterable[TraceRow], typed: TypedFields) -> list[Any]:
+    """One `dspy.Example` per row, with the program's fields and nothing else of the trace; values have their types."""
     import dspy
 
-    names = [field.name for field in fields.inputs]
-    return [
-        dspy.Example(
-            **{field.name: field_value(field, row.inputs[field.name]) for field in fields.inputs},
-            **{field.name: field_value(field, row.outputs[field.name]) for field in fields.outputs},
-        ).with_inputs(*names)
-        for row in rows
-    ]
+    examples = []
+    for row in rows:
+        inputs = typed.read_inputs(row.inputs)
+        labels = typed.read_outputs(row.outputs)
+        examples.append(dspy.Example(**{**inputs, **labels}).with_inputs(*inputs))
+    return examples
+
+
+def example_digest(row: TraceRow, fields: ProgramFields) -> Digest:
+    """SHA-256 of what an example says."""
+    return digest_of(
+        {
+            "inputs": {field.name: row.inputs.get(field.name) for field in fields.inputs},
+            "labels": {field.name: row.outputs.get(field.name) for field in fields.outputs},
+        }
+    )

@@ -6,7 +6,9 @@ from typing import Any
 
 from teleprompt.errors import LanguageModelUnavailableError, UnreadableGradeError
 from teleprompt.lm.meter import ModelGone
-from teleprompt.program.fields import ProgramFields
+from teleprompt.program.fields import ProgramFields, json_text
+from teleprompt.program.typed_fields import given
+from teleprompt.program.value_type import as_json
 from teleprompt.records import Record, from_millionths
 from teleprompt.traces.row import TraceRow
 
@@ -34,20 +36,20 @@ def judge_metric(fields: ProgramFields, lm: Any, *, instructions: str) -> Callab
 
     judge = dspy.Predict(dspy.Signature("question: str, answer: str -> grade: float", instructions))
 
-    def grade(example: Any, prediction: Any, trace: object = None) -> float:
+    def graded(example: Any, prediction: Any, trace: object = None) -> float:
         del trace
-        question = {field.name: str(example[field.name]) for field in fields.inputs}
-        answer = {field.name: str(getattr(prediction, field.name, "")) for field in fields.outputs}
+        question = {field.name: _words(example[field.name]) for field in fields.inputs if field.name in example}
+        answer = {field.name: _words(given(prediction, field.name)) for field in fields.outputs}
         with dspy.context(lm=lm, callbacks=[], disable_history=True):
             try:
-                given = judge(question=_text(question), answer=_text(answer)).grade
+                grade = judge(question=_text(question), answer=_text(answer)).grade
             except AdapterParseError:
                 raise UnreadableGradeError from None  # it quotes the answer
-        if not isinstance(given, (int, float)) or not 0 <= given <= 1:
+        if not isinstance(grade, (int, float)) or not 0 <= grade <= 1:
             raise UnreadableGradeError
-        return float(given)
+        return float(grade)
 
-    return grade
+    return graded
 
 
 def judge_agreement(rows: Sequence[TraceRow], examples: Sequence[Any], judge: Callable[..., float]) -> JudgeAgreement:
@@ -72,6 +74,11 @@ def judge_agreement(rows: Sequence[TraceRow], examples: Sequence[Any], judge: Ca
     if len(set(grades)) < 2 or len(set(outcomes)) < 2:
         return JudgeAgreement(n=len(pairs), spearman_e6=None)
     return JudgeAgreement(n=len(pairs), spearman_e6=round(float(spearmanr(grades, outcomes).statistic) * 1e6))
+
+
+def _words(value: Any) -> str:
+    """A value as a judge reads it: a text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else json_text(as_json(value))
 
 
 def _text(values: dict[str, str]) -> str:

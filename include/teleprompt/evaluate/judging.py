@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from teleprompt.config.gate import GateConfig
+from teleprompt.config.gate import JUDGE, GateConfig
+from teleprompt.evaluate.examples import to_examples
 from teleprompt.evaluate.metrics import COMPARING_METRICS, build_metric
 from teleprompt.evaluate.objective import Objective
+from teleprompt.evaluate.score import apply_metric
 from teleprompt.evaluate.self_agreement import check_self_agreement
-from teleprompt.program.fields import ProgramFields
+from teleprompt.program.typed_fields import TypedFields
 from teleprompt.traces.row import TraceRow
 
 
@@ -20,7 +22,7 @@ class Judging:
     gate: GateConfig
     programs_dir: Path
 
-    def build(self, fields: ProgramFields, *, judge_lm: Any) -> Objective:
+    def build(self, typed: TypedFields, *, judge_lm: Any) -> Objective:
         """The objective; `judge_lm`, a metered `dspy.LM`, is asked if the metric is a judge.
 
         Raises:
@@ -28,15 +30,32 @@ class Judging:
         """
         gate = self.gate
         metric = build_metric(
-            gate.metric, fields=fields, programs_dir=self.programs_dir, judge=gate.judge, judge_lm=judge_lm
+            gate.metric, typed=typed, programs_dir=self.programs_dir, judge=gate.judge, judge_lm=judge_lm
         )
         return Objective(metric, gate.objective, direction=gate.direction)
 
-    def check_labels(self, program: Any, rows: Sequence[TraceRow], fields: ProgramFields) -> None:
-        """See to it that logged answers would score 1; a judge or a metric of the user's owes nobody that.
+    def try_out(self, rows: Sequence[TraceRow], typed: TypedFields) -> None:
+        """See to it, before a model is paid, that logged answers can be scored; a judge is not asked.
+
+        By a metric that compares, a logged answer scores 1 against itself; a metric of the user's owes no more than a
+        number from 0 to 1.
 
         Raises:
-            UnreadableLabelError: too many would not.
+            UnreadableLabelError: too many do not.
+            TelepromptError: the metric raises, or gives no such number.
         """
+        if self.gate.metric == JUDGE or not rows:
+            return
+        objective = self.build(typed, judge_lm=None)
         if self.gate.metric in COMPARING_METRICS:
-            check_self_agreement(program, rows, fields, self.build(fields, judge_lm=None))
+            check_self_agreement(rows, typed, objective)
+        else:
+            _score_one(rows, typed, objective)
+
+
+def _score_one(rows: Sequence[TraceRow], typed: TypedFields, objective: Objective) -> None:
+    import dspy
+
+    row = next((row for row in rows if typed.unreadable(row.inputs, row.outputs) is None), rows[0])
+    (example,) = to_examples([row], typed)
+    apply_metric(objective, example, dspy.Prediction(**example.labels()))

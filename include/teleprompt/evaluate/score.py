@@ -1,18 +1,20 @@
 """Running a program on examples and scoring each answer."""
 
+import json
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from teleprompt.deltaone.scores import ScoredAnswer, Usage, mean_e6
-from teleprompt.encoding.canonical_json import digest_of
+from teleprompt.encoding.canonical_json import sha256_hex
 from teleprompt.errors import LanguageModelUnavailableError, TelepromptError, UnreadableGradeError
 from teleprompt.evaluate.objective import Objective
 from teleprompt.lm.meter import ModelGone
 from teleprompt.lm.tally import Tally, tallied
+from teleprompt.program.value_type import as_json
 from teleprompt.records import Digest, Record, to_millionths
 from teleprompt.storage.journal import Journal
 
@@ -38,21 +40,29 @@ class Scores(Record):
         kinds = Counter(answer.failure for answer in self.answers if answer.failure is not None)
         return dict(sorted(kinds.items()))
 
-    def check(self, max_error_rate: float) -> None:
-        """Refuse scores of which too many are failures.
+    def check(self, max_error_rate: float, *, bear: Collection[str] = ()) -> None:
+        """Refuse scores of which too many are failures of other kinds than those to `bear`.
 
         Raises:
             TooManyFailuresError: more than that share of the answers failed.
         """
-        failed, answers = sum(self.failures.values()), len(self.answers)
+        failures = {kind: n for kind, n in self.failures.items() if kind not in bear}
+        failed, answers = sum(failures.values()), len(self.answers)
         if fails_too_often(failed, answers, max_error_rate):
-            raise TooManyFailuresError(failed, len(self.answers), self.failures, max_error_rate)
+            raise TooManyFailuresError(failed, answers, failures, max_error_rate)
 
 
 def fails_too_often(failed: int, answers: int, max_error_rate: float) -> bool:
     """Whether the share of failures is above the limit; of so few answers that one would be, only if all failed."""
     few = answers * max_error_rate < 1
     return failed > 0 and (failed == answers or max_error_rate == 0 or (not few and failed > max_error_rate * answers))
+
+
+TRUNCATED = "TruncatedAnswer"
+"""Failure of an answer that the model was made to end (finish reason `length`)."""
+
+UNREADABLE = ("AdapterParseError", TRUNCATED)
+"""Failures of a model that is asked in a way that it cannot follow; a better prompt is their cure."""
 
 
 class TooManyFailuresError(TelepromptError):
@@ -116,11 +126,11 @@ def score_program(
     book = book or ScoreBook()
 
     def score(example: Any) -> ScoredAnswer:
-        digest = example_digest(example)
-        answer = book.get(digest)
+        known_as = _known_as(example)
+        answer = book.get(known_as)
         if answer is None:
             answer = _answer(program, example, objective, lm)
-            book.put(digest, answer)
+            book.put(known_as, answer)
         return answer
 
     with ThreadPoolExecutor(num_threads) as pool:
@@ -147,33 +157,48 @@ def _answer(program: Any, example: Any, objective: Objective, lm: Any) -> Scored
         except LMError as error:
             if not isinstance(error, LMInvalidRequestError):
                 raise ModelGone(error) from error
-            return ScoredAnswer(score_e6=0, parts_e6={}, failure=type(error).__name__)
+            return _failed(type(error).__name__)
         except Exception as error:  # noqa: BLE001 - whatever the program raises is counted as that
-            return ScoredAnswer(score_e6=0, parts_e6={}, failure=type(error).__name__)
+            return _failed(TRUNCATED if tally.cut_off else type(error).__name__)
     seconds = time.perf_counter() - began
+    if tally.cut_off:
+        return _failed(TRUNCATED)
     try:
-        parts = objective.scores(example, prediction)
-        score = objective.combine(parts)
+        score, parts = apply_metric(objective, example, prediction)
     except UnreadableGradeError as error:
-        return ScoredAnswer(score_e6=0, parts_e6={}, failure=type(error).__name__)
-    except TelepromptError:
-        raise
-    except Exception as error:  # noqa: BLE001 - a user's metric may raise anything
-        raise TelepromptError(f"The metric raised {type(error).__name__}; correct it.") from None  # it may quote a text
+        return _failed(type(error).__name__)
     return ScoredAnswer(
-        score_e6=_millionths(score),
+        score_e6=score,
         parts_e6={name: to_millionths(part) for name, part in sorted(parts.items()) if math.isfinite(part)},
         usage=Usage(latency_us=round(seconds * 1e6), tokens=tally.tokens, cost_e6=tally.cost_e6),
     )
 
 
-def example_digest(example: Any) -> Digest:
+def _failed(kind: str) -> ScoredAnswer:
+    return ScoredAnswer(score_e6=0, parts_e6={}, failure=kind)
+
+
+def apply_metric(objective: Objective, example: Any, prediction: Any) -> tuple[int, dict[str, float]]:
+    """The score of an answer in millionths, and the metric's named scores.
+
+    Raises:
+        UnreadableGradeError: a judge gave no grade.
+        TelepromptError: the metric raises, or gives no number from 0 to 1.
+    """
+    try:
+        parts = objective.scores(example, prediction)
+        score = objective.combine(parts)
+    except TelepromptError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a user's metric may raise anything
+        raise TelepromptError(f"The metric raised {type(error).__name__}; correct it.") from None  # it may quote a text
+    return _millionths(score), parts
+
+
+def _known_as(example: Any) -> Digest:
     """SHA-256 of what an example says."""
-    return digest_of({"inputs": _texts(example.inputs()), "labels": _texts(example.labels())})
-
-
-def _texts(fields: Any) -> dict[str, str]:
-    return {name: value if isinstance(value, str) else repr(value) for name, value in fields.items()}
+    sides = {"inputs": dict(example.inputs().items()), "labels": dict(example.labels().items())}
+    return sha256_hex(json.dumps(as_json(sides), sort_keys=True).encode())
 
 
 def _millionths(value: float) -> int:

@@ -1,20 +1,22 @@
 """Running both programs of a comparison, where program code may run."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from teleprompt.config.gate import JUDGE
+from teleprompt.errors import TelepromptError
 from teleprompt.evaluate.examples import to_examples
 from teleprompt.evaluate.judge import JudgeAgreement, judge_agreement
 from teleprompt.evaluate.objective import Objective
-from teleprompt.evaluate.score import ScoreBook, Scores, score_program
+from teleprompt.evaluate.score import UNREADABLE, ScoreBook, Scores, score_program
 from teleprompt.gate.comparison import PairScores
-from teleprompt.lm.meter import Meter
+from teleprompt.lm.meter import CallsStopped, Meter
 from teleprompt.optimize.optimization import Optimization
 from teleprompt.program.channel import Channel
 from teleprompt.program.state import load_state
+from teleprompt.program.typed_fields import TypedFields
 from teleprompt.records import Record
 from teleprompt.storage.blobs import Blob, get_blob
 from teleprompt.traces.row import TraceRow
@@ -40,43 +42,53 @@ class PairJob:
     def run(self, channel: Channel) -> PairScores:
         """Score both.
 
+        A champion whose answers cannot be read scores 0 for them: a candidate may be its cure.
+
         Raises:
             TooManyFailuresError: too many calls of one of them failed.
+            TelepromptError: the comparison's budget was reached.
         """
-        own, fields = self.optimization, self.optimization.fields
-        meter = Meter()
-        program, lm, objective = own.source.build(), own.scoring_lm(meter), own.objective(meter)
-        own.judging.check_labels(program, self.rows, fields)
-        examples = to_examples(self.rows, fields)
+        own = self.optimization
+        meter = Meter(own.config.gate.budget)
+        built = own.source.build()
+        typed = built.typed(own.fields)
+        lm, objective = own.scoring_lm(meter), own.objective(meter, typed)
+        own.judging.try_out(self.rows, typed)
+        examples = to_examples(self.rows, typed)
 
-        def scores_of(state: Blob) -> Scores:
+        def scores_of(state: Blob, *, bear: Collection[str] = ()) -> Scores:
             book = ScoreBook(on_answer=channel.step) if self.afresh else own.score_book(state.digest, channel)
             try:
                 found = score_program(
-                    load_state(program, get_blob(state)),
+                    load_state(built.module, get_blob(state)),
                     examples,
                     objective,
                     lm=lm,
                     num_threads=own.config.num_threads,
                     book=book,
                 )
+            except CallsStopped as stopped:
+                raise TelepromptError(
+                    f"{stopped.reason} before the comparison was at its end; raise `gate.budget` and try again, its "
+                    "answers are kept."
+                ) from None
             finally:
                 book.close()
-            found.check(own.config.optimization.max_error_rate)
+            found.check(own.config.optimization.max_error_rate, bear=bear)
             return found
 
         return PairScores(
-            baseline=scores_of(self.baseline_state),
+            baseline=scores_of(self.baseline_state, bear=UNREADABLE),
             optimized=scores_of(self.optimized_state),
-            judge=self._agreement(objective, channel) if own.config.gate.metric == JUDGE else None,
+            judge=self._agreement(objective, typed, channel) if own.config.gate.metric == JUDGE else None,
         )
 
-    def _agreement(self, objective: Objective, channel: Channel) -> JudgeAgreement:
+    def _agreement(self, objective: Objective, typed: TypedFields, channel: Channel) -> JudgeAgreement:
         def graded(example: Any, answer: Any) -> float:
             channel.step()
             return objective(example, answer)
 
-        agreement = judge_agreement(self.judged, to_examples(self.judged, self.optimization.fields), graded)
+        agreement = judge_agreement(self.judged, to_examples(self.judged, typed), graded)
         log.info("the judge agrees with %d outcomes by a rank correlation of %s", agreement.n, agreement.in_words)
         return agreement
 
@@ -99,8 +111,9 @@ class ScoreNamesJob:
     def run(self, channel: Channel) -> ScoreNames:
         """Do it."""
         del channel
-        (example,) = to_examples([self.row], self.optimization.fields)
-        given = self.optimization.objective(Meter()).scores(example, example.labels())
+        typed = self.optimization.source.build().typed(self.optimization.fields)
+        (example,) = to_examples([self.row], typed)
+        given = self.optimization.objective(Meter(), typed).scores(example, example.labels())
         return ScoreNames(names=tuple(sorted(given)))
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from pydantic import AwareDatetime
 
-from teleprompt.config.gate import GateConfig, Guardrail
+from teleprompt.config.gate import METRIC_VERSION, GateConfig, Guardrail
 from teleprompt.config.split import SplitConfig
 from teleprompt.deltaone.decide import decide
 from teleprompt.deltaone.guardrails import check_guardrails
@@ -30,6 +30,8 @@ class Comparison(Record):
     report: GateReport
     look: Look
     metric: str
+    metric_version: int = 1
+    """Of how values were read and compared (`METRIC_VERSION`)."""
     sealed_rows: int
     """Rows of the gate split; `report.n` of them had an output good enough to agree with."""
     baseline_state: Blob
@@ -99,6 +101,7 @@ def compare(
         report=report,
         look=opened.look,
         metric=config.headline,
+        metric_version=METRIC_VERSION,
         sealed_rows=opened.sealed_rows,
         baseline_state=baseline_state,
         optimized_state=optimized_state,

@@ -16,10 +16,9 @@ from pydantic import AwareDatetime
 
 from teleprompt.config.program import ProgramConfig
 from teleprompt.deltaone.spending import alpha_of_look
-from teleprompt.encoding.canonical_json import canonical_json, normalised_text
+from teleprompt.encoding.canonical_json import canonical_json
 from teleprompt.errors import TelepromptError
-from teleprompt.evaluate.examples import good_rows, to_examples
-from teleprompt.evaluate.score import example_digest
+from teleprompt.evaluate.examples import example_digest, good_rows
 from teleprompt.program.fields import ProgramFields
 from teleprompt.records import Record
 from teleprompt.storage.blobs import Blob, get_blob, put_blob
@@ -38,6 +37,9 @@ LOOKED_AT = "looked_at"
 LOOK = "look"
 A_YEAR = timedelta(days=365)
 EXAMPLE_ID_DIGITS = 16
+
+Asked = tuple[tuple[str, str], ...]
+"""The inputs of a call, by name, in a form in which equal ones are alike."""
 
 
 class Look(Record):
@@ -79,7 +81,6 @@ class OpenedGate:
 
     look: Look
     rows: list[TraceRow]
-    examples: list[Any]
     sealed_rows: int
     """Rows of the gate part, good or not."""
     all_rows: list[TraceRow]
@@ -142,7 +143,6 @@ def open_gate(
     return OpenedGate(
         look=look,
         rows=usable.rows,
-        examples=usable.examples,
         sealed_rows=len(everything),
         all_rows=everything,
         tags_before=before,
@@ -179,7 +179,6 @@ def _alpha_after(others: Sequence[LedgerEntry], config: ProgramConfig) -> float:
 @dataclass(frozen=True)
 class _Usable:
     rows: list[TraceRow]
-    examples: list[Any]
     ids: list[str]
     seen_before: int
     retired: int
@@ -188,7 +187,7 @@ class _Usable:
 def _usable(
     rows: list[TraceRow],
     looks: Counter[str],
-    known: set[tuple[str, ...]],
+    known: set[Asked],
     *,
     config: ProgramConfig,
     fields: ProgramFields,
@@ -200,9 +199,8 @@ def _usable(
             f"{config.optimization.min_quality_score:g}; collect more traces or lower `optimization.min_quality_score`."
         )
     most = config.gate.retire_after
-    examples = to_examples(rows, fields)
-    ids = [example_digest(example)[:EXAMPLE_ID_DIGITS] for example in examples]
-    used = [i for i, id_ in enumerate(ids) if looks[id_] < most and _asked(examples[i]) not in known]
+    ids = [example_digest(row, fields)[:EXAMPLE_ID_DIGITS] for row in rows]
+    used = [i for i, id_ in enumerate(ids) if looks[id_] < most and _asked(rows[i], fields) not in known]
     if not used:
         raise TelepromptError(
             f"All {len(rows)} sealed examples of {config.name} were looked at {most} times and are retired, or are "
@@ -210,21 +208,20 @@ def _usable(
         )
     return _Usable(
         rows=[rows[i] for i in used],
-        examples=[examples[i] for i in used],
         ids=[ids[i] for i in used],
         seen_before=sum(looks[ids[i]] > 0 for i in used),
         retired=sum(looks[id_] >= most for id_ in ids),
     )
 
 
-def inputs_learnt(states: Sequence[Blob], fields: ProgramFields) -> set[tuple[str, ...]]:
+def inputs_learnt(states: Sequence[Blob], fields: ProgramFields) -> set[Asked]:
     """The inputs of all demonstrations in these program states."""
-    names = [field.name for field in fields.inputs]
+    required = {field.name for field in fields.inputs if field.required}
     found = set()
     for state in states:
         for demo in _demos(json.loads(get_blob(state))):
-            if all(name in demo for name in names):
-                found.add(tuple(normalised_text(str(demo[name])) for name in names))
+            if required <= demo.keys():
+                found.add(tuple((f.name, f.comparable(demo[f.name])) for f in fields.inputs if f.name in demo))
     return found
 
 
@@ -234,8 +231,9 @@ def _demos(node: Any) -> Iterator[dict[str, Any]]:
             yield from value if key == "demos" and isinstance(value, list) else _demos(value)
 
 
-def _asked(example: Any) -> tuple[str, ...]:
-    return tuple(normalised_text(str(value)) for value in example.inputs().values())
+def _asked(row: TraceRow, fields: ProgramFields) -> Asked:
+    texts = ((field, row.inputs.get(field.name)) for field in fields.inputs)
+    return tuple((field.name, field.comparable(field.from_row(text))) for field, text in texts if text is not None)
 
 
 def list_looks(client: "MlflowClient", program: str) -> Iterator[LedgerEntry]:

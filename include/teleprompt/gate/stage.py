@@ -8,7 +8,9 @@ from teleprompt.config.gate import JUDGE, LATENCY, MEASURED, GateConfig
 from teleprompt.config.program import ProgramConfig
 from teleprompt.deltaone.power import PowerEstimate, estimate_power
 from teleprompt.errors import ConfigurationError
+from teleprompt.evaluate.examples import good_rows
 from teleprompt.evaluate.self_agreement import UnreadableLabelError
+from teleprompt.gate._rehearsal import CALLS, Rehearsal, RehearsalJob, check_budget, check_rehearsal
 from teleprompt.gate._score_pair import PairJob, ScoreNames, ScoreNamesJob, judged_sample
 from teleprompt.gate.comparison import Comparison, PairScores, compare
 from teleprompt.gate.ledger import alpha_of_next_look, open_gate, restore_look
@@ -47,7 +49,7 @@ class Gate:
         """
         config = self.config
         estimate = estimate_power(
-            n=round(snapshot.gate.rows * _good_share(snapshot, config.optimization.min_quality_score)),
+            n=_expected_examples(snapshot, config),
             threshold_e6=to_millionths(config.optimization.deltaone_threshold),
             alpha=alpha_of_next_look(run, config),
             known_sd_e6=_last_sd_e6(run.client, config.name),
@@ -71,6 +73,7 @@ class Gate:
         """
         config, optimization = self.config, self.optimization
         self._check_guardrails(snapshot)
+        self._rehearse(snapshot, baseline_state, optimized_state)
         opened = open_gate(
             run,
             config=config,
@@ -106,6 +109,21 @@ class Gate:
         run.tag(**{SD: str(comparison.report.sd_e6)})
         return comparison
 
+    def _rehearse(self, snapshot: Snapshot, baseline_state: Blob, optimized_state: Blob) -> None:
+        """Call both programs on a few examples that are not sealed.
+
+        Raises:
+            TelepromptError: a comparison would be worthless, or dearer than it may be.
+        """
+        optimization, config = self.optimization, self.config
+        rows = good_rows(
+            read_rows(snapshot.parts[Part.SELECT]), min_quality_score=config.optimization.min_quality_score
+        )
+        job = RehearsalJob(optimization.without_secrets(), baseline_state, optimized_state, tuple(rows[:CALLS]))
+        rehearsal = optimization.in_process(job, Rehearsal)
+        check_rehearsal(rehearsal)
+        check_budget(rehearsal, config.gate.budget, examples=_expected_examples(snapshot, config))
+
     def _check_guardrails(self, snapshot: Snapshot) -> None:
         """Refuse a guardrail on a score that the metric does not give, before a look is spent on it.
 
@@ -123,6 +141,10 @@ class Gate:
                     f"The guardrail {name!r} is none of {', '.join(MEASURED)} and no score of the metric "
                     f"({', '.join(given)}); correct `gate.guardrails`."
                 )
+
+
+def _expected_examples(snapshot: Snapshot, config: ProgramConfig) -> int:
+    return round(snapshot.gate.rows * _good_share(snapshot, config.optimization.min_quality_score))
 
 
 def _measures_time(gate: GateConfig) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import Field
 
-from teleprompt.config.optimization import BudgetConfig
+from teleprompt.config.budget import BudgetConfig
 from teleprompt.records import MILLION, Record
 
 TIMED_OUT = "Optimization timed out after {:g} seconds"

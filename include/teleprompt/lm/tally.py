@@ -14,10 +14,13 @@ class Tally:
         self._tokens = 0
         self._cost_e6: int | None = 0
         self._calls = 0
+        self.cut_off = False
+        """Whether the answer to the last call was."""
 
-    def add(self, tokens: int, cost_e6: int | None) -> None:
-        """Count one call."""
+    def add(self, tokens: int, cost_e6: int | None, *, cut_off: bool = False) -> None:
+        """Count one call; `cut_off` says that its answer was ended before its end."""
         with self._lock:
+            self.cut_off = cut_off
             self._calls += 1
             self._tokens += tokens
             self._cost_e6 = None if self._cost_e6 is None or cost_e6 is None else self._cost_e6 + cost_e6
@@ -45,7 +48,9 @@ class TallyingEngine:
         response = self._engine.complete(request)
         usage = response.usage
         self._tally.add(
-            (usage.input_tokens or 0) + (usage.output_tokens or 0), price_e6(self._engine.model, request, response)
+            (usage.input_tokens or 0) + (usage.output_tokens or 0),
+            price_e6(self._engine.model, request, response),
+            cut_off=response.finish_reason == "length",
         )
         return response
 

@@ -18,8 +18,8 @@ from teleprompt.lm.meter import CallsStopped, Meter, ModelGone
 from teleprompt.optimize._preflight import check_examples
 from teleprompt.optimize._watch import CompileWatch
 from teleprompt.optimize.candidate import Candidate
-from teleprompt.program.fields import ProgramFields
 from teleprompt.program.state import dump_state
+from teleprompt.program.typed_fields import TypedFields
 from teleprompt.storage.blobs import put_blob
 from teleprompt.strategies import strategy_of
 from teleprompt.strategies.strategy import Teaching
@@ -43,7 +43,7 @@ def compile_candidate(
     *,
     seed: int,
     config: OptimizationConfig,
-    fields: ProgramFields,
+    typed: TypedFields,
     objective: Objective,
     models: Models,
     num_threads: int,
@@ -66,12 +66,15 @@ def compile_candidate(
             f"No training trace reaches the quality score {config.min_quality_score:g}; "
             "lower `optimization.min_quality_score` or check the outcome's range."
         )
+    rows = [
+        row for row in rows if typed.unreadable(row.inputs, row.outputs) is None
+    ]  # the program cannot be shown them
     check_examples(config, len(rows))
     watched = _Watched(objective)
     teaching = Teaching(
         student=student,
         teacher=teacher,
-        examples=to_examples(rows, fields),
+        examples=to_examples(rows, typed),
         metric=watched,
         feedback_metric=watched.with_feedback,
         good_from=config.min_quality_score,

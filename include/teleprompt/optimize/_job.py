@@ -5,8 +5,9 @@ import threading
 from dataclasses import dataclass
 from typing import Any, Self
 
+from teleprompt.config.budget import BudgetConfig
 from teleprompt.config.gate import JUDGE
-from teleprompt.config.optimization import BudgetConfig, OptimizationConfig
+from teleprompt.config.optimization import OptimizationConfig
 from teleprompt.config.program_process import ProgramProcessConfig
 from teleprompt.config.settings import LMConfig
 from teleprompt.evaluate.examples import good_rows
@@ -67,9 +68,10 @@ class CompileJob:
 
     def run(self, channel: Channel) -> Candidate:
         """Compile, keeping every answer and every better program on the way."""
-        program = self.source.build()
+        built = self.source.build()
+        program, typed = built.module, built.typed(self.fields)
         rows = good_rows(read_rows(self.train), min_quality_score=self.config.min_quality_score)
-        self.judging.check_labels(program, rows, self.fields)
+        self.judging.try_out(rows, typed)
         program.set_lm(None)  # one of its own would pass no meter, and selecting does not use it either
         _stop_autologging()
         _send_each_request_once()
@@ -94,8 +96,8 @@ class CompileJob:
                     self.train,
                     seed=self.seed,
                     config=self.config,
-                    fields=self.fields,
-                    objective=self.judging.build(self.fields, judge_lm=asked(self.judge_lm or self.lm)),
+                    typed=typed,
+                    objective=self.judging.build(typed, judge_lm=asked(self.judge_lm or self.lm)),
                     models=models,
                     num_threads=self.num_threads,
                     storage_uri=self.storage_uri,

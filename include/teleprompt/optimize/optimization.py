@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from teleprompt.config.gate import COST, JUDGE
+from teleprompt.config.gate import COST, JUDGE, METRIC_VERSION
 from teleprompt.config.optimization import StartFrom
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import Settings
@@ -31,6 +31,7 @@ from teleprompt.program.fields import ProgramFields
 from teleprompt.program.process import run_in_process
 from teleprompt.program.process_environment import process_environment
 from teleprompt.program.source import ProgramFile, ProgramObject
+from teleprompt.program.typed_fields import TypedFields
 from teleprompt.records import Digest, Record
 from teleprompt.storage.blobs import Blob, get_blob
 from teleprompt.storage.journal import Journal
@@ -42,7 +43,7 @@ log = logging.getLogger(__name__)
 
 R = TypeVar("R", bound=Record)
 
-SCORE_FORM = 2
+SCORE_FORM = 3
 """Form of the kept scores; those of another one are not read."""
 
 
@@ -76,11 +77,11 @@ class Optimization:
                 judge=build_lm(judge) if self.config.gate.metric == JUDGE else None,
             )
 
-    def objective(self, meter: Meter, *, answers: AnswerJournal | None = None) -> Objective:
+    def objective(self, meter: Meter, typed: TypedFields, *, answers: AnswerJournal | None = None) -> Objective:
         """How an answer is scored; the calls of a judge pass `meter`."""
         judge = self.settings.judge_lm or self.settings.lm
         lm = metered(build_lm(judge), meter, retries=judge.num_retries, answers=answers)
-        return self.judging.build(self.fields, judge_lm=lm)
+        return self.judging.build(typed, judge_lm=lm)
 
     def compile(
         self,
@@ -154,16 +155,17 @@ class Optimization:
         with Journal(self.settings.storage_uri, self._checkpoint("select"), fingerprint=fingerprint) as journal:
             channel.to_close.append(journal)
             answers = AnswerJournal(journal, meter)
-            program, select = self.source.build(), snapshot.parts[Part.SELECT]
+            built, select = self.source.build(), snapshot.parts[Part.SELECT]
+            typed = built.typed(self.fields)
             rows = good_rows(read_rows(select), min_quality_score=optimization.min_quality_score)
-            self.judging.check_labels(program, rows, self.fields)
+            self.judging.try_out(rows, typed)
             selection = select_candidate(
-                program,
+                built.module,
                 candidates,
                 select,
                 config=optimization,
-                fields=self.fields,
-                objective=self.objective(meter, answers=answers),
+                typed=typed,
+                objective=self.objective(meter, typed, answers=answers),
                 lm=self.scoring_lm(meter, answers=answers),
                 meter=meter,
                 num_threads=self.config.num_threads,
@@ -216,11 +218,12 @@ class Optimization:
                 "code": self.code_digest,
                 "form": SCORE_FORM,
                 "metric": self.config.gate.metric,
+                "metric_version": METRIC_VERSION,
                 "direction": self.config.gate.direction,
                 "objective": self.config.gate.objective,
                 "judge": self._judge_identity,
                 "lm": self.settings.lm.identity,
-                "fields": [field.name for field in (*self.fields.inputs, *self.fields.outputs)],
+                "fields": self.fields.model_dump(mode="json"),
                 "dspy": _dspy_version(),
             }
         )

@@ -13,8 +13,8 @@ from teleprompt.evaluate.score import ScoreBook, Scores, TooManyFailuresError, s
 from teleprompt.lm.meter import CallsStopped, Meter, Spend
 from teleprompt.optimize.candidate import Candidate
 from teleprompt.optimize.racing import Race, Rung, race
-from teleprompt.program.fields import ProgramFields
 from teleprompt.program.state import load_state
+from teleprompt.program.typed_fields import TypedFields
 from teleprompt.records import Digest, Record
 from teleprompt.storage.blobs import Blob, get_blob
 from teleprompt.traces.snapshot import SnapshotPart, read_rows
@@ -58,7 +58,7 @@ def select_candidate(
     select: SnapshotPart,
     *,
     config: OptimizationConfig,
-    fields: ProgramFields,
+    typed: TypedFields,
     objective: Objective,
     lm: Any,
     meter: Meter,
@@ -78,7 +78,7 @@ def select_candidate(
         raise TelepromptError(
             "No trace to select on reaches the quality score; collect more traces or raise `split.select`."
         )
-    examples = to_examples(rows, fields)
+    examples = to_examples(rows, typed)
     ground = _Ground(program, examples, objective, lm, num_threads, book_of, config.max_error_rate)
     try:
         finish = _race_of_the_valid(candidates, ground, config, on_rung)

@@ -3,7 +3,7 @@
 from teleprompt.attribution.first_uses import keep_first_uses
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import Settings
-from teleprompt.program.fields import ProgramFields
+from teleprompt.program.fields import DeclaredFields
 from teleprompt.traces.collect import collect_snapshot
 from teleprompt.traces.profile import profile_of
 from teleprompt.traces.profile_page import PROFILE_ARTIFACT, profile_page
@@ -13,7 +13,7 @@ from teleprompt.tracking.run_key import RunKey
 
 
 def collect_for(
-    run: PipelineRun, key: RunKey, *, config: ProgramConfig, fields: ProgramFields, settings: Settings
+    run: PipelineRun, key: RunKey, *, config: ProgramConfig, declared: DeclaredFields, settings: Settings
 ) -> SnapshotRecord:
     """Snapshot the traces of the key's window; keep with its run who used each id first, and the profile's page.
 
@@ -24,7 +24,7 @@ def collect_for(
     record, uses = collect_snapshot(
         run.client,
         config=config,
-        fields=fields,
+        declared=declared,
         window=key.window,
         storage_uri=settings.storage_uri,
         fingerprint=key.fingerprint,

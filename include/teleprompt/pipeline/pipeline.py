@@ -77,7 +77,7 @@ class Pipeline:
         config = load_program_file(file, overrides=overrides)
         check_entry_point(file, config.entry_point)
         code = ProgramCode(file=code_file(file, config.entry_point), callable=config.entry_point.partition(":")[2])
-        source = ProgramFile(file, config.entry_point)
+        source = ProgramFile(file, config.entry_point, config.declaration)
         return cls(source, config=config, code=code, settings=settings, window=window)
 
     @cached_property
@@ -104,8 +104,10 @@ class Pipeline:
         self._described  # noqa: B018 - the program is built first; one that cannot be costs nothing more
 
         def stage(run: PipelineRun) -> SnapshotRecord:
-            self._optimization.preflight()
-            return collect_for(run, self.key, config=self.config, fields=self._fields, settings=self.settings)
+            self._optimization(self._described.fields.known()).preflight()
+            return collect_for(
+                run, self.key, config=self.config, declared=self._described.fields, settings=self.settings
+            )
 
         return self._records.once("snapshot", SnapshotRecord, stage)
 
@@ -125,7 +127,7 @@ class Pipeline:
                 name=self.config.name,
                 version_id=self.config.baseline_version,
                 code=self.code,
-                fields=described.fields,
+                fields=described.fields.known(),
                 state=put_blob(self.settings.storage_uri, "programs", described.state.encode(), suffix=".json"),
                 storage_uri=self.settings.storage_uri,
                 who=self.actor,
@@ -139,8 +141,9 @@ class Pipeline:
         def stage(run: PipelineRun) -> Candidate:
             progress = ProgressTags(run, f"seed_{seed}")
             show = self._shown(progress)
-            compiled = self._optimization.compile(
-                read_snapshot(snapshot),
+            taken = read_snapshot(snapshot)
+            compiled = self._optimization(taken.fields).compile(
+                taken,
                 seed=seed,
                 champion=baseline.state,
                 on_progress=lambda now: show(now.in_words()),
@@ -151,7 +154,8 @@ class Pipeline:
             return compiled
 
         candidate = self._records.once(f"candidate_{seed}", Candidate, stage)
-        self._optimization.forget_checkpoint(read_snapshot(snapshot), seed=seed, champion=baseline.state)
+        taken = read_snapshot(snapshot)
+        self._optimization(taken.fields).forget_checkpoint(taken, seed=seed, champion=baseline.state)
         return candidate
 
     def select(self, snapshot: SnapshotRecord, candidates: Sequence[Candidate]) -> Selection:
@@ -159,8 +163,9 @@ class Pipeline:
 
         def stage(run: PipelineRun) -> Selection:
             show = self._shown(ProgressTags(run, "select"))
-            selection = self._optimization.select(
-                read_snapshot(snapshot),
+            taken = read_snapshot(snapshot)
+            selection = self._optimization(taken.fields).select(
+                taken,
                 candidates,
                 on_rung=lambda programs, examples: show(f"{programs} candidates on {examples} examples"),
             )
@@ -184,7 +189,8 @@ class Pipeline:
         """
 
         def stage(run: PipelineRun) -> PowerEstimate:
-            estimate = self._gate.power(run, read_snapshot(snapshot))
+            taken = read_snapshot(snapshot)
+            estimate = self._gate(taken.fields).power(run, taken)
             if not estimate.is_enough:
                 run.tag(low_power=estimate.in_words)
             return estimate
@@ -201,9 +207,10 @@ class Pipeline:
         """Compare the selected candidate with the baseline on the sealed part."""
 
         def stage(run: PipelineRun) -> Comparison:
-            return self._gate.compare(
+            taken = read_snapshot(snapshot)
+            return self._gate(taken.fields).compare(
                 run,
-                read_snapshot(snapshot),
+                taken,
                 champion=baseline.number,
                 baseline_state=baseline.state,
                 optimized_state=selection.state,
@@ -240,7 +247,6 @@ class Pipeline:
             settings=self.settings,
             code=self.code,
             code_digest=self._code_digest,
-            fields=self._fields,
             key=self.key,
             actor=self.actor,
             records=self._records,
@@ -269,29 +275,23 @@ class Pipeline:
             "program", ProgramDescription, lambda _run: describe_program(source, judging, config=config)
         )
 
-    @property
-    def _fields(self) -> ProgramFields:
-        return self._described.fields
-
-    @cached_property
-    def _optimization(self) -> Optimization:
+    def _optimization(self, fields: ProgramFields) -> Optimization:
         return Optimization(
             source=self._source,
             config=self.config,
             settings=self.settings,
-            fields=self._fields,
+            fields=fields,
             key=self.key,
             code_digest=code_digest(self.config, own=self._code_digest, settings=self.settings)
             if self.code.file
             else None,
         )
 
-    @cached_property
-    def _gate(self) -> Gate:
+    def _gate(self, fields: ProgramFields) -> Gate:
         return Gate(
             config=self.config,
-            fields=self._fields,
-            optimization=self._optimization,
+            fields=fields,
+            optimization=self._optimization(fields),
             storage_uri=self.settings.storage_uri,
         )
 

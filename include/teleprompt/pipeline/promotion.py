@@ -16,7 +16,6 @@ from teleprompt.config.settings import Settings
 from teleprompt.deltaone.report import Verdict
 from teleprompt.gate.comparison import Comparison, traces_compared
 from teleprompt.optimize.select import Selection
-from teleprompt.program.fields import ProgramFields
 from teleprompt.records import Digest, Record
 from teleprompt.registry.aliases import CHALLENGER, CHAMPION, aliases_of
 from teleprompt.registry.changes import challenge, promote
@@ -53,7 +52,6 @@ class Promotion:
     settings: Settings
     code: ProgramCode
     code_digest: Digest
-    fields: ProgramFields
     key: RunKey
     actor: str
     """Who promotes, for the log of changes."""
@@ -147,7 +145,7 @@ class Promotion:
             version_id=self.version_id(comparison),
             parent=baseline if name == baseline.program else None,
             code=self.code,
-            fields=self.fields,
+            fields=read_snapshot(compared.snapshot).fields,
             state=comparison.optimized_state,
             tags={
                 "deltaone": "true",

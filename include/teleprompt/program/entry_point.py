@@ -51,9 +51,13 @@ def check_entry_point(program_file: Path, entry_point: str) -> None:
         )  # fmt: skip
     for module, line in _imported_roots(tree):
         if module not in sys.modules and importlib.util.find_spec(module) is None:
-            raise ProgramFileError(
-                file, f"imports {module!r}, which is not installed; add it to requirements.txt.", line=line
+            beside = file.with_name(f"{module}.py").is_file() or file.with_name(module).is_dir()
+            remedy = (
+                "which lies beside it: a program is one file; move what it needs into it"
+                if beside
+                else ("which is not installed; add it to requirements.txt")
             )
+            raise ProgramFileError(file, f"imports {module!r}, {remedy}.", line=line)
 
 
 def build_program(program_file: Path, entry_point: str) -> Any:
@@ -83,6 +87,11 @@ def call_builder(build: Callable[[], Any], *, where: str) -> Any:
     except Exception as error:
         raise ConfigurationError(f"{where} raised {type(error).__name__}: {error}; correct it.") from error
     if not isinstance(program, dspy.Module) or not program.predictors():
+        if isinstance(program, dspy.Module):
+            raise ConfigurationError(
+                f"{where} gives a {type(program).__name__} that holds no predictor, so there is nothing to improve; "
+                "make its predictors in `__init__`, not in `forward`, and mark none that is to learn as compiled."
+            )
         raise ConfigurationError(f"{where} must return a dspy.Module with a predictor, not {_kind(program)}.")
     return program
 
@@ -157,3 +166,5 @@ def _imported_roots(tree: ast.Module) -> Iterator[tuple[str, int]]:
                 yield from ((alias.name.partition(".")[0], node.lineno) for alias in names)
             case ast.ImportFrom(module=str(module), level=0):
                 yield module.partition(".")[0], node.lineno
+            case ast.ImportFrom(module=module, names=names) if node.level > 0:
+                yield (module or names[0].name).partition(".")[0], node.lineno

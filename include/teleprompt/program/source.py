@@ -4,7 +4,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from teleprompt.config.fields import Declaration
 from teleprompt.program.entry_point import build_program
+from teleprompt.program.fields import ProgramFields
+from teleprompt.program.signature import ProgramSignature
+from teleprompt.program.synchronous import synchronous
+from teleprompt.program.typed_fields import TypedFields
+
+UNDECLARED = Declaration()
+
+
+@dataclass(frozen=True)
+class BuiltProgram:
+    """A program, where its code may run."""
+
+    module: Any
+    """The `dspy.Module`; it can be called without an event loop."""
+    signature: ProgramSignature
+
+    def typed(self, fields: ProgramFields) -> TypedFields:
+        """These fields of the program with their types."""
+        return self.signature.typed(fields)
 
 
 @dataclass(frozen=True)
@@ -13,10 +33,11 @@ class ProgramFile:
 
     file: Path
     entry_point: str
+    declaration: Declaration = UNDECLARED
 
-    def build(self) -> Any:
-        """The `dspy.Module`; imports the user's code, so only for a process of its own."""
-        return build_program(self.file, self.entry_point)
+    def build(self) -> BuiltProgram:
+        """The program; imports the user's code, so only for a process of its own."""
+        return _built(build_program(self.file, self.entry_point), self.declaration)
 
 
 @dataclass(frozen=True)
@@ -24,7 +45,15 @@ class ProgramObject:
     """A program that somebody holds in a notebook or script."""
 
     program: Any
+    declaration: Declaration = UNDECLARED
 
-    def build(self) -> Any:
-        """The `dspy.Module`."""
-        return self.program
+    def build(self) -> BuiltProgram:
+        """The program."""
+        return _built(self.program, self.declaration)
+
+
+def _built(program: Any, declaration: Declaration) -> BuiltProgram:
+    signature = ProgramSignature(
+        program, inputs=declaration.inputs, outputs=declaration.outputs, tolerance=declaration.tolerance
+    )
+    return BuiltProgram(synchronous(program), signature)

@@ -1,24 +1,28 @@
 """A program's state as canonical JSON: instructions and demonstrations, never keys, LMs or lineage."""
 
 import json
+from contextlib import suppress
 from typing import Any
 
-from teleprompt.encoding.canonical_json import canonical_json
+from teleprompt.encoding.canonical_json import EXACT, canonical_json
 from teleprompt.errors import TelepromptError
+from teleprompt.program.fields import Json
+from teleprompt.program.value_type import UnreadableValueError, usable_type
 
 
 def dump_state(program: Any) -> bytes:
     """The state of a `dspy.Module` as canonical JSON.
 
-    Demonstrations keep the fields of their predictor's signature only (DSPy would keep every field of the
-    trace, the contributor among them), and the language model is left out: it is supplied at run time.
+    Demonstrations keep the fields of their predictor's signature only (DSPy would keep every field of the trace, the
+    contributor among them), in a form that those fields can be read from; the language model is left out: it is
+    supplied at run time.
     """
+    demos = {name: [_written(demo, predictor) for demo in predictor.demos] for name, predictor in _predictors(program)}
     state = json.loads(json.dumps(program.dump_state(), default=str))
-    for name, predictor in program.named_predictors():
+    for name, _ in _predictors(program):
         own = state.get(name, state)  # a bare Predict is its own whole state
         own["lm"] = None
-        fields = {*predictor.signature.fields, "augmented"}
-        own["demos"] = [{k: v for k, v in demo.items() if k in fields} for demo in own.get("demos", [])]
+        own["demos"] = demos[name]
         own["traces"], own["train"] = [], []
     state.pop("metadata", None)
     return canonical_json(state)
@@ -38,4 +42,40 @@ def load_state(program: Any, state: bytes) -> Any:
             f"A stored state does not fit {type(program).__name__} ({error}); "
             "raise `baseline_version` when the program's predictors change."
         ) from error
+    for _, predictor in _predictors(fresh):
+        predictor.demos = [_typed(demo, predictor) for demo in predictor.demos]
     return fresh
+
+
+def _predictors(program: Any) -> list[tuple[str, Any]]:
+    return list(program.named_predictors())
+
+
+def _written(demo: Any, predictor: Any) -> dict[str, Json]:
+    """A demonstration as JSON, by the types of the predictor's fields."""
+    kept = {}
+    for name, value in demo.items():
+        if name in predictor.signature.fields:
+            kept[name] = _portable(usable_type(predictor.signature.fields[name].annotation).write(value))
+        elif name == "augmented":
+            kept[name] = value
+    return kept
+
+
+def _typed(demo: dict[str, Json], predictor: Any) -> dict[str, Any]:
+    """The same with values of the fields' types; what was stored before fields had a type is left as it is."""
+    typed = dict(demo)
+    for name, info in predictor.signature.fields.items():
+        if name in demo:
+            with suppress(UnreadableValueError):
+                typed[name] = usable_type(info.annotation).read(demo[name])
+    return typed
+
+
+def _portable(value: Json) -> Json:
+    """With integers as texts that canonical JSON has no form for; they are read as integers again."""
+    if isinstance(value, list):
+        return [_portable(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _portable(item) for key, item in value.items()}
+    return str(value) if isinstance(value, int) and abs(value) > EXACT else value

@@ -8,6 +8,7 @@ from teleprompt.config.files import ProgramFileError, known_program, load_progra
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.program_process import ProgramProcessConfig
 from teleprompt.errors import TelepromptError
+from teleprompt.program.fields import DeclaredFields
 from teleprompt.records import Record
 
 
@@ -36,8 +37,16 @@ def list_programs(programs_dir: Path) -> list[CatalogEntry]:
     return [_entry(file) for file in program_files(programs_dir)]
 
 
-def check_program(file: Path, *, process: ProgramProcessConfig) -> Problem | None:
-    """Load a program file, and build program and metric in a process of their own; None if all is well."""
+class CheckedProgram(Record):
+    """What was found of a program file and of its program."""
+
+    problem: Problem | None
+    fields: DeclaredFields | None
+    """None where the program could not be built."""
+
+
+def check_program(file: Path, *, process: ProgramProcessConfig) -> CheckedProgram:
+    """Load a program file, and build program and metric in a process of their own."""
     from teleprompt.evaluate.describe import describe_program
     from teleprompt.evaluate.judging import Judging
     from teleprompt.program.entry_point import check_entry_point
@@ -47,12 +56,14 @@ def check_program(file: Path, *, process: ProgramProcessConfig) -> Problem | Non
         config = load_program_file(file)
         check_dependencies(file, config)
         check_entry_point(file, config.entry_point)
-        describe_program(ProgramFile(file, config.entry_point), Judging(config.gate, file.parent), config=process)
+        described = describe_program(
+            ProgramFile(file, config.entry_point, config.declaration), Judging(config.gate, file.parent), config=process
+        )
     except ProgramFileError as error:
-        return Problem(error=str(error), key=error.key or None, line=error.line)
+        return CheckedProgram(problem=Problem(error=str(error), key=error.key or None, line=error.line), fields=None)
     except TelepromptError as error:
-        return Problem(error=str(error), key="entry_point", line=None)
-    return _twin(file, config.name)
+        return CheckedProgram(problem=Problem(error=str(error), key="entry_point", line=None), fields=None)
+    return CheckedProgram(problem=_twin(file, config.name), fields=described.fields)
 
 
 def sound_configs(programs_dir: Path) -> list[ProgramConfig]:

@@ -26,13 +26,13 @@ def inspect_window(
         TelepromptError: the program's code cannot be used.
         TrackingUnavailableError: MLflow does not answer.
     """
-    described = describe_program(ProgramFile(file, config.entry_point), None, config=process)
+    described = describe_program(ProgramFile(file, config.entry_point, config.declaration), None, config=process)
     looking = config.model_copy(update={"traces": config.traces.model_copy(update={"incremental": False})})
     with TemporaryDirectory(prefix="teleprompt-inspect-") as folder:
         record, _ = collect_snapshot(
             client,
             config=looking,
-            fields=described.fields,
+            declared=described.fields,
             window=window,
             storage_uri=folder,
             least=0,

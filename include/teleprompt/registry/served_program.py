@@ -40,7 +40,14 @@ class ServedProgram(PythonModel):
         lm = dspy.settings.lm or dspy.LM(os.environ["TELEPROMPT_LM__MODEL"])
         with dspy.context(lm=lm):
             answers = [self.program(**row) for row in rows]
-        return [{name: getattr(answer, name) for name in self.output_fields} for answer in answers]
+        return [_outputs(answer, self.output_fields) for answer in answers]
+
+
+def _outputs(answer: Any, names: list[str]) -> dict[str, Any]:
+    """What an answer holds of the outputs; a value that is no prediction is the one output."""
+    if not hasattr(answer, "items"):
+        return {names[0] if len(names) == 1 else "output": answer}
+    return {name: value for name, value in answer.items() if not names or name in names}
 
 
 mlflow.models.set_model(ServedProgram())

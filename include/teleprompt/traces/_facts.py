@@ -64,7 +64,7 @@ def normalised(fields: "pa.ChunkedArray") -> "pa.Array":
     struct = fields.combine_chunks() if isinstance(fields, pa.ChunkedArray) else fields
     texts = []
     for i in range(struct.type.num_fields):
-        text = pc.utf8_lower(pc.utf8_normalize(struct.field(i), form="NFKC"))
+        text = pc.utf8_lower(pc.utf8_normalize(pc.fill_null(struct.field(i).cast(pa.string()), ""), form="NFKC"))
         texts.append(pc.utf8_trim_whitespace(pc.replace_substring_regex(text, r"[\s\p{Z}]+", " ")))
     return pc.binary_join_element_wise(*texts, "\x1f") if texts else pa.repeat("", len(struct))
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
 """Of what is kept; another one does not find it."""
 
 
@@ -138,7 +138,7 @@ def _read_stretch(
             rows = rows.filter(mine).combine_chunks()
             if is_whole_day(day) and day.end <= now:
                 # What could not be read whole is kept for the next attempt, but as old as the day itself.
-                whole = not pc.any(pc.is_in(_flaws(rows), value_set=pa.array([UNFETCHED]))).as_py()
+                whole = not pc.any(pc.is_in(_forms(rows), value_set=pa.array([UNFETCHED]))).as_py()
                 mark = marks[todo[0]] if marks is not None and whole else None
                 shelf.keep(day, rows, mark=mark, read_at=now if whole else day.start)
             todo.pop(0)
@@ -152,12 +152,12 @@ def _read_stretch(
     yield from close(None)
 
 
-def _flaws(rows: "pa.Table") -> "pa.Array":
-    """What kinds of flaws there are in `rows`."""
+def _forms(rows: "pa.Table") -> "pa.Array":
+    """Which forms there are in `rows`."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    entries = rows["flaws"].combine_chunks().cast(pa.list_(pa.struct([("key", pa.string()), ("value", pa.string())])))
+    entries = rows["forms"].combine_chunks().cast(pa.list_(pa.struct([("key", pa.string()), ("value", pa.string())])))
     return pc.list_flatten(entries).field("key")
 
 

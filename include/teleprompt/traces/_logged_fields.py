@@ -1,23 +1,22 @@
-"""Whether the fields that a program's own calls hold are the fields that would be compared.
+"""The fields that a program's calls hold: they tell what its code leaves open, and contradict what it got wrong.
 
-What a program takes and gives is read off its predictors' signatures, which is a guess where `forward` renames,
-retrieves, computes or collects. A wrong guess must not become a verdict: a program that collects three answers would be
-promoted for the last one alone. So where most calls hold other fields, nothing is compared.
+A wrong guess must not become a verdict: a program that collects three answers would be promoted for the last one alone.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from teleprompt.errors import ConfigurationError
-from teleprompt.program.fields import Field, ProgramFields
+from teleprompt.program.fields import DeclaredFields, Field, ProgramFields
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-ADDED_BY_DSPY = frozenset({"reasoning"})
-"""Outputs that a module of DSPy's adds to what its signature says."""
+ENOUGH_CALLS = 1000
+"""So many tell what the calls of a window hold."""
 
 
 class UnmeasuredFieldsError(ConfigurationError):
@@ -25,9 +24,9 @@ class UnmeasuredFieldsError(ConfigurationError):
 
     def __init__(self, program: str, side: str, logged: Iterable[str], measured: Iterable[str]) -> None:
         super().__init__(
-            f"Most calls of {program} have the {side}s {_listed(logged)}, but its predictors' signatures give the "
-            f"{side}s {_listed(measured)}, so a comparison would measure another program; nothing is compared until "
-            f"`forward` and its predictors have the same {side}s."
+            f"Most calls of {program} have the {side}s {_listed(logged)}, but its file and code give the {side}s "
+            f"{_listed(measured)}, so a comparison would measure another program; nothing is compared until they "
+            f"agree, or the program file declares its fields under `{side}s:`."
         )
 
 
@@ -51,24 +50,60 @@ class LoggedFields:
         self.inputs.update(_calls_by_field(inputs.filter(held)))
         self.outputs.update(_calls_by_field(outputs.filter(held)))
 
-    def check(self, program: str, fields: ProgramFields) -> None:
-        """Refuse fields of which most calls hold others.
+    def usual(self, counts: Counter[str]) -> list[str]:
+        """The fields that most calls hold."""
+        return sorted(name for name, count in counts.items() if 2 * count > self.calls)
+
+    def check(self, program: str, fields: ProgramFields, declared: DeclaredFields) -> None:
+        """Refuse calls most of which hold outputs that would not be compared, or lack inputs that each must hold.
+
+        What predictors pass among themselves does not count, and what the program file declares stands.
 
         Raises:
             UnmeasuredFieldsError: naming both.
         """
-        _check(program, "input", self._usual(self.inputs), fields.inputs)
-        _check(program, "output", self._usual(self.outputs), fields.outputs)
+        if not self.calls:
+            return
+        inputs, outputs = self.usual(self.inputs), self.usual(self.outputs)
+        if {field.name for field in fields.inputs if field.required} - set(inputs) and _unknown(inputs, fields.inputs):
+            raise UnmeasuredFieldsError(program, "input", inputs, _names(fields.inputs))
+        known = {*declared.inner, *_names(fields.inputs)}
+        if not declared.outputs_stated and set(_unknown(outputs, fields.outputs)) - known:
+            raise UnmeasuredFieldsError(program, "output", outputs, _names(fields.outputs))
 
-    def _usual(self, counts: Counter[str]) -> list[str]:
-        """The fields that most calls hold."""
-        return [name for name, count in counts.items() if 2 * count > self.calls]
+
+def completed(
+    raw: Iterable["pa.Table"], declared: DeclaredFields, *, program: str
+) -> tuple[ProgramFields, Iterator["pa.Table"]]:
+    """The fields of the program, with what its first calls tell where `declared` leaves something open; and `raw`.
+
+    Raises:
+        UnmeasuredFieldsError: they tell nothing that could be compared.
+    """
+    tables = iter(raw)
+    if not declared.inputs_open and not declared.outputs_open:
+        return declared.known(), tables
+    first: list[pa.Table] = []
+    logged = LoggedFields()
+    for table in tables:
+        first.append(table)
+        logged.add(table)
+        if logged.calls >= ENOUGH_CALLS:
+            break
+    fields = declared.told(inputs=logged.usual(logged.inputs), outputs=logged.usual(logged.outputs))
+    if not fields.outputs:
+        if logged.calls:
+            raise UnmeasuredFieldsError(program, "output", (), ())
+        fields = ProgramFields(inputs=fields.inputs, outputs=(declared.untold_output(),))
+    return fields, chain(first, tables)
 
 
-def _check(program: str, side: str, usual: list[str], fields: tuple[Field, ...]) -> None:
-    measured = {field.name for field in fields}
-    if set(usual) - ADDED_BY_DSPY - measured:
-        raise UnmeasuredFieldsError(program, side, usual, measured)
+def _names(fields: tuple[Field, ...]) -> list[str]:
+    return [field.name for field in fields]
+
+
+def _unknown(usual: list[str], fields: tuple[Field, ...]) -> list[str]:
+    return [name for name in usual if name not in _names(fields)]
 
 
 def _entries(column: "pa.ChunkedArray") -> "pa.ChunkedArray":

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from teleprompt.config.curation import RedactStep
 from teleprompt.config.program import ProgramConfig
-from teleprompt.program.fields import ProgramFields
+from teleprompt.program.fields import DeclaredFields, ProgramFields
 from teleprompt.traces._facts import concat_facts, facts_of
-from teleprompt.traces._logged_fields import LoggedFields
+from teleprompt.traces._logged_fields import LoggedFields, completed
 from teleprompt.traces._validate import quarantine_schema, validate
 from teleprompt.traces.curation.redact import redacted
 from teleprompt.traces.first_use import FirstUse, add_first_uses
@@ -66,14 +66,20 @@ class Staged:
     reasons: Counter[str]
     """Of the raw traces that cannot be used, how many for which reason."""
     logged: LoggedFields
+    fields: ProgramFields
     first_uses: dict[str, FirstUse]
     """Of all calls, by contributor's id."""
 
 
 def stage(
-    raw: Iterable["pa.Table"], *, config: ProgramConfig, fields: ProgramFields, folder: Path, now_ms: int
+    raw: Iterable["pa.Table"], *, config: ProgramConfig, declared: DeclaredFields, folder: Path, now_ms: int
 ) -> Staged:
-    """Validate a stream of raw traces into files below `folder`."""
+    """Validate a stream of raw traces into files below `folder`.
+
+    Raises:
+        UnmeasuredFieldsError: nobody says what the program gives.
+    """
+    fields, raw = completed(raw, declared, program=config.name)
     redact = next((step for step in config.curation if isinstance(step, RedactStep)), None)
     facts: list[Any] = []
     reasons: Counter[str] = Counter()
@@ -100,5 +106,6 @@ def stage(
         read=read,
         reasons=reasons,
         logged=logged,
+        fields=fields,
         first_uses=first_uses,
     )

@@ -1,5 +1,6 @@
 """Judging raw traces: usable rows, and for the others the reason why not."""
 
+import ast
 import functools
 import json
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from teleprompt.config.outcome import Missing, Normalisation, OutcomeConfig, Partial
 from teleprompt.encoding.addresses import AddressError, checksum_address
 from teleprompt.encoding.canonical_json import is_plain
-from teleprompt.program.fields import Field, ProgramFields
+from teleprompt.program.fields import Field, ProgramFields, json_text
 from teleprompt.records import MAX_IDENTIFIER
 from teleprompt.traces.first_use import CALL_COLUMNS
 from teleprompt.traces.outcomes import Resolved, resolve
@@ -86,7 +87,7 @@ def validate(raw: "pa.Table", *, program: str, fields: ProgramFields, outcome: O
     flawed: list[tuple[Reason, pa.Array]] = [
         (Reason.FAILED_CALL, raw["failed"]),
         (Reason.FUTURE_START, pc.greater(raw["started_at_ms"], now_ms)),
-        (Reason.SPANS_UNAVAILABLE, pc.is_valid(pc.map_lookup(_flat(raw["flaws"]), UNFETCHED, "first"))),
+        (Reason.SPANS_UNAVAILABLE, pc.is_valid(pc.map_lookup(_flat(raw["forms"]), UNFETCHED, "first"))),
     ]
     for side, some, missing, nested in (
         ("input", fields.inputs, Reason.MISSING_INPUT, Reason.NESTED_INPUT),
@@ -140,30 +141,58 @@ def quarantined(rows: "pa.Table", reasons: "pa.Array | str") -> "pa.Table":
 def _values(
     raw: "pa.Table", side: str, fields: Sequence[Field], *, missing: Reason, nested: Reason
 ) -> tuple["pa.Array", list[tuple[Reason, "pa.Array"]]]:
-    """The struct of a side's fields, and what is wrong with which rows."""
+    """The struct of a side's fields as trace rows hold them, and what is wrong with which rows."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    logged, flaws = _flat(raw[f"{side}s"]), _flat(raw["flaws"])
-    from_run = pc.equal(raw["source"], "runs")
+    logged, forms = _flat(raw[f"{side}s"]), _flat(raw["forms"])
+    from_run = _flat(pc.equal(raw["source"], "runs"))
     columns, faults = [], []
     for field in fields:
         value = pc.map_lookup(logged, field.name, "first")
-        flaw = pc.map_lookup(flaws, f"{side}.{field.name}", "first")
-        unreadable = pc.equal(flaw, "unreadable")
-        absent = pc.or_(pc.is_null(value), pc.equal(value, ""))
-        absent = pc.and_not(pc.fill_null(absent, True), pc.fill_null(unreadable, False))
+        form = pc.map_lookup(forms, f"{side}.{field.name}", "first")
+        unreadable = pc.fill_null(pc.equal(form, "unreadable"), False)
+        column = value if field.is_text else _as_json(value, form, from_run)
+        absent = pc.and_not(pc.is_null(column), unreadable)
+        if field.required:
+            absent = pc.or_(absent, pc.fill_null(pc.equal(value, ""), False))
         in_parts = _has_parts(logged, field.name)
         faults += [
-            (missing, pc.and_not(absent, in_parts)),
             (nested, pc.and_(absent, in_parts)),
             (Reason.UNREADABLE_VALUE, unreadable),
             (Reason.TRUNCATED, pc.and_(from_run, pc.equal(pc.utf8_length(value), PARAM_LIMIT))),
         ]
+        if field.required:
+            faults.append((missing, pc.and_not(absent, in_parts)))
         if field.is_text:
-            faults.append((nested, pc.equal(flaw, "nested")))
-        columns.append(pc.fill_null(value, ""))
+            faults.append((nested, pc.equal(form, "nested")))
+        columns.append(column)
     return pa.StructArray.from_arrays(columns, names=[field.name for field in fields]), faults
+
+
+def _as_json(values: "pa.Array", forms: "pa.Array", from_run: "pa.Array") -> "pa.Array":
+    """The values of a field that is no text, as JSON; None where a call does not hold it."""
+    import pyarrow as pa
+
+    texts = []
+    for value, form, is_param in zip(values.to_pylist(), forms.to_pylist(), from_run.to_pylist(), strict=True):
+        if value is None:
+            texts.append("null" if form == "json" else None)
+        elif form is not None:
+            texts.append(value)
+        else:
+            texts.append(json_of_param(value) if is_param else json_text(value))
+    return pa.array(texts, pa.string())
+
+
+def json_of_param(text: str) -> str:
+    """JSON of a run's param, which is a text whatever was logged: JSON, or what Python's `str` makes of a value."""
+    for read in (json.loads, ast.literal_eval):
+        try:
+            return json_text(read(text))
+        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+            continue
+    return json_text(text)
 
 
 def _has_parts(logged: "pa.Array", name: str) -> "pa.Array":

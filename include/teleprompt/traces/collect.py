@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from teleprompt.config.program import ProgramConfig
 from teleprompt.errors import InsufficientTracesError
-from teleprompt.program.fields import ProgramFields
+from teleprompt.program.fields import DeclaredFields
 from teleprompt.records import Digest
 from teleprompt.traces._incremental import Shelf, read_new, utc_now
 from teleprompt.traces._merge import in_time_order
@@ -45,7 +45,7 @@ def collect_snapshot(
     client: "MlflowClient",
     *,
     config: ProgramConfig,
-    fields: ProgramFields,
+    declared: DeclaredFields,
     window: Window,
     storage_uri: str,
     fingerprint: Digest | None = None,
@@ -61,10 +61,12 @@ def collect_snapshot(
     with TemporaryDirectory(prefix="teleprompt-collect-") as name:
         folder = Path(name)
         with open_reading(client, config=config, window=window, storage_uri=storage_uri) as reading:
-            staged = stage(reading.batches(), config=config, fields=fields, folder=folder, now_ms=_milliseconds_now())
+            staged = stage(
+                reading.batches(), config=config, declared=declared, folder=folder, now_ms=_milliseconds_now()
+            )
         decisions = decide(staged.facts, config)
         _report(staged, decisions)
-        staged.logged.check(config.name, fields)
+        staged.logged.check(config.name, staged.fields, declared)
         usable = sum(part is not None for part in decisions.parts)
         least = config.optimization.min_traces if least is None else least
         if usable < least:
@@ -77,7 +79,7 @@ def collect_snapshot(
             decisions,
             config=config,
             window=window,
-            fields=fields,
+            fields=staged.fields,
             reading=Reading(sources=reading.watermarks(), config_fingerprint=fingerprint),
             folder=folder,
             storage_uri=storage_uri,

@@ -9,19 +9,20 @@ from teleprompt.program.fields import ProgramFields
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 @dataclass(frozen=True, slots=True)
 class TraceRow:
-    """A usable call. Values that are not text stand as canonical JSON text."""
+    """A usable call."""
 
     trace_id: str
     program: str
     program_version: str | None
     started_at_ms: int
-    inputs: Mapping[str, str]
-    outputs: Mapping[str, str]
+    inputs: Mapping[str, str | None]
+    """By name, as `Field.to_row` writes values; None for one that the call does not hold."""
+    outputs: Mapping[str, str | None]
     outcomes: Mapping[str, float]
     outcome_at_ms: int | None
     score_e6: int

@@ -96,6 +96,7 @@ def test_a_call_that_is_deleted_between_two_pages_costs_no_other(settings: Setti
 
 def test_what_mlflow_cuts_is_told_apart(settings: Settings) -> None:
     from teleprompt.config.program import ProgramConfig
+    from teleprompt.program.fields import DeclaredFields
     from teleprompt.traces.collect import collect_snapshot
     from teleprompt.traces.snapshot import read_snapshot
     from tests.support import FIELDS
@@ -107,7 +108,7 @@ def test_what_mlflow_cuts_is_told_apart(settings: Settings) -> None:
         record, _ = collect_snapshot(
             client,
             config=ProgramConfig(name="P", slug="p"),
-            fields=FIELDS,
+            declared=DeclaredFields.exactly(FIELDS),
             window=WEEK,
             storage_uri=settings.storage_uri,
             least=1,

@@ -37,7 +37,7 @@ def read_traces(client: object, *, config: ProgramConfig, window: Window) -> lis
         SimpleNamespace(
             **{
                 **row,
-                **{name: dict(row[name]) for name in ("inputs", "outputs", "flaws")},
+                **{name: dict(row[name]) for name in ("inputs", "outputs", "forms")},
                 "outcomes": {outcome["name"]: outcome["value"] for outcome in row["outcomes"]},
             }
         )

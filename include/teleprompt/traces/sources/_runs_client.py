@@ -141,7 +141,7 @@ def add_run(
     items = sorted(params.items())
     columns["inputs"].append([(k[len(INPUT_PREFIX) :], v) for k, v in items if k.startswith(INPUT_PREFIX)])
     columns["outputs"].append([(k[len(OUTPUT_PREFIX) :], v) for k, v in items if k.startswith(OUTPUT_PREFIX)])
-    columns["flaws"].append([])
+    columns["forms"].append([])
     columns["outcomes"].append(sorted(metrics, key=lambda metric: (metric[2], metric[0])))
     columns["contributor_id"].append(run_tags.get(tags.CONTRIBUTOR_ID))
     columns["contributor_address"].append(run_tags.get(tags.CONTRIBUTOR_ADDRESS))

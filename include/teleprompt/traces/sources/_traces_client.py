@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from teleprompt.program.fields import WHOLE
 from teleprompt.traces.sources import tags
 from teleprompt.traces.sources._filters import calls_of
 from teleprompt.traces.sources._keyset import keyset_pages
@@ -87,7 +88,7 @@ class TracesClientSource(CountsByProbing):
         return len(page)
 
     def payloads(self, trace_ids: Sequence[str]) -> dict[str, Said]:
-        """Inputs, outputs and their flaws of the traces whose root span can be read."""
+        """Inputs, outputs and their forms of the traces whose root span can be read."""
         from mlflow.tracing.client import TracingClient
 
         tracing = TracingClient(self._client.tracking_uri)
@@ -102,22 +103,25 @@ class TracesClientSource(CountsByProbing):
 
 
 def payload(inputs: Any, outputs: Any) -> Said:
-    """Inputs and outputs of a root span as the columns of a raw table; what is no object has no fields."""
-    flaws: dict[str, str] = {}
+    """Inputs and outputs of a root span as the columns of a raw table.
+
+    An answer that is no object is the one output `output`; inputs that are none have no fields.
+    """
+    forms: dict[str, str] = {}
     return {
-        "inputs": as_texts(_mapping(inputs), "input.", flaws),
-        "outputs": as_texts(_mapping(outputs), "output.", flaws),
-        "flaws": flaws,
+        "inputs": as_texts(_mapping(inputs), "input.", forms),
+        "outputs": as_texts(outputs if isinstance(outputs, Mapping) else _whole(outputs), "output.", forms),
+        "forms": forms,
     }
 
 
 def with_payload(page: "pa.Table", *, known: "pa.Table | None", outcomes: frozenset[str], fetch: Any) -> "pa.Table":
-    """`page` with inputs, outputs and flaws, from `known` where it holds them, else fetched."""
+    """`page` with inputs, outputs and forms, from `known` where it holds them, else fetched."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     rows = page.select(["trace_id", "failed", "outcomes"]).to_pylist()
-    columns = ("inputs", "outputs", "flaws")
+    columns = ("inputs", "outputs", "forms")
     held: dict[str, Said] = {}
     if known is not None:
         here = known.select(["trace_id", *columns]).filter(pc.is_in(known["trace_id"], value_set=page["trace_id"]))
@@ -130,11 +134,11 @@ def with_payload(page: "pa.Table", *, known: "pa.Table | None", outcomes: frozen
         and (not outcomes or any(o["name"] in outcomes for o in row["outcomes"]))
     ]
     held |= fetch(wanted)
-    empty: Said = {"inputs": [], "outputs": [], "flaws": {}}
+    empty: Said = {"inputs": [], "outputs": [], "forms": {}}
     lost = [name for name in wanted if name not in held]
     if lost:
         log.warning("The spans of %d traces cannot be read now", len(lost))
-        held |= {name: {**empty, "flaws": {UNFETCHED: "unavailable"}} for name in lost}
+        held |= {name: {**empty, "forms": {UNFETCHED: "unavailable"}} for name in lost}
     for name in columns:
         values = [list(_items(held.get(row["trace_id"], empty)[name])) for row in rows]
         field = raw_schema().field(name)
@@ -158,7 +162,7 @@ def add_info(
     columns["started_at_ms"].append(started_at_ms)
     columns["latency_ms"].append(latency_ms)
     columns["failed"].append(status == FAILED)
-    for name in ("inputs", "outputs", "flaws"):
+    for name in ("inputs", "outputs", "forms"):
         columns[name].append([])
     columns["outcomes"].append(standing(outcomes))
     columns["contributor_id"].append(said.get(tags.CONTRIBUTOR_ID))
@@ -194,6 +198,10 @@ def _info_table(infos: Sequence[Any]) -> "pa.Table":
 
 def _items(value: Any) -> Any:
     return value.items() if isinstance(value, Mapping) else value
+
+
+def _whole(value: Any) -> Mapping[str, Any]:
+    return {} if value is None else {WHOLE: value}
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -4,9 +4,10 @@ An Arrow table of raw traces has these columns:
 
 - `trace_id`: run id or trace id; `source`: `runs` or `traces`; `started_at_ms`, `latency_ms` (nullable): int64
 - `failed`: whether the call ended in an error
-- `inputs`, `outputs`: maps of what was logged; text as it is, any other value as canonical JSON text, null for none
-- `flaws`: map from `input.<name>` or `output.<name>` to `nested` (an object or a list) or `unreadable` (no value that
-  JSON or Unicode can hold); of a trace whose spans could not be read, `spans` to `unavailable`
+- `inputs`, `outputs`: maps of what was logged; a text as it is, any other value as JSON text, null for none
+- `forms`: map from `input.<name>` or `output.<name>` of a value that is no text to `json` (a number, true, false or
+  null), `nested` (an object or a list) or `unreadable` (what JSON or Unicode cannot hold); of a trace whose spans could
+  not be read, `spans` to `unavailable`. A run's params are all texts.
 - `outcomes`: list of (`name`, `value`, `at_ms`) in order of arrival; the value is null where it was not a number
 - `contributor_id`, `contributor_address`, `program_version`, `group`: nullable strings
 """
@@ -14,14 +15,14 @@ An Arrow table of raw traces has these columns:
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from teleprompt.encoding.canonical_json import canonical_json
+from teleprompt.program.fields import json_text
 from teleprompt.window import Window
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 UNFETCHED = "spans"
-"""Key in `flaws` of a trace whose spans were asked for in vain."""
+"""Key in `forms` of a trace whose spans were asked for in vain."""
 
 INPUT_PREFIX = "input."
 OUTPUT_PREFIX = "output."
@@ -80,7 +81,7 @@ def raw_schema() -> "pa.Schema":
             ("failed", pa.bool_()),
             ("inputs", texts),
             ("outputs", texts),
-            ("flaws", texts),
+            ("forms", texts),
             ("outcomes", pa.list_(outcome)),
             ("contributor_id", pa.string()),
             ("contributor_address", pa.string()),
@@ -95,21 +96,20 @@ def in_order(table: "pa.Table") -> "pa.Table":
     return table.sort_by([("started_at_ms", "ascending"), ("trace_id", "ascending")])
 
 
-def as_texts(values: Mapping[str, Any], prefix: str, flaws: dict[str, str]) -> list[tuple[str, str | None]]:
-    """Logged values as (name, text), in order of name; what is wrong with one goes into `flaws`."""
-    import rfc8785
-
+def as_texts(values: Mapping[str, Any], prefix: str, forms: dict[str, str]) -> list[tuple[str, str | None]]:
+    """Logged values as (name, text), in order of name; what is no text has its form in `forms`."""
     texts: list[tuple[str, str | None]] = []
     for name, value in sorted(values.items()):
+        where = f"{prefix}{name}"
         try:
-            text = value if isinstance(value, str) or value is None else canonical_json(value).decode()
+            text = value if isinstance(value, str) or value is None else json_text(value)
             (text or "").encode()
-        except (rfc8785.CanonicalizationError, UnicodeEncodeError):
-            # NaN, an integer beyond 2**53, half of a surrogate pair: nothing downstream can digest them.
-            flaws[f"{prefix}{name}"] = "unreadable"
+        except (ValueError, TypeError, RecursionError):
+            # NaN, half of a surrogate pair: nothing downstream can digest them.
+            forms[where] = "unreadable"
             text = None
         else:
-            if isinstance(value, (dict, list)):
-                flaws[f"{prefix}{name}"] = "nested"
+            if not isinstance(value, str):
+                forms[where] = "nested" if isinstance(value, (dict, list)) else "json"
         texts.append((name, text))
     return texts

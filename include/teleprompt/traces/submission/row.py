@@ -33,11 +33,11 @@ def _a_number(number: float | None) -> float | None:
 
 def _readable(fields: dict[str, JsonValue]) -> dict[str, JsonValue]:
     """What would be quarantined as unreadable whenever it is read is refused at once."""
-    flaws: dict[str, str] = {}
-    as_texts(fields, "", flaws)
-    for name, flaw in flaws.items():
-        if flaw == "unreadable":
-            raise ValueError(f"{name} holds NaN, an integer beyond 2^53 or half of a surrogate pair")
+    forms: dict[str, str] = {}
+    as_texts(fields, "", forms)
+    for name, form in forms.items():
+        if form == "unreadable":
+            raise ValueError(f"{name} holds NaN or half of a surrogate pair")
     return fields
 
 

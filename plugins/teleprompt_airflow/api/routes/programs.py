@@ -85,8 +85,8 @@ def show_program(program: ReadProgram) -> ProgramDetail:
 def validate_program(program: ChangeProgram) -> Validation:
     """Load the file, build the program in a process of its own, and make the notifiers of its rules; one at a time."""
     with program_code():
-        problem = catalog.check_program(program.file, process=Settings().program_process)
-    problem = problem or _wrong_rule(program)
+        checked = catalog.check_program(program.file, process=Settings().program_process)
+    problem = checked.problem or _wrong_rule(program)
     return Validation(valid=problem is None, problem=problem)
 
 

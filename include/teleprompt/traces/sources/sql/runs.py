@@ -77,7 +77,7 @@ class RunsSqlSource(SqlSource):
             "failed": pc.is_in(status, value_set=pa.array(["FAILED", "KILLED"])),
             "inputs": inputs,
             "outputs": outputs,
-            "flaws": pa.array([[]] * len(ids), raw_schema().field("flaws").type),
+            "forms": pa.array([[]] * len(ids), raw_schema().field("forms").type),
             "outcomes": _outcomes(metrics, ids),
             "contributor_id": lookup(run_tags, ids, tags.CONTRIBUTOR_ID),
             "contributor_address": lookup(run_tags, ids, tags.CONTRIBUTOR_ADDRESS),

@@ -1,0 +1,149 @@
+"""A few calls of both programs on select examples, before a sealed one is opened: what fails then would fail there."""
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from teleprompt.config.budget import BudgetConfig
+from teleprompt.errors import ConfigurationError, TelepromptError
+from teleprompt.evaluate.examples import to_examples
+from teleprompt.evaluate.objective import Objective
+from teleprompt.evaluate.score import UNREADABLE, Scores, score_program
+from teleprompt.lm.meter import Meter, Spend
+from teleprompt.optimize.optimization import Optimization
+from teleprompt.program.channel import Channel
+from teleprompt.program.state import load_state
+from teleprompt.program.typed_fields import TypedFields, given
+from teleprompt.records import MILLION, Record
+from teleprompt.storage.blobs import Blob, get_blob
+from teleprompt.traces.row import TraceRow
+
+log = logging.getLogger(__name__)
+
+CALLS = 3
+"""Calls of each program."""
+
+
+class Rehearsal(Record):
+    """How a few calls went."""
+
+    baseline: Scores
+    optimized: Scores
+    spend: Spend
+    asked: int
+    """Answers that were asked for; others were known from the race."""
+    lacking: tuple[str, ...]
+    """Required outputs that none of the answers asked for had."""
+
+
+@dataclass(frozen=True)
+class RehearsalJob:
+    """Both programs and the examples, on their way to a process of their own."""
+
+    optimization: Optimization
+    baseline_state: Blob
+    optimized_state: Blob
+    rows: tuple[TraceRow, ...]
+
+    title = "Trying both programs"
+
+    def run(self, channel: Channel) -> Rehearsal:
+        """Do it."""
+        own, meter = self.optimization, Meter()
+        built = own.source.build()
+        typed = built.typed(own.fields)
+        watched = _Watched(own.objective(meter, typed), typed)
+        examples = to_examples(self.rows, typed)
+
+        def scores_of(state: Blob) -> Scores:
+            book = own.score_book(state.digest, channel)
+            try:
+                return score_program(
+                    load_state(built.module, get_blob(state)),
+                    examples,
+                    watched,
+                    lm=own.scoring_lm(meter),
+                    num_threads=own.config.num_threads,
+                    book=book,
+                )
+            finally:
+                book.close()
+
+        return Rehearsal(
+            baseline=scores_of(self.baseline_state),
+            optimized=scores_of(self.optimized_state),
+            spend=meter.spend,
+            asked=watched.answers,
+            lacking=tuple(sorted(watched.lacking)) if watched.answers else (),
+        )
+
+
+class _Watched(Objective):
+    """An objective that notes which outputs the answers lack."""
+
+    def __init__(self, objective: Objective, typed: TypedFields) -> None:
+        self._objective = objective
+        self.lacking = {field.name for field in typed.fields.outputs if field.required}
+        self.answers = 0
+
+    def scores(self, example: Any, prediction: Any, trace: Any = None) -> dict[str, float]:
+        """As the objective."""
+        self.answers += 1
+        self.lacking -= {name for name in self.lacking if given(prediction, name) is not None}
+        return self._objective.scores(example, prediction, trace)
+
+    def combine(self, scores: Any) -> float:
+        """As the objective."""
+        return self._objective.combine(scores)
+
+
+def check_rehearsal(rehearsal: Rehearsal) -> None:
+    """Say what would make a comparison worthless.
+
+    A champion whose answers cannot be read is none of it: it scores 0, and a candidate may be its cure.
+
+    Raises:
+        ConfigurationError: the answers lack an output that calls hold.
+        TelepromptError: each call of one of the programs failed.
+    """
+    for name, scores in (("champion", rehearsal.baseline), ("candidate", rehearsal.optimized)):
+        failed = sum(scores.failures.values())
+        if not failed or failed < len(scores.answers):
+            continue
+        kinds = ", ".join(f"{kind} x{n}" for kind, n in scores.failures.items())
+        if name == "champion" and set(scores.failures) <= set(UNREADABLE):
+            log.warning("The champion's answers cannot be read (%s); it scores 0 where that is so.", kinds)
+            continue
+        raise TelepromptError(
+            f"All of the first {failed} calls of the {name} failed ({kinds}), so no sealed example was opened; correct "
+            "the program or its inputs."
+        )
+    if rehearsal.lacking:
+        names = ", ".join(f"`{name}`" for name in rehearsal.lacking)
+        raise ConfigurationError(
+            f"The program's answers have no {names}, which its logged calls hold, so no sealed example was opened; "
+            "declare the outputs to compare under `outputs:` in the program file."
+        )
+
+
+def check_budget(rehearsal: Rehearsal, budget: BudgetConfig, *, examples: int) -> None:
+    """Refuse a comparison that would spend more than it may, judged by the calls that were tried.
+
+    Raises:
+        ConfigurationError: with both numbers.
+    """
+    if not rehearsal.asked:
+        return
+    times = 2 * examples / rehearsal.asked
+    spend = rehearsal.spend
+    needs = (
+        ("calls", spend.calls * times, budget.max_calls),
+        ("tokens", (spend.tokens_in + spend.tokens_out) * times, budget.max_tokens),
+        ("US dollars", spend.cost_e6 / MILLION * times, budget.max_cost_usd),
+    )
+    for unit, needed, most in needs:
+        if most is not None and needed > most:
+            raise ConfigurationError(
+                f"Comparing both programs on about {examples} sealed examples takes about {needed:.4g} {unit}, more "
+                f"than the {most:g} of `gate.budget`, so no example was opened; raise it, or lower `split.gate`."
+            )

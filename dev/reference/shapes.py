@@ -6,8 +6,8 @@ from tests.shapes.shape import Shape
 INTRODUCTION = """\
 # Programs that work
 
-Made by `make reference` from `tests/shapes`. A test takes each shape from `programs validate` over calls that MLflow's
-autolog traced to a verdict, and asks that the champion's score is, to the millionth, the one that is known of the model,
+Made by `make reference` from `tests/shapes`. A test takes each shape from `programs validate` over calls that MLflow
+autologged to a verdict, and asks that the champion's score is, to the millionth, the one that is known of the model,
 and that the cure is found. What cannot be measured is refused by `programs validate`, with the remedy.
 """
 

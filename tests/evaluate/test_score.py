@@ -1,3 +1,4 @@
+import logging
 import time
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from teleprompt.deltaone.scores import mean_e6
 from teleprompt.errors import LanguageModelUnavailableError, TelepromptError
 from teleprompt.evaluate.examples import good_rows, to_examples
 from teleprompt.evaluate.objective import Objective
-from teleprompt.evaluate.score import ScoreBook, fails_too_often, score_program
+from teleprompt.evaluate.score import TRUNCATED, UNREADABLE, ScoreBook, fails_too_often, score_program
 from teleprompt.lm.meter import Meter
 from teleprompt.lm.metered import metered
 from teleprompt.storage.journal import Journal
@@ -118,3 +119,37 @@ def test_an_outage_is_one_for_the_threads_that_come_too_late_as_well() -> None:
     lm = metered(dspy.LM("offline/away", engine=GoesAway(), num_retries=0, cache=False), Meter(), retries=0)
     with pytest.raises(LanguageModelUnavailableError):
         score_program(dspy.Predict("question -> answer"), EXAMPLES[:2], Objective(same), lm=lm, num_threads=2)
+
+
+class Cut:
+    """An engine whose answers end where the model was made to end."""
+
+    def complete(self, request):
+        from dspy.lm15 import Message, Response, Usage
+
+        usage = Usage(input_tokens=1, output_tokens=1, total_tokens=2)
+        message = Message.assistant("[[ ## answer ## ]]\n0\n\n[[ ## completed ## ]]")
+        return Response(id=None, model=request.model, message=message, finish_reason="length", usage=usage)
+
+
+def test_a_truncated_answer_is_a_failure_of_its_own() -> None:
+    lm = metered(dspy.LM("offline/cut", engine=Cut(), num_retries=0, cache=False), Meter(), retries=0)
+    program = dspy.Predict("question -> answer")
+    scores = score_program(program, EXAMPLES[:2], Objective(same), lm=lm, num_threads=1)
+    assert scores.failures == {TRUNCATED: 2}
+    scores.check(0.1, bear=UNREADABLE)
+    with pytest.raises(TelepromptError, match="2 of 2 program calls failed"):
+        scores.check(0.1)
+
+
+def test_no_users_text_is_logged_while_scoring(caplog: pytest.LogCaptureFixture) -> None:
+    """DSPy warns of an input of another type, and quotes it."""
+    program = dspy.Predict("question: list[int] -> answer")
+    asked = [dspy.Example(question="a secret", answer="0").with_inputs("question")]
+    lm = metered(dspy.LM("offline/cut", engine=Cut(), num_retries=0, cache=False), Meter(), retries=0)
+    logging.getLogger("dspy").addHandler(caplog.handler)
+    try:
+        score_program(program, asked, Objective(same), lm=lm, num_threads=1)
+    finally:
+        logging.getLogger("dspy").removeHandler(caplog.handler)
+    assert "secret" not in caplog.text

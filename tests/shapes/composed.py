@@ -102,8 +102,7 @@ COMPOSED = (
             """,
         ),
         outputs="answer: str, length: Any",
-        wrong_scores=0.5,
-        says=lambda n, right: {"answer": word(n % 2, right)},
+        says=lambda n, right: {"answer": word(n) if right else "none"},
     ),
     Shape(
         "returns_model", "`forward` returns a pydantic model",
@@ -378,12 +377,10 @@ COMPOSED = (
             """
             def forward(self, question):
                 kind = dspy.Predict("question -> kind")(question=question).kind
-                return dspy.Prediction(answer=self.ask(question=question).answer, kind=kind)
+                return self.ask(question=f"{kind}: {question}")
             """,
         ),
         says=lambda n, right: {"answer": word(n, right), "kind": "plain"},
-        outputs="answer: str, kind: Any",
-        wrong_scores=0.5,
     ),
     Shape(
         "declared_outputs", "outputs that the program file declares",
@@ -413,6 +410,46 @@ COMPOSED = (
         inputs="text: str", outputs="result: str",
     ),
 )  # fmt: skip
+
+WORSE = (
+    Shape(
+        "worse_floats", "a candidate that unlearns whole numbers",
+        'build = lambda: dspy.ChainOfThought("question -> grade: float")',
+        says=lambda n, right: {"grade": n % 5 / 2 + (0 if right else 10), "reasoning": "so"},
+        knows=lambda n: n % 5 % 2 == 0 or n % 3 == 0,
+        taught=lambda n: ({"grade": n % 5 / 2 if n % 5 % 2 else n % 5 / 2 + 0.5, "reasoning": "so"}, float(n % 5 % 2)),
+        outputs="grade: float",
+        verdict="reject",
+        calls_made=200,
+    ),
+    Shape(
+        "worse_fan", "a candidate that learns one output of three and unlearns two",
+        module(
+            """
+            self.urgency = dspy.Predict('message -> urgency: Literal["low", "high"]')
+            self.sentiment = dspy.Predict("message -> sentiment")
+            self.categories = dspy.Predict("message -> categories: list[str]")
+            """,
+            """
+            def forward(self, message):
+                urgency = self.urgency(message=message).urgency
+                sentiment = self.sentiment(message=message).sentiment
+                categories = self.categories(message=message).categories
+                return dspy.Prediction(urgency=urgency, sentiment=sentiment, categories=categories)
+            """,
+        ),
+        says=lambda n, right: {"urgency": of(LEVELS, n), "sentiment": word(n), "categories": [word(n + 1, right)]},
+        wrong_scores=2 / 3,
+        taught=lambda n: (
+            {"urgency": of(LEVELS, n, False), "sentiment": word(n, False), "categories": [word(n + 1)]}, 1 / 3,
+        ),
+        asks=lambda _n, text: {"message": text},
+        inputs="message: str",
+        outputs="urgency: Literal['low', 'high'], sentiment: str, categories: list[str]",
+        verdict="reject",
+    ),
+)  # fmt: skip
+"""Version 0.1 promoted them."""
 
 REFUSED = (
     Shape(

@@ -1,7 +1,7 @@
 """All shapes."""
 
-from tests.shapes.composed import COMPOSED, REFUSED
+from tests.shapes.composed import COMPOSED, REFUSED, WORSE
 from tests.shapes.simple import SIMPLE
 
-SHAPES = {shape.name: shape for shape in (*SIMPLE, *COMPOSED, *REFUSED)}
+SHAPES = {shape.name: shape for shape in (*SIMPLE, *COMPOSED, *WORSE, *REFUSED)}
 """By name."""

@@ -3,7 +3,6 @@
 It is taught by a demonstration in its prompt, or by an instruction that it wrote itself when an optimizer asked it to.
 """
 
-import hashlib
 import json
 import re
 from http.server import ThreadingHTTPServer
@@ -13,11 +12,6 @@ from tests.loopback import Exchange, answering
 from tests.shapes.shape import Shape
 
 BETTER = "Work with more care."
-
-
-def knows(n: int) -> bool:
-    """Whether it answers call `n` rightly without having been taught."""
-    return hashlib.sha256(str(n).encode()).digest()[0] < 115
 
 
 def serve(shapes: dict[str, Shape]) -> ThreadingHTTPServer:
@@ -55,9 +49,10 @@ def reply(shape: Shape, messages: list[dict[str, Any]], mood: str = "") -> str:
     number = re.findall(r"case-(\d+)", last)
     n = int(number[0]) if number else 0
     taught = BETTER in system or any("case-" in _text(message) for message in messages[1:-1])
-    right = mood == "right" or (mood != "wrong" and (taught or knows(n)))
+    right = mood == "right" or (mood != "wrong" and (taught or shape.knows(n)))
+    own = shape.taught(n)[0] if shape.taught is not None and taught and not mood else shape.says(n, right)
     known = {"next_tool_name": "finish" if "observation_0" in last else "look_up", "next_tool_args": _args(last, n)}
-    says = {**known, **shape.says(n, right)}
+    says = {**known, **own}
     values = {name: says.get(name, BETTER) for name in fields}
     if re.search(rf"^<{fields[0]}>", system, re.MULTILINE):
         return "\n".join(f"<{name}>\n{_written(value)}\n</{name}>" for name, value in values.items())

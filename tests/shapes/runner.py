@@ -38,11 +38,11 @@ from teleprompt.traces.snapshot import SnapshotPart, read_rows, read_snapshot  #
 from teleprompt.window import Window  # noqa: E402
 from tests.loopback import serving  # noqa: E402
 from tests.shapes.corpus import SHAPES  # noqa: E402
-from tests.shapes.model_server import knows, serve  # noqa: E402
+from tests.shapes.model_server import serve  # noqa: E402
 from tests.shapes.shape import Shape  # noqa: E402
 
-CALLS = 80
-OPTIMIZATION = "optimization: {min_traces: 30, options: {max_bootstrapped_demos: 2, max_labeled_demos: 2}}"
+ALONE = "gate: {looks_a_year: 1}\nsplit: {train: 0.3, select: 0.2, gate: 0.5}"
+"""The comparison may make all of the year's error; so few calls could show nothing else."""
 
 
 def here(
@@ -98,8 +98,9 @@ class Runner:
         snapshot, report = read_snapshot(compared.snapshot), compared.comparison.report
         sealed = read_rows(SnapshotPart.model_validate(snapshot.gate.model_dump()))
         good = [row for row in sealed if row.score_e6 >= 700_000]
-        known = [knows(_number(" ".join(filter(None, row.inputs.values())))) for row in good]
-        truth = sum(1.0 if right else shape.wrong_scores for right in known) / len(known)
+        numbers = [_number(" ".join(filter(None, row.inputs.values()))) for row in good]
+        untaught = [1.0 if shape.knows(n) else shape.wrong_scores for n in numbers]
+        taught = [1.0 if shape.taught is None else shape.taught(n)[1] for n in numbers]
         return {
             **described,
             "collected": f"{_in_words(snapshot.fields.inputs)} -> {_in_words(snapshot.fields.outputs)}",
@@ -109,7 +110,7 @@ class Runner:
             "n": report.n,
             "baseline": report.baseline_e6 / 1e6,
             "optimized": report.optimized_e6 / 1e6,
-            "truth": truth,
+            "truth": {"baseline": sum(untaught) / len(numbers), "optimized": sum(taught) / len(numbers)},
             "failures": compared.comparison.failures,
         }
 
@@ -118,11 +119,8 @@ class Runner:
         (self.programs / f"{shape.name}.py").write_text(shape.source)
         for name, text in shape.extra.items():
             (self.programs / name).write_text(text)
-        how = (
-            f"optimization: {{min_traces: 30, strategy: {strategy}, options: {{{STRATEGIES[strategy]}}}}}"
-            if strategy
-            else OPTIMIZATION
-        )
+        chosen = strategy or "bootstrap_fewshot"
+        how = f"optimization: {{min_traces: 30, strategy: {chosen}, options: {{{STRATEGIES[chosen]}}}}}\n{ALONE}"
         file = self.programs / f"{shape.name}.yaml"
         file.write_text(f"name: Shape {shape.name}\nschedule: none\noutcome: {{metric: ok}}\n{how}\n{shape.yaml}\n")
         return file
@@ -150,7 +148,7 @@ class Runner:
             mood: dspy.LM(f"openai/{shape.name}.{mood}", api_base=f"{self.address}/v1", api_key="none", cache=False)
             for mood in ("right", "wrong")
         }
-        for n in range(CALLS):
+        for n in range(shape.calls_made):
             good = n % 4 > 0
             arguments = getattr(code, "arguments", shape.asks)(n, f"case-{n} of the {n * 7919 % 9973} others?")
             tags = {"dspy_program_name": f"Shape {shape.name}", "contributor_id": f"c{n % 5}"}
@@ -168,7 +166,7 @@ STRATEGIES = {
     "labeled_fewshot": "max_labeled_demos: 2",
     "bootstrap_fewshot": "max_bootstrapped_demos: 2, max_labeled_demos: 2",
     "bootstrap_fewshot_random": "max_bootstrapped_demos: 1, max_labeled_demos: 1",
-    "copro": "breadth: 2, depth: 1",
+    "copro": "breadth: 2",
     "mipro": "num_candidates: 2, num_trials: 2, max_bootstrapped_demos: 1, max_labeled_demos: 1, max_validation: 4",
     "simba": "bsize: 4, num_candidates: 2, max_steps: 1, max_demos: 1",
     "gepa": "max_metric_calls: 20, max_validation: 4",

@@ -1,5 +1,6 @@
 """What a shape of a program is, and the words it is told with."""
 
+import hashlib
 import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -55,6 +56,12 @@ class Shape:
     """Further lines of its program file."""
     wrong_scores: float = 0.0
     """The agreement of a wrong answer with the right one."""
+    knows: Callable[[int], bool] = lambda n: hashlib.sha256(str(n).encode()).digest()[0] < 115
+    """Whether the model answers call `n` rightly without having been taught."""
+    taught: Callable[[int], tuple[dict[str, Any], float]] | None = None
+    """What it says once it was taught, and what that scores; None: the right answer."""
+    verdict: str = "promote"
+    calls_made: int = 60
     refused: str = ""
     """Part of the message with which `validate` refuses it."""
     calls: str = ""

@@ -180,6 +180,10 @@ class OfflineEvidence(_Evidence):
     wins: Count
     losses: Count
     ties: Count
+    metric_version: Annotated[int, Field(ge=2)] | None = None
+    """Of how values were read and compared; left out of version 1, which compared texts."""
+
+    absent = frozenset({"metric_version"})
 
 
 class OnlineEvidence(_Evidence):

@@ -149,6 +149,7 @@ def evidence_section(comparison: Comparison) -> dict[str, Any]:
         "wins": report.wins,
         "losses": report.losses,
         "ties": report.ties,
+        **_given(metric_version=comparison.metric_version if comparison.metric_version > 1 else None),
     }
 
 

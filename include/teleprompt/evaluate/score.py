@@ -12,6 +12,7 @@ from teleprompt.deltaone.scores import ScoredAnswer, Usage, mean_e6
 from teleprompt.encoding.canonical_json import sha256_hex
 from teleprompt.errors import LanguageModelUnavailableError, TelepromptError, UnreadableGradeError
 from teleprompt.evaluate.objective import Objective
+from teleprompt.evaluate.quiet_dspy import quiet_dspy
 from teleprompt.lm.meter import ModelGone
 from teleprompt.lm.tally import Tally, tallied
 from teleprompt.program.value_type import as_json
@@ -133,7 +134,7 @@ def score_program(
             book.put(known_as, answer)
         return answer
 
-    with ThreadPoolExecutor(num_threads) as pool:
+    with quiet_dspy(), ThreadPoolExecutor(num_threads) as pool:
         try:
             return Scores(answers=tuple(pool.map(score, examples)))
         except ModelGone as gone:

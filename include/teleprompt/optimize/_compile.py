@@ -13,6 +13,7 @@ from teleprompt.config.optimization import OptimizationConfig
 from teleprompt.errors import LanguageModelUnavailableError, TelepromptError
 from teleprompt.evaluate.examples import good_rows, to_examples
 from teleprompt.evaluate.objective import Objective
+from teleprompt.evaluate.quiet_dspy import quiet_dspy
 from teleprompt.evaluate.score import fails_too_often
 from teleprompt.lm.meter import CallsStopped, Meter, ModelGone
 from teleprompt.optimize._preflight import check_examples
@@ -135,7 +136,11 @@ def _run(
     error: Exception | None = None
     try:
         try:
-            with _quiet_dspy(), dspy.context(lm=models.task, callbacks=[watch.callback()], disable_history=True):
+            with (
+                quiet_dspy(),
+                contextlib.redirect_stdout(io.StringIO()),  # optimizers print examples
+                dspy.context(lm=models.task, callbacks=[watch.callback()], disable_history=True),
+            ):
                 state = dump_state(strategy_of(config.strategy).compile(teaching, config.options))
         except Exception as broken:  # noqa: BLE001 - the caller judges it, with what it knows of failures
             if models.meter.stopped is None:
@@ -195,16 +200,3 @@ def _in_words(candidate: Candidate, examples: int) -> str:
         f"seed {candidate.seed}: {how} on {examples} examples, {spend.calls} calls ({spend.kept} kept from before), "
         f"{spend.tokens_in + spend.tokens_out} tokens{cost}, {candidate.seconds:.1f} s"
     )
-
-
-@contextlib.contextmanager
-def _quiet_dspy() -> Iterator[None]:
-    """Hold back what DSPy prints and logs while compiling: its errors quote the example, a user's text."""
-    logger = logging.getLogger("dspy")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        logger.setLevel(level)

@@ -1,7 +1,10 @@
 import json
+from datetime import date
+from enum import Enum
 
 import dspy
 import pytest
+from pydantic import BaseModel, TypeAdapter
 
 from teleprompt.errors import TelepromptError
 from teleprompt.program.state import dump_state, load_state
@@ -44,3 +47,41 @@ def test_loading_leaves_the_program_as_it_was() -> None:
 def test_a_state_of_another_program_is_refused() -> None:
     with pytest.raises(TelepromptError, match="does not fit TwoSteps"):
         load_state(TwoSteps(), dump_state(dspy.Predict("question -> answer")))
+
+
+class Level(Enum):
+    GOLD = "dark gold"
+
+
+class Order(BaseModel):
+    level: Level
+    amount: int
+    days: set[date]
+
+
+def test_demonstrations_hold_values_that_the_signature_accepts() -> None:
+    fields = {
+        "picture": (dspy.Image, dspy.InputField()),
+        "history": (dspy.History, dspy.InputField()),
+        "level": (Level, dspy.OutputField()),
+        "order": (Order, dspy.OutputField()),
+    }
+    signature = dspy.make_signature(fields, "Order it.")
+    taught = dspy.Predict(signature)
+    demo = {
+        "picture": dspy.Image(url="data:image/png;base64,iVBORw0KGgo="),
+        "history": dspy.History(messages=[{"level": "dark gold"}]),
+        "level": Level.GOLD,
+        "order": Order(level=Level.GOLD, amount=2**60, days={date(2020, 1, 2)}),
+    }
+    taught.demos = [dspy.Example(**demo)]
+    state = dump_state(taught)
+    (stored,) = json.loads(state)["demos"]
+    assert TypeAdapter(Level).validate_python(stored["level"]) is Level.GOLD
+    assert TypeAdapter(Order).validate_json(json.dumps(stored["order"])) == demo["order"]
+    loaded = load_state(dspy.Predict(signature), state)
+    assert loaded.demos == [demo]
+    assert dump_state(loaded) == state
+    adapter = dspy.ChatAdapter()
+    inputs = {"picture": demo["picture"], "history": dspy.History(messages=[])}
+    assert adapter.format(signature, loaded.demos, inputs) == adapter.format(signature, taught.demos, inputs)

@@ -41,8 +41,8 @@ from tests.shapes.corpus import SHAPES  # noqa: E402
 from tests.shapes.model_server import serve  # noqa: E402
 from tests.shapes.shape import Shape  # noqa: E402
 
-ALONE = "gate: {looks_a_year: 1}\nsplit: {train: 0.3, select: 0.2, gate: 0.5}"
-"""The comparison may make all of the year's error; so few calls could show nothing else."""
+LOOKS = "gate: {looks_a_year: %d}\nsplit: {train: 0.3, select: 0.2, gate: 0.5}"
+"""A comparison that is alone may make all of the year's error; so few calls could show nothing else."""
 
 
 def here(
@@ -120,7 +120,8 @@ class Runner:
         for name, text in shape.extra.items():
             (self.programs / name).write_text(text)
         chosen = strategy or "bootstrap_fewshot"
-        how = f"optimization: {{min_traces: 30, strategy: {chosen}, options: {{{STRATEGIES[chosen]}}}}}\n{ALONE}"
+        sizes = f"min_traces: 30, strategy: {chosen}, options: {{{STRATEGIES[chosen]}}}"
+        how = f"optimization: {{{sizes}}}\n{LOOKS % (10 if strategy else 1)}"
         file = self.programs / f"{shape.name}.yaml"
         file.write_text(f"name: Shape {shape.name}\nschedule: none\noutcome: {{metric: ok}}\n{how}\n{shape.yaml}\n")
         return file

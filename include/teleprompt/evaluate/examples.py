@@ -27,7 +27,10 @@ def to_examples(rows: Iterable[TraceRow], typed: TypedFields) -> list[Any]:
     for row in rows:
         inputs = typed.read_inputs(row.inputs)
         labels = typed.read_outputs(row.outputs)
-        examples.append(dspy.Example(**{**inputs, **labels}).with_inputs(*inputs))
+        example = dspy.Example()
+        for name, value in {**inputs, **labels}.items():
+            example[name] = value  # not by keyword: `base` is one of its own
+        examples.append(example.with_inputs(*inputs))
     return examples
 
 

@@ -155,7 +155,8 @@ def test_every_documented_script_works(
 
 
 def test_the_documented_keys_and_defaults_are_those_of_the_schema(tmp_path: Path) -> None:
-    (text,) = fenced_blocks("docs/programs.md", "yaml")
+    text, fields = fenced_blocks("docs/programs.md", "yaml")
+    ProgramConfig.model_validate({"name": "P", "slug": "p", **yaml.safe_load(fields)})
     file = tmp_path / "email_draft.yaml"
     file.write_text(text)
     documented = yaml.safe_load(text)
@@ -198,7 +199,7 @@ def test_the_program_of_the_quickstart_can_be_used(tmp_path: Path) -> None:
     program, budget = fenced_blocks("docs/quickstart.md", "yaml")
     (tmp_path / "sentiment.py").write_text(code)
     (tmp_path / "sentiment.yaml").write_text(program)
-    assert check_program(tmp_path / "sentiment.yaml", process=ProgramProcessConfig()) is None
+    assert check_program(tmp_path / "sentiment.yaml", process=ProgramProcessConfig()).problem is None
     (tmp_path / "sentiment.yaml").write_text(f"name: Sentiment\n{budget}")
     assert load_program_file(tmp_path / "sentiment.yaml").optimization.budget.max_calls == 2000
 

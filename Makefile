@@ -39,7 +39,7 @@ check: $(STAMP) ## format, rules, types, direction of imports, the fastest tests
 	@$(BIN)/python -m pytest -n 2 --quiet -m "not slow" $(FAST)
 
 test: $(STAMP) ## all tests
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup --ignore tests/e2e; others=$$?; \
+	@$(BIN)/python -m pytest -n 3 --dist loadgroup --ignore tests/e2e; others=$$?; \
 	$(BIN)/python -m pytest tests/e2e && exit $$others  # one Airflow after the other: two are too much for two cores
 
 ahead: $(STAMP) ## the fast tests of the domain with the clock 400 days ahead (needs faketime)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum, IntEnum
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 from uuid import UUID
 
 import dspy
@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mlflow.tracing.utils import dump_span_attribute_value
-from pydantic import BaseModel, Field, HttpUrl, create_model
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, create_model
 from typing_extensions import TypedDict  # pydantic takes the other one from Python 3.12 on
 
 from teleprompt.evaluate.metrics import FieldScores, agreement_scores, exact_scores, f1_scores, mean_of_fields
@@ -72,6 +72,36 @@ class Pair(NamedTuple):
 
 
 NOON = datetime(2020, 1, 2, 12)  # noqa: DTZ001 - as most programs give it
+
+
+class Renamed(BaseModel):
+    the_name: str = Field(alias="theName")
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    day: date
+    kind: Plain
+
+
+class Cat(BaseModel):
+    kind: Literal["cat"] = "cat"
+    lives: int
+
+
+class Dog(BaseModel):
+    kind: Literal["dog"] = "dog"
+    name: str
+
+
+Pet = Annotated[Cat | Dog, Field(discriminator="kind")]
+
+
+class Tree(BaseModel):
+    value: int
+    children: list["Tree"] = []
+
+
 PNG = "data:image/png;base64,iVBORw0KGgo="
 VALUES: list[tuple[Any, Any]] = [
     (str, "a b"), (str, "42"), (str, ""), (int, 3), (int, 2**70), (float, 0.5), (float, 2.0), (float, 1e22),
@@ -86,6 +116,8 @@ VALUES: list[tuple[Any, Any]] = [
     (Mail, Mail(subject="x y", size=1)), (Mail | None, None), (list[Mail], [Mail(subject="x", size=2)]),
     (Mail, Mail(subject="x", size=1, sent=NOON, picture=dspy.Image(url=PNG))), (Point, Point(1)),
     (Reading, {"value": 1.0, "kind": Plain.GOLD}), (list[Reading], [{"value": 1.0, "kind": Plain.DARK}]),
+    (Renamed, Renamed(theName="x")), (Strict, Strict(day=date(2020, 1, 2), kind=Plain.DARK)), (Pet, Dog(name="a b")),
+    (list[Pet], [Cat(lives=9)]), (Tree, Tree(value=1, children=[Tree(value=2)])),
     (Pair, Pair(1, "b")), (Any, {"a": 1.0, "b": [None]}), (dict, {"a": {"b": [1, 2.0]}}), (list, [1, "a"]),
     (dspy.Image, dspy.Image(url=PNG)), (list[dspy.Image], [dspy.Image(url=PNG)]),
     (dspy.Code, dspy.Code(code="print(1)")),

@@ -16,6 +16,9 @@ from teleprompt.program._annotations import is_live, known_to_pydantic, named, p
 from teleprompt.program._mending import mended
 from teleprompt.program.fields import Field, Json
 
+EITHER_NAME: Mapping[str, Any] = {"by_alias": True, "by_name": True}
+"""A model's fields may stand under their names, as MLflow logs them, or under their aliases."""
+
 _SAYS_NOTHING = ("title", "description", "default", "examples", "deprecated")
 
 
@@ -83,7 +86,7 @@ class ValueType:
         A value of another type, as a program may well give, is written as what it is.
         """
         try:
-            typed = self._adapter.validate_python(value)
+            typed = self._adapter.validate_python(value, **EITHER_NAME)
         except Exception:  # noqa: BLE001 - a validator of the user's may raise anything
             plain = as_json(value)
             try:
@@ -93,14 +96,14 @@ class ValueType:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                return as_json(self._adapter.dump_python(typed, mode="json", warnings=False))
+                return as_json(self._adapter.dump_python(typed, mode="json", by_alias=False, warnings=False))
             except Exception:  # noqa: BLE001 - a serializer of the user's may, too
                 return as_json(typed)
 
     def _as_json(self, value: Json) -> Any:
         if self.annotation is str and isinstance(value, str):
             return value
-        return self._adapter.validate_json(json.dumps(value))
+        return self._adapter.validate_json(json.dumps(value), **EITHER_NAME)
 
     def _as_dspy_reads(self, value: Json) -> Any:
         from dspy.adapters.utils import parse_value
@@ -110,7 +113,11 @@ class ValueType:
         return parse_value(value, self.annotation)
 
     def _mended(self, value: Json) -> Any:
-        return self._adapter.validate_python(mended(value, self._enum_texts))
+        found = mended(value, self._enum_texts)
+        try:
+            return self._adapter.validate_python(found, **EITHER_NAME)
+        except ValueError:  # of a strict model: as JSON a date is a text
+            return self._as_json(as_json(found))
 
     @cached_property
     def _is_text_type(self) -> bool:
@@ -171,7 +178,7 @@ def _schema_of(adapter: Any) -> dict[str, Any]:
             del schema
             return {"type": "string", "format": "decimal"}
 
-    bare: dict[str, Any] = _bare(adapter.json_schema(mode="serialization", schema_generator=Schema))
+    bare: dict[str, Any] = _bare(adapter.json_schema(by_alias=False, mode="serialization", schema_generator=Schema))
     return bare
 
 

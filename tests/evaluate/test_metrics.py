@@ -1,3 +1,4 @@
+from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 
@@ -34,6 +35,12 @@ def test_exact_asks_for_the_same_words_in_their_order(tmp_path: Path) -> None:
 
 def test_f1_compares_the_words_of_every_field(tmp_path: Path) -> None:
     assert built(F1, tmp_path)(EXAMPLE, dspy.Prediction(label="hot", text="call me")) == pytest.approx(5 / 6)
+
+
+def test_f1_compares_what_is_no_text_by_its_type(tmp_path: Path) -> None:
+    typed = typed_fields(price=Decimal)
+    metric = build_metric(F1, typed=typed, programs_dir=tmp_path, judge=JudgeConfig(), judge_lm=None)
+    assert metric(dspy.Example(price=Decimal("1.50")), dspy.Prediction(price="1.5")) == 1.0
 
 
 @pytest.mark.parametrize(

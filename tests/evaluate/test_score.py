@@ -153,3 +153,19 @@ def test_no_users_text_is_logged_while_scoring(caplog: pytest.LogCaptureFixture)
     finally:
         logging.getLogger("dspy").removeHandler(caplog.handler)
     assert "secret" not in caplog.text
+
+
+class Appends(dspy.Module):
+    """Writes into what it is given, as a chat does into its history."""
+
+    def forward(self, question: str, turns: list[str]) -> dspy.Prediction:
+        turns.append(question)
+        return dspy.Prediction(answer=str(len(turns)))
+
+
+def test_a_program_that_changes_its_inputs_changes_nobody_elses() -> None:
+    asked = [dspy.Example(question="q", turns=[], answer="1").with_inputs("question", "turns")]
+    for _ in range(2):
+        scores = score_program(Appends(), asked, Objective(same), lm=None, num_threads=1, book=ScoreBook())
+        assert scores.values_e6 == (1_000_000,)
+    assert asked[0].turns == []

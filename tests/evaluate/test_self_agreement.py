@@ -221,7 +221,7 @@ def check(annotation: Any, texts: list[str]) -> None:
 
 
 def test_labels_that_are_no_values_of_the_type_are_refused() -> None:
-    with pytest.raises(UnreadableLabelError, match=r"3 of 40 logged answers hold no float for the output `out`"):
+    with pytest.raises(UnreadableLabelError, match=r"3 of 40 logged calls hold no float for the output `out`"):
         check(float, ["one", "two", "three", *(f"{i}.5" for i in range(37))])
 
 

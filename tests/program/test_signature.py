@@ -128,7 +128,7 @@ def forward(head: str, *lines: str) -> str:
                 "return dspy.Prediction(answer=question, score=0.5)",
             ),
             "question: str",
-            "answer: str, score?: float",
+            "answer: Any, score?: Any",
         ),
         (
             forward("def forward(self, **kwargs):", "return self.draft(**kwargs)"),
@@ -157,6 +157,10 @@ def test_fields_are_the_programs_own(tmp_path: Path, code: str, inputs: str, out
         "return make(question)",
         "return dspy.Prediction(**self.answer(draft=question))",
         "return self.steps[len(question)](draft=question)",
+        "out = self.answer(draft=question); out.update(more=1); return out",
+        "out = self.answer(draft=question); setattr(out, 'more', 1); return out",
+        "for out, _ in make(question): pass\n        return out",
+        "yield self.answer(draft=question)",
     ],
 )
 def test_what_the_source_does_not_say_plainly_is_left_to_the_calls(tmp_path: Path, line: str) -> None:
@@ -164,6 +168,65 @@ def test_what_the_source_does_not_say_plainly_is_left_to_the_calls(tmp_path: Pat
     assert found.outputs_open
     assert {field.name: field.type for field in found.others}["score"] == "float"
     assert "context" in found.inner
+
+
+@pytest.mark.parametrize(
+    ("code", "inputs", "outputs"),
+    [
+        (
+            forward(
+                "def forward(self, **kwargs):", "found = self.draft(**kwargs)", "return self.answer(draft=found.draft)"
+            ),
+            "question: str, context: list[str]",
+            "answer: str",
+        ),
+        (
+            forward("def forward(self, question) -> Optional[Order]:", "return make(question)"),
+            "question: str",
+            "buyer: str, level: Level",
+        ),
+        (
+            "class Out(TypedDict, total=False):\n    note: str\n"
+            + forward("def forward(self, question) -> Out:", "return make(question)"),
+            "question: str",
+            "note?: str",
+        ),
+        (
+            forward(
+                "def forward(self, question):",
+                "answer = self.answer(draft=question).answer",
+                "score = len(answer)",
+                "return dspy.Prediction(label=answer, score=score)",
+            ),
+            "question: str",
+            "label: str, score: Any",
+        ),
+    ],
+    ids=["kwargs of the first stage", "an optional model", "a partial typed dict", "a computed score"],
+)
+def test_what_is_near_to_the_plain_forms(tmp_path: Path, code: str, inputs: str, outputs: str) -> None:
+    found = declared(tmp_path, code)
+    assert (in_words(found.inputs), in_words(found.outputs)) == (inputs, outputs)
+
+
+def test_a_decorated_forward_may_return_something_else(tmp_path: Path) -> None:
+    code = """
+    import functools
+
+    def changed(function):
+        @functools.wraps(function)
+        def inner(self, question):
+            return dspy.Prediction(final=function(self, question).answer)
+        return inner
+
+    class P(Ask):
+        @changed
+        def forward(self, question):
+            return self.answer(draft=question)
+
+    build = P
+    """
+    assert declared(tmp_path, code).outputs_open
 
 
 def test_the_program_file_has_the_first_word(tmp_path: Path) -> None:
@@ -184,11 +247,22 @@ def test_the_program_file_has_the_first_word(tmp_path: Path) -> None:
     ("code", "remedy"),
     [
         (forward("def forward(self, question, tools: list[dspy.Tool]):", "return 1"), "`tools` is a live object"),
-        (forward("def forward(self, question, /):", "return 1"), "name its parameters without `/`"),
+        (forward("def forward(self, question, /):", "return 1"), "without `/` and `\\*`"),
+        (forward("def forward(self, *questions):", "return 1"), "without `/` and `\\*`"),
+        (forward("def forward(self):", "return 1"), "takes no input"),
+        (forward("def __call__(self, question):", "return 1"), "`__call__` of its own"),
         (forward("def forward(self, answer):", "return self.answer(draft=answer)"), "both called `answer`"),
         ('build = lambda: dspy.Predict("question, tools: list[dspy.Tool] -> answer")', "`tools` is a live object"),
     ],
-    ids=["a tool", "by place only", "one name for two", "a tool of a predictor"],
+    ids=[
+        "a tool",
+        "by place only",
+        "any number",
+        "no input",
+        "a call of its own",
+        "one name for two",
+        "a tool of a predictor",
+    ],
 )
 def test_what_cannot_be_measured_is_refused_with_the_remedy(tmp_path: Path, code: str, remedy: str) -> None:
     with pytest.raises(ConfigurationError, match=remedy):

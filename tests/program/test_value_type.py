@@ -1,14 +1,20 @@
 """Types by which logged values are read; how each kind fares on its way is in tests/evaluate/test_self_agreement.py."""
 
 import io
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from typing import Any, Literal, TextIO, TypedDict
 
 import dspy
 import pytest
+from dspy.experimental import Document
+from mlflow.tracing.utils import dump_span_attribute_value
+from pydantic import BaseModel, SecretStr, field_validator
 
+from teleprompt.evaluate.agreement import ValueComparison
 from teleprompt.program.value_type import UnreadableValueError, UnusableTypeError, ValueType
+from tests.support import typed_fields
 
 
 class Level(Enum):
@@ -21,7 +27,18 @@ class Plain:
 
 @pytest.mark.parametrize(
     "annotation",
-    [dspy.Tool, list[dspy.Tool], Callable[[int], int], Iterator[str], TextIO, io.BytesIO, dspy.LM, dspy.Module, Plain],
+    [
+        dspy.Tool,
+        list[dspy.Tool],
+        Callable[[int], int],
+        Iterator[str],
+        TextIO,
+        io.BytesIO,
+        dspy.LM,
+        dspy.Module,
+        Plain,
+        SecretStr,
+    ],
     ids=str,
 )
 def test_live_objects_cannot_be_rebuilt(annotation: Any) -> None:
@@ -85,3 +102,32 @@ def test_pythons_own_typed_dicts_are_known_before_3_12_too() -> None:
 
 def test_the_schema_says_nothing_that_only_people_read() -> None:
     assert ValueType(Level).json_schema == {"enum": ["gold"], "type": "string"}
+
+
+def test_an_iterable_is_a_list_that_can_be_used_more_than_once() -> None:
+    assert ValueType(Iterable[str]).read(["a"]) == ["a"]
+
+
+def test_a_tuple_of_any_length_has_an_order() -> None:
+    comparison = ValueComparison(ValueType(tuple[int, ...]).json_schema)
+    assert comparison.agreement([1, 2], [2, 1]) == 0.0
+
+
+def test_a_document_is_unpacked() -> None:
+    document = Document(data="some text", title="a title")
+    logged = json.loads(dump_span_attribute_value({"out": document}))["out"]
+    assert ValueType(Document).read(logged) == document
+
+
+class Percent(BaseModel):
+    value: float
+
+    @field_validator("value")
+    @classmethod
+    def _share(cls, value: float) -> float:
+        return value / 100
+
+
+def test_what_becomes_another_value_each_time_that_it_is_read_is_not_readable() -> None:
+    typed = typed_fields(share=Percent)
+    assert typed.unreadable({"question": "?"}, {"share": '{"value":50.0}'}) == "share"

@@ -52,6 +52,12 @@ def test_an_input_that_the_signature_does_not_know_is_not_left_out() -> None:
         check({"inputs": {"text": "why"}})
 
 
+def test_calls_by_place_are_named_and_not_lost() -> None:
+    optional = DECLARED.model_copy(update={"inputs": (FIELDS.inputs[0].model_copy(update={"required": False}),)})
+    with pytest.raises(UnmeasuredFieldsError, match="inputs `args`, but"):
+        check({"inputs": {"args": ["why"]}}, declared=optional)
+
+
 def test_a_few_calls_of_another_version_hinder_nothing() -> None:
     check({}, {}, {"trace_id": "old", "outputs": {"answer": "yes", "explanation": "because"}})
 

@@ -10,11 +10,13 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
 from typing import Any, Self
+from uuid import UUID
 
 from teleprompt.encoding.canonical_json import normalised_text
-from teleprompt.program.fields import Field, Json
+from teleprompt.program.fields import ORDERED, Field, Json
 
 Schema = Mapping[str, Any]
 
@@ -31,7 +33,7 @@ _TOKENS = re.compile(rf"[{WITHOUT_SPACES}]|[^\s{WITHOUT_SPACES}]+")
 MOST_PAIRS = 40_000
 """Pairs of items that are compared to match two lists; of longer ones only equal items count."""
 
-_OPAQUE = ("<<CUSTOM-TYPE-START-IDENTIFIER>>", "data:")
+_OPAQUE = re.compile(r"<<CUSTOM-TYPE-START-IDENTIFIER>>|data:[\w/+.-]*;base64,")
 """Pictures, sounds and files."""
 
 
@@ -110,8 +112,11 @@ class ValueComparison:
             except InvalidOperation:
                 return 0.0
         if "enum" in schema or "const" in schema:
-            return same_text(wanted, given)
-        if "format" in schema or wanted.startswith(_OPAQUE):
+            choices = schema.get("enum", ())
+            return 0.0 if wanted in choices and given in choices else same_text(wanted, given)
+        if schema.get("format") == "date-time":
+            return float(_moment(wanted) is not None and _moment(wanted) == _moment(given))
+        if "format" in schema or (schema.get("type") != "string" and _OPAQUE.match(wanted)):
             return 0.0
         return self.text(wanted, given)
 
@@ -125,7 +130,7 @@ class ValueComparison:
         if not wanted and not given:
             return 1.0
         places = schema.get("prefixItems")
-        if places is not None or self.ordered:
+        if places is not None or self.ordered or schema.get(ORDERED):
             schemas = [*(places or ()), *[schema.get("items", {})] * max(len(wanted), len(given))]
             common = sum(self._item(one, a, b) for one, a, b in zip(schemas, wanted, given, strict=False))
         else:
@@ -174,6 +179,8 @@ class ValueComparison:
             "array": list, "object": dict,
         }  # fmt: skip
         kind = kinds.get(arm.get("type", ""))
+        if isinstance(value, str) and arm.get("format") in _READERS and _read(arm["format"], value) is None:
+            return False
         if kind is None or (isinstance(value, bool) and arm["type"] != "boolean"):
             return kind is None
         if not isinstance(value, kind):  # type: ignore[arg-type]
@@ -191,6 +198,26 @@ def _without(items: Sequence[Json], texts: Sequence[str], taken: Mapping[str, in
         else:
             rest.append(item)
     return rest
+
+
+_READERS: Mapping[str, Callable[[str], Any]] = {
+    "date": date.fromisoformat,
+    "time": time.fromisoformat,
+    "date-time": datetime.fromisoformat,
+    "uuid": UUID,
+}
+
+
+def _read(form: str, text: str) -> Any:
+    try:
+        return _READERS[form](text)
+    except ValueError:
+        return None
+
+
+def _moment(text: str) -> datetime | None:
+    moment: datetime | None = _read("date-time", text)
+    return moment
 
 
 def _leaves(value: Json) -> int:

@@ -10,7 +10,7 @@ from teleprompt.evaluate.examples import to_examples
 from teleprompt.evaluate.metrics import COMPARING_METRICS, build_metric
 from teleprompt.evaluate.objective import Objective
 from teleprompt.evaluate.score import apply_metric
-from teleprompt.evaluate.self_agreement import check_self_agreement
+from teleprompt.evaluate.self_agreement import check_readable, check_self_agreement
 from teleprompt.program.typed_fields import TypedFields
 from teleprompt.traces.row import TraceRow
 
@@ -44,7 +44,10 @@ class Judging:
             UnreadableLabelError: too many do not.
             TelepromptError: the metric raises, or gives no such number.
         """
-        if self.gate.metric == JUDGE or not rows:
+        if not rows:
+            return
+        check_readable(rows, typed)
+        if self.gate.metric == JUDGE:
             return
         objective = self.build(typed, judge_lm=None)
         if self.gate.metric in COMPARING_METRICS:

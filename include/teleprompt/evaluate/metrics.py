@@ -70,9 +70,10 @@ def exact_scores(typed: TypedFields) -> FieldScores:
 def f1_scores(typed: TypedFields) -> FieldScores:
     """Token F1 of texts, those of an enum too; other values agree as in `agreement_scores`."""
     compared = {field.name: ValueComparison.of(field) for field in typed.fields.outputs}
+    texts = {field.name for field in typed.fields.outputs if field.is_text}
 
     def f1(name: str, wanted: Json, found: Json) -> float:
-        if isinstance(wanted, str) and isinstance(found, str):
+        if name in texts and isinstance(wanted, str) and isinstance(found, str):
             return token_f1(wanted, found)
         return compared[name].agreement(wanted, found)
 

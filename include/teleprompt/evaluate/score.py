@@ -1,5 +1,6 @@
 """Running a program on examples and scoring each answer."""
 
+import copy
 import json
 import math
 import time
@@ -149,12 +150,13 @@ def _answer(program: Any, example: Any, objective: Objective, lm: Any) -> Scored
     import dspy
     from dspy.utils.exceptions import LMError, LMInvalidRequestError
 
+    own = copy.deepcopy(dict(example.inputs().items()))  # a program may change what it is given, a history for one
     tally = Tally()
     began = time.perf_counter()
     # No callbacks: where a team logs every call (MLflow's autolog), ours must not come back as production traffic.
     with dspy.context(lm=tallied(lm, tally), callbacks=[], disable_history=True):
         try:
-            prediction = program(**example.inputs())
+            prediction = program(**own)
         except LMError as error:
             if not isinstance(error, LMInvalidRequestError):
                 raise ModelGone(error) from error

@@ -25,11 +25,14 @@ def named(annotation: Any) -> str:
 
 def is_live(part: Any) -> bool:
     import dspy
+    from pydantic import SecretBytes, SecretStr
 
     if part in LIVE or part is collections.abc.Callable:
         return True
     return isinstance(part, type) and (
-        issubclass(part, (dspy.Tool, dspy.Module, dspy.LM)) or part in LIVE or part.__module__ in ("_io", "io")
+        issubclass(part, (dspy.Tool, dspy.Module, dspy.LM, SecretStr, SecretBytes))
+        or part in LIVE
+        or part.__module__ in ("_io", "io")
     )
 
 
@@ -40,6 +43,7 @@ def parts_of(annotation: Any, seen: set[int]) -> Iterator[Any]:
     seen.add(id(annotation))
     origin = typing.get_origin(annotation)
     if origin is typing.Literal:
+        yield from {type(value): None for value in typing.get_args(annotation)}
         return
     yield annotation if origin is None else origin
     for argument in typing.get_args(annotation):
@@ -63,12 +67,16 @@ def _hints_of(kind: type) -> Mapping[str, Any]:
 
 
 def known_to_pydantic(annotation: Any) -> Any:
-    """Before Python 3.12 pydantic takes no `typing.TypedDict`, so it is given one of `typing_extensions`."""
-    if sys.version_info >= (3, 12):
-        return annotation
+    """The annotation as pydantic can use it more than once.
+
+    An `Iterable` it would read as an iterator, which is empty after its first use: it is a list. Before Python 3.12 it
+    takes no `typing.TypedDict`: it is given one of `typing_extensions`.
+    """
     import typing_extensions
 
-    if typing.is_typeddict(annotation) and type(annotation).__module__ == "typing":
+    if typing.get_origin(annotation) is collections.abc.Iterable:
+        return list[known_to_pydantic(typing.get_args(annotation)[0])]  # type: ignore[misc]
+    if sys.version_info < (3, 12) and typing.is_typeddict(annotation) and type(annotation).__module__ == "typing":
         hints = typing.get_type_hints(annotation, include_extras=True)
         marked: dict[str, Any] = {
             name: known_to_pydantic(hint)
@@ -78,7 +86,7 @@ def known_to_pydantic(annotation: Any) -> Any:
         }
         return typing_extensions.TypedDict(annotation.__name__, marked)  # type: ignore[operator]
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is None or origin is typing.Literal or not any(map(_has_typed_dict, arguments)):
+    if origin is None or origin is typing.Literal or not any(map(_is_unusual, arguments)):
         return annotation
     replaced = tuple(map(known_to_pydantic, arguments))
     if origin is types.UnionType:
@@ -86,5 +94,9 @@ def known_to_pydantic(annotation: Any) -> Any:
     return annotation.copy_with(replaced) if hasattr(annotation, "copy_with") else origin[replaced]
 
 
-def _has_typed_dict(annotation: Any) -> bool:
-    return typing.is_typeddict(annotation) or any(map(_has_typed_dict, typing.get_args(annotation)))
+def _is_unusual(annotation: Any) -> bool:
+    return (
+        typing.is_typeddict(annotation)
+        or typing.get_origin(annotation) is collections.abc.Iterable
+        or any(map(_is_unusual, typing.get_args(annotation)))
+    )

@@ -1,6 +1,7 @@
 """What a program's class says of its fields: the parameters of `forward`, and what it returns."""
 
 import inspect
+import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ class FoundFields:
     inputs: dict[str, Any] = field(default_factory=dict)
     optional: set[str] = field(default_factory=set)
     outputs: dict[str, Any] = field(default_factory=dict)
+    guessed: set[str] = field(default_factory=set)
+    """Inputs without an annotation, whose type is that of the predictor's field that they become."""
     sometimes: set[str] = field(default_factory=set)
     """Outputs that not every path gives."""
     inputs_open: bool = False
@@ -76,6 +79,7 @@ def without_added(outputs: Mapping[str, Any]) -> list[str]:
 
 def found_in(module: Any, inside: InnerFields, depth: int = 0) -> FoundFields:
     """What the module's class says of what it takes and gives."""
+    _check_call(module)
     function, owner = _forward(module)
     if owner.split(".")[0] == "dspy" or depth > DEPTH:
         return _of_library(module, inside, depth)
@@ -86,20 +90,21 @@ def found_in(module: Any, inside: InnerFields, depth: int = 0) -> FoundFields:
         if parameter.kind is parameter.VAR_KEYWORD:
             found.inputs_open = True
         elif parameter.kind in (parameter.POSITIONAL_ONLY, parameter.VAR_POSITIONAL):
-            if parameter.kind is parameter.POSITIONAL_ONLY:
-                raise ConfigurationError(
-                    f"`{type(module).__name__}.forward` takes `{parameter.name}` by its place only; name its "
-                    "parameters without `/`."
-                )
+            raise ConfigurationError(
+                f"`{type(module).__name__}.forward` takes `{parameter.name}` by its place only; give its parameters "
+                "names, without `/` and `*`."
+            )
         else:
             handed_on = (parameter.name, *source.passed_as.get(parameter.name, ()))
             guesses = [inside.inputs[name] for name in handed_on if name in inside.inputs]
             found.inputs[parameter.name] = hints.get(parameter.name, guesses[0] if guesses else Any)
+            if parameter.name not in hints:
+                found.guessed.add(parameter.name)
             if parameter.default is not parameter.empty:
                 found.optional.add(parameter.name)
-    if found.inputs_open and not found.inputs and source.returns and len(source.returns) == 1:
-        inner = _module_below(module, source.returns[0].module)
-        if inner is not None:  # `return self.ask(**kwargs)`
+    if found.inputs_open and not found.inputs:
+        inner = _module_below(module, source.kwargs_to)
+        if inner is not None:
             handed = found_in(inner, inside, depth + 1)
             found.inputs, found.optional, found.inputs_open = handed.inputs, handed.optional, handed.inputs_open
     _add_outputs(found, module, hints.get("return", Any), source.returns, inside, depth)
@@ -114,9 +119,10 @@ def _add_outputs(
     inside: InnerFields,
     depth: int,
 ) -> None:
-    annotated = _fields_of_annotation(annotation)
+    annotated = _fields_of_annotation(_without_none(annotation))
     if annotated is not None:
         found.outputs = annotated
+        found.sometimes = set(annotated) - getattr(annotation, "__required_keys__", annotated.keys())
         return
     if returns is None:
         found.outputs_open = True
@@ -130,7 +136,7 @@ def _add_outputs(
             ways.append({WHOLE: inside.outputs[end.whole]})
             continue
         if end.module is None:
-            ways.append({name: inside.any_of(taken or name) for name, taken in end.names.items()})
+            ways.append({name: inside.any_of(taken) if taken else Any for name, taken in end.names.items()})
             continue
         inner = _module_below(module, end.module)
         below = None if inner is None else found_in(inner, inside, depth + 1)
@@ -175,6 +181,18 @@ def _signature_of(module: Any) -> Any:
     return None if inner is None else _signature_of(inner)
 
 
+def _check_call(module: Any) -> None:
+    """A `__call__` of the program's own is passed by where MLflow logs and optimizers call `forward`."""
+    for kind in type(module).__mro__:
+        if "__call__" in vars(kind):
+            if kind.__module__.split(".")[0] != "dspy":
+                raise ConfigurationError(
+                    f"`{kind.__name__}` has a `__call__` of its own, which calls and optimizers pass by; put what it "
+                    "does into `forward`."
+                )
+            return
+
+
 def _forward(module: Any) -> tuple[Any, str]:
     """The method that answers a call, and the Python module of the class that defines it."""
     for name in ("forward", "aforward"):
@@ -206,6 +224,13 @@ def _fields_of_annotation(annotation: Any) -> dict[str, Any] | None:
     if typing.is_typeddict(origin) or hasattr(origin, "__dataclass_fields__"):
         return dict(_hints(origin))
     return {WHOLE: annotation} if not _may_be_prediction(annotation) else None
+
+
+def _without_none(annotation: Any) -> Any:
+    """`Answer` of `Answer | None`: a call without an answer is none that turned out well."""
+    arms = [arm for arm in typing.get_args(annotation) if arm is not type(None)]
+    is_optional = typing.get_origin(annotation) in (typing.Union, types.UnionType) and len(arms) == 1
+    return arms[0] if is_optional and isinstance(arms[0], type) and hasattr(arms[0], "model_fields") else annotation
 
 
 def _may_be_prediction(annotation: Any) -> bool:

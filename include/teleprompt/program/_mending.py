@@ -12,6 +12,14 @@ _REPR = re.compile(r"(?:frozenset\(.*\)|\{.*\}|\(.*\)|\[.*\]|b'.*'|b\".*\")\Z", 
 _MEMBER = "enum member "
 
 
+def holds_media(value: Json) -> bool:
+    """Whether there is a text that DSPy marked in it."""
+    if isinstance(value, str):
+        return value.startswith(_marker())
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(map(holds_media, inner))
+
+
 def mended(value: Json, enum_texts: Mapping[str, Any]) -> Any:
     """`value` without the texts that stand for what JSON has no form for; `enum_texts` are members by `Level.GOLD`."""
     if isinstance(value, list):
@@ -63,4 +71,6 @@ def _media(marked: str) -> Any:
             return {"data": data, "audio_format": form}
         case {"type": "file", "file": dict(file)}:
             return file
+        case {"type": "document", "source": {"media_type": str(kind), "data": str(data)}, **more}:
+            return {"data": data, "media_type": kind, "title": more.get("title"), "context": more.get("context")}
     return marked

@@ -12,6 +12,9 @@ from teleprompt.records import Record
 Json = Any
 """A tree of dicts, lists, strings, numbers, booleans and None."""
 
+ORDERED = "x-ordered"
+"""Keyword in the JSON Schema of a tuple."""
+
 WHOLE = "output"
 """Name of the output of a program that returns a value and not fields."""
 

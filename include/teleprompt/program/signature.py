@@ -45,7 +45,13 @@ class ProgramSignature:
         self._names = _namespace(program)
         self._inside = fields_inside(program)
         found = found_in(program, self._inside)
+        self._guessed = frozenset(found.guessed - (inputs or {}).keys())
         self._inputs = self._typed_inputs(found, inputs or {})
+        if not self._inputs and not found.inputs_open:
+            raise ConfigurationError(
+                f"`{type(program).__name__}` takes no input that a trace could hold, so there is nothing to learn "
+                "from; give `forward` parameters."
+            )
         self._outputs = self._typed_outputs(found, outputs or {})
         for name in self._inputs.keys() & self._outputs.keys():
             raise ConfigurationError(
@@ -72,6 +78,7 @@ class ProgramSignature:
             fields,
             inputs={field.name: type_of(field.name, self._inputs) for field in fields.inputs},
             outputs={field.name: type_of(field.name, self._outputs) for field in fields.outputs},
+            guessed=self._guessed,
         )
 
     def _typed_inputs(
@@ -100,7 +107,7 @@ class ProgramSignature:
         for name in declared or without_added(found.outputs):
             own = declared.get(name) or DeclaredOutput(required=name not in found.sometimes)
             try:
-                type_ = ValueType(self._annotation(name, own, found.outputs.get(name, Any)))
+                type_ = ValueType(self._annotation(name, declared.get(name), found.outputs.get(name, Any)))
             except UnusableTypeError as error:
                 raise ConfigurationError(
                     f"Values of the output `{name}` ({error}) cannot be compared; annotate it with a type that JSON "

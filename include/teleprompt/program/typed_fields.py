@@ -15,6 +15,8 @@ class TypedFields:
     fields: ProgramFields
     inputs: Mapping[str, ValueType]
     outputs: Mapping[str, ValueType]
+    guessed: frozenset[str] = frozenset()
+    """Inputs of which nobody said the type: a value that is none of it is one all the same."""
 
     def read_inputs(self, row: Mapping[str, str | None]) -> dict[str, Any]:
         """The arguments that a row stands for; one that the call did not give is left to the program's default.
@@ -35,17 +37,13 @@ class TypedFields:
         }
 
     def unreadable(self, inputs: Mapping[str, str | None], outputs: Mapping[str, str | None]) -> str | None:
-        """The first field of a row whose value is none of its type."""
-        sides = ((self.fields.inputs, self.inputs, inputs), (self.fields.outputs, self.outputs, outputs))
-        for fields, types, row in sides:
-            for field in fields:
-                text = row.get(field.name)
-                if text is None:
-                    continue
-                try:
-                    types[field.name].read(field.from_row(text))
-                except (UnreadableValueError, ValueError):
-                    return field.name
+        """The first field of a row whose value is none of its type, or becomes another each time that it is read."""
+        for field in self.fields.inputs:
+            if field.name not in self.guessed and not _is_stable(field, self.inputs[field.name], inputs):
+                return field.name
+        for field in self.fields.outputs:
+            if not _is_stable(field, self.outputs[field.name], outputs):
+                return field.name
         return None
 
     def written(self, name: str, value: Any) -> Json:
@@ -62,9 +60,20 @@ def given(answer: Any, name: str) -> Any:
 
     if isinstance(answer, (dspy.Example, Mapping)):  # predictions are examples
         return answer.get(name)
-    if any(hasattr(type(answer), mark) for mark in ("model_fields", "__dataclass_fields__", "_fields")):
+    if any(hasattr(type(answer), mark) for mark in ("model_fields", "__dataclass_fields__")):
         return getattr(answer, name, None)
     return answer if name == WHOLE else None
+
+
+def _is_stable(field: Field, type_: ValueType, row: Mapping[str, str | None]) -> bool:
+    text = row.get(field.name)
+    if text is None:
+        return True
+    try:
+        once = type_.write(type_.read(field.from_row(text)))
+        return field.is_text or bool(type_.write(type_.read(once)) == once)
+    except (UnreadableValueError, ValueError):
+        return False
 
 
 def _value(field: Field, type_: ValueType, text: str) -> Any:

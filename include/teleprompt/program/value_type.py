@@ -13,8 +13,8 @@ from functools import cache, cached_property
 from typing import Any
 
 from teleprompt.program._annotations import is_live, known_to_pydantic, named, parts_of
-from teleprompt.program._mending import mended
-from teleprompt.program.fields import Field, Json
+from teleprompt.program._mending import holds_media, mended
+from teleprompt.program.fields import ORDERED, Field, Json
 
 EITHER_NAME: Mapping[str, Any] = {"by_alias": True, "by_name": True}
 """A model's fields may stand under their names, as MLflow logs them, or under their aliases."""
@@ -73,7 +73,8 @@ class ValueType:
         if self.annotation in (Any, object):
             return value
         attempts = (self._as_json, self._as_dspy_reads, self._mended)
-        for attempt in reversed(attempts) if bytes in self._parts else attempts:  # any text is bytes, too
+        # Any text is bytes, too, and the marked text of a document is one.
+        for attempt in reversed(attempts) if bytes in self._parts or holds_media(value) else attempts:
             try:
                 return attempt(value)
             except Exception:  # noqa: BLE001, S112 - a validator of the user's may raise anything
@@ -173,6 +174,9 @@ def _schema_of(adapter: Any) -> dict[str, Any]:
 
     class Schema(GenerateJsonSchema):
         """As pydantic's, with decimals told from texts."""
+
+        def tuple_schema(self, schema: Any) -> dict[str, Any]:
+            return {**super().tuple_schema(schema), ORDERED: True}
 
         def decimal_schema(self, schema: Any) -> dict[str, Any]:
             del schema

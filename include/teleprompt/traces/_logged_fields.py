@@ -15,6 +15,9 @@ from teleprompt.program.fields import DeclaredFields, Field, ProgramFields
 if TYPE_CHECKING:
     import pyarrow as pa
 
+BY_PLACE = "args"
+"""What MLflow logs of arguments without a name."""
+
 ENOUGH_CALLS = 1000
 """So many tell what the calls of a window hold."""
 
@@ -65,6 +68,8 @@ class LoggedFields:
         if not self.calls:
             return
         inputs, outputs = self.usual(self.inputs), self.usual(self.outputs)
+        if BY_PLACE in inputs and BY_PLACE not in _names(fields.inputs):
+            raise UnmeasuredFieldsError(program, "input", inputs, _names(fields.inputs))
         if {field.name for field in fields.inputs if field.required} - set(inputs) and _unknown(inputs, fields.inputs):
             raise UnmeasuredFieldsError(program, "input", inputs, _names(fields.inputs))
         known = {*declared.inner, *_names(fields.inputs)}
@@ -91,10 +96,11 @@ def completed(
         if logged.calls >= ENOUGH_CALLS:
             break
     fields = declared.told(inputs=logged.usual(logged.inputs), outputs=logged.usual(logged.outputs))
-    if not fields.outputs:
-        if logged.calls:
-            raise UnmeasuredFieldsError(program, "output", (), ())
-        fields = ProgramFields(inputs=fields.inputs, outputs=(declared.untold_output(),))
+    for side, told in (("input", fields.inputs), ("output", fields.outputs)):
+        if not told and logged.calls:
+            raise UnmeasuredFieldsError(program, side, (), ())
+    untold = (declared.untold_output(),)
+    fields = ProgramFields(inputs=fields.inputs or untold, outputs=fields.outputs or untold)
     return fields, chain(first, tables)
 
 

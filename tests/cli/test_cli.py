@@ -93,6 +93,8 @@ def test_an_answer_is_scored_field_by_field(call) -> None:
         "programs", "score", "shelves", "--logged", '{"shelf": "left"}', "--given", '{"shelf": "Left"}', "--json"
     )
     assert (same.status, same.json) == (0, {"score": 1.0, "fields": {"shelf": 1.0}})
+    mixed = call("programs", "score", "shelves", "--logged", '{"shelf": "left"}', "--given", '"left"', "--json")
+    assert mixed.json["score"] == 1.0
     other = call("programs", "score", "shelves", "--logged", '"left"', "--given", '"right"')
     assert other.out.splitlines()[-1] == "score 0.0000 (agreement_with_high_outcome)"
     assert "Literal['left', 'right']" in other.out
@@ -103,7 +105,7 @@ def test_an_answer_is_scored_field_by_field(call) -> None:
     [
         ('{"shelf": "top"}', "{}", "The logged `shelf` is no Literal['left', 'right']"),
         ("left", "{}", "--logged is no JSON"),
-        ('{"shelf": "left"}', '"left"', "must be an object of output fields"),
+        ('{"other": "left"}', "{}", "holds none of the program's outputs (`shelf`)"),
     ],
 )
 def test_an_answer_that_cannot_be_scored_says_why(call, logged: str, given: str, problem: str) -> None:

@@ -100,6 +100,8 @@ def _of_program(
     fields = declared.told(inputs=(), outputs=held).outputs
     compared = tuple(field for field in fields if field.name in held)
     if compared:
+        if len(compared) == 1 and not isinstance(given, dict):
+            given = {compared[0].name: given}
         if not isinstance(given, dict):
             raise ConfigurationError(
                 "The answer that is given must be an object of output fields, as the logged one is."

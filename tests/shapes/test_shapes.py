@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -51,59 +52,51 @@ def group(number: int) -> list[str]:
     return list(SHAPES)[number::WORKERS]
 
 
-@pytest.fixture(scope="module")
-def results() -> Iterator[dict[int, Results]]:
-    """Of each group, started when it is first asked for."""
-    started: dict[int, Results] = {}
-    yield started
-    for own in started.values():
+@contextmanager
+def results(*asked: str) -> Iterator[Results]:
+    """Of one process that takes all of them."""
+    own = Results(*asked)
+    try:
+        yield own
+    finally:
         own.end()
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize(
-    ("number", "name"),
-    [
-        pytest.param(number, name, marks=pytest.mark.xdist_group(f"shapes-{number}"), id=name)
-        for number in range(WORKERS)
-        for name in group(number)
-    ],
-)
-def test_a_shape_is_measured_right_or_refused(number: int, name: str, results: dict[int, Results]) -> None:
-    if number not in results:
-        results[number] = Results(*group(number))
-    shape, found = SHAPES[name], results[number].of(name)
+def check(name: str, found: dict[str, Any]) -> None:
+    """What has to be so of a shape."""
+    shape = SHAPES[name]
     if shape.refused:
-        assert shape.refused in found["refused"]
+        assert shape.refused in found["refused"], name
         return
-    assert "failed" not in found, found["failed"]
-    assert (found["inputs"], found["outputs"]) == (shape.inputs, shape.outputs)
-    assert found["collected"] == (shape.collected or f"{shape.inputs} -> {shape.outputs}")
-    assert (found["usable"], found["quarantined"]) == (shape.calls_made, {})
-    assert found["failures"] == {"baseline": {}, "optimized": {}}
-    assert {"baseline": found["baseline"], "optimized": found["optimized"]} == pytest.approx(found["truth"], abs=1e-6)
-    assert found["verdict"] == shape.verdict
+    assert "failed" not in found, (name, found["failed"])
+    assert (found["inputs"], found["outputs"]) == (shape.inputs, shape.outputs), name
+    assert found["collected"] == (shape.collected or f"{shape.inputs} -> {shape.outputs}"), name
+    assert (found["usable"], found["quarantined"]) == (shape.calls_made, {}), name
+    assert found["failures"] == {"baseline": {}, "optimized": {}}, name
+    measured = {"baseline": found["baseline"], "optimized": found["optimized"]}
+    assert measured == pytest.approx(found["truth"], abs=1e-6), name
+    assert found["verdict"] == shape.verdict, name
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("number", range(WORKERS))
+def test_shapes_are_measured_right_or_refused(number: int) -> None:
+    with results(*group(number)) as own:
+        for name in group(number):
+            check(name, own.of(name))
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize(
-    ("name", "strategy"),
-    [
-        pytest.param(name, strategy, marks=pytest.mark.xdist_group(f"taught-{name}"))
-        for name in TAUGHT
-        for strategy in STRATEGIES
-    ],
-)
-def test_every_strategy_teaches(name: str, strategy: str, results: dict[int, Results]) -> None:
-    number = WORKERS + TAUGHT.index(name)
-    if number not in results:
-        results[number] = Results(*(f"{name} {each}" for each in STRATEGIES))
-    found = results[number].of(f"{name} {strategy}")
-    assert "failed" not in found, found["failed"]
-    assert found["baseline"] == pytest.approx(found["truth"]["baseline"], abs=1e-6)
-    assert found["optimized"] == 1.0
+@pytest.mark.parametrize("name", TAUGHT)
+def test_every_strategy_teaches(name: str) -> None:
+    with results(*(f"{name} {strategy}" for strategy in STRATEGIES)) as own:
+        for strategy in STRATEGIES:
+            found = own.of(f"{name} {strategy}")
+            assert "failed" not in found, (strategy, found["failed"])
+            assert found["baseline"] == pytest.approx(found["truth"]["baseline"], abs=1e-6), strategy
+            assert found["optimized"] == 1.0, strategy
 
 
 def test_the_corpus_is_as_large_as_is_said() -> None:

@@ -7,8 +7,11 @@ import pytest
 
 from teleprompt.config.gate import AGREEMENT, EXACT, F1, JudgeConfig
 from teleprompt.errors import ConfigurationError
-from teleprompt.evaluate.metrics import Metric, build_metric
-from tests.support import typed_fields
+from teleprompt.evaluate.examples import to_examples
+from teleprompt.evaluate.metrics import Metric, build_metric, exact_scores, mean_of_fields
+from teleprompt.evaluate.objective import Objective
+from teleprompt.evaluate.self_agreement import check_self_agreement
+from tests.support import trace_row, typed_fields
 
 
 def built(name: str, programs_dir: Path) -> Metric:
@@ -41,6 +44,13 @@ def test_f1_compares_what_is_no_text_by_its_type(tmp_path: Path) -> None:
     typed = typed_fields(price=Decimal)
     metric = build_metric(F1, typed=typed, programs_dir=tmp_path, judge=JudgeConfig(), judge_lm=None)
     assert metric(dspy.Example(price=Decimal("1.50")), dspy.Prediction(price="1.5")) == 1.0
+
+
+def test_a_field_may_be_called_as_dspys_own_argument() -> None:
+    typed = typed_fields(base=str)
+    (example,) = to_examples([trace_row(outputs={"base": "camp"})], typed)
+    assert example.labels().toDict() == {"base": "camp"}
+    check_self_agreement([trace_row(outputs={"base": "camp"})], typed, Objective(mean_of_fields(exact_scores(typed))))
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from typing_extensions import TypedDict  # pydantic takes the other one from Pyt
 from teleprompt.evaluate.metrics import FieldScores, agreement_scores, exact_scores, f1_scores, mean_of_fields
 from teleprompt.evaluate.objective import Objective
 from teleprompt.evaluate.self_agreement import UnreadableLabelError, check_self_agreement
+from teleprompt.program.fields import json_text
 from teleprompt.program.signature import ProgramSignature
 from teleprompt.program.typed_fields import TypedFields
 from teleprompt.traces._validate import validate
@@ -216,7 +217,10 @@ def test_any_value_of_any_type_agrees_with_itself(typed_value: Typed) -> None:
 
 def check(annotation: Any, texts: list[str]) -> None:
     typed = typed_as(annotation)
-    rows = [trace_row(inputs={"q": "?"}, outputs={"out": typed.fields.outputs[0].to_row(text)}) for text in texts]
+    rows = [
+        trace_row(inputs={"q": "?"}, outputs={"out": text if typed.outputs["out"].is_text else json_text(text)})
+        for text in texts
+    ]
     check_self_agreement(rows, typed, Objective(mean_of_fields(agreement_scores(typed))))
 
 

@@ -85,11 +85,17 @@ def test_a_budget_is_held_without_a_look(settings: Settings, tmp_path: Path) -> 
         assert list(list_looks(client, "Shelves")) == []
 
 
-def test_a_champion_none_of_whose_answers_can_be_read_is_cured(settings: Settings, tmp_path: Path) -> None:
+def log_grades(settings: Settings, tmp_path: Path) -> None:
     with mlflow_client(settings.tracking_uri) as client:
         school = client.create_experiment("school", str(tmp_path / "school"))
         for i in range(60):
             log_run(client, school, program="Grades", inputs={"thing": f"thing {i}"}, outputs={"grade": "2.0"})
+
+
+def test_a_champion_none_of_whose_answers_can_be_read_is_cured(
+    settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    log_grades(settings, tmp_path)
     file = write_program(
         tmp_path / "programs", yaml="name: Grades\noptimization: {min_traces: 20}\n", code=GRADING_CODE
     )
@@ -100,3 +106,21 @@ def test_a_champion_none_of_whose_answers_can_be_read_is_cured(settings: Setting
     assert (comparison.report.baseline_e6, comparison.report.optimized_e6) == (0, 1_000_000)
     assert (comparison.report.verdict, comparison.metric_version) == (Verdict.PROMOTE, 2)
     assert outcome.attestation is not None
+    reasons = [record.message for record in caplog.records if "cannot be read" in record.message]
+    assert reasons == ["The champion's answers cannot be read (AdapterParseError x3); it scores 0 where that is so."]
+
+
+def test_calls_that_failed_count_into_what_a_comparison_costs(settings: Settings, tmp_path: Path) -> None:
+    """Three of the champion that cannot be read, none of the candidate: the race knows its answers."""
+    log_grades(settings, tmp_path)
+    yaml = "name: Grades\noptimization: {min_traces: 20}\ngate: {budget: {max_calls: 5}}\n"
+    file = write_program(tmp_path / "programs", yaml=yaml, code=GRADING_CODE)
+    with pytest.raises(ConfigurationError, match=r"more than the 5 of `gate.budget`"):
+        run_all_stages(Pipeline.of_file(file, settings=settings, window=WEEK))
+
+
+def test_a_limit_in_money_wants_a_known_price(settings: Settings, tmp_path: Path) -> None:
+    yaml = "name: Shelves\noptimization: {min_traces: 20}\ngate: {budget: {max_cost_usd: 1}}\n"
+    run = Pipeline.of_file(write_program(tmp_path / "programs", yaml=yaml), settings=settings, window=WEEK)
+    with pytest.raises(ConfigurationError, match=r"is not known, so `gate.budget.max_cost_usd` cannot be kept"):
+        run.collect()

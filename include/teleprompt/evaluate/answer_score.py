@@ -8,6 +8,7 @@ from typing import Any
 from teleprompt.config.gate import JUDGE
 from teleprompt.config.program_process import ProgramProcessConfig
 from teleprompt.errors import ConfigurationError
+from teleprompt.evaluate.examples import holding
 from teleprompt.evaluate.judging import Judging
 from teleprompt.evaluate.metrics import COMPARING_METRICS
 from teleprompt.evaluate.score import apply_metric
@@ -55,8 +56,9 @@ class AnswerScoreJob:
         program = self.source.build()
         fields, logged, given = _of_program(program.signature.declared, self.logged, self.given)
         typed = program.typed(fields)
-        example = dspy.Example(**{name: _read(typed, name, value) for name, value in logged.items()}).with_inputs()
-        prediction = dspy.Prediction(**given)
+        labels = {name: _read(typed, name, value) for name, value in logged.items()}
+        example = holding(dspy.Example(), labels).with_inputs()
+        prediction = holding(dspy.Prediction(), given)
         objective = self.judging.build(typed, judge_lm=None)
         score, parts = apply_metric(objective, example, prediction)
         compare = COMPARING_METRICS.get(self.judging.gate.metric)

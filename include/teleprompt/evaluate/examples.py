@@ -1,6 +1,6 @@
 """From trace rows to the DSPy examples that a program is taught and judged with."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from teleprompt.encoding.canonical_json import digest_of
@@ -25,13 +25,16 @@ def to_examples(rows: Iterable[TraceRow], typed: TypedFields) -> list[Any]:
 
     examples = []
     for row in rows:
-        inputs = typed.read_inputs(row.inputs)
-        labels = typed.read_outputs(row.outputs)
-        example = dspy.Example()
-        for name, value in {**inputs, **labels}.items():
-            example[name] = value  # not by keyword: `base` is one of its own
-        examples.append(example.with_inputs(*inputs))
+        inputs, labels = typed.read_inputs(row.inputs), typed.read_outputs(row.outputs)
+        examples.append(holding(dspy.Example(), {**inputs, **labels}).with_inputs(*inputs))
     return examples
+
+
+def holding(record: Any, values: Mapping[str, Any]) -> Any:
+    """An empty `dspy.Example` or `dspy.Prediction` with these fields; as a keyword `base` means another thing."""
+    for name, value in values.items():
+        record[name] = value
+    return record
 
 
 def example_digest(row: TraceRow, fields: ProgramFields) -> Digest:

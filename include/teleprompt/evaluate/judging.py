@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from teleprompt.config.gate import JUDGE, GateConfig
-from teleprompt.evaluate.examples import to_examples
+from teleprompt.evaluate.examples import holding, to_examples
 from teleprompt.evaluate.metrics import COMPARING_METRICS, build_metric
 from teleprompt.evaluate.objective import Objective
 from teleprompt.evaluate.score import apply_metric
@@ -61,4 +61,4 @@ def _score_one(rows: Sequence[TraceRow], typed: TypedFields, objective: Objectiv
 
     row = next((row for row in rows if typed.unreadable(row.inputs, row.outputs) is None), rows[0])
     (example,) = to_examples([row], typed)
-    apply_metric(objective, example, dspy.Prediction(**example.labels()))
+    apply_metric(objective, example, holding(dspy.Prediction(), example.labels()))

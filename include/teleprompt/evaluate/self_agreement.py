@@ -9,7 +9,7 @@ import logging
 from collections.abc import Sequence
 
 from teleprompt.errors import ConfigurationError
-from teleprompt.evaluate.examples import to_examples
+from teleprompt.evaluate.examples import holding, to_examples
 from teleprompt.evaluate.objective import SCORE, Objective
 from teleprompt.program.typed_fields import TypedFields
 from teleprompt.traces.row import TraceRow
@@ -57,7 +57,7 @@ def check_self_agreement(rows: Sequence[TraceRow], typed: TypedFields, objective
         unreadable = typed.unreadable(row.inputs, row.outputs)
         if unreadable is not None:
             faulty.append(unreadable)
-        elif objective.scores(example, dspy.Prediction(**{name: example[name] for name in outputs})) != {SCORE: 1.0}:
+        elif objective.scores(example, holding(dspy.Prediction(), example.labels())) != {SCORE: 1.0}:
             faulty.append(outputs[0])
         else:
             faulty.append(None)

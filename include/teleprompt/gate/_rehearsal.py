@@ -8,14 +8,14 @@ from teleprompt.config.budget import BudgetConfig
 from teleprompt.errors import ConfigurationError, TelepromptError
 from teleprompt.evaluate.examples import to_examples
 from teleprompt.evaluate.objective import Objective
-from teleprompt.evaluate.score import UNREADABLE, Scores, score_program
+from teleprompt.evaluate.score import UNREADABLE, Scores
+from teleprompt.gate._score_state import score_state
 from teleprompt.lm.meter import Meter, Spend
 from teleprompt.optimize.optimization import Optimization
 from teleprompt.program.channel import Channel
-from teleprompt.program.state import load_state
 from teleprompt.program.typed_fields import TypedFields, given
 from teleprompt.records import MILLION, Record
-from teleprompt.storage.blobs import Blob, get_blob
+from teleprompt.storage.blobs import Blob
 from teleprompt.traces.row import TraceRow
 
 log = logging.getLogger(__name__)
@@ -56,24 +56,16 @@ class RehearsalJob:
         examples = to_examples(self.rows, typed)
 
         def scores_of(state: Blob) -> Scores:
-            book = own.score_book(state.digest, channel)
-            try:
-                return score_program(
-                    load_state(built.module, get_blob(state)),
-                    examples,
-                    watched,
-                    lm=own.scoring_lm(meter),
-                    num_threads=own.config.num_threads,
-                    book=book,
-                )
-            finally:
-                book.close()
+            book, lm, threads = own.score_book(state.digest, channel), own.scoring_lm(meter), own.config.num_threads
+            return score_state(built.module, state, examples, watched, lm=lm, num_threads=threads, book=book)
 
+        baseline, optimized = scores_of(self.baseline_state), scores_of(self.optimized_state)
+        failed = sum(baseline.failures.values()) + sum(optimized.failures.values())  # none of them is known from before
         return Rehearsal(
-            baseline=scores_of(self.baseline_state),
-            optimized=scores_of(self.optimized_state),
+            baseline=baseline,
+            optimized=optimized,
             spend=meter.spend,
-            asked=watched.answers,
+            asked=watched.answers + failed,
             lacking=tuple(sorted(watched.lacking)) if watched.answers else (),
         )
 
@@ -85,12 +77,14 @@ class _Watched(Objective):
         self._objective = objective
         self.lacking = {field.name for field in typed.fields.outputs if field.required}
         self.answers = 0
+        """That got a score; the others are failures."""
 
     def scores(self, example: Any, prediction: Any, trace: Any = None) -> dict[str, float]:
         """As the objective."""
-        self.answers += 1
         self.lacking -= {name for name in self.lacking if given(prediction, name) is not None}
-        return self._objective.scores(example, prediction, trace)
+        found = self._objective.scores(example, prediction, trace)
+        self.answers += 1
+        return found
 
     def combine(self, scores: Any) -> float:
         """As the objective."""

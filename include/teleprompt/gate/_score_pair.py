@@ -10,15 +10,15 @@ from teleprompt.errors import TelepromptError
 from teleprompt.evaluate.examples import to_examples
 from teleprompt.evaluate.judge import JudgeAgreement, judge_agreement
 from teleprompt.evaluate.objective import Objective
-from teleprompt.evaluate.score import UNREADABLE, ScoreBook, Scores, score_program
+from teleprompt.evaluate.score import UNREADABLE, ScoreBook, Scores
+from teleprompt.gate._score_state import score_state
 from teleprompt.gate.comparison import PairScores
 from teleprompt.lm.meter import CallsStopped, Meter
 from teleprompt.optimize.optimization import Optimization
 from teleprompt.program.channel import Channel
-from teleprompt.program.state import load_state
 from teleprompt.program.typed_fields import TypedFields
 from teleprompt.records import Record
-from teleprompt.storage.blobs import Blob, get_blob
+from teleprompt.storage.blobs import Blob
 from teleprompt.traces.row import TraceRow
 
 log = logging.getLogger(__name__)
@@ -58,30 +58,22 @@ class PairJob:
 
         def scores_of(state: Blob, *, bear: Collection[str] = ()) -> Scores:
             book = ScoreBook(on_answer=channel.step) if self.afresh else own.score_book(state.digest, channel)
-            try:
-                found = score_program(
-                    load_state(built.module, get_blob(state)),
-                    examples,
-                    objective,
-                    lm=lm,
-                    num_threads=own.config.num_threads,
-                    book=book,
-                )
-            except CallsStopped as stopped:
-                raise TelepromptError(
-                    f"{stopped.reason} before the comparison was at its end; raise `gate.budget` and try again, its "
-                    "answers are kept."
-                ) from None
-            finally:
-                book.close()
+            threads = own.config.num_threads
+            found = score_state(built.module, state, examples, objective, lm=lm, num_threads=threads, book=book)
             found.check(own.config.optimization.max_error_rate, bear=bear)
             return found
 
-        return PairScores(
-            baseline=scores_of(self.baseline_state, bear=UNREADABLE),
-            optimized=scores_of(self.optimized_state),
-            judge=self._agreement(objective, typed, channel) if own.config.gate.metric == JUDGE else None,
-        )
+        try:
+            return PairScores(
+                baseline=scores_of(self.baseline_state, bear=UNREADABLE),
+                optimized=scores_of(self.optimized_state),
+                judge=self._agreement(objective, typed, channel) if own.config.gate.metric == JUDGE else None,
+            )
+        except CallsStopped as stopped:
+            raise TelepromptError(
+                f"{stopped.reason} before the comparison was at its end; raise `gate.budget` and try again, its "
+                "answers are kept."
+            ) from None
 
     def _agreement(self, objective: Objective, typed: TypedFields, channel: Channel) -> JudgeAgreement:
         def graded(example: Any, answer: Any) -> float:

@@ -1,8 +1,10 @@
 """What can be known before the first call of a language model: a wrong set-up fails in seconds, with its remedy."""
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any
 
+from teleprompt.config.budget import BudgetConfig
 from teleprompt.config.optimization import OptimizationConfig
 from teleprompt.errors import ConfigurationError
 from teleprompt.strategies import strategy_of
@@ -46,14 +48,27 @@ def check_price(config: OptimizationConfig, *, task: Any, prompt: Any, judge: An
     """
     if config.budget.max_cost_usd is None:
         return
+    asked = [task, prompt if strategy_of(config.strategy).uses_prompt_model else None, judge]
+    _check_known_prices(asked, "optimization.budget.max_cost_usd")
+
+
+def check_gate_price(budget: BudgetConfig, *, task: Any, judge: Any) -> None:
+    """The same of the comparison's limit.
+
+    Raises:
+        ConfigurationError: naming the model.
+    """
+    if budget.max_cost_usd is not None:
+        _check_known_prices([task, judge], "gate.budget.max_cost_usd")
+
+
+def _check_known_prices(models: Sequence[Any], key: str) -> None:
     from teleprompt.lm.metered import has_price
 
-    asked = [task, prompt if strategy_of(config.strategy).uses_prompt_model else None, judge]
-    for model in asked:
+    for model in models:
         if model is not None and not has_price(model):
             raise ConfigurationError(
-                f"The price of {model.model} is not known, so `optimization.budget.max_cost_usd` cannot be kept; use "
-                "max_calls or max_tokens."
+                f"The price of {model.model} is not known, so `{key}` cannot be kept; use max_calls or max_tokens."
             )
 
 

@@ -22,7 +22,7 @@ from teleprompt.lm.meter import TIMED_OUT, Meter, Spend
 from teleprompt.lm.metered import metered
 from teleprompt.optimize._child import compile_in_child
 from teleprompt.optimize._job import CompileJob
-from teleprompt.optimize._preflight import check_guardrail_price, check_package, check_price
+from teleprompt.optimize._preflight import check_gate_price, check_guardrail_price, check_package, check_price
 from teleprompt.optimize._progress import Progress
 from teleprompt.optimize.candidate import Candidate
 from teleprompt.optimize.select import Selection, select_candidate
@@ -68,14 +68,14 @@ class Optimization:
         check_package(self.config.optimization)
         if any(guardrail.metric == COST for guardrail in self.config.gate.guardrails):
             check_guardrail_price(build_lm(self.settings.lm))
-        if self.config.optimization.budget.max_cost_usd is not None:
-            judge = self.settings.judge_lm or self.settings.lm
-            check_price(
-                self.config.optimization,
-                task=build_lm(self.settings.lm),
-                prompt=build_lm(self.settings.prompt_lm or self.settings.lm),
-                judge=build_lm(judge) if self.config.gate.metric == JUDGE else None,
-            )
+        budgets = (self.config.optimization.budget, self.config.gate.budget)
+        if any(budget.max_cost_usd is not None for budget in budgets):
+            task = build_lm(self.settings.lm)
+            judges = self.config.gate.metric == JUDGE
+            judge = build_lm(self.settings.judge_lm or self.settings.lm) if judges else None
+            prompt = build_lm(self.settings.prompt_lm or self.settings.lm)
+            check_price(self.config.optimization, task=task, prompt=prompt, judge=judge)
+            check_gate_price(self.config.gate.budget, task=task, judge=judge)
 
     def objective(self, meter: Meter, typed: TypedFields, *, answers: AnswerJournal | None = None) -> Objective:
         """How an answer is scored; the calls of a judge pass `meter`."""

@@ -46,6 +46,7 @@ class InnerFields:
 
 
 def fields_inside(program: Any) -> InnerFields:
+    """The fields of all its predictors."""
     inputs: dict[str, list[Any]] = {}
     outputs: dict[str, list[Any]] = {}
     for predictor in all_predictors(program):
@@ -106,7 +107,8 @@ def found_in(module: Any, inside: InnerFields, depth: int = 0) -> FoundFields:
         inner = _module_below(module, source.kwargs_to)
         if inner is not None:
             handed = found_in(inner, inside, depth + 1)
-            found.inputs, found.optional, found.inputs_open = handed.inputs, handed.optional, handed.inputs_open
+            found.inputs, found.optional, found.guessed = handed.inputs, handed.optional, handed.guessed
+            found.inputs_open = handed.inputs_open
     _add_outputs(found, module, hints.get("return", Any), source.returns, inside, depth)
     return found
 
@@ -258,6 +260,7 @@ def _module_below(module: Any, path: str | None) -> Any:
 
 
 def allows_none(annotation: Any) -> bool:
+    """Whether `None` is a value of the type."""
     from dspy.adapters.utils import annotation_allows_none
 
     return bool(annotation_allows_none(annotation))

@@ -44,10 +44,6 @@ class Field(Record):
         later = {"type": "", "json_schema": None, "required": True, "tolerance": 0.0, "ordered": False}
         return {key: value for key, value in serialize(self).items() if key not in later or value != later[key]}
 
-    def to_row(self, value: Json) -> str:
-        """The text that stands for `value` in a trace row."""
-        return value if self.is_text and isinstance(value, str) else json_text(value)
-
     def comparable(self, value: Json) -> str:
         """A text that is the same for values that ask the same: case, white space and `2` or `2.0` do not count."""
         return normalised_text(value if isinstance(value, str) else json_text(_whole(value)))

@@ -44,10 +44,12 @@ class ServedProgram(PythonModel):
 
 
 def _outputs(answer: Any, names: list[str]) -> dict[str, Any]:
-    """What an answer holds of the outputs; a value that is no prediction is the one output."""
-    if not hasattr(answer, "items"):
-        return {names[0] if len(names) == 1 else "output": answer}
-    return {name: value for name, value in answer.items() if not names or name in names}
+    """What an answer holds of the outputs; one without fields is the one output, called `output`."""
+    if hasattr(answer, "items"):  # a prediction or a mapping
+        return {name: value for name, value in answer.items() if not names or name in names}
+    if names and all(hasattr(answer, name) for name in names):
+        return {name: getattr(answer, name) for name in names}
+    return {"output": answer}
 
 
 mlflow.models.set_model(ServedProgram())

@@ -21,7 +21,7 @@ class TraceRow:
     program_version: str | None
     started_at_ms: int
     inputs: Mapping[str, str | None]
-    """By name, as `Field.to_row` writes values; None for one that the call does not hold."""
+    """By name, in the form that `Field.from_row` reads; None for one that the call does not hold."""
     outputs: Mapping[str, str | None]
     outcomes: Mapping[str, float]
     outcome_at_ms: int | None

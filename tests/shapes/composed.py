@@ -60,7 +60,7 @@ COMPOSED = (
         ),
         says=lambda n, right: {"query": f"case-{n}", "new_notes": ["seen"], "titles": [word(n, right)]},
         asks=lambda _n, text: {"claim": text},
-        inputs="claim: str", outputs="titles: list[str]",
+        inputs="claim: str", outputs="titles: Any",
     ),
     Shape(
         "react", "`dspy.ReAct` with a tool",

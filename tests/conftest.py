@@ -158,6 +158,13 @@ def _email_traffic(tmp_path_factory: pytest.TempPathFactory, _empty_store: Path)
     return folder / "mlflow.db"
 
 
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Keep together what shares something dear."""
+    from tests.scheduling import GroupsFirst
+
+    return GroupsFirst(config, log)
+
+
 def pytest_unconfigure() -> None:
     shutil.rmtree(HOME, ignore_errors=True)
 

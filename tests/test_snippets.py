@@ -44,9 +44,6 @@ def is_placeholder(nodes: list[Any]) -> bool:
     return len(nodes) == 1 and isinstance(nodes[0], ast.Constant) and nodes[0].value is ...
 
 
-pytestmark = pytest.mark.xdist_group("email")
-
-
 def run(name: str, namespace: dict[str, Any]) -> dict[str, Any]:
     tree = FillPlaceholders().visit(ast.parse((SNIPPETS / f"{name}.py").read_text()))
     exec(compile(ast.fix_missing_locations(tree), f"{name}.py", "exec"), namespace)

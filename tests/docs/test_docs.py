@@ -36,7 +36,6 @@ from tests.stock_tools import needs, npm_folder
 from tests.support import fenced_blocks, local_signer
 
 PAGES = sorted([REPOSITORY / "README.md", *(REPOSITORY / "docs").rglob("*.md")])
-pytestmark = pytest.mark.xdist_group("email")
 
 
 def page_blocks(page: Path, language: str) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 
 from tests import REPOSITORY
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800), pytest.mark.xdist_group("e2e")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 def report_of(script: str, folder: Path) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from tests.e2e.test_scheduler import report_of
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.xdist_group("e2e")
 @pytest.mark.skipif(redis_binary() is None, reason="no Redis: install redis-server")
 def test_a_machine_lost_in_the_middle_of_a_compile_changes_nothing(tmp_path: Path) -> None:
     report = report_of("tests.e2e.two_workers", tmp_path)

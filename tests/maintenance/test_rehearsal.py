@@ -15,8 +15,6 @@ from tests import REPOSITORY
 from tests.conftest import store_in
 from tests.support import local_signer
 
-pytestmark = pytest.mark.xdist_group("email")
-
 
 def teleprompt(settings: Settings, programs: Path, *arguments: str) -> str:
     signer = local_signer()

@@ -22,8 +22,6 @@ from tests.chain.anvil import CHAIN_ID, Anvil
 from tests.support import ALICE, write_program
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.xdist_group("api")
-
 
 def problem(world: World, method: str, path: str, status: int, **options: Any) -> dict[str, Any]:
     """A problem document (RFC 9457)."""

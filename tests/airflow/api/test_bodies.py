@@ -11,8 +11,6 @@ import pytest
 from tests.airflow.api.conftest import API, World
 from tests.airflow.api.test_origin import CHANGES
 
-pytestmark = pytest.mark.xdist_group("api")
-
 CHUNK = 2**16
 BULK = 10 * 2**20
 ENDLESS = 64 * 2**20

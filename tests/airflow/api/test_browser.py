@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Frame, Page, sync_playwright
 from tests import REPOSITORY
 from tests.airflow.api.conftest import World
 
-pytestmark = [pytest.mark.xdist_group("api"), pytest.mark.slow]
+pytestmark = pytest.mark.slow
 SCREENSHOTS = REPOSITORY / ".local/screenshots"
 PATIENCE_MS = 60_000
 HOST = "airflow.test"

@@ -10,8 +10,6 @@ from tests import REPOSITORY
 from tests.airflow.api.conftest import World
 from tests.support import fenced_blocks
 
-pytestmark = pytest.mark.xdist_group("api")
-
 
 def test_the_documented_client_works(world: World, address: str, capsys: pytest.CaptureFixture[str]) -> None:
     passwords = Path(os.environ["AIRFLOW_HOME"]) / "simple_auth_manager_passwords.json.generated"

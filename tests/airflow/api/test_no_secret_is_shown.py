@@ -20,8 +20,6 @@ PLACES = [
 API_PATHS = ["/health/ready", "/overview", "/metrics", "/programs", "/programs/shelves", "/attestations", "/traces"]
 PAGES = ["", "programs/shelves", "programs/shelves/runs/" + "0" * 32]
 
-pytestmark = pytest.mark.xdist_group("api")
-
 
 @pytest.mark.parametrize("uri", PLACES)
 def test_mlflow(world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, uri: str) -> None:

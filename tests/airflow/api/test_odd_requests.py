@@ -9,7 +9,7 @@ import pytest
 
 from tests.airflow.api.conftest import API, World
 
-pytestmark = [pytest.mark.xdist_group("api"), pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 ODD_TEXT = {
     "NUL": "%00",

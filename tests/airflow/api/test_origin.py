@@ -8,8 +8,6 @@ from starlette.datastructures import Headers
 from teleprompt_airflow.api._origin import comes_from_elsewhere
 from tests.airflow.api.conftest import API, World
 
-pytestmark = pytest.mark.xdist_group("api")
-
 HOST = "airflow.test:8080"
 OWN = f"http://{HOST}"
 TOKEN = {"Authorization": "Bearer x"}

@@ -2,11 +2,8 @@
 
 import re
 
-import pytest
-
 from tests.airflow.api.conftest import World
 
-pytestmark = pytest.mark.xdist_group("api")
 UI = "/teleprompt/ui"
 
 

@@ -11,8 +11,6 @@ from teleprompt.errors import TelepromptError
 from tests.airflow.api.conftest import World
 from tests.support import ALICE, write_program
 
-pytestmark = pytest.mark.xdist_group("api")
-
 READ, CHANGE = "read", "change"
 SHELVES = "teleprompt_shelves"
 

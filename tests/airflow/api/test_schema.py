@@ -10,7 +10,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from tests.airflow.api.conftest import API, World
 
-pytestmark = [pytest.mark.xdist_group("api"), pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 EXAMPLES = 12
 """Requests for each operation, half of them wrong on purpose."""

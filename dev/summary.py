@@ -10,7 +10,7 @@ from dev.signer import signer_address
 from teleprompt.attest.stored import AttestationStore
 from teleprompt.config.files import find_program_file, load_program_file
 from teleprompt.config.settings import Settings
-from teleprompt.program.entry_point import code_file, file_digest
+from teleprompt.program.code import code_of
 from teleprompt.program.fingerprint import run_key
 from teleprompt.queries.history import list_runs
 from teleprompt.tracking.connection import mlflow_client
@@ -39,7 +39,7 @@ def summarize(program: str, dag_id: str, dag_run_id: str, state: str, window: Wi
     settings = Settings()
     file = find_program_file(settings.programs_dir, program)
     config = load_program_file(file)
-    code = file_digest(code_file(file, config.entry_point))
+    code = code_of(file, config.entry_point).digest
     key = run_key(config, code_digest=code, settings=settings, window=window).digest
     with mlflow_client(settings.tracking_uri) as client:
         run = next((r for r in list_runs(client, program=config.name) if r.key == key), None)

@@ -158,6 +158,11 @@ def _email_traffic(tmp_path_factory: pytest.TempPathFactory, _empty_store: Path)
     return folder / "mlflow.db"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long, or one process would work on it while the others have ended."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     """Keep together what shares something dear."""
     from tests.scheduling import GroupsFirst

@@ -79,7 +79,7 @@ def test_it_is_a_metric_like_any_other(tmp_path) -> None:
             return dspy.Prediction(answer="five words are enough here")
 
     lm = metered(dspy.LM("grader/x", engine=Grader(), cache=False), Meter(), retries=0)
-    metric = build_metric("judge", typed=typed_fields(), programs_dir=tmp_path, judge=JudgeConfig(), judge_lm=lm)
+    metric = build_metric("judge", typed=typed_fields(), folders=[tmp_path], judge=JudgeConfig(), judge_lm=lm)
     scores = score_program(Wordy(), [EXAMPLE], Objective(metric), lm=None, num_threads=1)
     assert scores.values_e6 == (500_000,)
     assert json.loads(scores.model_dump_json())

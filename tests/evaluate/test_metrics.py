@@ -16,7 +16,7 @@ from tests.support import trace_row, typed_fields
 
 def built(name: str, programs_dir: Path) -> Metric:
     typed = typed_fields(label=Literal["hot", "cold"], text=str)
-    return build_metric(name, typed=typed, programs_dir=programs_dir, judge=JudgeConfig(), judge_lm=None)
+    return build_metric(name, typed=typed, folders=[programs_dir], judge=JudgeConfig(), judge_lm=None)
 
 
 EXAMPLE = dspy.Example(label="hot", text="call me on Monday")
@@ -42,7 +42,7 @@ def test_f1_compares_the_words_of_every_field(tmp_path: Path) -> None:
 
 def test_f1_compares_what_is_no_text_by_its_type(tmp_path: Path) -> None:
     typed = typed_fields(price=Decimal)
-    metric = build_metric(F1, typed=typed, programs_dir=tmp_path, judge=JudgeConfig(), judge_lm=None)
+    metric = build_metric(F1, typed=typed, folders=[tmp_path], judge=JudgeConfig(), judge_lm=None)
     assert metric(dspy.Example(price=Decimal("1.50")), dspy.Prediction(price="1.5")) == 1.0
 
 
@@ -65,5 +65,5 @@ def test_an_answer_may_be_a_prediction_or_a_mapping(answer: object, tmp_path: Pa
 def test_a_users_own_metric_is_named_by_its_path(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("def always(example, prediction, trace=None): return 1.0\n")
     assert built("mine:always", tmp_path)(None, None) == 1.0
-    with pytest.raises(ConfigurationError, match="names no function"):
+    with pytest.raises(ConfigurationError, match="defines no function"):
         built("mine:never", tmp_path)

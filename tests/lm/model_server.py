@@ -108,6 +108,8 @@ def _answer(body: dict[str, Any]) -> str:
 
     makers = {"user": Message.user, "assistant": Message.assistant}
     system = "\n".join(m["content"] for m in body["messages"] if m["role"] in {"system", "developer"})
+    if not system:
+        return "A text."
     messages = tuple(makers[m["role"]](_text(m["content"])) for m in body["messages"] if m["role"] in makers)
     request = Request(model=body["model"], system=system, messages=messages, config=Config(temperature=0.0))
     return str(NearestDemoEngine().complete(request).message.text)

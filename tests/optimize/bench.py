@@ -106,7 +106,7 @@ class Bench:
             "config": config,
             "budget": config.budget,
             "fields": self.fields,
-            "judging": Judging(GateConfig(), self.file.parent),
+            "judging": Judging(GateConfig(), (self.file.parent,)),
             "lm": lm or LMConfig(),
             "prompt_lm": None,
             "judge_lm": None,

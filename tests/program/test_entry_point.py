@@ -5,6 +5,7 @@ import pytest
 
 from teleprompt.config.files import ProgramFileError
 from teleprompt.errors import ConfigurationError
+from teleprompt.program.code import function_code
 from teleprompt.program.entry_point import build_program, check_entry_point, load_function
 from teleprompt.program.source import ProgramFile
 from tests.support import write_program
@@ -55,8 +56,8 @@ def test_what_only_shows_when_it_runs_is_a_clear_error_too(tmp_path: Path, code:
 
 def test_an_edited_file_is_imported_anew(tmp_path: Path) -> None:
     (tmp_path / "metrics.py").write_text("def score(e, p, trace=None): return 0.25\n")
-    assert load_function(tmp_path, "metrics:score")(None, None) == 0.25
+    assert load_function(function_code("metrics:score", [tmp_path]))(None, None) == 0.25
     (tmp_path / "metrics.py").write_text("def score(e, p, trace=None): return 0.75\n")
-    assert load_function(tmp_path, "metrics:score")(None, None) == 0.75
-    with pytest.raises(ConfigurationError, match="names no function"):
-        load_function(tmp_path, "metrics:other")
+    assert load_function(function_code("metrics:score", [tmp_path]))(None, None) == 0.75
+    with pytest.raises(ConfigurationError, match="defines no function"):
+        load_function(function_code("metrics:other", [tmp_path]))

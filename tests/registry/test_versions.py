@@ -11,20 +11,28 @@ from teleprompt.errors import TelepromptError
 from teleprompt.program.signature import ProgramSignature
 from teleprompt.program.state import dump_state
 from teleprompt.registry.listing import list_versions
+from teleprompt.registry.version_files import VersionFiles
 from teleprompt.registry.versions import (
-    ProgramCode,
     ProgramVersion,
     ensure_baseline,
     find_version,
     register_version,
 )
-from teleprompt.storage.blobs import put_blob
+from teleprompt.storage.blobs import Blob, get_blob, put_blob
 from teleprompt.tracking.connection import mlflow_client
 from teleprompt.tracking.pipeline_run import internal_experiment
 
 PROGRAM = dspy.Predict("question -> answer")
 FIELDS = ProgramSignature(PROGRAM).declared.known()
-CODE = ProgramCode(file=None, callable="build")
+
+
+def files_of(state: Blob) -> VersionFiles:
+    """A version of a program that was defined in a notebook."""
+    return VersionFiles.of(None, fields=FIELDS, state=get_blob(state))
+
+
+def not_tried(_files: VersionFiles) -> None:
+    pytest.fail("a version without code cannot be loaded")
 
 
 @pytest.fixture
@@ -44,9 +52,8 @@ def baseline(client, settings: Settings, version_id: str = "1.0.0") -> ProgramVe
         client,
         name="P",
         version_id=version_id,
-        code=CODE,
-        fields=FIELDS,
-        state=state_of(settings),
+        files=files_of(state_of(settings)),
+        try_out=not_tried,
         storage_uri=settings.storage_uri,
         who="test",
     )
@@ -61,8 +68,8 @@ def register(client, settings: Settings, key: str, parent: ProgramVersion) -> Pr
         run_key=key * 64,
         version_id="1.0.0-opt-bfs-20260101000000",
         parent=parent,
-        code=CODE,
-        fields=FIELDS,
+        files=files_of(state_of(settings, key)),
+        try_out=not_tried,
         state=state_of(settings, key),
         tags={"deltaone": "true"},
     )

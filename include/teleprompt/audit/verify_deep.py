@@ -8,15 +8,12 @@ from teleprompt.attribution.attribute import RULE, Attribution, attribute
 from teleprompt.audit.attested_run import AttestedRun
 from teleprompt.config.attribution import AttributionConfig
 from teleprompt.deltaone.online import OnlineDecision
-from teleprompt.encoding.canonical_json import sha256_hex
 from teleprompt.gate.comparison import recompute, traces_compared
 from teleprompt.production.challenger import DECISION
 from teleprompt.records import Record, from_millionths
-from teleprompt.registry.versions import VERSION_ID, ProgramVersion, read_artifacts
+from teleprompt.registry.versions import VERSION_ID, ProgramVersion, read_version
 from teleprompt.storage.blobs import get_blob
 from teleprompt.traces.recount import recount
-
-CODE = "code.py"
 
 
 class DeepCheck(Record):
@@ -73,7 +70,7 @@ def _made_anew(attested: AttestedRun) -> Attestation:
     comparison = attested.comparison
     version = attested.read("version", ProgramVersion)
     entity = run.client.get_model_version(version.program, str(version.number))
-    code = read_artifacts(run.client, entity).get(CODE)
+    code = read_version(run.client, entity).code_digest
     online = attested.read(DECISION, OnlineDecision) if stated.evidence and stated.evidence.kind == "online" else None
     return compose_attestation(
         program=attested.stored.program,
@@ -85,7 +82,7 @@ def _made_anew(attested: AttestedRun) -> Attestation:
         comparison=comparison.model_copy(update={"report": recompute(comparison)}),
         baseline_version=attested.read("baseline", ProgramVersion).version_id,
         optimized_version=entity.tags[VERSION_ID],
-        code_digest=sha256_hex(code) if code else stated.program.code_digest if stated.program else "",
+        code_digest=code or (stated.program.code_digest if stated.program else ""),
         online=online,
         online_metric=stated.evidence.metric if stated.evidence else None,
     )

@@ -5,7 +5,7 @@ import typer
 from teleprompt.alerts import webhook
 from teleprompt.cli.output import JsonOption, print_json, print_table, say
 from teleprompt.config.alerts import shared_rules
-from teleprompt.config.files import ProgramFileError, load_program_file, program_files
+from teleprompt.config.files import ProgramFileError, load_program_file, program_files, slug_of
 from teleprompt.config.settings import Settings
 from teleprompt.window import format_utc
 
@@ -33,7 +33,7 @@ def check(json_: JsonOption = False) -> None:
     rules = [("all", rule) for rule in shared_rules(settings.alerts_file)]
     for file in program_files(settings.programs_dir):
         try:
-            rules += [(file.stem, rule) for rule in load_program_file(file).alerts.rules]
+            rules += [(slug_of(file), rule) for rule in load_program_file(file).alerts.rules]
         except ProgramFileError as error:
             say(f"Left out: {error}", err=True)
     if json_:

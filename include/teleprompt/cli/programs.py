@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from teleprompt.cli.output import JsonOption, print_json, print_table, say
-from teleprompt.config.files import find_program_file, load_program_file, program_files
+from teleprompt.config.files import find_program_file, folders_of, load_program_file, program_files, program_name_of
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import Settings
 from teleprompt.errors import ConfigurationError
@@ -53,7 +53,7 @@ def validate(
         if program.problem is not None:
             say(f"Error: {program.problem.error}", err=True)
         elif not json_:
-            say(f"{file.name}: ok")
+            say(f"{program_name_of(file)}: ok")
             if program.fields is not None:
                 say(f"  inputs   {_listed(program.fields.inputs, is_open=program.fields.inputs_open, key='inputs')}")
                 say(f"  outputs  {_listed(program.fields.outputs, is_open=program.fields.outputs_open, key='outputs')}")
@@ -97,7 +97,7 @@ def score(
     config = load_program_file(file)
     found = score_answer(
         ProgramFile(file, config.entry_point, config.declaration),
-        Judging(config.gate, settings.programs_dir),
+        Judging(config.gate, folders_of(settings.programs_dir, config.slug)),
         logged=_json_of("--logged", logged),
         given=_json_of("--given", given),
         config=settings.program_process,

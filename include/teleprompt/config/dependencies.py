@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from teleprompt.config.files import ProgramFileError, load_program_file, program_files
+from teleprompt.config.files import ProgramFileError, load_program_file, program_files, programs_dir_of, slug_of
 from teleprompt.config.program import ProgramConfig
 
 KEY = "scheduling.depends_on"
@@ -18,7 +18,7 @@ def check_dependencies(file: Path, config: ProgramConfig) -> None:
     """
     if not config.scheduling.depends_on:
         return
-    files = {other.stem: other for other in program_files(file.parent)}
+    files = {slug_of(other): other for other in program_files(programs_dir_of(file))}
     for program in config.scheduling.depends_on:
         if program not in files:
             known = ", ".join(sorted(files.keys() - {config.slug})) or "none"

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from teleprompt.config.optimization import OptimizationConfig
 from teleprompt.config.program import ProgramConfig
+from teleprompt.config.project import PROGRAMS
 from teleprompt.errors import ConfigurationError
 from teleprompt.strategies import OptimizationStrategy, strategy_of
 
@@ -26,14 +27,46 @@ class ProgramFileError(ConfigurationError):
     facts = ("key", "line")
 
     def __init__(self, file: Path, problem: str, *, key: str = "", line: int | None = None) -> None:
-        place = f"{file.name}:{line}" if line else file.name
+        name = program_name_of(file)
+        place = f"{name}:{line}" if line else name
         super().__init__(f"{place}: {f'`{key}`: ' if key else ''}{problem}")
         self.file, self.problem, self.key, self.line = file, problem, key, line
 
 
+OWN = "program"
+"""Stem of the program file in a folder that is named like the program; the folder's own name will do, too."""
+
+
 def program_files(programs_dir: Path) -> list[Path]:
-    """The program files of a folder, sorted by name."""
-    return sorted(path for path in programs_dir.glob("*.y*ml") if path.suffix in {".yaml", ".yml"})
+    """The program files of a folder, and of the programs that have a folder of their own in it, sorted by name."""
+    found = [*programs_dir.glob("*.y*ml"), *programs_dir.glob("*/*.y*ml")]
+    own = [file for file in found if file.parent == programs_dir or file.stem in {OWN, file.parent.name}]
+    return sorted((file for file in own if file.suffix in {".yaml", ".yml"}), key=lambda file: (slug_of(file), file))
+
+
+def has_folder_of_its_own(file: Path) -> bool:
+    """Whether all that lies beside a program file belongs to that program."""
+    return file.stem == file.parent.name or (file.stem == OWN and file.parent.name != PROGRAMS.name)
+
+
+def slug_of(file: Path) -> str:
+    """What the program of a file is called in DAGs, URLs and on the command line."""
+    return file.parent.name if has_folder_of_its_own(file) else file.stem
+
+
+def programs_dir_of(file: Path) -> Path:
+    """The folder of programs in which a program file lies, maybe in a folder of its own."""
+    return file.parent.parent if has_folder_of_its_own(file) else file.parent
+
+
+def folders_of(programs_dir: Path, slug: str) -> tuple[Path, ...]:
+    """Where the functions lie that a program file names: in the program's own folder, or among the programs."""
+    return (programs_dir / slug, programs_dir)
+
+
+def program_name_of(file: Path) -> str:
+    """How messages name a program file: with its folder where that is its own."""
+    return f"{file.parent.name}/{file.name}" if has_folder_of_its_own(file) else file.name
 
 
 def find_program_file(programs_dir: Path, program: str) -> Path:
@@ -44,7 +77,7 @@ def find_program_file(programs_dir: Path, program: str) -> Path:
     """
     files = program_files(programs_dir)
     for file in files:
-        if file.stem == program:
+        if slug_of(file) == program:
             return file
     for file in files:
         try:
@@ -52,7 +85,7 @@ def find_program_file(programs_dir: Path, program: str) -> Path:
                 return file
         except ProgramFileError:
             continue
-    known = ", ".join(file.stem for file in files) or "none"
+    known = ", ".join(slug_of(file) for file in files) or "none"
     raise ConfigurationError(f"There is no program {program!r} in {programs_dir} (known: {known}).")
 
 
@@ -81,7 +114,9 @@ def load_program_file(
         raise ProgramFileError(file, "must be a mapping of keys to values, with at least `name:`.", line=1)
     if "slug" in data:
         raise ProgramFileError(file, "unknown key; it is the file's name.", key="slug", line=_line_of(root, ("slug",)))
-    own = {**data, "slug": file.stem}
+    own = {**data, "slug": slug_of(file)}
+    if not own.get("entry_point") and has_folder_of_its_own(file):
+        own["entry_point"] = f"{_main_module(file)}:build"
     environment = _environment_overrides(environ)
     try:
         config = ProgramConfig.model_validate(own)
@@ -117,6 +152,12 @@ def _read_once(file: Path, state: tuple[int, int], environment: tuple[tuple[str,
     return load_program_file(file)
 
 
+def _main_module(file: Path) -> str:
+    """The module of a folder that builds its program, where the file does not say."""
+    usual = (file.parent.name, OWN, "__init__")
+    return next((name for name in usual if file.with_name(f"{name}.py").is_file()), file.parent.name)
+
+
 def _refuse_repeated_keys(file: Path, node: yaml.Node | None) -> None:
     """YAML would silently take the last of them."""
     seen: set[str] = set()
@@ -135,7 +176,8 @@ def _first_problem(
     key = ".".join(str(part) for part in location)
     problem = first["msg"].removeprefix("Value error, ")
     if location == ("slug",):
-        return ProgramFileError(file, "the file's name must be lower-case letters, digits and underscores; rename it.")
+        what = "folder's" if has_folder_of_its_own(file) else "file's"
+        return ProgramFileError(file, f"the {what} name must be lower-case letters, digits and underscores; rename it.")
     if first["type"] == "extra_forbidden":
         problem = f"unknown key; {_suggestion(location, data)}"
     elif first["type"] == "missing":

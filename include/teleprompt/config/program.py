@@ -44,9 +44,10 @@ class ProgramConfig(Section):
     """Name of the file, of the DAG and on the command line; set from the file's name."""
     description: str = ""
     """One line for the DAG list."""
-    entry_point: str = Field("", pattern=r"^([A-Za-z_]\w*:[A-Za-z_]\w*)?$")
-    """`module:callable` in `include/programs`; called without arguments it gives the DSPy module.
-    Default: the callable `build` of the Python file of the same name."""
+    entry_point: str = Field("", pattern=r"^([A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*)?$")
+    """`module:callable` beside this file; called without arguments it gives the DSPy module. The module may be dotted.
+    Default: the callable `build` of the Python file of the same name; in a program's own folder that may also be
+    `program.py` or `__init__.py`."""
     schedule: str = "weekly"
     """`daily` | `weekly` | `monthly` | a cron expression | `none`."""
     start_date: date = date(2025, 1, 6)

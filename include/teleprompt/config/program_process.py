@@ -15,6 +15,9 @@ class ProgramProcessConfig(BaseModel):
     """Names of environment variables that program code needs, such as a key of its own; it gets few others."""
     memory_gb: float = Field(4, gt=0)
     """Most memory of such a process and all that it starts, in GiB."""
+    unmetered: tuple[str, ...] = ()
+    """Hosts (`host` or `host:port`) to which program code may open connections though models are asked there: of a
+    search behind the same gateway, say. Everywhere else it is refused, as no budget could hold it."""
     start_seconds: float = Field(60, gt=0)
     """Longest time that importing a program and building it may take."""
 

@@ -20,7 +20,8 @@ class Judging:
     """How an answer is scored."""
 
     gate: GateConfig
-    programs_dir: Path
+    folders: tuple[Path, ...]
+    """Where a metric of the user's is looked for, in this order."""
 
     def build(self, typed: TypedFields, *, judge_lm: Any) -> Objective:
         """The objective; `judge_lm`, a metered `dspy.LM`, is asked if the metric is a judge.
@@ -29,9 +30,7 @@ class Judging:
             ConfigurationError: the metric does not exist or takes the wrong arguments.
         """
         gate = self.gate
-        metric = build_metric(
-            gate.metric, typed=typed, programs_dir=self.programs_dir, judge=gate.judge, judge_lm=judge_lm
-        )
+        metric = build_metric(gate.metric, typed=typed, folders=self.folders, judge=gate.judge, judge_lm=judge_lm)
         return Objective(metric, gate.objective, direction=gate.direction)
 
     def try_out(self, rows: Sequence[TraceRow], typed: TypedFields) -> None:

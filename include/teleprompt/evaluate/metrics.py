@@ -1,12 +1,13 @@
 """Scores of one answer, in [0, 1]."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from teleprompt.config.gate import AGREEMENT, EXACT, F1, JUDGE, JudgeConfig
 from teleprompt.evaluate.agreement import ValueComparison, same_text, token_f1
 from teleprompt.evaluate.judge import judge_metric
+from teleprompt.program.code import function_code
 from teleprompt.program.entry_point import load_function
 from teleprompt.program.fields import Json, ProgramFields
 from teleprompt.program.typed_fields import TypedFields, given
@@ -18,8 +19,10 @@ FieldScores = Callable[[Any, Any], dict[str, float]]
 """The agreement of an answer with an example in each output field."""
 
 
-def build_metric(name: str, *, typed: TypedFields, programs_dir: Path, judge: JudgeConfig, judge_lm: Any) -> Metric:
-    """The metric that a program file names; `judge_lm` (a `dspy.LM`) is asked only by `judge`.
+def build_metric(
+    name: str, *, typed: TypedFields, folders: Sequence[Path], judge: JudgeConfig, judge_lm: Any
+) -> Metric:
+    """The metric that a program file names, a user's in one of `folders`; `judge_lm` is asked only by `judge`.
 
     Raises:
         ConfigurationError: a user's `module:function` that does not exist.
@@ -28,7 +31,7 @@ def build_metric(name: str, *, typed: TypedFields, programs_dir: Path, judge: Ju
         return (all_of_fields if name == EXACT else mean_of_fields)(COMPARING_METRICS[name](typed))
     if name == JUDGE:
         return judge_metric(typed.fields, judge_lm, instructions=judge.instructions)
-    return load_function(programs_dir, name)
+    return load_function(function_code(name, folders))
 
 
 def mean_of_fields(scores: FieldScores) -> Metric:

@@ -15,7 +15,7 @@ from teleprompt.errors import LanguageModelUnavailableError, TelepromptError, Un
 from teleprompt.evaluate.objective import Objective
 from teleprompt.evaluate.quiet_dspy import quiet_dspy
 from teleprompt.lm.meter import ModelGone
-from teleprompt.lm.tally import Tally, tallied
+from teleprompt.lm.tally import Tally, counting_into, tallied
 from teleprompt.program.value_type import as_json
 from teleprompt.records import Digest, Record, to_millionths
 from teleprompt.storage.journal import Journal
@@ -154,7 +154,7 @@ def _answer(program: Any, example: Any, objective: Objective, lm: Any) -> Scored
     tally = Tally()
     began = time.perf_counter()
     # No callbacks: where a team logs every call (MLflow's autolog), ours must not come back as production traffic.
-    with dspy.context(lm=tallied(lm, tally), callbacks=[], disable_history=True):
+    with counting_into(tally), dspy.context(lm=tallied(lm, tally), callbacks=[], disable_history=True):
         try:
             prediction = program(**own)
         except LMError as error:

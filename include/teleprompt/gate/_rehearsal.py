@@ -49,7 +49,12 @@ class RehearsalJob:
 
     def run(self, channel: Channel) -> Rehearsal:
         """Do it."""
-        own, meter = self.optimization, Meter()
+        meter = Meter()
+        with self.optimization.metered(meter):
+            return self._rehearsed(meter, channel)
+
+    def _rehearsed(self, meter: Meter, channel: Channel) -> Rehearsal:
+        own = self.optimization
         built = own.source.build()
         typed = built.typed(own.fields)
         watched = _Watched(own.objective(meter, typed), typed)

@@ -50,6 +50,11 @@ class PairJob:
         """
         own = self.optimization
         meter = Meter(own.config.gate.budget)
+        with own.metered(meter):
+            return self._scored(meter, channel)
+
+    def _scored(self, meter: Meter, channel: Channel) -> PairScores:
+        own = self.optimization
         built = own.source.build()
         typed = built.typed(own.fields)
         lm, objective = own.scoring_lm(meter), own.objective(meter, typed)

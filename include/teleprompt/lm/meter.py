@@ -104,6 +104,11 @@ class Meter:
         """Until the time limit; None without one."""
         return None if self._timeout is None else self._timeout - (time.monotonic() - self._started)
 
+    def stop(self, reason: str) -> None:
+        """Let no call start from now on."""
+        with self._lock:
+            self.stopped = self.stopped or reason
+
     def gone(self, cause: Exception) -> None:
         """Let no call start from now on: the model does not answer, and threads may still wait to ask."""
         with self._lock:

@@ -1,12 +1,33 @@
 """A model behind a meter: `dspy.LM` whose engine counts, repeats what failed for a moment, and keeps answers."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Protocol, Self
 
 from teleprompt.lm.answers import AnswerJournal
 from teleprompt.lm.meter import Answered, Meter, ModelGone
 
 LONGEST_WAIT = 60.0
+
+
+_counted: ContextVar[bool] = ContextVar("counted", default=False)
+
+
+@contextmanager
+def counted() -> Iterator[None]:
+    """What is sent in here passed the meter."""
+    token = _counted.set(True)
+    try:
+        yield
+    finally:
+        _counted.reset(token)
+
+
+def is_counted() -> bool:
+    """Whether what is sent here passed the meter."""
+    return _counted.get()
 
 
 class MeteredEngine:
@@ -66,7 +87,7 @@ class MeteredEngine:
 
         self._meter.before_call()
         try:
-            with dspy.context(callbacks=[], usage_tracker=None, disable_history=True):
+            with counted(), dspy.context(callbacks=[], usage_tracker=None, disable_history=True):
                 response = self.model(request)
         except Exception as error:
             kind = type(error).__name__
@@ -172,25 +193,42 @@ def has_price(model: Any) -> bool:
     return price_e6(model, request, response) is not None
 
 
+direct: dict[str, tuple[str, str]] = {}
+"""Address and key of a provider, by the first part of a model's name, while the environment names our own loopback."""
+
+
+def _past_loopback(model: Any) -> Any:
+    """`model`, which is metered here, with the provider's own address where it would take ours."""
+    address, key = direct.get(model.model.partition("/")[0], ("", ""))
+    if not address or {"api_base", "base_url"} & model.kwargs.keys():
+        return model
+    return model.copy(api_base=address, api_key=model.kwargs.get("api_key") or key)
+
+
 def metered(model: Any, meter: Meter, *, retries: int, answers: AnswerJournal | None = None) -> Any:
     """`model` (a `dspy.LM`) with every call counted by `meter`; its options are kept."""
     import dspy
+    from dspy.clients.backend_selection import CLIENT_KEYS
 
-    engine = MeteredEngine(model.copy(num_retries=0), meter, retries=retries, answers=answers)
-    own = model.kwargs
+    engine = MeteredEngine(_past_loopback(model.copy(num_retries=0)), meter, retries=retries, answers=answers)
+    own = {name: value for name, value in model.kwargs.items() if name not in CLIENT_KEYS}  # those stay with the model
+    most = own.pop("max_completion_tokens", None)
     return dspy.LM(
         model.model,
         engine=engine,
         async_engine=AsyncMeteredEngine(engine),
         cache=False,
         num_retries=0,
-        temperature=own.get("temperature"),
-        max_tokens=own.get("max_tokens") or own.get("max_completion_tokens"),
+        **{"max_tokens": most, **own},
     )
 
 
 def _provider(model: Any) -> str | None:
-    return model.model.partition("/")[0] if "/" in model.model and isinstance(model.engine, str) else None
+    return (
+        model.model.partition("/")[0]
+        if "/" in model.model and isinstance(getattr(model, "engine", None), str)
+        else None
+    )
 
 
 def _bare(model: Any) -> str:

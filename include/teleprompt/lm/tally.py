@@ -1,6 +1,9 @@
 """What the calls of one answer came to, whichever threads the program makes them from."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Self
 
 from teleprompt.lm.metered import AsyncMeteredEngine, MeteredEngine, price_e6
@@ -36,6 +39,10 @@ class Tally:
         return self._cost_e6 if self._calls else None
 
 
+counted_into: ContextVar[Tally | None] = ContextVar("counted_into", default=None)
+"""The tally of the answer that is being made here; a thread that a program starts by itself does not know it."""
+
+
 class TallyingEngine:
     """A metered engine that also counts into a tally; all else is that engine's own."""
 
@@ -59,6 +66,16 @@ class TallyingEngine:
 
     def __deepcopy__(self, _memo: dict[int, Any]) -> Self:
         return self
+
+
+@contextmanager
+def counting_into(tally: Tally) -> Iterator[None]:
+    """In here, a program's own models count into `tally`, too."""
+    token = counted_into.set(tally)
+    try:
+        yield
+    finally:
+        counted_into.reset(token)
 
 
 def tallied(lm: Any, tally: Tally) -> Any:

@@ -1,17 +1,17 @@
 """What may stand in a backup, and where. Pure: of names and digests, never of the disk."""
 
 from collections.abc import Mapping
-from pathlib import PurePosixPath
 
 from teleprompt.maintenance._inventory import digest_in_name, kind_of
 from teleprompt.maintenance._mlflow_export import DOCUMENT, MlflowCopy
 from teleprompt.maintenance.plan import Kind
+from teleprompt.program.importing import is_carried
 from teleprompt.records import Digest
 
 STORAGE = "storage"
 PROGRAMS = "programs"
 PROGRAM_SUFFIXES = {".py", ".yaml", ".yml"}
-"""Of the files that are programs; others in their folder may be anything, keys too."""
+"""Of the files that are programs by their looks; of others in their folder those that belong to one."""
 
 _NEVER_BACKED_UP = frozenset({Kind.OTHER, Kind.LEFTOVERS})
 
@@ -23,7 +23,7 @@ def misplaced(files: Mapping[str, Digest], copy: MlflowCopy) -> str | None:
     for name, digest in files.items():
         folder, _, below = name.partition("/")
         if folder == PROGRAMS:
-            is_ours = PurePosixPath(below).suffix in PROGRAM_SUFFIXES and "__pycache__" not in below.split("/")
+            is_ours = is_carried(below.split("/"))
         elif folder == STORAGE:
             is_ours = kind_of(below) not in _NEVER_BACKED_UP and digest_in_name(below) in {None, digest}
         elif folder == "runs":

@@ -242,7 +242,9 @@ class MlflowImport:
             self.client.log_model_artifacts(logged.model_id, folder)
         self.client.finalize_logged_model(logged.model_id, "READY")
         self.client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, 0)])
-        return LoggedProgram(run_id=run_id, model_id=logged.model_id, uri=f"models:/{logged.model_id}", digests={})
+        place = f"{logged.artifact_location}/artifacts"
+        uri = f"models:/{logged.model_id}"
+        return LoggedProgram(run_id=run_id, model_id=logged.model_id, uri=uri, artifacts=place, digests={})
 
 
 def _renamed(name: str, data: bytes, new_ids: Mapping[str | None, str]) -> bytes:

@@ -4,19 +4,23 @@ No setting is in it, so no key, password or keystore is.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from teleprompt.config.files import load_program_file, program_files
 from teleprompt.config.settings import Settings
-from teleprompt.errors import TelepromptError
+from teleprompt.errors import ConfigurationError, TelepromptError
 from teleprompt.maintenance._archive import ArchiveWriter, Manifest
 from teleprompt.maintenance._inventory import path_below
 from teleprompt.maintenance._layout import PROGRAM_SUFFIXES, PROGRAMS, STORAGE
 from teleprompt.maintenance._mlflow_export import MlflowCopy, export_mlflow
 from teleprompt.maintenance._references import survey
 from teleprompt.maintenance.plan import Kind, Reason, References, StoredFile, decide, reachable
+from teleprompt.program.code import ProgramCode, code_of
+from teleprompt.program.importing import is_carried
 from teleprompt.storage.blobs import location
 
 if TYPE_CHECKING:
@@ -55,10 +59,19 @@ def back_up(
 
 
 def program_files_below(folder: Path) -> Iterator[Path]:
-    """The files of all programs."""
+    """The files of all programs: all Python and YAML, and what else belongs to one."""
+    carried = {code.root / name for code in _codes(folder) for name in code.files}
     for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
-        if path.is_file() and path.suffix in PROGRAM_SUFFIXES and "__pycache__" not in path.parts:
+        if not path.is_file() or not is_carried(path.relative_to(folder).parts):
+            continue
+        if path.suffix in PROGRAM_SUFFIXES or path.resolve() in carried:
             yield path
+
+
+def _codes(folder: Path) -> Iterator[ProgramCode]:
+    for file in program_files(folder):
+        with suppress(ConfigurationError):  # a program that cannot be used is kept as it lies there
+            yield code_of(file, load_program_file(file).entry_point)
 
 
 def _kept(

@@ -16,6 +16,7 @@ from teleprompt.lm.answers import AnswerJournal
 from teleprompt.lm.build import build_lm
 from teleprompt.lm.meter import Meter
 from teleprompt.lm.metered import metered
+from teleprompt.lm.program_meter import program_metered
 from teleprompt.optimize._compile import Models, compile_candidate
 from teleprompt.optimize._preflight import check_price
 from teleprompt.optimize._progress import Progress
@@ -68,11 +69,25 @@ class CompileJob:
 
     def run(self, channel: Channel) -> Candidate:
         """Compile, keeping every answer and every better program on the way."""
+        self._check_price()
+        meter = Meter(self.budget, timeout_seconds=self.config.timeout_seconds)
+        with Journal(self.storage_uri, self.checkpoint, fingerprint=self.fingerprint) as journal:
+            channel.to_close.append(journal)
+            answers = AnswerJournal(journal, meter)
+            with program_metered(
+                meter,
+                models=self.models,
+                has_own_clients=self.source.asks_models_by_itself,
+                unmetered=self.process.unmetered,
+                answers=answers,
+            ):
+                return self._compiled(meter, answers, channel)
+
+    def _compiled(self, meter: Meter, answers: AnswerJournal, channel: Channel) -> Candidate:
         built = self.source.build()
         program, typed = built.module, built.typed(self.fields)
         rows = good_rows(read_rows(self.train), min_quality_score=self.config.min_quality_score)
         self.judging.try_out(rows, typed)
-        program.set_lm(None)  # one of its own would pass no meter, and selecting does not use it either
         _stop_autologging()
         _send_each_request_once()
         teacher = None
@@ -80,30 +95,24 @@ class CompileJob:
             teacher = load_state(program, self.start)
             teacher._compiled = True  # noqa: SLF001 - else DSPy takes its demonstrations away before it teaches
             program = load_state(program, self.start)
-        self._check_price()
-        meter = Meter(self.budget, timeout_seconds=self.config.timeout_seconds)
-        with Journal(self.storage_uri, self.checkpoint, fingerprint=self.fingerprint) as journal:
-            channel.to_close.append(journal)
-            answers = AnswerJournal(journal, meter)
 
-            def asked(model: LMConfig) -> Any:
-                return metered(build_lm(model), meter, retries=model.num_retries, answers=answers)
+        def asked(model: LMConfig) -> Any:
+            return metered(build_lm(model), meter, retries=model.num_retries, answers=answers)
 
-            models = Models(task=asked(self.lm), prompt=asked(self.prompt_lm or self.lm), meter=meter)
-            with _Telling(channel, self.seed, meter) as telling:
-                return compile_candidate(
-                    program,
-                    self.train,
-                    seed=self.seed,
-                    config=self.config,
-                    typed=typed,
-                    objective=self.judging.build(typed, judge_lm=asked(self.judge_lm or self.lm)),
-                    models=models,
-                    num_threads=self.num_threads,
-                    storage_uri=self.storage_uri,
-                    teacher=teacher,
-                    on_better=telling.better,
-                )
+        with _Telling(channel, self.seed, meter) as telling:
+            return compile_candidate(
+                program,
+                self.train,
+                seed=self.seed,
+                config=self.config,
+                typed=typed,
+                objective=self.judging.build(typed, judge_lm=asked(self.judge_lm or self.lm)),
+                models=Models(task=asked(self.lm), prompt=asked(self.prompt_lm or self.lm), meter=meter),
+                num_threads=self.num_threads,
+                storage_uri=self.storage_uri,
+                teacher=teacher,
+                on_better=telling.better,
+            )
 
     def _check_price(self) -> None:
         judges = self.judging.gate.metric == JUDGE

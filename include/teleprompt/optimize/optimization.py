@@ -3,9 +3,11 @@
 import logging
 import os
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from teleprompt.config.files import folders_of
 from teleprompt.config.gate import COST, JUDGE, METRIC_VERSION
 from teleprompt.config.optimization import StartFrom
 from teleprompt.config.program import ProgramConfig
@@ -20,6 +22,7 @@ from teleprompt.lm.answers import AnswerJournal
 from teleprompt.lm.build import build_lm
 from teleprompt.lm.meter import TIMED_OUT, Meter, Spend
 from teleprompt.lm.metered import metered
+from teleprompt.lm.program_meter import program_metered
 from teleprompt.optimize._child import compile_in_child
 from teleprompt.optimize._job import CompileJob
 from teleprompt.optimize._preflight import check_gate_price, check_guardrail_price, check_package, check_price
@@ -155,23 +158,25 @@ class Optimization:
         with Journal(self.settings.storage_uri, self._checkpoint("select"), fingerprint=fingerprint) as journal:
             channel.to_close.append(journal)
             answers = AnswerJournal(journal, meter)
-            built, select = self.source.build(), snapshot.parts[Part.SELECT]
-            typed = built.typed(self.fields)
-            rows = good_rows(read_rows(select), min_quality_score=optimization.min_quality_score)
-            self.judging.try_out(rows, typed)
-            selection = select_candidate(
-                built.module,
-                candidates,
-                select,
-                config=optimization,
-                typed=typed,
-                objective=self.objective(meter, typed, answers=answers),
-                lm=self.scoring_lm(meter, answers=answers),
-                meter=meter,
-                num_threads=self.config.num_threads,
-                book_of=lambda state: self.score_book(state, channel),
-                on_rung=lambda programs, examples: channel.say(rung=[programs, examples]),
-            )
+            select = snapshot.parts[Part.SELECT]
+            with self.metered(meter, answers=answers):
+                built = self.source.build()
+                typed = built.typed(self.fields)
+                rows = good_rows(read_rows(select), min_quality_score=optimization.min_quality_score)
+                self.judging.try_out(rows, typed)
+                selection = select_candidate(
+                    built.module,
+                    candidates,
+                    select,
+                    config=optimization,
+                    typed=typed,
+                    objective=self.objective(meter, typed, answers=answers),
+                    lm=self.scoring_lm(meter, answers=answers),
+                    meter=meter,
+                    num_threads=self.config.num_threads,
+                    book_of=lambda state: self.score_book(state, channel),
+                    on_rung=lambda programs, examples: channel.say(rung=[programs, examples]),
+                )
             journal.clear()
         return selection
 
@@ -205,6 +210,16 @@ class Optimization:
         hidden = {"tracking_uri": "", "signer": None, "cosigners": (), "web3": None}
         return replace(self, settings=self.settings.model_copy(update=hidden))
 
+    def metered(self, meter: Meter, *, answers: AnswerJournal | None = None) -> AbstractContextManager[None]:
+        """Where the program is built and run: all that it asks passes `meter`."""
+        return program_metered(
+            meter,
+            models=[model for model in (self.settings.lm, self.settings.judge_lm) if model is not None],
+            has_own_clients=self.source.asks_models_by_itself,
+            unmetered=self.settings.program_process.unmetered,
+            answers=answers,
+        )
+
     def scoring_lm(self, meter: Meter, *, answers: AnswerJournal | None = None) -> Any:
         """The program's model behind `meter`; with the answers that an earlier try paid for."""
         return metered(build_lm(self.settings.lm), meter, retries=self.settings.lm.num_retries, answers=answers)
@@ -234,7 +249,7 @@ class Optimization:
     @property
     def judging(self) -> Judging:
         """How answers are scored, before a model is there to be asked."""
-        return Judging(self.config.gate, self.settings.programs_dir)
+        return Judging(self.config.gate, folders_of(self.settings.programs_dir, self.config.slug))
 
     @property
     def _judge_identity(self) -> Any:

@@ -6,7 +6,7 @@ from teleprompt.config.files import find_program_file, load_program_file
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import Settings
 from teleprompt.errors import InsufficientTracesError
-from teleprompt.program.entry_point import code_file, file_digest
+from teleprompt.program.code import code_of
 from teleprompt.program.fingerprint import code_digest, run_key
 from teleprompt.records import Digest, Record
 from teleprompt.tracking.run_key import RunKey
@@ -60,7 +60,7 @@ def begin_run(config: ProgramConfig, settings: Settings, window: Window, request
             raise InsufficientTracesError(
                 found.calls, config.optimization.min_traces, program=config.name, window=str(window)
             )
-        code = file_digest(code_file(settings.programs_dir / "_", config.entry_point))
+        code = code_of(find_program_file(settings.programs_dir, config.slug), config.entry_point).digest
         key = run_key(config, code_digest=code, settings=settings, window=window)
         PipelineRun.open(client, key).tag(dag_run_id=request.run_id, run_type=request.run_type)
         _write_down(client, config, settings, code, key, request)

@@ -7,12 +7,11 @@ from teleprompt.attribution.attribute import Attribution
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import Settings
 from teleprompt.deltaone.online import OnlineDecision
-from teleprompt.encoding.canonical_json import sha256_hex
 from teleprompt.errors import TelepromptError
 from teleprompt.gate.comparison import Comparison
 from teleprompt.optimize.select import Selection
 from teleprompt.pipeline.promotion import attribute_selection
-from teleprompt.registry.versions import VERSION_ID, ProgramVersion, read_artifacts
+from teleprompt.registry.versions import VERSION_ID, ProgramVersion, read_version
 from teleprompt.signing.signer import addresses_of
 from teleprompt.traces.snapshot import SnapshotRecord, read_snapshot
 from teleprompt.tracking.pipeline_run import PipelineRun
@@ -63,7 +62,7 @@ def _proven_in_production(
         comparison=comparison,
         baseline_version=baseline.version_id,
         optimized_version=entity.tags[VERSION_ID],
-        code_digest=sha256_hex(read_artifacts(run.client, entity)["code.py"]),
+        code_digest=read_version(run.client, entity).code_digest or "",
         online=decision,
         online_metric=config.outcome.score_name,
     )

@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from teleprompt.config.files import load_program_file
+from teleprompt.config.files import folders_of, load_program_file
 from teleprompt.config.gate import OnLowPower
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import Settings
@@ -23,16 +23,17 @@ from teleprompt.optimize.candidate import Candidate
 from teleprompt.optimize.optimization import Optimization
 from teleprompt.optimize.select import Selection
 from teleprompt.pipeline._collected import collect_for
+from teleprompt.pipeline._load_check import check_loads
 from teleprompt.pipeline.promotion import ComparedCandidate, Promotion
-from teleprompt.program.entry_point import check_entry_point, code_file, file_digest
+from teleprompt.program.code import ProgramCode, code_of
 from teleprompt.program.fields import ProgramFields
 from teleprompt.program.fingerprint import code_digest, run_key
 from teleprompt.program.source import ProgramFile, ProgramObject
 from teleprompt.records import Digest
 from teleprompt.registry.change_log import Action
 from teleprompt.registry.changes import note
-from teleprompt.registry.versions import ProgramCode, ProgramVersion, ensure_baseline
-from teleprompt.storage.blobs import put_blob
+from teleprompt.registry.version_files import VersionFiles
+from teleprompt.registry.versions import ProgramVersion, ensure_baseline
 from teleprompt.traces.snapshot import SnapshotRecord, read_snapshot
 from teleprompt.tracking.pipeline_run import PipelineRun
 from teleprompt.tracking.progress_tags import ProgressTags
@@ -51,7 +52,7 @@ class Pipeline:
         source: ProgramFile | ProgramObject,
         *,
         config: ProgramConfig,
-        code: ProgramCode,
+        code: ProgramCode | None,
         settings: Settings,
         window: Window,
     ) -> None:
@@ -75,8 +76,8 @@ class Pipeline:
             ProgramFileError: the file cannot be used, or its Python code by its looks; it is not run yet.
         """
         config = load_program_file(file, overrides=overrides)
-        check_entry_point(file, config.entry_point)
-        code = ProgramCode(file=code_file(file, config.entry_point), callable=config.entry_point.partition(":")[2])
+        code = code_of(file, config.entry_point)
+        code.check(file)
         source = ProgramFile(file, config.entry_point, config.declaration)
         return cls(source, config=config, code=code, settings=settings, window=window)
 
@@ -126,9 +127,12 @@ class Pipeline:
                 run.client,
                 name=self.config.name,
                 version_id=self.config.baseline_version,
-                code=self.code,
-                fields=described.fields.known(),
-                state=put_blob(self.settings.storage_uri, "programs", described.state.encode(), suffix=".json"),
+                files=VersionFiles.of(
+                    self.code,
+                    fields=described.fields.known(),
+                    state=described.state.encode(),
+                ),
+                try_out=self._try_out(run.read("snapshot", SnapshotRecord), self.config.baseline_version),
                 storage_uri=self.settings.storage_uri,
                 who=self.actor,
             )
@@ -250,6 +254,22 @@ class Pipeline:
             key=self.key,
             actor=self.actor,
             records=self._records,
+            try_out=self._try_out,
+        )
+
+    def _try_out(self, snapshot: SnapshotRecord | None, version_id: str) -> Callable[[VersionFiles], None]:
+        """What is done with a version's files before they become one.
+
+        Not with those of a notebook or script: to import a script is to run it.
+        """
+        if isinstance(self._source, ProgramObject):
+            return lambda _files: None
+        return check_loads(
+            self.config,
+            self.settings,
+            snapshot,
+            where=f"{self.config.name} {version_id}",
+            has_own_clients=self._source.asks_models_by_itself,
         )
 
     def _shown(self, progress: ProgressTags) -> Callable[[str], None]:
@@ -266,7 +286,7 @@ class Pipeline:
     @cached_property
     def _described(self) -> ProgramDescription:
         """The program as written; found out once a run, where its code may run."""
-        judging = Judging(self.config.gate, self.settings.programs_dir)
+        judging = Judging(self.config.gate, folders_of(self.settings.programs_dir, self.config.slug))
         source = self._source
         if isinstance(source, ProgramObject):  # it lives in this process already
             return DescribeJob(source, judging).run()
@@ -282,9 +302,7 @@ class Pipeline:
             settings=self.settings,
             fields=fields,
             key=self.key,
-            code_digest=code_digest(self.config, own=self._code_digest, settings=self.settings)
-            if self.code.file
-            else None,
+            code_digest=code_digest(self.config, own=self._code_digest, settings=self.settings) if self.code else None,
         )
 
     def _gate(self, fields: ProgramFields) -> Gate:
@@ -297,6 +315,6 @@ class Pipeline:
 
     @cached_property
     def _code_digest(self) -> Digest:
-        if self.code.file:
-            return file_digest(self.code.file)
+        if self.code:
+            return self.code.digest
         return sha256_hex(DescribeJob(self._source, None).run().state.encode())

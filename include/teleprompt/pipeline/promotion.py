@@ -1,5 +1,6 @@
 """From a comparison that promotes to a version that runs and a document that says so."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,15 @@ from teleprompt.config.settings import Settings
 from teleprompt.deltaone.report import Verdict
 from teleprompt.gate.comparison import Comparison, traces_compared
 from teleprompt.optimize.select import Selection
+from teleprompt.program.code import ProgramCode
 from teleprompt.records import Digest, Record
 from teleprompt.registry.aliases import CHALLENGER, CHAMPION, aliases_of
 from teleprompt.registry.changes import challenge, promote
 from teleprompt.registry.serving import SHARE
-from teleprompt.registry.versions import ProgramCode, ProgramVersion, register_version
+from teleprompt.registry.version_files import VersionFiles
+from teleprompt.registry.versions import ProgramVersion, register_version
 from teleprompt.signing.signer import addresses_of
+from teleprompt.storage.blobs import get_blob
 from teleprompt.strategies import strategy_of
 from teleprompt.traces.snapshot import SnapshotRecord, read_snapshot
 from teleprompt.tracking.pipeline_run import PipelineRun
@@ -50,12 +54,15 @@ class Promotion:
 
     config: ProgramConfig
     settings: Settings
-    code: ProgramCode
+    code: ProgramCode | None
+    """None for a program that was defined in a notebook."""
     code_digest: Digest
     key: RunKey
     actor: str
     """Who promotes, for the log of changes."""
     records: StageRecords
+    try_out: Callable[[SnapshotRecord, str], Callable[[VersionFiles], None]]
+    """What tries the files of the version with that id."""
 
     def credit(self, compared: ComparedCandidate) -> Attribution:
         """Who is credited for the candidate; frozen, with the salts of its tree, before anything is attested."""
@@ -144,8 +151,12 @@ class Promotion:
             run_key=self.key.digest,
             version_id=self.version_id(comparison),
             parent=baseline if name == baseline.program else None,
-            code=self.code,
-            fields=read_snapshot(compared.snapshot).fields,
+            files=VersionFiles.of(
+                self.code,
+                fields=read_snapshot(compared.snapshot).fields,
+                state=get_blob(comparison.optimized_state),
+            ),
+            try_out=self.try_out(compared.snapshot, self.version_id(comparison)),
             state=comparison.optimized_state,
             tags={
                 "deltaone": "true",

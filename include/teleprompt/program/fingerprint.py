@@ -1,9 +1,10 @@
 """What makes a run of a program the same run."""
 
+from teleprompt.config.files import folders_of
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import Settings
 from teleprompt.encoding.canonical_json import digest_of
-from teleprompt.program.entry_point import code_file, file_digest
+from teleprompt.program.code import function_code
 from teleprompt.records import Digest
 from teleprompt.tracking.run_key import RunKey
 from teleprompt.window import Window
@@ -26,4 +27,5 @@ def run_key(config: ProgramConfig, *, code_digest: Digest, settings: Settings, w
 def _code_digests(config: ProgramConfig, own: Digest, settings: Settings) -> list[Digest]:
     if ":" not in config.gate.metric:
         return [own]
-    return [own, file_digest(code_file(settings.programs_dir / "_", config.gate.metric))]
+    folders = folders_of(settings.programs_dir, config.slug)
+    return [own, function_code(config.gate.metric, folders).digest]

@@ -12,8 +12,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from selectors import EVENT_READ, DefaultSelector
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
@@ -63,8 +64,12 @@ def run_in_process(
     environment: Mapping[str, str],
     seconds: float,
     on_said: Callable[[dict[str, Any]], None] = lambda _message: None,
+    folder: Path | None = None,
+    search_path: Sequence[str] | None = None,
 ) -> R:
     """Do `job` and return its record; whatever ends this function ends the process, too, with all that it started.
+
+    It is done in `folder`, by default here, and finds modules on `search_path`, by default ours and the project.
 
     `seconds` is the time until the end, or until the next `step` that the job reports. `on_said` is told what the job
     says on the way.
@@ -75,7 +80,9 @@ def run_in_process(
         ProgramInterruptedError: the process was ended by somebody else; worth another try.
         TelepromptError: what the job raised, or that the program ended its process.
     """
-    with _process(job, environment, memory=round(config.memory_gb * GIB)) as process:
+    path = [*(entry for entry in sys.path if entry), str(project_dir())] if search_path is None else search_path
+    given = {**environment, "PYTHONPATH": os.pathsep.join(dict.fromkeys(path))}
+    with _process(job, given, folder, memory=round(config.memory_gb * GIB)) as process:
         log_lines = 0
         for message in _messages(process, job.title, seconds=seconds, memory_gb=config.memory_gb):
             match message:
@@ -105,11 +112,12 @@ def _checked(result: object, returns: type[R], title: str) -> R:
 
 
 @contextmanager
-def _process(job: Job, environment: Mapping[str, str], *, memory: int) -> Iterator["subprocess.Popen[bytes]"]:
+def _process(
+    job: Job, environment: Mapping[str, str], place: Path | None, *, memory: int
+) -> Iterator["subprocess.Popen[bytes]"]:
     import cloudpickle
 
     pickled = cloudpickle.dumps(job)
-    path = os.pathsep.join(dict.fromkeys([*(entry for entry in sys.path if entry), str(project_dir())]))
     with TemporaryDirectory(prefix="teleprompt-program-") as folder:
         # A program that logs what it does at import logs it there, not among the calls of production.
         nowhere = {"MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db"}
@@ -118,7 +126,8 @@ def _process(job: Job, environment: Mapping[str, str], *, memory: int) -> Iterat
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={**nowhere, **environment, "PYTHONPATH": path},
+            env={**nowhere, **environment},
+            cwd=place,
             start_new_session=True,
         )
         threading.Thread(target=_drain, args=(process,), name="program-output", daemon=True).start()

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from teleprompt.config.fields import Declaration
+from teleprompt.program.code import code_of
 from teleprompt.program.entry_point import build_program
 from teleprompt.program.fields import ProgramFields
 from teleprompt.program.signature import ProgramSignature
@@ -35,6 +36,11 @@ class ProgramFile:
     entry_point: str
     declaration: Declaration = UNDECLARED
 
+    @property
+    def asks_models_by_itself(self) -> bool:
+        """Whether its code has another client of models than DSPy."""
+        return code_of(self.file, self.entry_point).asks_models_by_itself
+
     def build(self) -> BuiltProgram:
         """The program; imports the user's code, so only for a process of its own."""
         return _built(build_program(self.file, self.entry_point), self.declaration)
@@ -46,6 +52,8 @@ class ProgramObject:
 
     program: Any
     declaration: Declaration = UNDECLARED
+    asks_models_by_itself = False
+    """Not known of it; a client that is not DSPy's is refused where it connects."""
 
     def build(self) -> BuiltProgram:
         """The program."""

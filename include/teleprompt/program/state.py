@@ -42,7 +42,8 @@ def load_state(program: Any, state: bytes) -> Any:
             f"A stored state does not fit {type(program).__name__} ({error}); "
             "raise `baseline_version` when the program's predictors change."
         ) from error
-    for _, predictor in _predictors(fresh):
+    for (_, predictor), (_, as_built) in zip(_predictors(fresh), _predictors(program), strict=True):
+        predictor.lm = as_built.lm  # a state names none, and one that the program sets is its own
         predictor.demos = [_typed(demo, predictor) for demo in predictor.demos]
     return fresh
 

@@ -4,7 +4,15 @@ from contextlib import suppress
 from pathlib import Path
 
 from teleprompt.config.dependencies import check_dependencies
-from teleprompt.config.files import ProgramFileError, known_program, load_program_file, program_files
+from teleprompt.config.files import (
+    ProgramFileError,
+    folders_of,
+    known_program,
+    load_program_file,
+    program_files,
+    programs_dir_of,
+    slug_of,
+)
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.program_process import ProgramProcessConfig
 from teleprompt.errors import TelepromptError
@@ -56,9 +64,8 @@ def check_program(file: Path, *, process: ProgramProcessConfig) -> CheckedProgra
         config = load_program_file(file)
         check_dependencies(file, config)
         check_entry_point(file, config.entry_point)
-        described = describe_program(
-            ProgramFile(file, config.entry_point, config.declaration), Judging(config.gate, file.parent), config=process
-        )
+        judging = Judging(config.gate, folders_of(programs_dir_of(file), config.slug))
+        described = describe_program(ProgramFile(file, config.entry_point, config.declaration), judging, config=process)
     except ProgramFileError as error:
         return CheckedProgram(problem=Problem(error=str(error), key=error.key or None, line=error.line), fields=None)
     except TelepromptError as error:
@@ -85,10 +92,10 @@ def _entry(file: Path) -> CatalogEntry:
         config = known_program(file)
     except ProgramFileError as error:
         return CatalogEntry(
-            program=file.stem, name=None, description=None, schedule=None, strategy=None, problem=str(error)
+            program=slug_of(file), name=None, description=None, schedule=None, strategy=None, problem=str(error)
         )
     return CatalogEntry(
-        program=file.stem,
+        program=slug_of(file),
         name=config.name,
         description=config.description,
         schedule=config.schedule,
@@ -99,7 +106,7 @@ def _entry(file: Path) -> CatalogEntry:
 
 def _twin(file: Path, name: str) -> Problem | None:
     """Another file of the folder that states the same name: they would share traces and versions."""
-    for other in program_files(file.parent):
+    for other in program_files(programs_dir_of(file)):
         if other.resolve() != file.resolve() and _entry(other).name == name:
             problem = f"{file.name}: `name`: {other.name} has the same name {name!r}; give each its own."
             return Problem(error=problem, key="name", line=None)

@@ -6,3 +6,8 @@ from pathlib import Path
 def served_program_file() -> Path:
     """The file that MLflow copies into each version and runs to serve it."""
     return Path(__file__).with_name("served_program.py")
+
+
+def importing_file() -> Path:
+    """The module by which that file imports the program."""
+    return Path(__file__).parent.with_name("program") / "importing.py"

@@ -6,7 +6,7 @@ from importlib.metadata import version as installed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from teleprompt.registry import served_program_file
+from teleprompt.registry import importing_file, served_program_file
 from teleprompt.tracking.connection import fluent_tracking
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ class LoggedProgram:
     run_id: str
     model_id: str
     uri: str
+    artifacts: str
+    """Where its files lie."""
     digests: Mapping[str, str]
     """Tags that hold the SHA-256 of its files."""
 
@@ -46,11 +48,17 @@ def log_program(
             run_id=run_id,
             model_id=logged.model_id,
             python_model=str(served_program_file()),
-            artifacts={key: str(path) for key, path in files.items()},
+            artifacts={key: str(path) for key, path in {**files, "importing": importing_file()}.items()},
             signature=False,  # inferred from nothing, MLflow would warn
             pip_requirements=[f"{package}=={installed(package)}" for package in ("dspy", "mlflow")],
         )
-    return LoggedProgram(run_id=run_id, model_id=model.model_id, uri=model.model_uri, digests=dict(digests))
+    return LoggedProgram(
+        run_id=run_id,
+        model_id=model.model_id,
+        uri=model.model_uri,
+        artifacts=f"{logged.artifact_location}/artifacts",
+        digests=dict(digests),
+    )
 
 
 def create_version(client: "MlflowClient", logged: LoggedProgram, *, name: str, tags: Mapping[str, str]) -> Any:

@@ -1,21 +1,17 @@
 """The serving side: which version answers, and that version as a DSPy module."""
 
 import hashlib
-import json
 import logging
 import threading
 import time
 from typing import Any
 
 from teleprompt.config.settings import Settings
-from teleprompt.encoding.canonical_json import sha256_hex
 from teleprompt.encoding.secret_uri import SecretUri
 from teleprompt.errors import ConfigurationError
-from teleprompt.program.entry_point import call_builder, import_source
-from teleprompt.program.state import load_state
 from teleprompt.records import Record
 from teleprompt.registry.aliases import CHALLENGER, CHAMPION, aliases_of
-from teleprompt.registry.versions import VERSION_ID, read_artifacts, version_of_alias
+from teleprompt.registry.versions import VERSION_ID, read_version, version_of_alias
 from teleprompt.tracking.connection import mlflow_client, quoted
 
 log = logging.getLogger(__name__)
@@ -61,16 +57,13 @@ def load_program(name: str, alias: str = CHAMPION, *, version: int | None = None
         if found is None:
             wanted = f"version with the alias {alias!r}" if version is None else f"version {version}"
             raise ConfigurationError(f"{name} has no {wanted}; `teleprompt versions list` shows those there are.")
-        files = read_artifacts(client, found)
-    if "code.py" not in files:
+        files = read_version(client, found)
+    if not files.code:
         raise ConfigurationError(
             f"Version {found.version} of {name} was registered from a notebook, without its code; give its program a "
             "file in include/programs."
         )
-    module = import_source(files["code.py"], name=f"served_{sha256_hex(files['code.py'])[:12]}", file="code.py")
-    builder = json.loads(files["spec.json"])["callable"]
-    program = call_builder(getattr(module, builder), where=f"{name} {found.tags[VERSION_ID]}: {builder}")
-    return load_state(program, files["state.json"])
+    return files.build(where=f"{name} {found.tags[VERSION_ID]}")
 
 
 def choose_version(program: str, key: str) -> ChosenVersion:

@@ -3,22 +3,21 @@
 A version is a registered MLflow model version; lineage stands in its tags. None is ever deleted.
 """
 
-import json
 import re
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from teleprompt.encoding.canonical_json import sha256_hex
 from teleprompt.errors import TelepromptError
-from teleprompt.program.fields import ProgramFields
 from teleprompt.records import Digest, Record
 from teleprompt.registry.aliases import CHAMPION
 from teleprompt.registry.changes import set_baseline
 from teleprompt.registry.lock import registry_lock
 from teleprompt.registry.log_model import LoggedProgram, create_version, log_program
-from teleprompt.storage.blobs import Blob, get_blob, put_blob
+from teleprompt.registry.version_files import VersionFiles
+from teleprompt.storage.blobs import Blob, put_blob
 from teleprompt.tracking.connection import quoted
 from teleprompt.tracking.pipeline_run import experiment_name, internal_experiment
 
@@ -29,16 +28,6 @@ if TYPE_CHECKING:
 RUN_KEY = "run_key"
 VERSION_ID = "version_id"
 STATE_DIGEST = "state_digest"
-DIGESTS = {"state.json": STATE_DIGEST, "spec.json": "spec_digest", "code.py": "code_digest"}
-"""The tag that holds the SHA-256 of each file."""
-
-
-class ProgramCode(Record):
-    """The Python file of a program and the callable in it that builds the program."""
-
-    file: Path | None
-    """None for a program that was defined in a notebook: such a version can be loaded, not served."""
-    callable: str
 
 
 class ProgramVersion(Record):
@@ -61,16 +50,15 @@ def ensure_baseline(
     *,
     name: str,
     version_id: str,
-    code: ProgramCode,
-    fields: ProgramFields,
-    state: Blob,
+    files: VersionFiles,
+    try_out: Callable[[VersionFiles], None],
     storage_uri: str,
     who: str,
 ) -> ProgramVersion:
     """The champion of the program `name`.
 
     On first sight, and when `version_id` is no longer the champion's own or its ancestor's, the program as written
-    (`state`) is registered and becomes champion.
+    (`files`) is registered and becomes champion, unless `try_out` raises, which is given its files as MLflow has them.
     """
     champion = find_version(client, name, alias=CHAMPION, storage_uri=storage_uri)
     if champion is not None and champion.version_id.partition("-opt-")[0] == version_id:
@@ -79,7 +67,7 @@ def ensure_baseline(
     if not _versions(client, name, VERSION_ID, version_id):
         experiment = internal_experiment(client, experiment_name(name))
         run = client.create_run(experiment, run_name=f"{name} {version_id}")
-        logged = _log(client, name=name, run_id=run.info.run_id, code=code, fields=fields, state=state)
+        logged = _log(client, name=name, run_id=run.info.run_id, files=files, try_out=try_out)
         with registry_lock(client, name):
             if not _versions(client, name, VERSION_ID, version_id):  # another run may have been faster
                 create_version(client, logged, name=name, tags={VERSION_ID: version_id, "deltaone": "false"})
@@ -98,8 +86,8 @@ def register_version(
     run_key: Digest,
     version_id: str,
     parent: ProgramVersion | None,
-    code: ProgramCode,
-    fields: ProgramFields,
+    files: VersionFiles,
+    try_out: Callable[[VersionFiles], None],
     state: Blob,
     tags: dict[str, str],
 ) -> ProgramVersion:
@@ -116,7 +104,7 @@ def register_version(
 
     found = existing()
     if found is None:
-        logged = _log(client, name=name, run_id=run_id, code=code, fields=fields, state=state)
+        logged = _log(client, name=name, run_id=run_id, files=files, try_out=try_out)
         with registry_lock(client, name):
             found = existing()
             if found is None:
@@ -141,7 +129,7 @@ def find_version(client: "MlflowClient", name: str, *, alias: str, storage_uri: 
     found = version_of_alias(client, name, alias)
     if found is None:
         return None
-    state = put_blob(storage_uri, "programs", read_artifacts(client, found)["state.json"], suffix=".json")
+    state = put_blob(storage_uri, "programs", read_version(client, found).state, suffix=".json")
     parent = found.tags.get("parent")
     return ProgramVersion(
         program=name,
@@ -164,28 +152,29 @@ def version_of_alias(client: "MlflowClient", name: str, alias: str) -> Any:
         raise
 
 
-def read_artifacts(client: "MlflowClient", version: Any) -> dict[str, bytes]:
-    """The files of a version: `state.json`, `spec.json`, and `code.py` where it has one.
+def read_version(client: "MlflowClient", version: Any) -> VersionFiles:
+    """The files of a version.
 
     Raises:
-        TelepromptError: one of them is not what was registered.
+        TelepromptError: they are not what was registered.
     """
+    files = read_logged(client, f"{client.get_model_version_download_uri(version.name, version.version)}/artifacts")
+    for tag, digest in files.digests().items():
+        if digest != version.tags.get(tag):
+            raise TelepromptError(
+                f"Version {version.version} of {version.name} does not hold the {tag.removesuffix('_digest')} that it "
+                "was registered with; roll back to another version."
+            )
+    return files
+
+
+def read_logged(client: "MlflowClient", uri: str) -> VersionFiles:
+    """The files that lie at a place of MLflow's."""
     import mlflow
 
     with TemporaryDirectory() as folder:
-        path = mlflow.artifacts.download_artifacts(
-            artifact_uri=f"{client.get_model_version_download_uri(version.name, version.version)}/artifacts",
-            dst_path=folder,
-            tracking_uri=client.tracking_uri,
-        )
-        files = {file.name: file.read_bytes() for file in Path(path).iterdir() if file.is_file()}
-    for name, tag in DIGESTS.items():
-        if name in files and sha256_hex(files[name]) != version.tags.get(tag):
-            raise TelepromptError(
-                f"Version {version.version} of {version.name} does not hold the {name} that it was registered with; "
-                "roll back to another version."
-            )
-    return files
+        path = mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=folder, tracking_uri=client.tracking_uri)
+        return VersionFiles.read(Path(path))
 
 
 def _ensure_registered(client: "MlflowClient", name: str) -> None:
@@ -214,16 +203,12 @@ def _free_id(client: "MlflowClient", name: str, version_id: str) -> str:
 
 
 def _log(
-    client: "MlflowClient", *, name: str, run_id: str, code: ProgramCode, fields: ProgramFields, state: Blob
+    client: "MlflowClient", *, name: str, run_id: str, files: VersionFiles, try_out: Callable[[VersionFiles], None]
 ) -> LoggedProgram:
-    """Upload the files of a version to be; takes seconds, so it is done before any lock is held."""
+    """Upload the files of a version to be, read them back and try them; takes seconds, so before any lock is held."""
     with TemporaryDirectory() as folder:
-        files = {"state": Path(folder) / "state.json", "spec": Path(folder) / "spec.json"}
-        files["state"].write_bytes(get_blob(state))
-        spec = {"callable": code.callable, "output_fields": [field.name for field in fields.outputs]}
-        files["spec"].write_text(json.dumps(spec), encoding="utf-8")
-        if code.file is not None:
-            files["code"] = Path(folder) / "code.py"
-            files["code"].write_bytes(code.file.read_bytes())
-        digests = {DIGESTS[file.name]: sha256_hex(file.read_bytes()) for file in files.values()}
-        return log_program(client, run_id=run_id, name=name, files=files, digests=digests)
+        places = files.write(Path(folder))
+        logged = log_program(client, run_id=run_id, name=name, files=places, digests=files.digests())
+    if files.code:
+        try_out(read_logged(client, logged.artifacts))
+    return logged

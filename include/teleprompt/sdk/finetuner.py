@@ -20,12 +20,13 @@ from teleprompt.errors import ConfigurationError, TelepromptError
 from teleprompt.optimize.select import Selection
 from teleprompt.pipeline.pipeline import Pipeline
 from teleprompt.pipeline.promotion import ComparedCandidate, attribute_selection
+from teleprompt.program.code import ProgramCode, code_beside
 from teleprompt.program.source import ProgramObject
 from teleprompt.program.state import load_state
 from teleprompt.records import from_millionths
 from teleprompt.registry.aliases import CHAMPION, aliases_of
 from teleprompt.registry.changes import promote
-from teleprompt.registry.versions import ProgramCode, ProgramVersion
+from teleprompt.registry.versions import ProgramVersion
 from teleprompt.signing.signer import open_signer
 from teleprompt.storage.blobs import get_blob
 from teleprompt.traces.snapshot import Snapshot, SnapshotRecord, read_snapshot
@@ -213,11 +214,12 @@ def _slug(name: str) -> str:
     return re.sub(r"\W+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)).strip("_").lower()
 
 
-def _code(program: Any) -> ProgramCode:
+def _code(program: Any) -> ProgramCode | None:
     """Where the program's class was written, if that was in a file."""
     try:
         file = inspect.getsourcefile(type(program))
     except TypeError:
         file = None
-    exists = file is not None and Path(file).is_file() and not type(program).__module__.startswith("dspy.")
-    return ProgramCode(file=Path(file) if file and exists else None, callable=type(program).__name__)
+    if file is None or not Path(file).is_file() or type(program).__module__.startswith("dspy."):
+        return None
+    return code_beside(Path(file).parent, Path(file).stem, type(program).__name__)

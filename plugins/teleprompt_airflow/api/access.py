@@ -12,7 +12,7 @@ from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import Depends, HTTPException
 from fastapi import Path as PathParameter
 
-from teleprompt.config.files import find_program_file, known_program
+from teleprompt.config.files import find_program_file, known_program, slug_of
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import Settings
 from teleprompt.errors import ConfigurationError
@@ -69,8 +69,8 @@ def find_program(slug: str) -> Program:
         file = find_program_file(Settings().programs_dir, slug)
     except ConfigurationError as error:
         raise NotFoundError(str(error)) from error
-    if file.stem != slug:
-        raise NotFoundError(f"There is no program {slug!r}; by its file's name it is {file.stem!r}.")
+    if slug_of(file) != slug:
+        raise NotFoundError(f"There is no program {slug!r}; by its file's name it is {slug_of(file)!r}.")
     return Program(slug=slug, file=file)
 
 

@@ -21,7 +21,7 @@ from airflow.sdk import (
 
 from teleprompt.config.cron import PRESETS
 from teleprompt.config.dependencies import check_dependencies
-from teleprompt.config.files import ProgramFileError, load_program_file, program_files
+from teleprompt.config.files import ProgramFileError, load_program_file, program_files, slug_of
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import Settings
 from teleprompt.program.entry_point import check_entry_point
@@ -70,14 +70,14 @@ def program_dags(programs_dir: Path | None = None) -> Iterator[DAG]:
     wanted = get_parsing_context().dag_id
     seen: set[str] = set()
     for file in program_files(programs_dir):
-        own_id = dag_id(file.stem)
+        own_id = dag_id(slug_of(file))
         if own_id in seen:
             own_id = dag_id(file.name)  # `draft.yml` beside `draft.yaml`
             yield invalid_program_dag(own_id, f"{file.name}: there is another file of that name; remove one.")
         elif own_id == MAINTENANCE_DAG_ID:
             problem = f"{file.name}: {own_id} is the DAG that looks after the storage; give the file another name."
             yield invalid_program_dag(dag_id(file.name), problem)
-        elif wanted is None or wanted in {own_id, watch_dag_id(file.stem)}:
+        elif wanted is None or wanted in {own_id, watch_dag_id(slug_of(file))}:
             yield from (dag for dag in _dags_of_file(file, own_id) if wanted is None or dag.dag_id == wanted)
         seen.add(own_id)
 

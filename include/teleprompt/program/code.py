@@ -1,0 +1,266 @@
+"""The code of a program: its module, the modules and files that belong to it, and one digest of them all.
+
+A program in a folder of its own (`<name>/<name>.yaml` or `<name>/program.yaml`) has all files of that folder. One whose
+file lies among others has its module, what that imports of its neighbours, directly or not, and the neighbours that it
+names in a text, as in `Path(__file__).with_name("state.json")`.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+
+from teleprompt.config.files import ProgramFileError, has_folder_of_its_own, program_files, slug_of
+from teleprompt.encoding.canonical_json import digest_of, sha256_hex
+from teleprompt.errors import ConfigurationError
+from teleprompt.program._clients import CLIENTS, VARIABLES
+from teleprompt.program._imports import file_names_in, imports_of, is_installed, parse, top_level_names
+from teleprompt.program.importing import PACKAGE, Tree, import_from, is_carried, top_level_modules
+from teleprompt.records import Digest
+
+MOST_FILES = 1000
+MOST_BYTES = 64 * 2**20
+"""Of a program's files together; each version carries them."""
+
+
+@dataclass(frozen=True)
+class ProgramCode:
+    """Where a program's code lies, and what belongs to it."""
+
+    root: Path
+    module: str
+    """Dotted, from `root`; `__init__` for the package that `root` is."""
+    callable: str
+    """Builds the program."""
+    files: tuple[str, ...]
+    """Of `root`, as POSIX paths, sorted."""
+    own_prefixes: tuple[str, ...]
+    siblings: tuple[str, ...]
+    """As `Tree` has them."""
+
+    @property
+    def file(self) -> Path:
+        """The file of the module."""
+        return _file_of(self.root, self.module)
+
+    @cached_property
+    def digests(self) -> dict[str, Digest]:
+        """SHA-256 of each file."""
+        return {file: sha256_hex((self.root / file).read_bytes()) for file in self.files}
+
+    @property
+    def digest(self) -> Digest:
+        """Part of what makes a run the same run."""
+        return digest_of_files(self.digests)
+
+    @property
+    def tree(self) -> Tree:
+        """Its files, as they import each other."""
+        return Tree(self.root, frozenset(self.files), self.own_prefixes, frozenset(self.siblings))
+
+    @property
+    def asks_models_by_itself(self) -> bool:
+        """Whether its source imports another client of models than DSPy, or reads the variables of one."""
+        for name in self.files:
+            if name.endswith(".py"):
+                source = parse(self.root / name)
+                imported = {
+                    found.name.partition(".")[0] for found in imports_of(source, package=()) if not found.is_relative
+                }
+                if imported & CLIENTS or any(text.startswith(VARIABLES) for text in file_names_in(source)):
+                    return True
+        return False
+
+    def load(self) -> ModuleType:
+        """Import the module, once per content.
+
+        Raises:
+            ProgramFileError: importing it raises.
+        """
+        name = f"teleprompt_user_{self.file.stem}_{self.digest[:12]}"
+        try:
+            return import_from(self.tree, self.module, name=name)
+        except MemoryError:
+            raise
+        except Exception as error:
+            raise ProgramFileError(
+                self.file, f"cannot be imported ({type(error).__name__}: {error}); correct it."
+            ) from error
+
+    def check(self, program_file: Path) -> None:
+        """Check, from the source alone, that the callable exists and that what is imported can be found.
+
+        Raises:
+            ProgramFileError: a syntax error, no such name, or a module that is not installed.
+        """
+        if self.callable not in set(top_level_names(parse(self.file))):
+            raise ProgramFileError(
+                program_file,
+                f"{self.file.name} defines no {self.callable!r}; name a function or class that it defines.",
+                key="entry_point",
+            )
+        for name in _reached(self.root, self.module, self.tree):
+            if name.endswith(".py"):
+                self._check_imports(self.root / name)
+
+    def _check_imports(self, file: Path) -> None:
+        for imported in imports_of(parse(file), package=_package_of(file, self.root)):
+            own = self.tree.own_name(imported.name, name="") if not imported.is_relative else f".{imported.name}"
+            if not imported.is_certain or (own is None and is_installed(imported.name)):
+                continue
+            if own is None:
+                module = imported.name.partition(".")[0]
+                problem = f"imports {module!r}, which is not installed; add it to requirements.txt."
+                raise ProgramFileError(file, problem, line=imported.line)
+            inside = own.removeprefix(".")
+            if not _exists(self.root, inside):
+                raise ProgramFileError(file, f"imports {inside!r}, which does not lie beside it.", line=imported.line)
+
+
+def digest_of_files(digests: dict[str, Digest]) -> Digest:
+    """The one file's digest, or that of the canonical JSON (RFC 8785) of all names and digests."""
+    return next(iter(digests.values())) if len(digests) == 1 else digest_of(digests)
+
+
+def code_of(program_file: Path, entry_point: str) -> ProgramCode:
+    """The code that `module:callable` names, beside or below the program file.
+
+    Raises:
+        ProgramFileError: there is no such module, or there are too many files.
+    """
+    module, _, builder = entry_point.partition(":")
+    folder = program_file.parent
+    if not _file_of(folder, module).is_file():
+        missing = f"{module.replace('.', '/')}.py"
+        raise ProgramFileError(program_file, f"there is no {missing} beside it; write it.", key="entry_point")
+    if not has_folder_of_its_own(program_file):
+        return code_beside(folder, module, builder)
+    root = folder.resolve()
+    files = _files_below(root, root) - {program_file.name}
+    prefixes = tuple(".".join(root.parts[-n:]) for n in (1, 2, 3))  # `bot`, `programs.bot`, `include.programs.bot`
+    return _code(Tree(root, frozenset(files), prefixes, top_level_modules(files)), module, builder)
+
+
+def code_beside(folder: Path, module: str, builder: str) -> ProgramCode:
+    """The code of a module of a folder that holds others' files too."""
+    root = folder.resolve()
+    programs = {slug_of(file) for file in program_files(root)}
+    beside = {path.name if path.suffix == ".py" else f"{path.name}/x.py" for path in root.iterdir() if _is_python(path)}
+    siblings = {name for name in top_level_modules(beside) if not (name in programs and is_installed(name))}
+    prefixes = (".".join(root.parts[-2:]),)  # `include.programs`
+    everything = Tree(root, frozenset(), prefixes, frozenset(siblings))
+    files = _reached(root, module, everything)
+    used = siblings & {file.partition("/")[0].removesuffix(".py") for file in files}
+    return _code(Tree(root, frozenset(files), prefixes, frozenset(used)), module, builder)
+
+
+def function_code(path: str, folders: Sequence[Path]) -> ProgramCode:
+    """The code of `module:function` in the first of the folders that has such a module.
+
+    Raises:
+        ConfigurationError: none has.
+    """
+    module, _, function = path.partition(":")
+    for folder in folders:
+        if _file_of(folder, module).is_file():
+            own = next((file for file in program_files(folder) if has_folder_of_its_own(file)), None)
+            return code_of(own, path) if own and own.parent == folder else code_beside(folder, module, function)
+    places = " or ".join(map(str, folders))
+    raise ConfigurationError(f"{path!r} names no function in {places}; correct the path.")
+
+
+def _code(tree: Tree, module: str, builder: str) -> ProgramCode:
+    size = sum((tree.root / file).stat().st_size for file in tree.files)
+    if size > MOST_BYTES:
+        raise ConfigurationError(
+            f"The program's files in {tree.root} are {size / 2**20:.0f} MB, and each version would carry them; keep "
+            f"data beyond {MOST_BYTES / 2**20:.0f} MB elsewhere."
+        )
+    return ProgramCode(
+        root=tree.root,
+        module=module,
+        callable=builder,
+        files=tuple(sorted(tree.files)),
+        own_prefixes=tree.own_prefixes,
+        siblings=tuple(sorted(tree.siblings)),
+    )
+
+
+def _is_python(path: Path) -> bool:
+    return path.suffix == ".py" or (path.is_dir() and is_carried([path.name]) and any(path.glob("*.py")))
+
+
+def _file_of(root: Path, module: str) -> Path:
+    """The file of a dotted module: the module itself, else the package of that name."""
+    place = root.joinpath(*module.split("."))
+    file = place.with_name(f"{place.name}.py")
+    return place / PACKAGE if not file.is_file() and (place / PACKAGE).is_file() else file
+
+
+def _package_of(file: Path, root: Path) -> tuple[str, ...]:
+    return file.relative_to(root).parent.parts
+
+
+def _files_below(folder: Path, root: Path) -> set[str]:
+    found = set()
+    for path in folder.rglob("*"):
+        if is_carried(path.relative_to(folder).parts) and path.is_file():
+            found.add(path.relative_to(root).as_posix())
+            if len(found) > MOST_FILES:
+                raise ConfigurationError(
+                    f"{folder} holds more than {MOST_FILES} files, and each version would carry them; keep data "
+                    "elsewhere."
+                )
+    return found
+
+
+def _reached(root: Path, module: str, tree: Tree) -> set[str]:
+    """The module's file and all of the root that it needs, directly or not."""
+    waiting, found = [_file_of(root.resolve(), module)], set[str]()
+    while waiting:
+        path = waiting.pop()
+        name = path.relative_to(root).as_posix()
+        if name not in found:
+            found.add(name)
+            if "/" in name:  # of a package all files, as of a program in a folder of its own
+                waiting += [root / other for other in _files_below(root / name.partition("/")[0], root)]
+            if path.suffix == ".py":
+                waiting += _needed_by(path, root, tree)
+    return found
+
+
+def _needed_by(file: Path, root: Path, tree: Tree) -> Iterator[Path]:
+    """The neighbours that a Python file imports or names."""
+    try:
+        source = parse(file)
+    except ProgramFileError:
+        return  # said where the program is checked
+    for imported in imports_of(source, package=_package_of(file, root)):
+        own = f".{imported.name}" if imported.is_relative else tree.own_name(imported.name, name="")
+        place = _neighbour(root, own.removeprefix(".")) if own else None
+        if place is not None:
+            yield place
+    for text in file_names_in(source):
+        place = (file.parent / text).resolve()
+        if place != root and place.is_relative_to(root) and is_carried(place.relative_to(root).parts):
+            if place.is_file():
+                yield place
+            elif place.is_dir() and not any(place.glob("*.py")):  # texts of prompts, say
+                yield from (root / other for other in _files_below(place, root))
+
+
+def _exists(root: Path, name: str) -> bool:
+    """Whether there is a module or package of a dotted name, or one in which its last part may be a name."""
+    parts = [part for part in name.split(".") if part]
+    places = [root.joinpath(*parts), root.joinpath(*parts[:-1])]
+    return any(place.is_dir() and (place != root or (root / PACKAGE).is_file()) for place in places) or any(
+        place.with_name(f"{place.name}.py").is_file() for place in places if place != root
+    )
+
+
+def _neighbour(root: Path, module: str) -> Path | None:
+    """The file of the longest part of a dotted name that is one: the last part may be a name in a module."""
+    parts = module.split(".")
+    lengths = range(len(parts), 0, -1)
+    return next((file for n in lengths if (file := _file_of(root, ".".join(parts[:n]))).is_file()), None)

@@ -5,10 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from teleprompt.config.optimization import OptimizationConfig, OptimizationStrategy
-    from teleprompt.registry.serving import ChosenVersion, choose_version, load_program
     from teleprompt.sdk.attestation_service import OptimizationAttestationService
     from teleprompt.sdk.finetuner import OptimizationResult, TelepromptFinetuner
     from teleprompt.sdk.trace_loader import TraceLoader
+    from teleprompt.serving.call_log import flush_calls, log_outcome
+    from teleprompt.serving.choose import ChosenVersion, choose_version
+    from teleprompt.serving.load import load_program
+    from teleprompt.serving.logged_program import trace_id_of
 
 if __name__ == "include.teleprompt":
     from teleprompt._old_names import redirect
@@ -16,15 +19,18 @@ if __name__ == "include.teleprompt":
     redirect()
 
 _HOMES = {
-    "ChosenVersion": "registry.serving",
+    "ChosenVersion": "serving.choose",
     "OptimizationAttestationService": "sdk.attestation_service",
     "OptimizationConfig": "config.optimization",
     "OptimizationResult": "sdk.finetuner",
     "OptimizationStrategy": "config.optimization",
     "TelepromptFinetuner": "sdk.finetuner",
     "TraceLoader": "sdk.trace_loader",
-    "choose_version": "registry.serving",
-    "load_program": "registry.serving",
+    "choose_version": "serving.choose",
+    "flush_calls": "serving.call_log",
+    "load_program": "serving.load",
+    "log_outcome": "serving.call_log",
+    "trace_id_of": "serving.logged_program",
 }
 
 __all__ = [
@@ -36,7 +42,10 @@ __all__ = [
     "TelepromptFinetuner",
     "TraceLoader",
     "choose_version",
+    "flush_calls",
     "load_program",
+    "log_outcome",
+    "trace_id_of",
 ]
 
 

@@ -26,7 +26,7 @@ from teleprompt.pipeline.pipeline import Pipeline
 from teleprompt.pipeline.whole_run import run_all_stages
 from teleprompt.queries.catalog import check_program
 from teleprompt.queries.history import list_runs
-from teleprompt.registry.serving import forget_versions
+from teleprompt.serving.choose import forget_versions
 from teleprompt.traces._validate import Reason
 from teleprompt.traces.submission.row import SubmittedTrace, read_row
 from teleprompt.tracking.connection import mlflow_client

@@ -17,7 +17,7 @@ from teleprompt.lm.build import build_lm
 from teleprompt.pipeline.pipeline import Pipeline
 from teleprompt.pipeline.whole_run import run_all_stages
 from teleprompt.registry.listing import list_versions
-from teleprompt.registry.serving import load_program
+from teleprompt.serving.load import load_program
 from teleprompt.tracking.connection import mlflow_client
 from tests.support import PROGRAM_CODE, WEEK, local_signer, log_shelf_calls
 

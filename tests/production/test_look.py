@@ -20,7 +20,7 @@ from teleprompt.queries.history import list_runs
 from teleprompt.registry.aliases import aliases_of
 from teleprompt.registry.change_log import Action, list_changes
 from teleprompt.registry.changes import rollback
-from teleprompt.registry.serving import forget_versions
+from teleprompt.serving.choose import forget_versions
 from teleprompt.storage.blobs import get_blob
 from teleprompt.tracking.connection import mlflow_client
 from tests.conftest import PromotedStore
@@ -113,7 +113,7 @@ def test_a_challenger_answers_its_share_and_the_same_keys_each_time(rollout: Wor
 
 def test_serving_goes_on_while_the_registry_is_away(direct: World, monkeypatch: pytest.MonkeyPatch) -> None:
     now = choose_version("Shelves", "anna")
-    monkeypatch.setattr("teleprompt.registry.serving.FRESH_SECONDS", 0)
+    monkeypatch.setattr("teleprompt.serving.choose.FRESH_SECONDS", 0)
     database = Path(direct.settings.tracking_uri.get_secret_value().removeprefix("sqlite:///"))
     database.rename(database.with_suffix(".away"))
     database.mkdir()

@@ -23,6 +23,10 @@ class TraceAccess(StrEnum):
     API = "api"
 
 
+DEFAULT_EXPERIMENT = "production"
+"""Where calls are written of a program whose file names no experiment."""
+
+
 class TracesConfig(Section):
     """Where the program's traces lie."""
 
@@ -38,3 +42,8 @@ class TracesConfig(Section):
     """Where MLflow cannot tell what changed (its API), days older than this when they were read are not read again."""
     lookback_days: float = Field(7, gt=0, le=3660)
     """Window of a run that has neither a data interval nor a window of its own, in days."""
+
+    @property
+    def written_to(self) -> str:
+        """The experiment that calls are written to which are handed in, or logged by a loaded version."""
+        return self.experiments[0] if self.experiments else DEFAULT_EXPERIMENT

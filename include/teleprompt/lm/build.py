@@ -13,9 +13,11 @@ def build_lm(config: LMConfig) -> Any:
     if config.max_tokens is not None:
         options["max_tokens"] = config.max_tokens
     if config.model == OFFLINE_MODEL:
+        from teleprompt.lm.metered import ThreadedEngine
         from teleprompt.lm.offline.engine import NearestDemoEngine
 
-        return dspy.LM(config.model, engine=NearestDemoEngine(), num_retries=0, **options)
+        engine = NearestDemoEngine()
+        return dspy.LM(config.model, engine=engine, async_engine=ThreadedEngine(engine), num_retries=0, **options)
     if config.api_base:
         options["api_base"] = config.api_base.get_secret_value()
     if config.api_key:

@@ -144,8 +144,8 @@ class Engine(Protocol):
         ...
 
 
-class AsyncMeteredEngine:
-    """The same for programs that call their model asynchronously."""
+class ThreadedEngine:
+    """An engine for programs that call their model asynchronously."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -216,7 +216,7 @@ def metered(model: Any, meter: Meter, *, retries: int, answers: AnswerJournal | 
     return dspy.LM(
         model.model,
         engine=engine,
-        async_engine=AsyncMeteredEngine(engine),
+        async_engine=ThreadedEngine(engine),
         cache=False,
         num_retries=0,
         **{"max_tokens": most, **own},

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Self
 
-from teleprompt.lm.metered import AsyncMeteredEngine, MeteredEngine, price_e6
+from teleprompt.lm.metered import MeteredEngine, ThreadedEngine, price_e6
 
 
 class Tally:
@@ -83,4 +83,4 @@ def tallied(lm: Any, tally: Tally) -> Any:
     if lm is None:
         return None
     engine = TallyingEngine(lm.engine, tally)
-    return lm.copy(engine=engine, async_engine=AsyncMeteredEngine(engine))
+    return lm.copy(engine=engine, async_engine=ThreadedEngine(engine))

@@ -131,6 +131,7 @@ class Pipeline:
                     self.code,
                     fields=described.fields.known(),
                     state=described.state.encode(),
+                    experiment=self.config.traces.written_to,
                 ),
                 try_out=self._try_out(run.read("snapshot", SnapshotRecord), self.config.baseline_version),
                 storage_uri=self.settings.storage_uri,

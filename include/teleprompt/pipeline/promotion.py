@@ -19,9 +19,8 @@ from teleprompt.gate.comparison import Comparison, traces_compared
 from teleprompt.optimize.select import Selection
 from teleprompt.program.code import ProgramCode
 from teleprompt.records import Digest, Record
-from teleprompt.registry.aliases import CHALLENGER, CHAMPION, aliases_of
+from teleprompt.registry.aliases import CHALLENGER, CHAMPION, SHARE, aliases_of
 from teleprompt.registry.changes import challenge, promote
-from teleprompt.registry.serving import SHARE
 from teleprompt.registry.version_files import VersionFiles
 from teleprompt.registry.versions import ProgramVersion, register_version
 from teleprompt.signing.signer import addresses_of
@@ -155,6 +154,7 @@ class Promotion:
                 self.code,
                 fields=read_snapshot(compared.snapshot).fields,
                 state=get_blob(comparison.optimized_state),
+                experiment=self.config.traces.written_to,
             ),
             try_out=self.try_out(compared.snapshot, self.version_id(comparison)),
             state=comparison.optimized_state,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from teleprompt.errors import TelepromptError
-from teleprompt.registry.serving import SHARE
+from teleprompt.registry.aliases import SHARE
 from teleprompt.registry.versions import RUN_KEY, VERSION_ID
 from teleprompt.traces.outcomes import OutcomeFit
 from teleprompt.traces.snapshot import SnapshotRecord, read_snapshot

@@ -8,6 +8,9 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 
+SHARE = "challenger_share"
+"""Tag of a version: the share of the keys that it answers while it is challenger."""
+
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 PREVIOUS = "previous"

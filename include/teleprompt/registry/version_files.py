@@ -12,6 +12,7 @@ from tempfile import mkdtemp
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from teleprompt.config.traces import DEFAULT_EXPERIMENT
 from teleprompt.encoding.canonical_json import sha256_hex
 from teleprompt.errors import ConfigurationError
 from teleprompt.program.code import ProgramCode, digest_of_files
@@ -41,6 +42,8 @@ class ServedSpec(Record):
     siblings: tuple[str, ...] = ()
     """As `Tree` has them."""
     output_fields: tuple[str, ...] = ()
+    experiment: str = DEFAULT_EXPERIMENT
+    """The MLflow experiment that its calls belong in."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,9 @@ class VersionFiles:
     """By place; empty for a program that was defined in a notebook."""
 
     @classmethod
-    def of(cls, code: ProgramCode | None, *, fields: ProgramFields, state: bytes) -> "VersionFiles":
+    def of(
+        cls, code: ProgramCode | None, *, fields: ProgramFields, state: bytes, experiment: str = DEFAULT_EXPERIMENT
+    ) -> "VersionFiles":
         """Those of a program as it lies on the disk."""
         spec = ServedSpec(
             callable=code.callable if code else "",
@@ -62,6 +67,7 @@ class VersionFiles:
             own_prefixes=code.own_prefixes if code else (),
             siblings=code.siblings if code else (),
             output_fields=tuple(field.name for field in fields.outputs),
+            experiment=experiment,
         )
         files = {name: (code.root / name).read_bytes() for name in code.files} if code else {}
         return cls(state=state, spec=json.dumps(spec.model_dump(mode="json")).encode(), code=files)

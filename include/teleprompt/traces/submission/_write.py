@@ -4,13 +4,13 @@ Spans go in bulk (`log_spans`, MLflow 3.4 and later), eight times as fast as a r
 of outcomes follow from the rows', so what is there already is seen in one question, and left alone.
 """
 
-import json
 import time
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from teleprompt.config.program import ProgramConfig
+from teleprompt.traces.root_span import root_span
 from teleprompt.traces.sources import tags
 from teleprompt.traces.submission._events import (
     Accepted,
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 
-DEFAULT_EXPERIMENT = "production"
 ORPHAN = "its call is not known"
 CONTRADICTION = "another outcome was handed in with the same event_id"
 
@@ -94,7 +93,7 @@ def _experiment(client: "MlflowClient", config: ProgramConfig) -> str:
     """The first experiment that the program reads, made if it is not there."""
     import mlflow
 
-    name = config.traces.experiments[0] if config.traces.experiments else DEFAULT_EXPERIMENT
+    name = config.traces.written_to
     found = client.get_experiment_by_name(name)
     if found is None:
         try:
@@ -111,40 +110,23 @@ def _trace_id(program: str, trace_id: str) -> str:
 
 
 def _span(program: str, row: SubmittedTrace) -> Any:
-    """The root span; tags of the trace are attributes of it, as OpenTelemetry sends them to MLflow."""
-    from mlflow.entities import Span
-    from mlflow.tracing.constant import SpanAttributeKey
-    from opentelemetry.sdk.trace import ReadableSpan
-    from opentelemetry.trace import SpanContext, TraceFlags
-    from opentelemetry.trace.status import Status, StatusCode
-
     assert row.started_at is not None  # noqa: S101 - the row's own rule
-    number = mlflow_trace_number(program, row.trace_id)
-    said = {
-        tags.PROGRAM: program,
-        tags.CONTRIBUTOR_ID: row.contributor_id,
-        tags.CONTRIBUTOR_ADDRESS: row.contributor_address,
-        tags.PROGRAM_VERSION: row.program_version,
-        tags.GROUP: row.group,
-        "submitted_as": row.trace_id,
-    }
-    attributes = {
-        SpanAttributeKey.REQUEST_ID: f"tr-{number:032x}",
-        SpanAttributeKey.INPUTS: row.inputs,
-        SpanAttributeKey.OUTPUTS: row.outputs,
-        **{f"{SpanAttributeKey.TRACE_TAG_PREFIX}{key}": value for key, value in said.items() if value is not None},
-    }
-    start = microseconds(row.started_at) * 1000
-    return Span(
-        ReadableSpan(
-            name=program,
-            context=SpanContext(number, number & (2**64 - 1) or 1, is_remote=False, trace_flags=TraceFlags(1)),
-            parent=None,
-            attributes={key: json.dumps(value) for key, value in attributes.items()},
-            start_time=start,
-            end_time=microseconds(row.ended_at) * 1000 if row.ended_at else start,
-            status=Status(StatusCode.ERROR if row.failed else StatusCode.OK),
-        )
+    return root_span(
+        mlflow_trace_number(program, row.trace_id),
+        name=program,
+        tags={
+            tags.PROGRAM: program,
+            tags.CONTRIBUTOR_ID: row.contributor_id,
+            tags.CONTRIBUTOR_ADDRESS: row.contributor_address,
+            tags.PROGRAM_VERSION: row.program_version,
+            tags.GROUP: row.group,
+            "submitted_as": row.trace_id,
+        },
+        inputs=row.inputs,
+        outputs=row.outputs,
+        started_us=microseconds(row.started_at),
+        ended_us=microseconds(row.ended_at or row.started_at),
+        failed=row.failed,
     )
 
 

@@ -1,4 +1,4 @@
-"""The serving side: which version answers, and that version as a DSPy module."""
+"""Which version answers the calls of a key."""
 
 import hashlib
 import logging
@@ -10,14 +10,11 @@ from teleprompt.config.settings import Settings
 from teleprompt.encoding.secret_uri import SecretUri
 from teleprompt.errors import ConfigurationError
 from teleprompt.records import Record
-from teleprompt.registry.aliases import CHALLENGER, CHAMPION, aliases_of
-from teleprompt.registry.versions import VERSION_ID, read_version, version_of_alias
-from teleprompt.tracking.connection import mlflow_client, quoted
+from teleprompt.registry.aliases import CHALLENGER, CHAMPION, SHARE, aliases_of
+from teleprompt.registry.versions import VERSION_ID
+from teleprompt.tracking.connection import mlflow_client
 
 log = logging.getLogger(__name__)
-
-SHARE = "challenger_share"
-"""Tag of a version: the share of the keys that it answers while it is challenger."""
 
 FRESH_SECONDS = 30
 """The registry is asked again after so long."""
@@ -27,7 +24,7 @@ _kept: dict[tuple[SecretUri, str], tuple[float, tuple["ChosenVersion", ...]]] = 
 
 
 class ChosenVersion(Record):
-    """A version that answers a call; log `version_id` with it as the tag `dspy_program_version`."""
+    """A version that answers a call."""
 
     program: str
     number: int
@@ -35,35 +32,6 @@ class ChosenVersion(Record):
     alias: str
     share: float
     """Of the keys, that it answers."""
-
-
-def load_program(name: str, alias: str = CHAMPION, *, version: int | None = None) -> Any:
-    """The registered program `name` as a ready `dspy.Module`: the version that `alias` names, or `version`.
-
-    The module is built by the code that was registered and given its state from JSON; nothing is unpickled. The
-    language model is the caller's: `dspy.configure(lm=…)`.
-
-    Raises:
-        ConfigurationError: there is no such version, or it was registered without its code.
-        TelepromptError: the version does not hold the state that it was registered with.
-    """
-    with mlflow_client(Settings().tracking_uri) as client:
-        if version is None:
-            found = version_of_alias(client, name, alias)
-        else:
-            found = next(
-                (v for v in client.search_model_versions(f"name = {quoted(name)}") if int(v.version) == version), None
-            )
-        if found is None:
-            wanted = f"version with the alias {alias!r}" if version is None else f"version {version}"
-            raise ConfigurationError(f"{name} has no {wanted}; `teleprompt versions list` shows those there are.")
-        files = read_version(client, found)
-    if not files.code:
-        raise ConfigurationError(
-            f"Version {found.version} of {name} was registered from a notebook, without its code; give its program a "
-            "file in include/programs."
-        )
-    return files.build(where=f"{name} {found.tags[VERSION_ID]}")
 
 
 def choose_version(program: str, key: str) -> ChosenVersion:

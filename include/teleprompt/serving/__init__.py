@@ -1,0 +1,1 @@
+"""Serving a program: which version answers, the program itself, and its calls in MLflow."""

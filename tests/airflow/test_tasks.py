@@ -420,6 +420,10 @@ def test_approval_shows_the_report_and_a_refusal_is_written_down(
     approval.execute(context())
     assert "**promote**" in shown[0]
     assert "| sealed | look 1 of the year, 0 seen before, 0 retired |" in shown[0]
+    assert "    self: +16 -0 demonstrations\n" in shown[0]
+    with mlflow_client(settings.tracking_uri) as client:
+        (run,) = list_runs(client)
+    assert f"(/teleprompt/ui/programs/shelves/runs/{run.run_id}#prompt)" in shown[0]
 
     def answered(option: str, user: str | None) -> None:
         event = {

@@ -33,6 +33,11 @@ def test_from_traces_to_rewards(call, settings: Settings, tmp_path: Path) -> Non
     assert "promote" in call("status").out
     assert [v["number"] for v in call("versions", "list", "shelves", "--json").json] == [2, 1]
     assert "champion" in call("versions", "list", "shelves").out
+    changes = call("versions", "diff", "shelves").out.splitlines()
+    assert changes[:3] == ["self", "  demonstrations added", "  + 1. shelf: left"]
+    assert changes[-1].endswith("characters, 0 -> 16 demonstrations")
+    back = call("versions", "diff", "shelves", "2", "1.0.0", "--json").json
+    assert (len(back["predictors"][0]["removed"]), back["demos"]) == (16, [16, 0])
 
     (listed,) = call("attest", "list", "--json").json
     assert listed["attestation_id"] in call("attest", "list").out
@@ -78,7 +83,7 @@ def test_programs_are_listed_shown_and_validated(call, tmp_path: Path) -> None:
     write_program(tmp_path / "programs", "metric", yaml='name: M\ngate: {metric: "metric:none"}\n')
     errors = call("programs", "validate").err
     assert "twin.yaml: `name`: shelves.yaml has the same name 'Shelves'" in errors
-    assert "'metric:none' names no function" in errors
+    assert "metric.py defines no function 'none'" in errors
     (tmp_path / "programs/twin.yaml").unlink()
     machine = call("programs", "validate", "--json")
     assert {entry["valid"] for entry in machine.json} == {True, False}

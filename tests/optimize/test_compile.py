@@ -46,6 +46,18 @@ def test_seed_by_seed_gives_the_candidates_of_the_whole_search(bench: Bench) -> 
     assert {seed: get_blob(bench.compile(seed, RANDOM).state) for seed in RANDOM.seeds} == expected
 
 
+def test_a_prompt_is_measured_and_one_that_is_too_long_is_invalid(bench: Bench) -> None:
+    candidate = bench.compile(0, OptimizationConfig())
+    assert (candidate.prompt.demos, candidate.prompt.copied, candidate.invalid) == (16, 0, None)
+    short = OptimizationConfig(max_prompt_characters=candidate.prompt.characters - 1)
+    refused = bench.compile(0, short)
+    assert refused.invalid == (
+        f"its prompt has {candidate.prompt.characters} characters, more than the {short.max_prompt_characters} that "
+        "`optimization.max_prompt_characters` allows"
+    )
+    assert refused.state is None
+
+
 class SlowEngine:
     """Counts its calls and takes its time."""
 

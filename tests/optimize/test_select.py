@@ -123,6 +123,9 @@ class Fragile:
         fresh.forward = fragile
         return fresh
 
+    def named_predictors(self):
+        return self._program.named_predictors()
+
 
 def test_without_any_program_the_reasons_are_named(bench: Bench) -> None:
     (candidate,) = candidates(bench, 0)

@@ -21,6 +21,8 @@ class Alert(Record):
     cause: str
     """What it is about: a run, a change, a transaction. The same event of the same cause is the same alert."""
     at: AwareDatetime
+    page: str | None = None
+    """Where people see more: a path below Airflow's address, or, once it is sent, all of it where that is known."""
     facts: dict[str, float | int | str | None] = Field(default_factory=dict)
     """Figures, for those who filter by them."""
 

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -28,6 +28,11 @@ log = logging.getLogger(__name__)
 EARLIER_RUNS = 12
 
 
+def run_page(slug: str, run_id: str) -> str:
+    """Where a run's page shows what changes in the prompt, below Airflow's address."""
+    return f"/teleprompt/ui/programs/{slug}/runs/{run_id}#prompt"
+
+
 class RunEnd(Record):
     """How a run ended."""
 
@@ -45,10 +50,16 @@ def alerts_of_run(client: "MlflowClient", config: ProgramConfig, end: RunEnd) ->
 
 
 def _alerts(client: "MlflowClient", config: ProgramConfig, end: RunEnd) -> Iterator[Alert]:
-    def alert(event: AlertEvent, text: str, **facts: float | int | str | None) -> Alert:
+    def alert(event: AlertEvent, text: str, *, page: str | None = None, **facts: float | int | str | None) -> Alert:
         about = {"window": end.window, "dag_run_id": end.dag_run_id, **facts}
         return Alert(
-            event=event, program=config.slug, text=text, cause=end.dag_run_id, at=datetime.now(UTC), facts=about
+            event=event,
+            program=config.slug,
+            text=text,
+            cause=end.dag_run_id,
+            at=datetime.now(UTC),
+            page=page,
+            facts=about,
         )
 
     if end.run is None or end.run.found_too_few:
@@ -69,12 +80,14 @@ def _alerts(client: "MlflowClient", config: ProgramConfig, end: RunEnd) -> Itera
         yield alert(AlertEvent.BUDGET, f"The work was cut short: {run.cut_short}.", lm_calls=run.lm_calls)
     found = _unusual_traffic(client, config, run)
     if found:
-        yield alert(AlertEvent.TRAFFIC, in_words(found), **{name: value for name, (value, _) in found.items()})
+        figures: dict[str, Any] = {name: value for name, (value, _) in found.items()}
+        yield alert(AlertEvent.TRAFFIC, in_words(found), **figures)
     if run.verdict is not None and run.delta_e6 is not None:
         is_better = run.verdict == Verdict.PROMOTE.value
         yield alert(
             AlertEvent.DELTAONE if is_better else AlertEvent.REJECTION,
             _verdict_in_words(run),
+            page=run_page(config.slug, run.run_id),
             verdict=run.verdict,
             delta_points=run.delta_e6 / 1e4,
             model_version=run.model_version,

@@ -23,6 +23,13 @@ def say(line: object, *, err: bool = False) -> None:
     typer.echo(visible(str(line)), err=err)
 
 
+def print_diff_line(line: str) -> None:
+    """A line of a diff, on a terminal in green where something comes and in red where it goes."""
+    sign = line.lstrip()[:1]
+    colour = {"+": "green", "-": "red"}.get(sign if line.startswith("  ") else "")
+    typer.secho(visible(line), fg=colour)
+
+
 def print_json(value: Any) -> None:
     """`value` as one JSON document."""
     typer.echo(visible_json(json.dumps(value, indent=2, ensure_ascii=False)))

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from teleprompt.cli.output import JsonOption, points, print_json, print_table, say
+from teleprompt.cli.output import JsonOption, points, print_diff_line, print_json, print_table, say
 
 app = typer.Typer(help="Registered versions, and which of them runs.", no_args_is_help=True)
 
@@ -39,6 +39,31 @@ def list_versions(program: str, json_: JsonOption = False) -> None:
         ],
         empty=f"No version of {config.name} yet: the first run registers the program as written.",
     )
+
+
+@app.command()
+def diff(
+    program: str,
+    before: Annotated[str, typer.Argument(help="Number, id or alias of a version.")] = "previous",
+    after: Annotated[str, typer.Argument(help="Another one.")] = "champion",
+    json_: JsonOption = False,
+) -> None:
+    """Show what changes in the prompt between two versions: instructions, fields and demonstrations."""
+    from teleprompt.config.files import find_program_file, load_program_file
+    from teleprompt.config.settings import Settings
+    from teleprompt.program.prompt_diff import diff_in_text
+    from teleprompt.queries.version_prompts import diff_versions
+    from teleprompt.tracking.connection import mlflow_client
+
+    settings = Settings()
+    config = load_program_file(find_program_file(settings.programs_dir, program))
+    with mlflow_client(settings.tracking_uri) as client:
+        found = diff_versions(client, config.name, before, after)
+    if json_:
+        print_json(found.model_dump(mode="json"))
+        return
+    for line in diff_in_text(found):
+        print_diff_line(line)
 
 
 @app.command()

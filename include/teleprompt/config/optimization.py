@@ -75,6 +75,11 @@ class OptimizationConfig(Section):
     """Shuffled candidates of the random search, beside its three unshuffled ones."""
     budget: BudgetConfig = BudgetConfig()
     selection: SelectionConfig = SelectionConfig()
+    max_prompt_characters: int | None = Field(None, ge=1)
+    """Longest prompt of a candidate (instructions, fields and demonstrations); a longer one is invalid."""
+    max_copied_characters: int | None = Field(None, ge=0)
+    """Most characters of a candidate's instructions that stand word for word in training texts, in passages of at least
+    40; with more it is invalid. Demonstrations are training texts and do not count."""
     max_error_rate: float = Field(0.1, ge=0, lt=1)
     """Share of failed answers (or metric errors) above which a candidate is invalid."""
 

@@ -10,8 +10,8 @@ from teleprompt.records import Digest
 
 STORAGE = "storage"
 PROGRAMS = "programs"
-PROGRAM_SUFFIXES = {".py", ".yaml", ".yml"}
-"""Of the files that are programs by their looks; of others in their folder those that belong to one."""
+PROGRAM_SUFFIXES = (".py", ".yaml", ".yml")
+"""Of the files that are programs; others beside them may be anything, keys too."""
 
 _NEVER_BACKED_UP = frozenset({Kind.OTHER, Kind.LEFTOVERS})
 
@@ -23,7 +23,7 @@ def misplaced(files: Mapping[str, Digest], copy: MlflowCopy) -> str | None:
     for name, digest in files.items():
         folder, _, below = name.partition("/")
         if folder == PROGRAMS:
-            is_ours = is_carried(below.split("/"))
+            is_ours = is_carried(below.split("/")) and (below.endswith(PROGRAM_SUFFIXES) or "/" in below)
         elif folder == STORAGE:
             is_ours = kind_of(below) not in _NEVER_BACKED_UP and digest_in_name(below) in {None, digest}
         elif folder == "runs":

@@ -59,12 +59,12 @@ def back_up(
 
 
 def program_files_below(folder: Path) -> Iterator[Path]:
-    """The files of all programs: all Python and YAML, and what else belongs to one."""
+    """The files of all programs: all Python and YAML, and of folders what else belongs to one."""
     carried = {code.root / name for code in _codes(folder) for name in code.files}
     for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
         if not path.is_file() or not is_carried(path.relative_to(folder).parts):
             continue
-        if path.suffix in PROGRAM_SUFFIXES or path.resolve() in carried:
+        if path.suffix in PROGRAM_SUFFIXES or (path.parent != folder and path.resolve() in carried):
             yield path
 
 

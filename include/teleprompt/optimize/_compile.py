@@ -17,6 +17,7 @@ from teleprompt.evaluate.quiet_dspy import quiet_dspy
 from teleprompt.evaluate.score import fails_too_often
 from teleprompt.lm.meter import CallsStopped, Meter, ModelGone
 from teleprompt.optimize._preflight import check_examples
+from teleprompt.optimize._prompt_size import measure_prompt, prompt_too_large
 from teleprompt.optimize._watch import CompileWatch
 from teleprompt.optimize.candidate import Candidate
 from teleprompt.program.state import dump_state
@@ -71,7 +72,7 @@ def compile_candidate(
         row for row in rows if typed.unreadable(row.inputs, row.outputs) is None
     ]  # the program cannot be shown them
     check_examples(config, len(rows))
-    watched = _Watched(objective)
+    begun_as, watched = dump_state(student), _Watched(objective)
     teaching = Teaching(
         student=student,
         teacher=teacher,
@@ -100,11 +101,15 @@ def compile_candidate(
             "strategy."
         ) from None  # its message may quote a user's text
     state, cut_short = found.state, found.cut_short
+    measure = None if state is None else measure_prompt(state, rows, begun_as=begun_as)
+    if measure is not None and invalid is None:
+        invalid = prompt_too_large(measure, config)
     candidate = Candidate(
         seed=seed,
         state=None if state is None or invalid else put_blob(storage_uri, "programs", state, suffix=".json"),
         cut_short=cut_short,
         invalid=invalid,
+        prompt=measure,
         failures=dict(sorted(failures.items())),
         spend=models.meter.spend,
         seconds=round(time.monotonic() - started, 3),

@@ -9,6 +9,16 @@ from teleprompt.records import Record
 from teleprompt.storage.blobs import Blob
 
 
+class PromptMeasure(Record):
+    """What a candidate tells its model."""
+
+    characters: int
+    """Of instructions, fields and demonstrations of all predictors; what the adapter adds comes on top."""
+    demos: int
+    copied: int
+    """Characters of the instructions that stand word for word in a training text, in passages of at least 40."""
+
+
 class Candidate(Record):
     """What compiling one seed came to."""
 
@@ -19,6 +29,8 @@ class Candidate(Record):
     """The limit that ended compiling; `state` then is the best program until there, if there was one."""
     invalid: str | None = None
     """Why there is no program to choose."""
+    prompt: PromptMeasure | None = None
+    """None where there is no program, or from a version of the package before 0.2."""
     failures: dict[str, int]
     """Failed answers and metric errors while compiling, by kind; DSPy went on without these examples."""
     spend: Spend

@@ -5,9 +5,13 @@ from typing import Any
 from teleprompt.attest.codes import UntrustedAttestationError
 from teleprompt.attest.stored import AttestationStore
 from teleprompt.gate.comparison import ComparedAnswer, Comparison, compared_answers
+from teleprompt.optimize.candidate import PromptMeasure
 from teleprompt.optimize.select import CandidateScore, Selection
+from teleprompt.program.prompt import Prompt
+from teleprompt.program.prompt_diff import PromptDiff, diff_prompts
 from teleprompt.queries.history import RunSummary, read_run
 from teleprompt.records import Record
+from teleprompt.storage.blobs import get_blob
 from teleprompt.traces.funnel import FunnelStep
 from teleprompt.traces.snapshot import SnapshotRecord, read_snapshot
 from teleprompt.traces.split import Part
@@ -30,6 +34,10 @@ class RunDetail(Record):
     comparison: Comparison | None
     examples: tuple[ComparedAnswer, ...]
     """Sealed examples whose scores differ, those that became worse first; at most 50."""
+    prompt: PromptDiff | None
+    """What changes in the prompt; None before there is a candidate."""
+    measure: PromptMeasure | None
+    """Of the candidate's prompt; None where it was not measured."""
     attestation: dict[str, Any] | None
     """The document, if one was issued and is still what was issued."""
     distrust: str | None
@@ -60,9 +68,23 @@ def read_detail(store: AttestationStore, run_id: str) -> RunDetail | None:
         winner=selection.winner.seed if selection else None,
         comparison=comparison,
         examples=tuple(answer for answer in answers if answer.change_e6)[:MOST_EXAMPLES],
+        prompt=comparison_prompts(comparison) if comparison else None,
+        measure=selection.winner.prompt if selection else None,
         attestation=attestation,
         distrust=distrust,
     )
+
+
+def comparison_prompts(comparison: Comparison) -> PromptDiff:
+    """What changes in the prompt from the champion that was compared with to the candidate.
+
+    Raises:
+        TelepromptError: a state is missing in the storage, or damaged.
+    """
+    before, after = (
+        Prompt.of_state(get_blob(state)) for state in (comparison.baseline_state, comparison.optimized_state)
+    )
+    return diff_prompts(before, after)
 
 
 def _attestation(store: AttestationStore, run_id: str) -> tuple[dict[str, Any] | None, str | None]:

@@ -44,12 +44,12 @@ def list_versions(client: "MlflowClient", name: str) -> list[VersionLine]:
 
 
 def number_of(client: "MlflowClient", name: str, version: str) -> int:
-    """The number of a version that is given by its number or its id.
+    """The number of a version that is given by its number, its id or an alias.
 
     Raises:
         ConfigurationError: there is no such version.
     """
     for line in list_versions(client, name):
-        if version in (str(line.number), line.version_id):
+        if version in (str(line.number), line.version_id, *line.aliases):
             return line.number
     raise ConfigurationError(f"{name} has no version {version!r}; `teleprompt versions list` shows those there are.")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow.sdk import BaseNotifier
+from airflow.sdk.configuration import conf
 
 from teleprompt.alerts.alert import Alert
 from teleprompt.config.alerts import WEBHOOK, AlertRule, shared_rules
@@ -23,22 +24,31 @@ log = logging.getLogger(__name__)
 USUAL_ARGUMENTS: Mapping[str, str] = {
     "subject": "{{ alert.title }}",
     "title": "{{ alert.title }}",
-    "text": "{{ alert.title }}: {{ alert.text }}",
-    "message": "{{ alert.title }}: {{ alert.text }}",
-    "body": "{{ alert.text }}",
-    "html_content": "<p>{{ alert.text | e }}</p><p>{{ alert.at }}</p>",
+    "text": "{{ alert.title }}: {{ alert.text }}{% if alert.page %} {{ alert.page }}{% endif %}",
+    "message": "{{ alert.title }}: {{ alert.text }}{% if alert.page %} {{ alert.page }}{% endif %}",
+    "body": "{{ alert.text }}{% if alert.page %} {{ alert.page }}{% endif %}",
+    "html_content": "<p>{{ alert.text | e }}</p>"
+    "{% if alert.page %}<p><a href='{{ alert.page | e }}'>What changes</a></p>{% endif %}<p>{{ alert.at }}</p>",
 }
 """What notifiers call what they say; given to each that has such a parameter and is not told otherwise."""
 
 
 def tell(alerts: Iterable[Alert], context: Mapping[str, Any]) -> None:
     """Send each alert to all whose rule, of its program or for all programs, names its event."""
-    for alert in alerts:
+    for alert in map(_with_address, alerts):
         log.info("%s: %s", alert.title, alert.text)
         count("alerts", program=alert.program, event=alert.event.value)
         for rule in (*_own_rules(alert.program), *_shared_rules(alert.program)):
             if alert.event in rule.events:
                 _tell_one(alert, rule, context)
+
+
+def _with_address(alert: Alert) -> Alert:
+    """The alert with the whole address of its page, where Airflow knows its own; a path is of no use in a mail."""
+    if alert.page is None:
+        return alert
+    base = (conf.get("api", "base_url", fallback=None) or "").rstrip("/")
+    return alert.model_copy(update={"page": f"{base}{alert.page}" if base else None})
 
 
 def _own_rules(program: str) -> tuple[AlertRule, ...]:

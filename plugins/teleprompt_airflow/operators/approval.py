@@ -39,9 +39,28 @@ class GateApprovalOperator(ApprovalOperator):
         """Show the report and wait, without a worker slot."""
         from teleprompt.gate.comparison import Comparison
         from teleprompt.gate.markdown import comparison_in_markdown
+        from teleprompt.program.prompt_diff import diff_in_markdown
+        from teleprompt.queries.run_detail import comparison_prompts
 
-        self.body = comparison_in_markdown(Comparison.model_validate(self.comparison))
+        comparison = Comparison.model_validate(self.comparison)
+        report = comparison_in_markdown(comparison)
+        with domain_errors(skip_without_traces=True):
+            changes = diff_in_markdown(comparison_prompts(comparison))
+        where = f"[all of it, with the demonstrations]({self._page()})"
+        self.body = f"{report}\nWhat changes in the prompt; {where}:\n\n{changes}"
         return super().execute(context)
+
+    def _page(self) -> str:
+        """The run's page, on Airflow's own address."""
+        from teleprompt.alerts.of_run import run_page
+        from teleprompt.tracking.connection import mlflow_client
+        from teleprompt.tracking.pipeline_run import PipelineRun
+
+        settings = shared_settings()
+        name = load_program_file(find_program_file(settings.programs_dir, self.program)).name
+        with mlflow_client(settings.tracking_uri) as client:
+            run = PipelineRun.find(client, program=name, key_digest=self.waited["key"])
+        return run_page(self.program, run.run_id) if run else f"/teleprompt/ui/programs/{self.program}"
 
     def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
         """Go on, or write the refusal down."""

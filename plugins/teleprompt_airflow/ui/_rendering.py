@@ -7,6 +7,7 @@ from typing import Any
 import jinja2
 
 from teleprompt.attribution.rewards import format_units
+from teleprompt.program.prompt_diff import fields_of
 
 FOLDER = Path(__file__).parent / "templates"
 
@@ -16,7 +17,9 @@ def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
-    environment.filters.update(points=points, percent=percent, day=day, money=money, units=format_units)
+    environment.filters.update(
+        points=points, percent=percent, day=day, money=money, units=format_units, fields=fields_of
+    )
     return environment
 
 

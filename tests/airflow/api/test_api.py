@@ -296,7 +296,7 @@ def test_what_is_no_json_is_refused_before_a_route_reads_it(world: World, change
 def test_an_outcome_that_goes_1_0_1_is_1_however_it_is_handed_in(world: World) -> None:
     path = "/programs/shelves/traces"
     for name in ("single", "bulk"):
-        call = submitted(0, trace_id=name, started_at="2026-10-07T12:00:00Z", outcomes={})
+        call = submitted(0, trace_id=name, started_at="2026-10-17T12:00:00Z", outcomes={})
         assert world.call("POST", path, json=call).status_code == 202
     said = [{"outcomes": {"outcome_score": value}} for value in (1, 0, 1)]
     for one in said:
@@ -305,7 +305,7 @@ def test_an_outcome_that_goes_1_0_1_is_1_however_it_is_handed_in(world: World) -
     for _ in range(2):
         assert world.call("POST", f"{path}/bulk", content=bulk).json()["accepted"] == 3
     wait_until(lambda: not len(Spool(world.settings.spool_dir)), "the courier", seconds=60)
-    start = datetime(2026, 10, 7, tzinfo=UTC)
+    start = datetime(2026, 10, 17, tzinfo=UTC)
     rows = TraceLoader(world.settings).load_traces("Shelves", start, start + timedelta(days=1))
     assert [row["score"] for row in rows] == [1, 1]
 

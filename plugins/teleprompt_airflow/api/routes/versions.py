@@ -6,14 +6,17 @@ from fastapi import APIRouter
 from pydantic import AfterValidator, BaseModel, Field
 
 from teleprompt.encoding.text import storable
+from teleprompt.errors import ConfigurationError
+from teleprompt.program.prompt_diff import PromptDiff
+from teleprompt.queries.version_prompts import diff_versions
 from teleprompt.registry.aliases import CHAMPION, aliases_of
 from teleprompt.registry.audit_trail import AuditEntry, find_gaps, read_trail
 from teleprompt.registry.change_log import Change, list_changes
 from teleprompt.registry.changes import rollback
 from teleprompt.registry.listing import VersionLine, list_versions
-from teleprompt_airflow.api.access import ChangeProgram, ReadProgram, User
+from teleprompt_airflow.api.access import ChangeProgram, ReadProgram, ReadRuns, User
 from teleprompt_airflow.api.problems import NotFoundError
-from teleprompt_airflow.api.tracking import Mlflow
+from teleprompt_airflow.api.tracking import Identifier, Mlflow
 
 router = APIRouter(tags=["versions"])
 
@@ -73,6 +76,18 @@ def show_version(program: ReadProgram, number: int, client: Mlflow) -> VersionLi
         if line.number == number:
             return line
     raise NotFoundError(f"{program.slug} has no version {number}.")
+
+
+@router.get("/programs/{program}/versions/{before}/diff/{after}")
+def diff_program_versions(program: ReadRuns, before: Identifier, after: Identifier, client: Mlflow) -> PromptDiff:
+    """What changes in the prompt from one version to another, each by its number, id or alias.
+
+    Demonstrations are texts of users, so it takes the right to read the program's runs.
+    """
+    try:
+        return diff_versions(client, program.config.name, before, after)
+    except ConfigurationError as error:
+        raise NotFoundError(str(error)) from error
 
 
 @router.put("/programs/{program}/champion")

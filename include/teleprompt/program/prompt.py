@@ -1,0 +1,104 @@
+"""What a version tells its model: instructions, fields and demonstrations, read from its state."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from teleprompt.program.fields import Json
+from teleprompt.records import Record
+
+
+class PredictorPrompt(Record):
+    """What one predictor says before the question."""
+
+    name: str
+    """Its place in the program; `self` where the program is one."""
+    instructions: str
+    fields: tuple[str, ...]
+    """Each as the prompt names it, with its description."""
+    demos: tuple[dict[str, Json], ...]
+
+    @property
+    def characters(self) -> int:
+        """Of instructions, fields and demonstrations together; what the adapter puts around them comes on top."""
+        shown = sum(len(_shown(value)) for demo in self.demos for name, value in demo.items() if name != "augmented")
+        return len(self.instructions) + sum(map(len, self.fields)) + shown
+
+
+class Prompt(Record):
+    """What a program's predictors say, in their order."""
+
+    predictors: tuple[PredictorPrompt, ...]
+
+    @classmethod
+    def of_state(cls, state: bytes) -> "Prompt":
+        """The prompt of a state JSON, as `dump_state` writes it."""
+        found: Mapping[str, Any] = json.loads(state)
+        own = {"self": found} if "signature" in found else found
+        return cls(predictors=tuple(_predictor(name, part) for name, part in own.items() if "signature" in part))
+
+    @property
+    def characters(self) -> int:
+        """Of all predictors."""
+        return sum(predictor.characters for predictor in self.predictors)
+
+    @property
+    def demos(self) -> int:
+        """Demonstrations of all predictors."""
+        return sum(len(predictor.demos) for predictor in self.predictors)
+
+    @property
+    def instructions(self) -> str:
+        """Of all predictors, one after the other."""
+        return "\n".join(predictor.instructions for predictor in self.predictors)
+
+
+def _predictor(name: str, part: Mapping[str, Any]) -> PredictorPrompt:
+    signature = part["signature"]
+    return PredictorPrompt(
+        name=name,
+        instructions=signature.get("instructions", ""),
+        fields=tuple(f"{field.get('prefix', '')} {field.get('description', '')}" for field in signature["fields"]),
+        demos=tuple(part.get("demos", ())),
+    )
+
+
+def _shown(value: Json) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def copied_characters(text: str, sources: "list[str]", *, instead_of: str = "") -> int:
+    """How many characters of `text` stand word for word in `sources`, in passages of at least `PASSAGE`.
+
+    What `instead_of` held before counts for nothing. White space and case make no difference.
+
+    Each source is cut into pieces of half that length: a passage that is shared holds one whole piece, wherever it
+    begins. So a source costs a look per piece and not one per character.
+    """
+    plain, before = _plain(text), _plain(instead_of)
+    half = PASSAGE // 2
+    starts: dict[str, list[int]] = {}
+    for at in range(len(plain) - half + 1):
+        starts.setdefault(plain[at : at + half], []).append(at)
+    copied = bytearray(len(plain))
+    for source in map(_plain, sources):
+        for piece in range(0, len(source) - half + 1, half):
+            for at in starts.get(source[piece : piece + half], ()):
+                left = _common(plain[:at][::-1], source[:piece][::-1])
+                length = left + _common(plain[at:], source[piece:])
+                if length >= PASSAGE and plain[at - left : at - left + length] not in before:
+                    copied[at - left : at - left + length] = b"\1" * length
+    return sum(copied)
+
+
+PASSAGE = 40
+"""Characters in a row that do not stand in two texts by chance."""
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
+def _common(one: str, other: str) -> int:
+    """Characters that two texts begin with alike."""
+    return next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))

@@ -1,0 +1,146 @@
+"""What changes in a prompt between two versions, for people who read it before their users do."""
+
+import difflib
+import json
+import re
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from teleprompt.program.fields import Json
+from teleprompt.program.prompt import PredictorPrompt, Prompt
+from teleprompt.records import Record
+
+
+class Piece(Record):
+    """Some words, and what becomes of them."""
+
+    change: Literal["kept", "added", "removed"]
+    text: str
+
+
+class PredictorDiff(Record):
+    """What changes in one predictor."""
+
+    name: str
+    instructions: tuple[Piece, ...]
+    fields: tuple[Piece, ...]
+    """A field a piece."""
+    added: tuple[dict[str, Json], ...]
+    removed: tuple[dict[str, Json], ...]
+    kept: int
+    """Demonstrations that are in both."""
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether anything is."""
+        words = (*self.instructions, *self.fields)
+        return bool(self.added or self.removed) or any(piece.change != "kept" for piece in words)
+
+
+class PromptDiff(Record):
+    """What changes in a program's prompt."""
+
+    predictors: tuple[PredictorDiff, ...]
+    characters: tuple[int, int]
+    """Length before and after, but for what the adapter adds."""
+    demos: tuple[int, int]
+
+    @property
+    def changed(self) -> tuple[PredictorDiff, ...]:
+        """The predictors that change."""
+        return tuple(predictor for predictor in self.predictors if predictor.is_changed)
+
+
+def diff_prompts(before: Prompt, after: Prompt) -> PromptDiff:
+    """From one prompt to the other, predictor by predictor."""
+    old, new = ({predictor.name: predictor for predictor in prompt.predictors} for prompt in (before, after))
+    return PromptDiff(
+        predictors=tuple(_diff(name, old.get(name), new.get(name)) for name in {**old, **new}),
+        characters=(before.characters, after.characters),
+        demos=(before.demos, after.demos),
+    )
+
+
+def _diff(name: str, old: PredictorPrompt | None, new: PredictorPrompt | None) -> PredictorDiff:
+    blank = PredictorPrompt(name=name, instructions="", fields=(), demos=())
+    old, new = old or blank, new or blank
+    before, after = ([json.dumps(demo, sort_keys=True) for demo in each.demos] for each in (old, new))
+    return PredictorDiff(
+        name=name,
+        instructions=tuple(_pieces(_words(old.instructions), _words(new.instructions))),
+        fields=tuple(_pieces(old.fields, new.fields, joined=False)),
+        added=tuple(demo for demo, text in zip(new.demos, after, strict=True) if text not in before),
+        removed=tuple(demo for demo, text in zip(old.demos, before, strict=True) if text not in after),
+        kept=sum(text in before for text in after),
+    )
+
+
+def _words(text: str) -> list[str]:
+    """Words with the blanks behind them; a line's end is a word of its own, so that a diff keeps lines apart."""
+    return re.findall(r"\n|[^\S\n]+|\S+[^\S\n]*", text)
+
+
+def _pieces(old: Sequence[str], new: Sequence[str], *, joined: bool = True) -> Iterator[Piece]:
+    def pieces(change: Literal["kept", "added", "removed"], words: Sequence[str]) -> Iterator[Piece]:
+        for text in ["".join(words)] if joined and words else words:
+            yield Piece(change=change, text=text)
+
+    for tag, a, b, c, d in difflib.SequenceMatcher(a=list(old), b=list(new), autojunk=False).get_opcodes():
+        if tag == "equal":
+            yield from pieces("kept", old[a:b])
+        else:
+            yield from pieces("removed", old[a:b])
+            yield from pieces("added", new[c:d])
+
+
+def diff_in_text(diff: PromptDiff) -> Iterator[str]:
+    """A line at a time: `-` what goes, `+` what comes, indented what stays."""
+    if not diff.changed:
+        yield "The prompts are the same."
+    for predictor in diff.changed:
+        yield f"{predictor.name}"
+        for title, pieces in (("instructions", predictor.instructions), ("fields", predictor.fields)):
+            if any(piece.change != "kept" for piece in pieces):
+                yield f"  {title}"
+                yield from _marked(pieces)
+        yield from _demos(predictor)
+    (before, after), (fewer, more) = diff.characters, diff.demos
+    yield f"{before} -> {after} characters, {fewer} -> {more} demonstrations"
+
+
+def diff_in_markdown(diff: PromptDiff) -> str:
+    """What changes, as a block of text that no Markdown of an instruction can leave; without demonstrations' texts."""
+    lines = []
+    for predictor in diff.changed:
+        lines.append(f"{predictor.name}: +{len(predictor.added)} -{len(predictor.removed)} demonstrations")
+        lines += _marked(predictor.instructions) if any(p.change != "kept" for p in predictor.instructions) else []
+    (before, after), (fewer, more) = diff.characters, diff.demos
+    lines.append(f"{before} -> {after} characters, {fewer} -> {more} demonstrations")
+    return "".join(f"    {line}\n" for line in lines)  # indented code: it ends with its lines, whatever they hold
+
+
+def _marked(pieces: Sequence[Piece]) -> Iterator[str]:
+    signs = {"kept": " ", "added": "+", "removed": "-"}
+    for piece in pieces:
+        for line in piece.text.splitlines() or [""]:
+            yield f"  {signs[piece.change]} {line.rstrip()}"
+
+
+def _demos(predictor: PredictorDiff) -> Iterator[str]:
+    for sign, what, demos in (("-", "removed", predictor.removed), ("+", "added", predictor.added)):
+        if demos:
+            yield f"  demonstrations {what}"
+        for number, demo in enumerate(demos, start=1):
+            for at, (name, value) in enumerate(fields_of(demo)):
+                yield f"  {sign} {f'{number}.' if at == 0 else '  '} {name}: {value}"
+    if predictor.kept and (predictor.added or predictor.removed):
+        yield f"    {predictor.kept} stay"
+
+
+def fields_of(demo: dict[str, Json]) -> list[tuple[str, str]]:
+    """A demonstration's fields as texts; that it was bootstrapped is none of them."""
+    return [
+        (name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+        for name, value in demo.items()
+        if name != "augmented"
+    ]

@@ -23,13 +23,16 @@ RESOLVE := uv pip compile --quiet --universal --python-version 3.11 --no-emit-in
 	--custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help run up check test ahead matrix lint reference docs pictures bench clean lock install
+.PHONY: help run run-real up check test ahead matrix lint reference docs pictures bench clean lock install
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(STAMP) ## the main job: traffic, Airflow, one DAG per program, a table of verdicts
 	@$(BIN)/python -m dev.run
+
+run-real: $(STAMP) ## the pipeline on real texts with a real small model on this machine; fetches 350 MB once
+	@$(BIN)/python -m dev.real
 
 up: $(STAMP) ## leave Airflow and MLflow running, with addresses and login printed
 	@$(BIN)/python -m dev.up

@@ -85,3 +85,15 @@ def test_demonstrations_hold_values_that_the_signature_accepts() -> None:
     adapter = dspy.ChatAdapter()
     inputs = {"picture": demo["picture"], "history": dspy.History(messages=[])}
     assert adapter.format(signature, loaded.demos, inputs) == adapter.format(signature, taught.demos, inputs)
+
+
+def test_a_model_of_the_programs_own_is_not_written_and_stays() -> None:
+    class Engine:
+        def complete(self, request: object) -> object:
+            raise NotImplementedError
+
+    program = dspy.Predict("question -> answer")
+    program.lm = dspy.LM("own/small", engine=Engine(), cache=False)
+    state = dump_state(program)
+    assert json.loads(state)["lm"] is None
+    assert load_state(program, state).lm is program.lm

@@ -21,6 +21,7 @@ SMALL = {
     "mipro": {"num_candidates": 2, "num_trials": 2, "max_validation": 6},
     "gepa": {"max_metric_calls": 20, "max_validation": 5},
     "simba": {"bsize": 4, "num_candidates": 2, "max_steps": 1},
+    "better_together": {"max_metric_calls": 10, "max_validation": 5},
 }
 
 

@@ -1,5 +1,6 @@
 """A program's state as canonical JSON: instructions and demonstrations, never keys, LMs or lineage."""
 
+import copy
 import json
 from contextlib import suppress
 from typing import Any
@@ -18,7 +19,7 @@ def dump_state(program: Any) -> bytes:
     supplied at run time.
     """
     demos = {name: [_written(demo, predictor) for demo in predictor.demos] for name, predictor in _predictors(program)}
-    state = json.loads(json.dumps(program.dump_state(), default=str))
+    state = json.loads(json.dumps(_without_models(program), default=str))
     for name, _ in _predictors(program):
         own = state.get(name, state)  # a bare Predict is its own whole state
         own["lm"] = None
@@ -46,6 +47,21 @@ def load_state(program: Any, state: bytes) -> Any:
         predictor.lm = as_built.lm  # a state names none, and one that the program sets is its own
         predictor.demos = [_typed(demo, predictor) for demo in predictor.demos]
     return fresh
+
+
+def _without_models(program: Any) -> dict[str, Any]:
+    """The state as DSPy writes it, but for language models: one with an engine of its own refuses to be written."""
+    from dspy import Predict
+
+    def bare(parameter: Any) -> dict[str, Any]:
+        if isinstance(parameter, Predict) and parameter.lm is not None:
+            parameter = copy.copy(parameter)
+            parameter.lm = None
+        return parameter.dump_state()  # type: ignore[no-any-return]
+
+    if isinstance(program, Predict):
+        return bare(program)
+    return {name: bare(parameter) for name, parameter in program.named_parameters()}
 
 
 def _predictors(program: Any) -> list[tuple[str, Any]]:

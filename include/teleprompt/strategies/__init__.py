@@ -18,6 +18,7 @@ class OptimizationStrategy(StrEnum):
     MIPRO = "mipro"
     GEPA = "gepa"
     SIMBA = "simba"
+    BETTER_TOGETHER = "better_together"
 
 
 @cache

@@ -9,6 +9,7 @@ from typing import Any
 
 import dspy
 import pytest
+from dspy.utils.exceptions import LMServerError
 
 from teleprompt.config.budget import BudgetConfig
 from teleprompt.config.settings import LMConfig
@@ -124,6 +125,60 @@ def test_a_client_of_an_older_interface_is_counted_once() -> None:
         assert (meter.spend.calls, server.requests) == (1, 1)
 
 
+class Vote(dspy.BaseLM):
+    """Asks another model several times in its place."""
+
+    def __init__(self, server: ModelServer) -> None:
+        super().__init__("vote/small")
+        self.other = own_lm(server, cache=False)
+
+    def forward(self, prompt: Any = None, messages: Any = None, **kwargs: Any) -> Any:
+        for _ in range(2):
+            self.other("which?")
+        return self.other.forward(prompt, messages, **kwargs)
+
+
+class Kind(dspy.LM):
+    """Puts something in front of each prompt."""
+
+    def __call__(self, prompt: Any = None, messages: Any = None, **kwargs: Any) -> Any:
+        said = messages or [{"role": "user", "content": prompt}]
+        return super().__call__(messages=[{"role": "system", "content": "Be kind."}, *said], **kwargs)
+
+
+def test_a_model_that_asks_others_in_its_place_counts_as_these() -> None:
+    with model_server() as server, warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        meter = Meter(BudgetConfig(max_calls=5))
+        with all_models_metered(meter):
+            by_hand(Vote(server))
+            assert (meter.spend.calls, server.requests) == (3, 3)
+            with pytest.raises(CallsStopped):
+                by_hand(Vote(server))
+        assert server.requests <= 5
+
+
+def test_a_model_with_a_call_of_its_own_is_asked_as_it_wants() -> None:
+    with model_server() as server:
+        meter = Meter()
+        base = f"http://127.0.0.1:{server.server_port}/v1"
+        with all_models_metered(meter):
+            by_hand(Kind("openai/small", api_base=base, api_key="own"))
+        assert (meter.spend.calls, server.requests) == (1, 1)
+        assert [message["content"] for message in server.bodies[0]["messages"]] == ["Be kind.", "which?"]
+
+
+def test_a_program_may_have_another_model_for_an_outage_of_one() -> None:
+    with model_server(lambda _n: "500") as down, model_server() as server:
+        meter = Meter()
+        with all_models_metered(meter):
+            try:
+                by_hand(own_lm(down, num_retries=0))
+            except LMServerError:
+                by_hand(own_lm(server))
+        assert (down.requests, server.requests, meter.stopped) == (1, 1, None)
+
+
 def test_the_model_that_a_program_is_given_is_not_counted_twice() -> None:
     with model_server() as server:
         meter = Meter()
@@ -142,10 +197,11 @@ def test_a_measured_call_is_a_made_call_though_the_program_caches() -> None:
         assert (meter.spend.calls, server.requests) == (2, 2)
 
 
-def test_its_options_reach_the_server() -> None:
+@pytest.mark.parametrize("limit", [{"max_tokens": 77}, {"max_completion_tokens": 77}], ids=str)
+def test_its_options_reach_the_server(limit: dict[str, int]) -> None:
     with model_server() as server:
         with all_models_metered(Meter()):
-            under_context(own_lm(server, temperature=0.3, max_tokens=77, top_p=0.5))
+            under_context(own_lm(server, temperature=0.3, top_p=0.5, **limit))
         (body,) = server.bodies
         assert (body["temperature"], body.get("max_tokens") or body["max_completion_tokens"], body["top_p"]) == (
             0.3,

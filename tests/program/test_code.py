@@ -32,7 +32,7 @@ def test_of_a_file_among_others_what_it_needs_belongs_to_it(tmp_path: Path) -> N
             "bot.yaml": "name: Bot",
             "bot.py": "from pathlib import Path\nfrom texts import PROMPT\n"
             "STATE = Path(__file__).with_name('bot.json')\ndef build(): from late import x\n",
-            "texts.py": "from .words import a\nPROMPT = 'prompts'",
+            "texts.py": "from .words import a\nfrom pathlib import Path\nPROMPT = Path('prompts')",
             "words.py": "a = 1",
             "late.py": "x = 1",
             "bot.json": "{}",
@@ -117,6 +117,48 @@ def test_a_module_called_as_one_of_pythons_own_or_as_a_library_does_not_stand_in
     )
     found = code(tmp_path, "yaml.yaml")
     assert (found.files, found.load().build()) == (("yaml.py",), "1")
+
+
+BUILDERS = {
+    "in branches": "try:\n    from fast import build\nexcept ImportError:\n    def build(): return 3\n",
+    "with a condition": "if True:\n    def build(): return 3\n",
+    "by a star": "from helpers import *\n",
+    "one of two": "build, other = (lambda: 3), None\n",
+}
+
+
+@pytest.mark.parametrize("source", BUILDERS.values(), ids=BUILDERS)
+def test_a_builder_is_found_however_it_is_defined(tmp_path: Path, source: str) -> None:
+    lay(tmp_path, {"bot.yaml": "name: Bot", "bot.py": source, "helpers.py": "def build(): return 3\n"})
+    found = code(tmp_path, "bot.yaml")
+    found.check(tmp_path / "bot.yaml")
+    assert found.load().build() == 3
+
+
+def test_files_are_found_as_resources_of_the_package(tmp_path: Path) -> None:
+    source = (
+        "from importlib.resources import files\ndef build(): return files(__package__).joinpath('a.txt').read_text()\n"
+    )
+    folder = lay(tmp_path / "bot", {"bot.yaml": "name: Bot", "bot.py": source, "a.txt": "Ask."})
+    assert code(folder, "bot.yaml").load().build() == "Ask."
+
+
+def test_the_main_module_and_its_folder_may_have_one_name(tmp_path: Path) -> None:
+    files = {"bot.yaml": "name: Bot", "bot.py": "X = 3\ndef build(): ...\n", "scoring.py": "from bot import X\n"}
+    folder = lay(tmp_path / "bot", files)
+    found = code_of(folder / "bot.yaml", "scoring:X")
+    found.check(folder / "bot.yaml")
+    assert found.load().X == 3
+
+
+def test_a_folder_of_data_hides_no_library_and_a_key_carries_no_folder(tmp_path: Path) -> None:
+    source = "from packaging.version import Version\nx = {'data': 1}\ndef build(): return str(Version('1'))\n"
+    lay(
+        tmp_path,
+        {"bot.yaml": "name: Bot", "bot.py": source, "packaging/prepare.py": "", "data/customers.csv": "secret"},
+    )
+    found = code(tmp_path, "bot.yaml")
+    assert (found.files, found.load().build()) == (("bot.py",), "1")
 
 
 def test_two_programs_with_modules_of_the_same_name_stand_beside_each_other(tmp_path: Path) -> None:

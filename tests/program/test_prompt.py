@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from teleprompt.program.prompt import PASSAGE, Prompt, copied_characters
-from teleprompt.program.prompt_diff import diff_in_text, diff_prompts
+from teleprompt.program.prompt_diff import diff_in_markdown, diff_in_text, diff_prompts
 from teleprompt.program.state import dump_state
 
 
@@ -59,6 +59,27 @@ def test_what_changes_is_told_word_by_word_and_demonstration_by_demonstration() 
     ]
 
 
+def test_the_order_and_the_number_of_demonstrations_are_part_of_the_prompt() -> None:
+    one, two = dspy.Example(question="a", answer="1"), dspy.Example(question="b", answer="2")
+
+    def diff(before: list[dspy.Example], after: list[dspy.Example]) -> str:
+        prompts = []
+        for demos in (before, after):
+            program = dspy.Predict("question -> answer")
+            program.demos = demos
+            prompts.append(prompt_of(program))
+        return "\n".join(diff_in_text(diff_prompts(*prompts)))
+
+    assert "2 stay, in another order" in diff([one, two], [two, one])
+    assert "demonstrations removed" in diff([one, one], [one])
+
+
+def test_a_field_that_changes_shows_in_markdown_too() -> None:
+    before = dspy.Predict("question -> answer")
+    after = dspy.Predict(before.signature.with_updated_fields("answer", desc="one word"))
+    assert "+ Answer: one word" in diff_in_markdown(diff_prompts(prompt_of(before), prompt_of(after)))
+
+
 def test_a_predictor_that_comes_or_goes_is_all_new_or_gone() -> None:
     diff = diff_prompts(prompt_of(dspy.Predict("topic -> answer")), prompt_of(Pair()))
     assert {predictor.name for predictor in diff.changed} == {"self", "first.predict", "second"}
@@ -75,10 +96,15 @@ TICKET = "My parcel has been lying at the depot since Monday and nobody there an
         (f"{TICKET.upper()}\n\n{TICKET.replace(' ', '  ')}", 2 * len(TICKET)),
         (f"Like this: {TICKET[20:70]}!", 50),
         (TICKET[: PASSAGE - 1], 0),
+        ("-" * 5000, 0),
     ],
 )
 def test_what_was_copied_from_training_texts_is_counted(instructions: str, copied: int) -> None:
     assert copied_characters(instructions, ["short", TICKET]) == copied
+
+
+def test_a_long_row_of_dashes_takes_no_time() -> None:
+    assert copied_characters("-" * 5000, ["-" * 5000]) == 5000
 
 
 def test_what_stood_there_before_was_not_copied() -> None:

@@ -2,11 +2,14 @@
 
 import asyncio
 import copy
+import os
+import pickle
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import dspy
 import mlflow
@@ -21,7 +24,7 @@ from teleprompt.serving import call_log
 from teleprompt.serving.call_log import CallLog, LoggedCall, flush_calls, log_outcome
 from teleprompt.serving.choose import forget_versions
 from teleprompt.serving.load import load_program
-from teleprompt.serving.logged_program import trace_id_of
+from teleprompt.serving.logged_program import LoggedAs, logged, trace_id_of
 from teleprompt.traces.sources.choose import open_store
 from teleprompt.traces.sources.of_program import program_sources
 from teleprompt.tracking.connection import fluent_tracking, mlflow_client
@@ -166,6 +169,65 @@ def test_its_class_is_its_own(served: Settings) -> None:
     assert program.named_predictors()[0][1] is program
 
 
+class Streams(dspy.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.trace_id = "the program's own"
+
+    def forward(self, docs: Any) -> Any:
+        return (doc for doc in docs)
+
+
+class Waits(dspy.Module):
+    async def forward(self, q: str) -> dict[str, str]:  # type: ignore[override]
+        return {"answer": q}
+
+
+class Odd:
+    def __repr__(self) -> str:
+        raise RuntimeError("no")
+
+
+@pytest.fixture
+def put(monkeypatch: pytest.MonkeyPatch) -> list[LoggedCall]:
+    """What is handed over to the log."""
+    calls: list[LoggedCall] = []
+
+    class Log:
+        put = calls.append
+
+    monkeypatch.setattr("teleprompt.serving.logged_program.call_log", Log)
+    return calls
+
+
+def test_what_can_be_gone_through_once_is_left_to_the_program(put: list[LoggedCall]) -> None:
+    program = logged(Streams(), LoggedAs("P", "e", {}))
+    assert list(program(docs=iter(["a", "b"]))) == ["a", "b"]
+    assert (put[0].inputs, put[0].outputs) == ({"docs": "<list_iterator>"}, {"output": "<generator>"})
+    assert program.trace_id == "the program's own"
+
+
+def test_what_cannot_be_written_stops_no_call(put: list[LoggedCall]) -> None:
+    deep: Any = []
+    for _ in range(3000):
+        deep = [deep]
+    assert list(logged(Streams(), LoggedAs("P", "e", {}))(docs=[Odd(), deep])) == [ANY, deep]
+    assert put[0].inputs["docs"][0] == "<Odd>"
+
+
+def test_a_coroutine_is_logged_when_it_was_awaited(put: list[LoggedCall]) -> None:
+    waiting = logged(Waits(), LoggedAs("P", "e", {}))(q="x")
+    assert put == []
+    assert asyncio.run(waiting) == {"answer": "x"}
+    assert put[0].outputs == {"answer": "x"}
+
+
+def test_a_pickled_program_logs_nothing(put: list[LoggedCall]) -> None:
+    program = logged(Streams(), LoggedAs("P", "e", {}))
+    list(pickle.loads(pickle.dumps(program))(docs=[]))
+    assert put == []
+
+
 def test_an_answer_that_is_not_known_is_said(served: Settings) -> None:
     with pytest.raises(ConfigurationError, match="right after the call"):
         trace_id_of("a text")
@@ -200,6 +262,25 @@ def test_while_mlflow_is_away_calls_wait_and_are_written_when_it_is_back(
         experiment = client.get_experiment_by_name("production").experiment_id
         assert len(client.search_traces(locations=[experiment], include_spans=False, max_results=100)) == 50
     assert log.dropped == 0
+
+
+def test_one_outcome_that_is_refused_doubles_no_other(settings: Settings) -> None:
+    log = CallLog(settings.tracking_uri)
+    log.put(_call(1))
+    for trace_id in (f"tr-{1:032x}", f"tr-{2:032x}"):
+        log.put(call_log.LateOutcome(trace_id, "good", 1.0, 10**12))
+    assert log.flush(60)
+    with mlflow_client(settings.tracking_uri) as client:
+        assert len(client.get_trace(f"tr-{1:032x}").info.assessments) == 1
+    assert log.dropped == 1
+
+
+def test_a_forked_process_has_a_log_of_its_own(served: Settings) -> None:
+    log_outcome("tr-1", outcome_score=1.0)
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0 if flush_calls(0) and call_log._logs == {} else 1)
+    assert os.waitpid(pid, 0)[1] == 0
 
 
 def test_what_waits_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

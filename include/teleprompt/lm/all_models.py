@@ -12,7 +12,7 @@ from typing import Any
 
 from teleprompt.lm.answers import AnswerJournal
 from teleprompt.lm.meter import Answered, Meter
-from teleprompt.lm.metered import MeteredEngine, counted, is_counted, metered
+from teleprompt.lm.metered import MeteredEngine, Request, counted, is_counted, metered
 from teleprompt.lm.tally import TallyingEngine, counted_into, tallied
 
 
@@ -22,7 +22,9 @@ def all_models_metered(meter: Meter, *, answers: AnswerJournal | None = None) ->
     from dspy import BaseLM, Embedder
 
     def of(model: Any) -> Any:
-        own = metered(model.copy(cache=False), meter, retries=model.num_retries, answers=answers)
+        own = metered(
+            model.copy(cache=False), meter, retries=model.num_retries, answers=answers, gone=lambda error: error
+        )  # a program may have another model for an outage of one
         return tallied(own, tally) if (tally := counted_into.get()) is not None else own
 
     with ExitStack() as patches:
@@ -42,25 +44,46 @@ def _through_engine(of: Callable[[Any], Any], call: Callable[..., Any]) -> Calla
 
     @functools.wraps(call)
     def through(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return call(self if is_counted() or _is_metered(self) else of(self), *args, **kwargs)
+        return call(self if is_counted(self) or _is_metered(self) else of(self), *args, **kwargs)
 
     return through
 
 
 def _with_count(meter: Meter, forward: Callable[..., Any]) -> Callable[..., Any]:
     """A request that goes past DSPy's own callers, with its tokens counted as the response states them."""
+
+    def ended(under_way: Request, response: Any) -> Any:
+        if under_way.asked_others:
+            meter.uncounted()
+        else:
+            meter.answered(_stated(response))
+        return response
+
     if _is_async(forward):
-        return _in_a_thread(forward, "forward")
+
+        @functools.wraps(forward)
+        async def forward_async(self: Any, *args: Any, **kwargs: Any) -> Any:
+            from dspy import BaseLM
+
+            if is_counted(self) or _is_metered(self):
+                return await forward(self, *args, **kwargs)
+            if type(self).forward is not BaseLM.forward:  # in a thread, where its connections are seen to be counted
+                import asyncio
+
+                return await asyncio.to_thread(self.forward, *args, **kwargs)
+            meter.before_call()
+            with counted(self) as under_way:
+                return ended(under_way, await forward(self, *args, **kwargs))
+
+        return forward_async
 
     @functools.wraps(forward)
     def forward_sync(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if is_counted() or _is_metered(self):
+        if is_counted(self) or _is_metered(self):
             return forward(self, *args, **kwargs)
         meter.before_call()
-        with counted():
-            response = forward(self, *args, **kwargs)
-        meter.answered(_stated(response))
-        return response
+        with counted(self) as under_way:
+            return ended(under_way, forward(self, *args, **kwargs))
 
     return forward_sync
 
@@ -71,7 +94,7 @@ def _embedded(meter: Meter, call: Callable[..., Any]) -> Callable[..., Any]:
 
     def batches(self: Any, inputs: Any, batch_size: int | None) -> int:
         texts = 1 if isinstance(inputs, str) else len(inputs)
-        return -(-texts // (batch_size or self.batch_size)) if isinstance(self.model, str) else 0
+        return int(-(-texts // (batch_size or self.batch_size)))
 
     def count(self: Any, inputs: Any, batch_size: int | None) -> None:
         for _ in range(batches(self, inputs, batch_size)):
@@ -79,29 +102,24 @@ def _embedded(meter: Meter, call: Callable[..., Any]) -> Callable[..., Any]:
             meter.answered(unpriced)
 
     if _is_async(call):
-        return _in_a_thread(call, "__call__")
+
+        @functools.wraps(call)
+        async def embedded_async(self: Any, *args: Any, **kwargs: Any) -> Any:
+            import asyncio
+
+            return await asyncio.to_thread(self, *args, **kwargs)
+
+        return embedded_async
 
     @functools.wraps(call)
     def embedded(self: Any, inputs: Any, batch_size: int | None = None, *rest: Any, **kwargs: Any) -> Any:
+        if not isinstance(self.model, str):
+            return call(self, inputs, batch_size, *rest, **kwargs)
         count(self, inputs, batch_size)
-        with counted():
+        with counted(self):
             return call(self, inputs, batch_size, *rest, **kwargs)
 
     return embedded
-
-
-def _in_a_thread(call: Callable[..., Any], name: str) -> Callable[..., Any]:
-    """A coroutine function as its synchronous brother `name`, which is counted; one request at a time is."""
-
-    @functools.wraps(call)
-    async def threaded(self: Any, *args: Any, **kwargs: Any) -> Any:
-        import asyncio
-
-        if is_counted() or _is_metered(self):
-            return await call(self, *args, **kwargs)
-        return await asyncio.to_thread(getattr(self, name), *args, **kwargs)
-
-    return threaded
 
 
 def _is_async(function: Callable[..., Any]) -> bool:

@@ -13,11 +13,10 @@ def build_lm(config: LMConfig) -> Any:
     if config.max_tokens is not None:
         options["max_tokens"] = config.max_tokens
     if config.model == OFFLINE_MODEL:
-        from teleprompt.lm.metered import ThreadedEngine
-        from teleprompt.lm.offline.engine import NearestDemoEngine
+        from teleprompt.lm.offline.engine import AsyncNearestDemoEngine, NearestDemoEngine
 
-        engine = NearestDemoEngine()
-        return dspy.LM(config.model, engine=engine, async_engine=ThreadedEngine(engine), num_retries=0, **options)
+        engines = {"engine": NearestDemoEngine(), "async_engine": AsyncNearestDemoEngine()}
+        return dspy.LM(config.model, num_retries=0, **engines, **options)
     if config.api_base:
         options["api_base"] = config.api_base.get_secret_value()
     if config.api_key:

@@ -71,7 +71,11 @@ def watching(
     if not _hooked:
         sys.addaudithook(_hear)
         _hooked = True
-    _watch = _Watch(frozenset(place for url in addresses for place in _places(url)), frozenset(let_pass), seen)
+    _watch = _Watch(
+        frozenset(place for url in addresses for place in _places(url)),
+        frozenset(name for host in let_pass for name in _names(host)),
+        seen,
+    )
     try:
         yield
     finally:
@@ -85,6 +89,14 @@ def _hear(event: str, arguments: tuple[Any, ...]) -> None:
         _watch.look(arguments[0], arguments[1])
     elif isinstance(arguments[1], tuple):  # not a socket file
         _watch.look(arguments[1][0], arguments[1][1])
+
+
+def _names(host: str) -> Iterator[str]:
+    """`host` or `host:port` by name and by each of its addresses."""
+    yield host
+    name, separator, port = host.partition(":")
+    with suppress(OSError):
+        yield from (f"{found[4][0]}{separator}{port}" for found in socket.getaddrinfo(name, port or None))
 
 
 def _places(url: str) -> Iterator[tuple[str, int]]:

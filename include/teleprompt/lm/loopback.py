@@ -160,7 +160,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(502, f"the provider could not be reached ({type(error).__name__})")
             return
         if is_call and answer.is_success:
-            self.server.meter.answered(_usage(answer.content))
+            self.server.meter.answered(_usage(body, answer.content))
         elif is_call:
             self.server.meter.failed(f"HTTP{answer.status_code}")
         handed = {"content-type", "retry-after", "x-request-id"}
@@ -185,8 +185,11 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing: paths may hold a user's text."""
 
 
-def _usage(content: bytes) -> Answered:
-    """The tokens that an answer states: OpenAI's and Anthropic's names, in one document or a stream's last event."""
+def _usage(request: bytes, content: bytes) -> Answered:
+    """The tokens that an answer states: OpenAI's and Anthropic's names, in one document or in a stream's events.
+
+    A stream may state none; then four bytes count as a token, so that a budget of tokens holds roughly.
+    """
     tokens_in = tokens_out = 0
     lines = content.split(b"\n") if content.lstrip().startswith((b"data:", b"event:")) else [content]
     for line in lines:
@@ -194,12 +197,15 @@ def _usage(content: bytes) -> Answered:
             said = json.loads(line.removeprefix(b"data:"))
         except ValueError:
             continue
-        message = said.get("message") if isinstance(said, dict) else None
-        for holder in (said, message):
+        holders = [said, said.get("message"), said.get("response")] if isinstance(said, dict) else []
+        for holder in holders:
             usage = holder.get("usage") if isinstance(holder, dict) else None
             if isinstance(usage, dict):
-                tokens_in = max(tokens_in, _number(usage, "prompt_tokens", "input_tokens"))
+                cached = _number(usage, "cache_read_input_tokens") + _number(usage, "cache_creation_input_tokens")
+                tokens_in = max(tokens_in, _number(usage, "prompt_tokens", "input_tokens") + cached)
                 tokens_out = max(tokens_out, _number(usage, "completion_tokens", "output_tokens"))
+    if not tokens_in and not tokens_out:
+        tokens_in, tokens_out = len(request) // 4, len(content) // 4
     return Answered(tokens_in=tokens_in, tokens_out=tokens_out, cost_e6=None)
 
 

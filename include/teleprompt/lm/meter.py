@@ -109,6 +109,16 @@ class Meter:
         with self._lock:
             self.stopped = self.stopped or reason
 
+    def outage(self, cause: Exception) -> ModelGone:
+        """What ends the work where the model does not answer; no call starts from now on."""
+        self.gone(cause)
+        return ModelGone(cause)
+
+    def uncounted(self) -> None:
+        """Take a call back that turned out to be none: what was asked in its place counts for itself."""
+        with self._lock:
+            self._add(calls=-1)
+
     def gone(self, cause: Exception) -> None:
         """Let no call start from now on: the model does not answer, and threads may still wait to ask."""
         with self._lock:

@@ -1,33 +1,49 @@
 """A model behind a meter: `dspy.LM` whose engine counts, repeats what failed for a moment, and keeps answers."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
 from teleprompt.lm.answers import AnswerJournal
-from teleprompt.lm.meter import Answered, Meter, ModelGone
+from teleprompt.lm.meter import Answered, Meter
 
 LONGEST_WAIT = 60.0
 
 
-_counted: ContextVar[bool] = ContextVar("counted", default=False)
+@dataclass
+class Request:
+    """A request that passed the meter and is under way."""
+
+    model: Any
+    """Who is asked; None for who is no model of DSPy's."""
+    asked_others: bool = False
+    """Whether it asked other models in its place, which count for themselves."""
+
+
+_under_way: ContextVar[Request | None] = ContextVar("under_way", default=None)
 
 
 @contextmanager
-def counted() -> Iterator[None]:
-    """What is sent in here passed the meter."""
-    token = _counted.set(True)
+def counted(model: Any = None) -> Iterator[Request]:
+    """What `model` sends in here passed the meter."""
+    request = Request(model)
+    token = _under_way.set(request)
     try:
-        yield
+        yield request
     finally:
-        _counted.reset(token)
+        _under_way.reset(token)
 
 
-def is_counted() -> bool:
-    """Whether what is sent here passed the meter."""
-    return _counted.get()
+def is_counted(model: Any = None) -> bool:
+    """Whether what is sent here passed the meter; of a model only if it is the one that is asked."""
+    request = _under_way.get()
+    if request is None or model is None or request.model is model:
+        return request is not None
+    request.asked_others = True
+    return False
 
 
 class MeteredEngine:
@@ -36,9 +52,18 @@ class MeteredEngine:
     Repeating is done here and not by DSPy, LiteLLM or an SDK, so that every request that is sent is counted.
     """
 
-    def __init__(self, model: Any, meter: Meter, *, retries: int, answers: AnswerJournal | None) -> None:
+    def __init__(
+        self,
+        model: Any,
+        meter: Meter,
+        *,
+        retries: int,
+        answers: AnswerJournal | None,
+        gone: Callable[[Exception], BaseException],
+    ) -> None:
         self.model = model
         """The `dspy.LM` that is asked."""
+        self._gone = gone
         self._meter = meter
         self._retries = retries
         self._answers = answers
@@ -61,8 +86,7 @@ class MeteredEngine:
         except LMInvalidRequestError:
             raise
         except LMError as error:
-            self._meter.gone(error)
-            raise ModelGone(error) from error
+            raise self._gone(error) from error
 
     def _patiently(self, request: Any) -> Any:
         from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
@@ -87,14 +111,18 @@ class MeteredEngine:
 
         self._meter.before_call()
         try:
-            with counted(), dspy.context(callbacks=[], usage_tracker=None, disable_history=True):
-                response = self.model(request)
+            settings = dspy.context(callbacks=[], usage_tracker=None, disable_history=True)
+            with counted(self.model) as under_way, settings:
+                response = _asked(self.model, request)
         except Exception as error:
             kind = type(error).__name__
             self._meter.failed(kind)
             if self._answers:
                 self._answers.keep_failure(kind)
             raise
+        if under_way.asked_others:  # it only chose among others
+            self._meter.uncounted()
+            return response
         answered = Answered(
             tokens_in=response.usage.input_tokens or 0,
             tokens_out=response.usage.output_tokens or 0,
@@ -134,6 +162,17 @@ class MeteredEngine:
     def __deepcopy__(self, _memo: dict[int, Any]) -> Self:
         """Itself: optimizers copy programs and models, and every copy's calls count."""
         return self
+
+
+def _asked(model: Any, request: Any) -> Any:
+    """The model's answer, past a `__call__` of its own, which a program's call went through already."""
+    from dspy import BaseLM
+
+    if not hasattr(model, "_engine_spec") and type(model).forward is BaseLM.forward:  # it only knows `aforward`
+        import asyncio
+
+        return asyncio.run(BaseLM.acall(model, request))
+    return BaseLM.__call__(model, request)
 
 
 class Engine(Protocol):
@@ -205,21 +244,35 @@ def _past_loopback(model: Any) -> Any:
     return model.copy(api_base=address, api_key=model.kwargs.get("api_key") or key)
 
 
-def metered(model: Any, meter: Meter, *, retries: int, answers: AnswerJournal | None = None) -> Any:
-    """`model` (a `dspy.LM`) with every call counted by `meter`; its options are kept."""
+def metered(
+    model: Any,
+    meter: Meter,
+    *,
+    retries: int,
+    answers: AnswerJournal | None = None,
+    gone: Callable[[Exception], BaseException] | None = None,
+) -> Any:
+    """`model` (a `dspy.LM`) with every call counted by `meter`; its options are kept.
+
+    `gone` says what is raised of an outage after all tries; by default it ends the work, as `Meter.gone` does.
+    """
     import dspy
     from dspy.clients.backend_selection import CLIENT_KEYS
 
-    engine = MeteredEngine(_past_loopback(model.copy(num_retries=0)), meter, retries=retries, answers=answers)
+    engine = MeteredEngine(
+        _past_loopback(model.copy(num_retries=0)), meter, retries=retries, answers=answers, gone=gone or meter.outage
+    )
     own = {name: value for name, value in model.kwargs.items() if name not in CLIENT_KEYS}  # those stay with the model
     most = own.pop("max_completion_tokens", None)
+    if most is not None and own.get("max_tokens") is None:
+        own["max_tokens"] = most
     return dspy.LM(
         model.model,
         engine=engine,
         async_engine=ThreadedEngine(engine),
         cache=False,
         num_retries=0,
-        **{"max_tokens": most, **own},
+        **own,
     )
 
 

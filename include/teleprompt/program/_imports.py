@@ -3,7 +3,7 @@
 import ast
 import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,8 +57,27 @@ def imports_of(tree: ast.Module, *, package: tuple[str, ...]) -> Iterator[Import
 
 def file_names_in(tree: ast.Module) -> set[str]:
     """The texts of a file that could be the name of another."""
-    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-    return {text for text in texts if 0 < len(text) <= LONGEST_NAME and text.isprintable() and ".." not in text}
+    return set(filter(_is_name, _texts(ast.walk(tree))))
+
+
+def folder_names_in(tree: ast.Module) -> set[str]:
+    """Those that are put together to a path or handed to a function; a key of a dictionary names no folder."""
+    places: list[ast.AST] = []
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(args=args, keywords=keywords):
+                places += [*args, *(keyword.value for keyword in keywords)]
+            case ast.BinOp(left=left, op=ast.Div(), right=right):
+                places += [left, right]
+    return set(filter(_is_name, _texts(places)))
+
+
+def _texts(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    return (node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str))
+
+
+def _is_name(text: str) -> bool:
+    return 0 < len(text) <= LONGEST_NAME and text.isprintable() and ".." not in text
 
 
 def is_installed(module: str) -> bool:
@@ -67,15 +86,26 @@ def is_installed(module: str) -> bool:
     return first in sys.modules or importlib.util.find_spec(first) is not None
 
 
-def top_level_names(tree: ast.Module) -> Iterator[str]:
-    """What a file defines or imports at its top."""
-    for node in tree.body:
+def defines(tree: ast.Module, name: str) -> bool:
+    """Whether a file defines or imports `name` at its top, in whatever branch; with a star import it may."""
+    return any(found in {name, "*"} for found in _top_level_names(tree.body))
+
+
+def _top_level_names(body: Iterable[ast.stmt]) -> Iterator[str]:
+    for node in body:
         match node:
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
                 yield name
             case ast.Assign(targets=targets):
-                yield from (target.id for target in targets if isinstance(target, ast.Name))
+                yield from (part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name))
             case ast.AnnAssign(target=ast.Name(id=name)):
                 yield name
             case ast.Import(names=names) | ast.ImportFrom(names=names):
                 yield from (alias.asname or alias.name for alias in names)
+            case ast.If(body=first, orelse=other):
+                yield from _top_level_names([*first, *other])
+            case ast.Try(body=first, orelse=other, handlers=handlers, finalbody=last):
+                caught = [statement for handler in handlers for statement in handler.body]
+                yield from _top_level_names([*first, *caught, *other, *last])
+            case ast.With(body=inner):
+                yield from _top_level_names(inner)

@@ -5,7 +5,7 @@ file lies among others has its module, what that imports of its neighbours, dire
 names in a text, as in `Path(__file__).with_name("state.json")`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,7 @@ from teleprompt.config.files import ProgramFileError, has_folder_of_its_own, pro
 from teleprompt.encoding.canonical_json import digest_of, sha256_hex
 from teleprompt.errors import ConfigurationError
 from teleprompt.program._clients import CLIENTS, VARIABLES
-from teleprompt.program._imports import file_names_in, imports_of, is_installed, parse, top_level_names
+from teleprompt.program._imports import defines, file_names_in, folder_names_in, imports_of, is_installed, parse
 from teleprompt.program.importing import PACKAGE, Tree, import_from, is_carried, top_level_modules
 from teleprompt.records import Digest
 
@@ -94,7 +94,7 @@ class ProgramCode:
         Raises:
             ProgramFileError: a syntax error, no such name, or a module that is not installed.
         """
-        if self.callable not in set(top_level_names(parse(self.file))):
+        if not defines(parse(self.file), self.callable):
             raise ProgramFileError(
                 program_file,
                 f"{self.file.name} defines no {self.callable!r}; name a function or class that it defines.",
@@ -114,7 +114,7 @@ class ProgramCode:
                 problem = f"imports {module!r}, which is not installed; add it to requirements.txt."
                 raise ProgramFileError(file, problem, line=imported.line)
             inside = own.removeprefix(".")
-            if not _exists(self.root, inside):
+            if not _exists(self.root, inside) and not _exists(self.root, imported.name):
                 raise ProgramFileError(file, f"imports {inside!r}, which does not lie beside it.", line=imported.line)
 
 
@@ -138,16 +138,17 @@ def code_of(program_file: Path, entry_point: str) -> ProgramCode:
         return code_beside(folder, module, builder)
     root = folder.resolve()
     files = _files_below(root, root) - {program_file.name}
-    prefixes = tuple(".".join(root.parts[-n:]) for n in (1, 2, 3))  # `bot`, `programs.bot`, `include.programs.bot`
-    return _code(Tree(root, frozenset(files), prefixes, top_level_modules(files)), module, builder)
+    in_project = [".".join(root.parts[-n:]) for n in (2, 3)]  # `programs.bot`, `include.programs.bot`
+    prefixes = tuple(in_project if is_installed(root.name) else [root.name, *in_project])
+    return _code(Tree(root, frozenset(files), prefixes, _siblings(files)), module, builder)
 
 
 def code_beside(folder: Path, module: str, builder: str) -> ProgramCode:
     """The code of a module of a folder that holds others' files too."""
     root = folder.resolve()
     programs = {slug_of(file) for file in program_files(root)}
-    beside = {path.name if path.suffix == ".py" else f"{path.name}/x.py" for path in root.iterdir() if _is_python(path)}
-    siblings = {name for name in top_level_modules(beside) if not (name in programs and is_installed(name))}
+    beside = {name for path in root.iterdir() if _is_python(path) for name in _modules_of(path)}
+    siblings = {name for name in _siblings(beside) if not (name in programs and is_installed(name))}
     prefixes = (".".join(root.parts[-2:]),)  # `include.programs`
     everything = Tree(root, frozenset(), prefixes, frozenset(siblings))
     files = _reached(root, module, everything)
@@ -187,8 +188,23 @@ def _code(tree: Tree, module: str, builder: str) -> ProgramCode:
     )
 
 
+def _siblings(files: Iterable[str]) -> frozenset[str]:
+    """The modules that are imported without a package; a folder without code of its own hides no library."""
+    files = set(files)
+    names = top_level_modules(files)
+    own = {name for name in names if {f"{name}.py", f"{name}/{PACKAGE}"} & files}
+    return frozenset(name for name in names if name in own or not is_installed(name))
+
+
+def _modules_of(path: Path) -> list[str]:
+    """A module beside the program, or of a folder what tells whether it is a package."""
+    if path.suffix == ".py":
+        return [path.name]
+    return [f"{path.name}/x.py", *([f"{path.name}/{PACKAGE}"] if (path / PACKAGE).is_file() else [])]
+
+
 def _is_python(path: Path) -> bool:
-    return path.suffix == ".py" or (path.is_dir() and is_carried([path.name]) and any(path.glob("*.py")))
+    return path.suffix == ".py" or (path.is_dir() and is_carried([path.name]) and any(path.rglob("*.py")))
 
 
 def _file_of(root: Path, module: str) -> Path:
@@ -241,12 +257,13 @@ def _needed_by(file: Path, root: Path, tree: Tree) -> Iterator[Path]:
         place = _neighbour(root, own.removeprefix(".")) if own else None
         if place is not None:
             yield place
+    folders = folder_names_in(source)
     for text in file_names_in(source):
         place = (file.parent / text).resolve()
         if place != root and place.is_relative_to(root) and is_carried(place.relative_to(root).parts):
             if place.is_file():
                 yield place
-            elif place.is_dir() and not any(place.glob("*.py")):  # texts of prompts, say
+            elif place.is_dir() and text in folders:  # texts of prompts, say
                 yield from (root / other for other in _files_below(place, root))
 
 

@@ -14,8 +14,9 @@ import importlib.util
 import sys
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from importlib.abc import MetaPathFinder, SourceLoader
+from importlib.abc import Loader, MetaPathFinder, SourceLoader
 from importlib.machinery import ModuleSpec
+from importlib.resources.abc import TraversableResources
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
@@ -37,10 +38,13 @@ class Tree:
 
     def own_name(self, module: str, *, name: str) -> str | None:
         """What an absolute import of `module` means in a tree that is the package `name`; None if it is none of its."""
+        first = module.partition(".")[0]
+        if module in self.siblings and PACKAGE not in self.files:  # `bot.py` in a folder `bot` that is no package
+            return f"{name}.{module}"
         for prefix in self.own_prefixes:
             if module == prefix or module.startswith(f"{prefix}."):
                 return name + module.removeprefix(prefix)
-        return f"{name}.{module}" if module.partition(".")[0] in self.siblings else None
+        return f"{name}.{module}" if first in self.siblings else None
 
 
 def import_from(tree: Tree, module: str, *, name: str) -> ModuleType:
@@ -95,10 +99,39 @@ class _Finder(MetaPathFinder):
                     submodule_search_locations=[str(place.parent)] if is_package else None,
                 )
         if not inner or any(file.startswith(f"{inner}/") for file in tree.files):
-            namespace = ModuleSpec(fullname, None, is_package=True)
+            namespace = ModuleSpec(fullname, _Folder(tree.root / inner), is_package=True)
             namespace.submodule_search_locations = [str(tree.root / inner)]
             return namespace
         raise ModuleNotFoundError(f"No module named {rest!r} among the program's files", name=rest)
+
+
+class _Files(TraversableResources):
+    """The files of a package, for `importlib.resources`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def files(self) -> Path:
+        """The package's folder."""
+        return self._folder
+
+
+class _Folder(Loader):
+    """A package without code: a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        """Python makes it."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        """There is nothing to run."""
+
+    def get_resource_reader(self, fullname: str) -> _Files:
+        """Its files."""
+        del fullname
+        return _Files(self._folder)
 
 
 class _Loader(SourceLoader):
@@ -111,6 +144,11 @@ class _Loader(SourceLoader):
         """Where it lies."""
         del fullname
         return str(self._file)
+
+    def get_resource_reader(self, fullname: str) -> _Files:
+        """The files beside it."""
+        del fullname
+        return _Files(self._file.parent)
 
     def get_data(self, path: str | Path) -> bytes:
         """Its source."""
@@ -136,7 +174,8 @@ class _OwnImports(ast.NodeTransformer):
         statements: list[ast.AST] = []
         for alias in node.names:
             own = self._own(alias.name)
-            if own is None:
+            by_prefix = own is not None and alias.name.partition(".")[0] not in self._tree.siblings
+            if own is None or (by_prefix and "." in alias.name and alias.asname is None):  # it binds the project's name
                 statements.append(ast.Import([alias]))
                 continue
             statements.append(ast.Import([ast.alias(own, alias.asname or alias.name.partition(".")[0])]))

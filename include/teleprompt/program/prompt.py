@@ -34,8 +34,8 @@ class Prompt(Record):
     def of_state(cls, state: bytes) -> "Prompt":
         """The prompt of a state JSON, as `dump_state` writes it."""
         found: Mapping[str, Any] = json.loads(state)
-        own = {"self": found} if "signature" in found else found
-        return cls(predictors=tuple(_predictor(name, part) for name, part in own.items() if "signature" in part))
+        own = {"self": found} if _is_predictor(found) else found
+        return cls(predictors=tuple(_predictor(name, part) for name, part in own.items() if _is_predictor(part)))
 
     @property
     def characters(self) -> int:
@@ -51,6 +51,11 @@ class Prompt(Record):
     def instructions(self) -> str:
         """Of all predictors, one after the other."""
         return "\n".join(predictor.instructions for predictor in self.predictors)
+
+
+def _is_predictor(part: Any) -> bool:
+    signature = part.get("signature") if isinstance(part, dict) else None
+    return isinstance(signature, dict) and "fields" in signature
 
 
 def _predictor(name: str, part: Mapping[str, Any]) -> PredictorPrompt:
@@ -84,6 +89,8 @@ def copied_characters(text: str, sources: "list[str]", *, instead_of: str = "") 
     for source in map(_plain, sources):
         for piece in range(0, len(source) - half + 1, half):
             for at in starts.get(source[piece : piece + half], ()):
+                if copied[at] and copied[at + half - 1]:
+                    continue  # it lies in a passage that was found, as all parts of a long row of dashes do
                 left = _common(plain[:at][::-1], source[:piece][::-1])
                 length = left + _common(plain[at:], source[piece:])
                 if length >= PASSAGE and plain[at - left : at - left + length] not in before:

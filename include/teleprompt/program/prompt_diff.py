@@ -3,6 +3,7 @@
 import difflib
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
@@ -29,12 +30,14 @@ class PredictorDiff(Record):
     removed: tuple[dict[str, Json], ...]
     kept: int
     """Demonstrations that are in both."""
+    is_reordered: bool = False
+    """Whether these come in another order."""
 
     @property
     def is_changed(self) -> bool:
         """Whether anything is."""
         words = (*self.instructions, *self.fields)
-        return bool(self.added or self.removed) or any(piece.change != "kept" for piece in words)
+        return bool(self.added or self.removed or self.is_reordered) or any(piece.change != "kept" for piece in words)
 
 
 class PromptDiff(Record):
@@ -65,14 +68,35 @@ def _diff(name: str, old: PredictorPrompt | None, new: PredictorPrompt | None) -
     blank = PredictorPrompt(name=name, instructions="", fields=(), demos=())
     old, new = old or blank, new or blank
     before, after = ([json.dumps(demo, sort_keys=True) for demo in each.demos] for each in (old, new))
+    both = Counter(before) & Counter(after)
     return PredictorDiff(
         name=name,
         instructions=tuple(_pieces(_words(old.instructions), _words(new.instructions))),
         fields=tuple(_pieces(old.fields, new.fields, joined=False)),
-        added=tuple(demo for demo, text in zip(new.demos, after, strict=True) if text not in before),
-        removed=tuple(demo for demo, text in zip(old.demos, before, strict=True) if text not in after),
-        kept=sum(text in before for text in after),
+        added=tuple(json.loads(text) for text in _beyond(after, both)),
+        removed=tuple(json.loads(text) for text in _beyond(before, both)),
+        kept=both.total(),
+        is_reordered=_shared(before, both) != _shared(after, both),
     )
+
+
+def _beyond(texts: Sequence[str], both: Counter[str]) -> Iterator[str]:
+    """Those that are more than `both` has, in their order."""
+    left = both.copy()
+    for text in texts:
+        if left[text]:
+            left[text] -= 1
+        else:
+            yield text
+
+
+def _shared(texts: Sequence[str], both: Counter[str]) -> list[str]:
+    left, shared = both.copy(), []
+    for text in texts:
+        if left[text]:
+            left[text] -= 1
+            shared.append(text)
+    return shared
 
 
 def _words(text: str) -> list[str]:
@@ -113,7 +137,8 @@ def diff_in_markdown(diff: PromptDiff) -> str:
     lines = []
     for predictor in diff.changed:
         lines.append(f"{predictor.name}: +{len(predictor.added)} -{len(predictor.removed)} demonstrations")
-        lines += _marked(predictor.instructions) if any(p.change != "kept" for p in predictor.instructions) else []
+        for pieces in (predictor.instructions, predictor.fields):
+            lines += _marked(pieces) if any(piece.change != "kept" for piece in pieces) else []
     (before, after), (fewer, more) = diff.characters, diff.demos
     lines.append(f"{before} -> {after} characters, {fewer} -> {more} demonstrations")
     return "".join(f"    {line}\n" for line in lines)  # indented code: it ends with its lines, whatever they hold
@@ -133,8 +158,8 @@ def _demos(predictor: PredictorDiff) -> Iterator[str]:
         for number, demo in enumerate(demos, start=1):
             for at, (name, value) in enumerate(fields_of(demo)):
                 yield f"  {sign} {f'{number}.' if at == 0 else '  '} {name}: {value}"
-    if predictor.kept and (predictor.added or predictor.removed):
-        yield f"    {predictor.kept} stay"
+    if predictor.kept and (predictor.added or predictor.removed or predictor.is_reordered):
+        yield f"    {predictor.kept} stay{', in another order' if predictor.is_reordered else ''}"
 
 
 def fields_of(demo: dict[str, Json]) -> list[tuple[str, str]]:

@@ -102,7 +102,6 @@ class CallLog:
         self._bytes = 0
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._owner = os.getpid()
         self._busy = False
         self._experiments: dict[str, str] = {}
         self._warned_at = -math.inf
@@ -112,10 +111,6 @@ class CallLog:
     def put(self, item: Item) -> None:
         """Take an item; costs microseconds and raises nothing."""
         with self._changed:
-            if self._owner != os.getpid():  # forked: what waits is the parent's, and so is its thread
-                self._owner, self._thread, self._busy = os.getpid(), None, False
-                self._waiting.clear()
-                self._bytes = 0
             self._waiting.append(item)
             self._bytes += item.size
             while len(self._waiting) > MOST_WAITING or (self._bytes > MOST_BYTES and len(self._waiting) > 1):
@@ -151,28 +146,29 @@ class CallLog:
 
     def _written(self, batch: Sequence[Item]) -> list[Item]:
         """Write a batch; what is to be tried again."""
-        from teleprompt.errors import TrackingUnavailableError
         from teleprompt.tracking.connection import mlflow_client
 
+        left = list(batch)
         try:
             with mlflow_client(self._uri) as client:
+                store = client._tracing_client.store  # noqa: SLF001 - of MLflow's clients only this takes spans in bulk
                 calls = [item for item in batch if isinstance(item, LoggedCall)]
                 for experiment in dict.fromkeys(call.experiment for call in calls):
                     own = [call for call in calls if call.experiment == experiment]
-                    client._tracing_client.store.log_spans(  # noqa: SLF001 - of MLflow's clients only this takes spans in bulk
-                        self._experiment_id(client, experiment), [call.span() for call in own]
-                    )
-                for item in batch:
-                    if isinstance(item, LateOutcome):
-                        client._tracing_client.store.create_assessment(item.feedback())  # noqa: SLF001
-        except TrackingUnavailableError:
-            return list(batch)
+                    store.log_spans(self._experiment_id(client, experiment), [call.span() for call in own])
+                    left = [item for item in left if not any(item is call for call in own)]
+                for item in [item for item in left if isinstance(item, LateOutcome)]:
+                    store.create_assessment(item.feedback())
+                    left.remove(item)
         except Exception as error:  # noqa: BLE001 - whatever MLflow makes of a call must not end the thread
-            if len(batch) > 1:  # one of them is refused; the others are not to blame
-                return [item for single in batch for item in self._written([single])]
+            if not _is_refused(error):
+                return left
+            if len(left) > 1:  # one of them is refused; the others are not to blame
+                return [item for single in left for item in self._written([single])]
             log.warning("MLflow refused a call or an outcome (%s); it is not logged.", type(error).__name__)
             self.dropped += 1
-        return []
+            return []
+        return left
 
     def _experiment_id(self, client: "MlflowClient", name: str) -> str:
         if name not in self._experiments:
@@ -203,8 +199,31 @@ class CallLog:
             log.warning("%d calls were dropped before they could be logged.", self.dropped)
 
 
+def _is_refused(error: Exception) -> bool:
+    """Whether trying again is of no use: MLflow is there, and will not have it; or it cannot even be written."""
+    from mlflow import MlflowException
+
+    from teleprompt.errors import TrackingUnavailableError
+
+    if isinstance(error, MlflowException):
+        return error.error_code in {
+            "INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS",
+        }  # fmt: skip
+    return not isinstance(error, (TrackingUnavailableError, OSError))
+
+
 _logs: dict[SecretUri, CallLog] = {}
 _making = threading.Lock()
+
+
+def _begin_anew() -> None:
+    """In a child: what waits is the parent's, and so are the locks that another of its threads may have held."""
+    global _making
+    _logs.clear()
+    _making = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_begin_anew)
 
 
 def call_log() -> CallLog:

@@ -6,7 +6,7 @@ import json
 import secrets
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -24,6 +24,8 @@ _last: ContextVar[str | None] = ContextVar("last_trace_id", default=None)
 _inside: ContextVar[bool] = ContextVar("inside_a_logged_call", default=False)
 _ids: dict[int, str] = {}
 _OWN = "_logged_as"
+DEEPEST = 100
+"""Lists and objects in each other, from where on their kind stands for them."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +63,17 @@ def trace_id_of(answer: Any) -> str:
 class _Logging:
     """What a program's class gets in front of its own."""
 
+    def __init_subclass__(cls, **_: object) -> None:
+        """Tell no base of the program's class of a class that is none of its author's."""
+
     @property
-    def trace_id(self) -> str | None:
-        """Of the last call in this thread or task."""
-        return _last.get()
+    def trace_id(self) -> Any:
+        """Of the last call in this thread or task; a program with a `trace_id` of its own keeps that."""
+        return self.__dict__.get("trace_id", _last.get())
+
+    @trace_id.setter
+    def trace_id(self, value: Any) -> None:
+        self.__dict__["trace_id"] = value
 
     def logged_as(self, **said: str | None) -> Any:
         """This program for another contributor or group: a copy that shares everything but `contributor_id`,
@@ -78,15 +87,18 @@ class _Logging:
         call: Callable[..., Any] = super().__call__  # type: ignore[misc]
         if _inside.get():
             return call(*args, **kwargs)
-        with _one_call(self, args, kwargs) as done:
-            return done(call(*args, **kwargs))
+        with _one_call(self, args, kwargs) as one:
+            answer = call(*args, **kwargs)
+            if inspect.isawaitable(answer):
+                return one.awaited(answer)
+            return one.answered(answer)
 
     async def acall(self, *args: Any, **kwargs: Any) -> Any:
         call: Callable[..., Any] = super().acall  # type: ignore[misc]
         if _inside.get():
             return await call(*args, **kwargs)
-        with _one_call(self, args, kwargs) as done:
-            return done(await call(*args, **kwargs))
+        with _one_call(self, args, kwargs) as one:
+            return one.answered(await call(*args, **kwargs))
 
     def deepcopy(self) -> Any:
         """A copy that logs nothing: optimizers call copies thousands of times, and none of it is production."""
@@ -94,6 +106,15 @@ class _Logging:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         return copy.deepcopy(_unlogged(self), memo)
+
+    def __copy__(self) -> Any:
+        other = type(self).__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        return other
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        del protocol
+        return _itself, (_unlogged(self),)  # what is saved or sent elsewhere logs nothing there
 
 
 @cache
@@ -105,10 +126,14 @@ def _logging(kind: type) -> type:
 
 
 def _unlogged(program: Any) -> Any:
-    plain = copy.copy(program)
-    plain.__class__ = type(program).__mro__[2]
-    plain.__dict__.pop(_OWN, None)
+    kind: Any = type(program).__mro__[2]
+    plain = kind.__new__(kind)
+    plain.__dict__.update({name: value for name, value in program.__dict__.items() if name != _OWN})
     return plain
+
+
+def _itself(program: Any) -> Any:
+    return program
 
 
 def said_tags(
@@ -121,40 +146,65 @@ def said_tags(
     return {name: value for name, value in named.items() if value is not None}
 
 
-@contextmanager
-def _one_call(program: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iterator[Callable[[Any], Any]]:
-    """Write one call down, whether it answers or raises."""
-    own: LoggedAs = program.__dict__[_OWN]
-    number, began = secrets.randbits(128), time.time_ns() // 1000
-    inputs = _named(program, args, kwargs)  # before the call: a program may change what it is given
-    answers: list[Any] = []
+class _Call:
+    """One call on its way into the log; whatever goes wrong with that is none of the caller's business."""
 
-    def done(answer: Any) -> Any:
-        answers.append(_outputs(answer))
-        _remember(answer, trace_id(number))
+    def __init__(self, program: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        self._own: LoggedAs = program.__dict__[_OWN]
+        self._number, self._began = secrets.randbits(128), time.time_ns() // 1000
+        self._inputs = _named(program, args, kwargs)  # before the call: a program may change what it is given
+        self._outputs: dict[str, Any] | None = None
+        self.is_over = True
+        """Whether its end is known; not that of a coroutine that nobody has awaited yet."""
+
+    def answered(self, answer: Any) -> Any:
+        """Note the answer, and hand it on."""
+        self._outputs = _outputs(answer)
+        _remember(answer, trace_id(self._number))
         return answer
 
+    def awaited(self, answer: Awaitable[Any]) -> Awaitable[Any]:
+        """The answer of a coroutine; it is logged when it is there."""
+        self.is_over = False
+
+        async def waiting() -> Any:
+            try:
+                return self.answered(await answer)
+            finally:
+                self.put()
+
+        return waiting()
+
+    def put(self) -> None:
+        """Hand the call over to the log."""
+        _last.set(trace_id(self._number))
+        call_log().put(
+            LoggedCall(
+                number=self._number,
+                program=self._own.program,
+                experiment=self._own.experiment,
+                tags=self._own.tags,
+                inputs=self._inputs,
+                outputs=self._outputs,
+                started_us=self._began,
+                ended_us=time.time_ns() // 1000,
+                size=len(json.dumps([self._inputs, self._outputs])),
+            )
+        )
+
+
+@contextmanager
+def _one_call(program: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Iterator[_Call]:
+    """Write one call down, whether it answers or raises."""
+    one = _Call(program, args, kwargs)
     token = _inside.set(True)
     try:
         with _no_second_trace():
-            yield done
+            yield one
     finally:
         _inside.reset(token)
-        _last.set(trace_id(number))
-        outputs = answers[0] if answers else None
-        call_log().put(
-            LoggedCall(
-                number=number,
-                program=own.program,
-                experiment=own.experiment,
-                tags=own.tags,
-                inputs=inputs,
-                outputs=outputs,
-                started_us=began,
-                ended_us=time.time_ns() // 1000,
-                size=len(json.dumps([inputs, outputs], default=str)),
-            )
-        )
+        if one.is_over:
+            one.put()
 
 
 def _no_second_trace() -> Any:
@@ -182,7 +232,7 @@ def _named(program: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> di
             }
         except TypeError:  # the call itself says what is wrong
             given = {"args": list(args), **given}
-    return {name: as_json(value) for name, value in given.items()}
+    return {name: _json(value) for name, value in given.items()}
 
 
 def _outputs(answer: Any) -> dict[str, Any]:
@@ -190,17 +240,31 @@ def _outputs(answer: Any) -> dict[str, Any]:
     import dspy
 
     if isinstance(answer, (dspy.Example, Mapping)):
-        return {str(name): as_json(value) for name, value in answer.items()}
-    if any(hasattr(type(answer), mark) for mark in ("model_fields", "__dataclass_fields__")):
-        written = as_json(answer)
-        return written if isinstance(written, dict) else {WHOLE: written}
-    return {WHOLE: as_json(answer)}
+        return {str(name): _json(value) for name, value in answer.items()}
+    written = _json(answer)
+    has_fields = any(hasattr(type(answer), mark) for mark in ("model_fields", "__dataclass_fields__"))
+    return written if has_fields and isinstance(written, dict) else {WHOLE: written}
+
+
+def _json(value: Any, depth: int = 0) -> Any:
+    """A value as JSON; of what can be gone through once only, and of what cannot be written, its kind."""
+    if depth > DEEPEST or inspect.isawaitable(value) or isinstance(value, (Iterator, AsyncIterator)):
+        return f"<{type(value).__name__}>"
+    try:
+        if type(value) is dict:
+            return {str(name): _json(each, depth + 1) for name, each in value.items()}
+        if type(value) in {list, tuple, set, frozenset}:
+            return [_json(each, depth + 1) for each in value]
+        return as_json(value)
+    except Exception:  # noqa: BLE001 - an object of the user's may raise anything, and the call goes on
+        return f"<{type(value).__name__}>"
 
 
 def _remember(answer: Any, found: str) -> None:
-    """Know the answer's call as long as the answer lives."""
-    try:
-        weakref.finalize(answer, _ids.pop, id(answer), None)
-    except TypeError:
-        return
+    """Know the answer's call as long as the answer lives; one that comes again is known by its newest call."""
+    if id(answer) not in _ids:
+        try:
+            weakref.finalize(answer, _ids.pop, id(answer), None)
+        except TypeError:
+            return
     _ids[id(answer)] = found

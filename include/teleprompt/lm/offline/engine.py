@@ -50,6 +50,26 @@ class NearestDemoEngine:
         return cls()
 
 
+class AsyncNearestDemoEngine:
+    """The same for programs that call their model asynchronously."""
+
+    def __init__(self) -> None:
+        self._engine = NearestDemoEngine()
+
+    async def complete(self, request: Any) -> Any:
+        """As the engine; it waits for nobody."""
+        return self._engine.complete(request)
+
+    def dump_state(self) -> dict[str, Any]:
+        """Nothing: the engine has no state."""
+        return {}
+
+    @classmethod
+    def load_state(cls, _state: dict[str, Any]) -> Self:
+        """A new engine."""
+        return cls()
+
+
 def _answer(prompt: Prompt, *, temperature: float, rng: random.Random) -> str:
     values: dict[str, str] = {}
     for field in prompt.outputs:

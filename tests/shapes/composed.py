@@ -477,7 +477,6 @@ REFUSED = (
         "sibling", "a module beside the program file",
         "from shapes_shared import Ask\n\nbuild = lambda: dspy.Predict(Ask)\n",
         extra={"shapes_shared.py": "Ask = 'question -> answer'\n"},
-        refused="a program is one file",
     ),
     Shape(
         "twice_one_name", "an input and an output of one name",

@@ -76,6 +76,7 @@ class Runner:
             programs_dir=self.programs,
         )
         mlflow.set_tracking_uri(str(self.settings.tracking_uri))
+        sys.path.append(str(self.programs))  # as a service finds the modules that its program imports
 
     def run(self, shape: Shape, *, strategy: str = "") -> dict[str, Any]:
         """What became of it."""

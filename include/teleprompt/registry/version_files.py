@@ -122,8 +122,8 @@ class VersionFiles:
             raise
         except Exception as error:
             raise ConfigurationError(
-                f"{where} cannot be imported ({type(error).__name__}: {error}); its code needs "
-                "something that its version does not carry or that is not installed here."
+                f"{where} cannot be imported ({type(error).__name__}: {error}); move what it needs "
+                "into the program's folder, or install it where the version is served."
             ) from error
         return load_state(call_builder(getattr(module, spec.callable), where=f"{where}: {spec.callable}"), self.state)
 

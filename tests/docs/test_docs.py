@@ -9,6 +9,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import dspy
 import pytest
 import yaml
 from airflow.cli.cli_parser import get_parser
@@ -237,8 +238,9 @@ def test_the_documented_serving_side_serves(documented, attested) -> None:
     names: dict[str, object] = {}
     forget_versions()
     exec(block, names)
-    assert names["tags"]["dspy_program_version"].startswith("1.0.0")
-    assert names["program"].predictors()
+    program = names["program"]
+    assert isinstance(program, dspy.Module)
+    assert hasattr(program, "logged_as")  # it logs its own calls
 
 
 def test_the_documented_sample_sizes_are_those_of_the_gate() -> None:

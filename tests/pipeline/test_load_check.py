@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import textwrap
 from pathlib import Path
 
@@ -77,12 +78,17 @@ def run(settings: Settings, file: Path) -> None:
 def test_a_package_is_promoted_and_served_from_its_version_alone(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
     log_shelf_calls(settings, count=160)
     folder = lay(tmp_path / "project" / "include" / "programs" / "shelves", PACKAGE)
     run(settings, folder / "shelves.yaml")
     with mlflow_client(settings.tracking_uri) as client:
         versions = list_versions(client, "Shelves")
     assert [version.aliases for version in versions] == [("champion",), ("previous",)]
+    assert not [place for place in scratch.iterdir() if place.name.startswith("teleprompt-")]
     for file in folder.rglob("*"):
         if file.is_file():
             file.write_text("gone")  # what is served is what was registered

@@ -132,16 +132,20 @@ def check_loads(
             has_own_clients=has_own_clients,
             unmetered=settings.program_process.unmetered,
         )  # fmt: skip
-        with TemporaryDirectory(prefix="teleprompt-empty-") as empty:
+        with TemporaryDirectory(prefix="teleprompt-version-") as folder:
+            empty, scratch = Path(folder) / "empty", Path(folder) / "tmp"
+            empty.mkdir()
+            scratch.mkdir()
+            environment = process_environment(
+                os.environ, more=settings.program_process.environment, models=[settings.lm]
+            )
             found = run_in_process(
                 job,
                 LoadCheck,
                 config=settings.program_process,
-                environment=process_environment(
-                    os.environ, more=settings.program_process.environment, models=[settings.lm]
-                ),
+                environment={**environment, "TMPDIR": str(scratch)},  # where it lays the version's files
                 seconds=settings.program_process.start_seconds + config.optimization.timeout_seconds,
-                folder=Path(empty),
+                folder=empty,
                 search_path=_without_project(settings.project_dir),
             )
         log.info("%s was loaded from its own files; it made %d calls", where, found.spend.calls)

@@ -196,12 +196,12 @@ def put(monkeypatch: pytest.MonkeyPatch) -> list[LoggedCall]:
     class Log:
         put = calls.append
 
-    monkeypatch.setattr("teleprompt.serving.logged_program.call_log", Log)
+    monkeypatch.setattr("teleprompt.serving.logged_program.call_log", lambda _uri: Log)
     return calls
 
 
 def test_what_can_be_gone_through_once_is_left_to_the_program(put: list[LoggedCall]) -> None:
-    program = logged(Streams(), LoggedAs("P", "e", {}))
+    program = logged(Streams(), LoggedAs("P", SecretUri("sqlite://"), "e", {}))
     assert list(program(docs=iter(["a", "b"]))) == ["a", "b"]
     assert (put[0].inputs, put[0].outputs) == ({"docs": "<list_iterator>"}, {"output": "<generator>"})
     assert program.trace_id == "the program's own"
@@ -211,19 +211,19 @@ def test_what_cannot_be_written_stops_no_call(put: list[LoggedCall]) -> None:
     deep: Any = []
     for _ in range(3000):
         deep = [deep]
-    assert list(logged(Streams(), LoggedAs("P", "e", {}))(docs=[Odd(), deep])) == [ANY, deep]
+    assert list(logged(Streams(), LoggedAs("P", SecretUri("sqlite://"), "e", {}))(docs=[Odd(), deep])) == [ANY, deep]
     assert put[0].inputs["docs"][0] == "<Odd>"
 
 
 def test_a_coroutine_is_logged_when_it_was_awaited(put: list[LoggedCall]) -> None:
-    waiting = logged(Waits(), LoggedAs("P", "e", {}))(q="x")
+    waiting = logged(Waits(), LoggedAs("P", SecretUri("sqlite://"), "e", {}))(q="x")
     assert put == []
     assert asyncio.run(waiting) == {"answer": "x"}
     assert put[0].outputs == {"answer": "x"}
 
 
 def test_a_pickled_program_logs_nothing(put: list[LoggedCall]) -> None:
-    program = logged(Streams(), LoggedAs("P", "e", {}))
+    program = logged(Streams(), LoggedAs("P", SecretUri("sqlite://"), "e", {}))
     list(pickle.loads(pickle.dumps(program))(docs=[]))
     assert put == []
 

@@ -22,9 +22,10 @@ def all_models_metered(meter: Meter, *, answers: AnswerJournal | None = None) ->
     from dspy import BaseLM, Embedder
 
     def of(model: Any) -> Any:
+        # Its outage is the program's own affair, which may have another model for that.
         own = metered(
             model.copy(cache=False), meter, retries=model.num_retries, answers=answers, gone=lambda error: error
-        )  # a program may have another model for an outage of one
+        )
         return tallied(own, tally) if (tally := counted_into.get()) is not None else own
 
     with ExitStack() as patches:
@@ -92,15 +93,6 @@ def _embedded(meter: Meter, call: Callable[..., Any]) -> Callable[..., Any]:
     """Embeddings of a hosted model, each batch a call; a function of the program's own costs nothing here."""
     unpriced = Answered(tokens_in=0, tokens_out=0, cost_e6=None)
 
-    def batches(self: Any, inputs: Any, batch_size: int | None) -> int:
-        texts = 1 if isinstance(inputs, str) else len(inputs)
-        return int(-(-texts // (batch_size or self.batch_size)))
-
-    def count(self: Any, inputs: Any, batch_size: int | None) -> None:
-        for _ in range(batches(self, inputs, batch_size)):
-            meter.before_call()
-            meter.answered(unpriced)
-
     if _is_async(call):
 
         @functools.wraps(call)
@@ -115,8 +107,11 @@ def _embedded(meter: Meter, call: Callable[..., Any]) -> Callable[..., Any]:
     def embedded(self: Any, inputs: Any, batch_size: int | None = None, *rest: Any, **kwargs: Any) -> Any:
         if not isinstance(self.model, str):
             return call(self, inputs, batch_size, *rest, **kwargs)
-        count(self, inputs, batch_size)
-        with counted(self):
+        texts = 1 if isinstance(inputs, str) else len(inputs)
+        for _ in range(0, texts, batch_size or self.batch_size):
+            meter.before_call()
+            meter.answered(unpriced)
+        with counted():
             return call(self, inputs, batch_size, *rest, **kwargs)
 
     return embedded

@@ -28,8 +28,10 @@ _under_way: ContextVar[Request | None] = ContextVar("under_way", default=None)
 
 @contextmanager
 def counted(model: Any = None) -> Iterator[Request]:
-    """What `model` sends in here passed the meter."""
-    request = Request(model)
+    """What `model` sends in here passed the meter; who asked it instead of sending anything is told so."""
+    before, request = _under_way.get(), Request(model)
+    if before is not None and model is not None and before.model is not model:
+        before.asked_others = True
     token = _under_way.set(request)
     try:
         yield request
@@ -40,10 +42,7 @@ def counted(model: Any = None) -> Iterator[Request]:
 def is_counted(model: Any = None) -> bool:
     """Whether what is sent here passed the meter; of a model only if it is the one that is asked."""
     request = _under_way.get()
-    if request is None or model is None or request.model is model:
-        return request is not None
-    request.asked_others = True
-    return False
+    return request is not None and (model is None or request.model is model)
 
 
 class MeteredEngine:

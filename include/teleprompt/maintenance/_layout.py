@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from teleprompt.maintenance._inventory import digest_in_name, kind_of
 from teleprompt.maintenance._mlflow_export import DOCUMENT, MlflowCopy
 from teleprompt.maintenance.plan import Kind
-from teleprompt.program.importing import is_carried
+from teleprompt.program.code import is_carried
 from teleprompt.records import Digest
 
 STORAGE = "storage"

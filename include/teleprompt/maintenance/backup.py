@@ -19,8 +19,7 @@ from teleprompt.maintenance._layout import PROGRAM_SUFFIXES, PROGRAMS, STORAGE
 from teleprompt.maintenance._mlflow_export import MlflowCopy, export_mlflow
 from teleprompt.maintenance._references import survey
 from teleprompt.maintenance.plan import Kind, Reason, References, StoredFile, decide, reachable
-from teleprompt.program.code import ProgramCode, code_of
-from teleprompt.program.importing import is_carried
+from teleprompt.program.code import ProgramCode, code_of, is_carried
 from teleprompt.storage.blobs import location
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from teleprompt.program.channel import Channel
 from teleprompt.program.fields import ProgramFields
 from teleprompt.program.process import run_in_process
 from teleprompt.program.process_environment import process_environment
-from teleprompt.program.source import ProgramObject
+from teleprompt.program.source import ProgramFile, ProgramObject
 from teleprompt.records import Record
 from teleprompt.registry.version_files import VersionFiles
 from teleprompt.traces.row import TraceRow
@@ -115,21 +115,16 @@ def _failure(program: Any, inputs: dict[str, Any], lm: Any) -> str | None:
 
 
 def check_loads(
-    config: ProgramConfig, settings: Settings, snapshot: SnapshotRecord | None, *, where: str, has_own_clients: bool
+    config: ProgramConfig, settings: Settings, snapshot: SnapshotRecord | None, source: ProgramFile, *, where: str
 ) -> Callable[[VersionFiles], None]:
     """What tries the files of a version; without a snapshot it is loaded only."""
-    rows: tuple[TraceRow, ...] = ()
-    fields = ProgramFields(inputs=(), outputs=())
-    if snapshot is not None:
-        taken = read_snapshot(snapshot)
-        good = good_rows(read_rows(taken.parts[Part.TRAIN]), min_quality_score=config.optimization.min_quality_score)
-        rows, fields = tuple(good[:MOST_CALLS]), taken.fields
 
     def check(files: VersionFiles) -> None:
+        rows, fields = _examples(config, snapshot)
         job = LoadCheckJob(
             files, where, config.declaration, fields, rows, settings.lm, config.gate.budget,
             seconds=config.optimization.timeout_seconds,
-            has_own_clients=has_own_clients,
+            has_own_clients=source.asks_models_by_itself,
             unmetered=settings.program_process.unmetered,
         )  # fmt: skip
         with TemporaryDirectory(prefix="teleprompt-version-") as folder:
@@ -151,6 +146,14 @@ def check_loads(
         log.info("%s was loaded from its own files; it made %d calls", where, found.spend.calls)
 
     return check
+
+
+def _examples(config: ProgramConfig, snapshot: SnapshotRecord | None) -> tuple[tuple[TraceRow, ...], ProgramFields]:
+    if snapshot is None:
+        return (), ProgramFields(inputs=(), outputs=())
+    taken = read_snapshot(snapshot)
+    good = good_rows(read_rows(taken.parts[Part.TRAIN]), min_quality_score=config.optimization.min_quality_score)
+    return tuple(good[:MOST_CALLS]), taken.fields
 
 
 def _without_project(project: Path) -> list[str]:

@@ -265,13 +265,8 @@ class Pipeline:
         """
         if isinstance(self._source, ProgramObject):
             return lambda _files: None
-        return check_loads(
-            self.config,
-            self.settings,
-            snapshot,
-            where=f"{self.config.name} {version_id}",
-            has_own_clients=self._source.asks_models_by_itself,
-        )
+        where = f"{self.config.name} {version_id}"
+        return check_loads(self.config, self.settings, snapshot, self._source, where=where)
 
     def _shown(self, progress: ProgressTags) -> Callable[[str], None]:
         def show(text: str) -> None:

@@ -5,18 +5,27 @@ file lies among others has its module, what that imports of its neighbours, dire
 names in a text, as in `Path(__file__).with_name("state.json")`.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+import sys
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 
-from teleprompt.config.files import ProgramFileError, has_folder_of_its_own, program_files, slug_of
+from teleprompt.config.files import ProgramFileError, has_folder_of_its_own, program_files
 from teleprompt.encoding.canonical_json import digest_of, sha256_hex
 from teleprompt.errors import ConfigurationError
 from teleprompt.program._clients import CLIENTS, VARIABLES
-from teleprompt.program._imports import defines, file_names_in, folder_names_in, imports_of, is_installed, parse
-from teleprompt.program.importing import PACKAGE, Tree, import_from, is_carried, top_level_modules
+from teleprompt.program._imports import (
+    Imported,
+    defines,
+    file_names_in,
+    folder_names_in,
+    imports_of,
+    is_installed,
+    parse,
+)
+from teleprompt.program.importing import PACKAGE, Tree, import_from
 from teleprompt.records import Digest
 
 MOST_FILES = 1000
@@ -28,16 +37,21 @@ MOST_BYTES = 64 * 2**20
 class ProgramCode:
     """Where a program's code lies, and what belongs to it."""
 
-    root: Path
+    tree: Tree
     module: str
-    """Dotted, from `root`; `__init__` for the package that `root` is."""
+    """Dotted, from the tree's root; `__init__` for the package that the root is."""
     callable: str
     """Builds the program."""
-    files: tuple[str, ...]
-    """Of `root`, as POSIX paths, sorted."""
-    own_prefixes: tuple[str, ...]
-    siblings: tuple[str, ...]
-    """As `Tree` has them."""
+
+    @property
+    def root(self) -> Path:
+        """The folder of its files."""
+        return self.tree.root
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Places below the root, as POSIX paths, sorted."""
+        return tuple(sorted(self.tree.files))
 
     @property
     def file(self) -> Path:
@@ -53,11 +67,6 @@ class ProgramCode:
     def digest(self) -> Digest:
         """Part of what makes a run the same run."""
         return digest_of_files(self.digests)
-
-    @property
-    def tree(self) -> Tree:
-        """Its files, as they import each other."""
-        return Tree(self.root, frozenset(self.files), self.own_prefixes, frozenset(self.siblings))
 
     @property
     def asks_models_by_itself(self) -> bool:
@@ -100,7 +109,7 @@ class ProgramCode:
                 f"{self.file.name} defines no {self.callable!r}; name a function or class that it defines.",
                 key="entry_point",
             )
-        for name in _reached(self.root, self.module, self.tree):
+        for name in _reached(self.root, self.module, self.tree.own_prefixes):
             if name.endswith(".py"):
                 self._check_imports(self.root / name)
 
@@ -137,23 +146,16 @@ def code_of(program_file: Path, entry_point: str) -> ProgramCode:
     if not has_folder_of_its_own(program_file):
         return code_beside(folder, module, builder)
     root = folder.resolve()
-    files = _files_below(root, root) - {program_file.name}
     in_project = [".".join(root.parts[-n:]) for n in (2, 3)]  # `programs.bot`, `include.programs.bot`
     prefixes = tuple(in_project if is_installed(root.name) else [root.name, *in_project])
-    return _code(Tree(root, frozenset(files), prefixes, _siblings(files)), module, builder)
+    return _code(root, _files_below(root, root) - {program_file.name}, prefixes, module, builder)
 
 
 def code_beside(folder: Path, module: str, builder: str) -> ProgramCode:
     """The code of a module of a folder that holds others' files too."""
     root = folder.resolve()
-    programs = {slug_of(file) for file in program_files(root)}
-    beside = {name for path in root.iterdir() if _is_python(path) for name in _modules_of(path)}
-    siblings = {name for name in _siblings(beside) if not (name in programs and is_installed(name))}
     prefixes = (".".join(root.parts[-2:]),)  # `include.programs`
-    everything = Tree(root, frozenset(), prefixes, frozenset(siblings))
-    files = _reached(root, module, everything)
-    used = siblings & {file.partition("/")[0].removesuffix(".py") for file in files}
-    return _code(Tree(root, frozenset(files), prefixes, frozenset(used)), module, builder)
+    return _code(root, _reached(root, module, prefixes), prefixes, module, builder)
 
 
 def function_code(path: str, folders: Sequence[Path]) -> ProgramCode:
@@ -171,40 +173,36 @@ def function_code(path: str, folders: Sequence[Path]) -> ProgramCode:
     raise ConfigurationError(f"{path!r} names no function in {places}; correct the path.")
 
 
-def _code(tree: Tree, module: str, builder: str) -> ProgramCode:
-    size = sum((tree.root / file).stat().st_size for file in tree.files)
+def _code(root: Path, files: set[str], prefixes: tuple[str, ...], module: str, builder: str) -> ProgramCode:
+    size = sum((root / file).stat().st_size for file in files)
     if size > MOST_BYTES:
         raise ConfigurationError(
-            f"The program's files in {tree.root} are {size / 2**20:.0f} MB, and each version would carry them; keep "
+            f"The program's files in {root} are {size / 2**20:.0f} MB, and each version would carry them; keep "
             f"data beyond {MOST_BYTES / 2**20:.0f} MB elsewhere."
         )
-    return ProgramCode(
-        root=tree.root,
-        module=module,
-        callable=builder,
-        files=tuple(sorted(tree.files)),
-        own_prefixes=tree.own_prefixes,
-        siblings=tuple(sorted(tree.siblings)),
+    first = {file.partition("/")[0].removesuffix(".py") for file in files if file.endswith(".py")}
+    siblings = frozenset(name for name in first if _is_sibling(root, name))
+    return ProgramCode(Tree(root, frozenset(files), prefixes, siblings), module, builder)
+
+
+def is_carried(parts: Collection[str]) -> bool:
+    """Whether a file at this place in a program's folder belongs to the program: nothing hidden, nothing compiled."""
+    return not any(part.startswith(".") or part == "__pycache__" for part in parts) and not any(
+        part.endswith((".pyc", ".pyo", "~")) for part in parts
     )
 
 
-def _siblings(files: Iterable[str]) -> frozenset[str]:
-    """The modules that are imported without a package; a folder without code of its own hides no library."""
-    files = set(files)
-    names = top_level_modules(files)
-    own = {name for name in names if {f"{name}.py", f"{name}/{PACKAGE}"} & files}
-    return frozenset(name for name in names if name in own or not is_installed(name))
+def _is_sibling(root: Path, name: str) -> bool:
+    """Whether an import of `name` means what lies at the root, and not one of Python's own modules or a library.
 
-
-def _modules_of(path: Path) -> list[str]:
-    """A module beside the program, or of a folder what tells whether it is a package."""
-    if path.suffix == ".py":
-        return [path.name]
-    return [f"{path.name}/x.py", *([f"{path.name}/{PACKAGE}"] if (path / PACKAGE).is_file() else [])]
-
-
-def _is_python(path: Path) -> bool:
-    return path.suffix == ".py" or (path.is_dir() and is_carried([path.name]) and any(path.rglob("*.py")))
+    A program may be called like a library, and a folder without code of its own hides none.
+    """
+    if not name.isidentifier() or name in sys.stdlib_module_names:
+        return False
+    if (root / f"{name}.py").is_file() or (root / name / PACKAGE).is_file():
+        is_program = any((root / f"{name}{suffix}").is_file() for suffix in (".yaml", ".yml"))
+        return not (is_program and is_installed(name))
+    return (root / name).is_dir() and any((root / name).rglob("*.py")) and not is_installed(name)
 
 
 def _file_of(root: Path, module: str) -> Path:
@@ -231,9 +229,9 @@ def _files_below(folder: Path, root: Path) -> set[str]:
     return found
 
 
-def _reached(root: Path, module: str, tree: Tree) -> set[str]:
+def _reached(root: Path, module: str, prefixes: tuple[str, ...]) -> set[str]:
     """The module's file and all of the root that it needs, directly or not."""
-    waiting, found = [_file_of(root.resolve(), module)], set[str]()
+    waiting, found = [_file_of(root, module)], set[str]()
     while waiting:
         path = waiting.pop()
         name = path.relative_to(root).as_posix()
@@ -242,19 +240,18 @@ def _reached(root: Path, module: str, tree: Tree) -> set[str]:
             if "/" in name:  # of a package all files, as of a program in a folder of its own
                 waiting += [root / other for other in _files_below(root / name.partition("/")[0], root)]
             if path.suffix == ".py":
-                waiting += _needed_by(path, root, tree)
+                waiting += _needed_by(path, root, prefixes)
     return found
 
 
-def _needed_by(file: Path, root: Path, tree: Tree) -> Iterator[Path]:
+def _needed_by(file: Path, root: Path, prefixes: tuple[str, ...]) -> Iterator[Path]:
     """The neighbours that a Python file imports or names."""
     try:
         source = parse(file)
     except ProgramFileError:
         return  # said where the program is checked
     for imported in imports_of(source, package=_package_of(file, root)):
-        own = f".{imported.name}" if imported.is_relative else tree.own_name(imported.name, name="")
-        place = _neighbour(root, own.removeprefix(".")) if own else None
+        place = _neighbour(root, imported, prefixes)
         if place is not None:
             yield place
     folders = folder_names_in(source)
@@ -276,8 +273,16 @@ def _exists(root: Path, name: str) -> bool:
     )
 
 
-def _neighbour(root: Path, module: str) -> Path | None:
-    """The file of the longest part of a dotted name that is one: the last part may be a name in a module."""
-    parts = module.split(".")
-    lengths = range(len(parts), 0, -1)
+def _neighbour(root: Path, imported: Imported, prefixes: tuple[str, ...]) -> Path | None:
+    """The file that is imported, if it lies below the root."""
+    name = imported.name
+    if not imported.is_relative:
+        first = name.partition(".")[0]
+        siblings = frozenset({first} if _is_sibling(root, first) else ())
+        own = Tree(root, frozenset(), prefixes, siblings).own_name(name, name="")
+        if own is None:
+            return None
+        name = own.removeprefix(".")
+    parts = name.split(".")
+    lengths = range(len(parts), 0, -1)  # the last part may be a name in a module
     return next((file for n in lengths if (file := _file_of(root, ".".join(parts[:n]))).is_file()), None)

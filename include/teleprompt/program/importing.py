@@ -12,7 +12,7 @@ import ast
 import importlib
 import importlib.util
 import sys
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.abc import Loader, MetaPathFinder, SourceLoader
 from importlib.machinery import ModuleSpec
@@ -60,13 +60,6 @@ def import_from(tree: Tree, module: str, *, name: str) -> ModuleType:
         for known in [known for known in sys.modules if known == name or known.startswith(f"{name}.")]:
             del sys.modules[known]
         raise
-
-
-def top_level_modules(files: Iterable[str]) -> frozenset[str]:
-    """The modules and packages at the top of a tree that cannot be meant for one of Python's own."""
-    python = [Path(file) for file in files if file.endswith(".py")]
-    names = {path.parts[0].removesuffix(".py") for path in python}
-    return frozenset(name for name in names if name.isidentifier() and name not in sys.stdlib_module_names)
 
 
 class _Finder(MetaPathFinder):
@@ -194,10 +187,3 @@ def _finder() -> _Finder:
         found = _Finder()
         sys.meta_path.insert(0, found)
     return found
-
-
-def is_carried(parts: Collection[str]) -> bool:
-    """Whether a file at this place in a program's folder belongs to the program: nothing hidden, nothing compiled."""
-    return not any(part.startswith(".") or part == "__pycache__" for part in parts) and not any(
-        part.endswith((".pyc", ".pyo", "~")) for part in parts
-    )

@@ -69,34 +69,25 @@ def _diff(name: str, old: PredictorPrompt | None, new: PredictorPrompt | None) -
     old, new = old or blank, new or blank
     before, after = ([json.dumps(demo, sort_keys=True) for demo in each.demos] for each in (old, new))
     both = Counter(before) & Counter(after)
+    (stayed, removed), (staying, added) = (_parted(texts, both) for texts in (before, after))
     return PredictorDiff(
         name=name,
         instructions=tuple(_pieces(_words(old.instructions), _words(new.instructions))),
         fields=tuple(_pieces(old.fields, new.fields, joined=False)),
-        added=tuple(json.loads(text) for text in _beyond(after, both)),
-        removed=tuple(json.loads(text) for text in _beyond(before, both)),
-        kept=both.total(),
-        is_reordered=_shared(before, both) != _shared(after, both),
+        added=tuple(map(json.loads, added)),
+        removed=tuple(map(json.loads, removed)),
+        kept=len(staying),
+        is_reordered=stayed != staying,
     )
 
 
-def _beyond(texts: Sequence[str], both: Counter[str]) -> Iterator[str]:
-    """Those that are more than `both` has, in their order."""
-    left = both.copy()
+def _parted(texts: Sequence[str], both: Counter[str]) -> tuple[list[str], list[str]]:
+    """Those that `both` has, and those beyond it, each in their order."""
+    left, shared, beyond = both.copy(), list[str](), list[str]()
     for text in texts:
-        if left[text]:
-            left[text] -= 1
-        else:
-            yield text
-
-
-def _shared(texts: Sequence[str], both: Counter[str]) -> list[str]:
-    left, shared = both.copy(), []
-    for text in texts:
-        if left[text]:
-            left[text] -= 1
-            shared.append(text)
-    return shared
+        (shared if left[text] > 0 else beyond).append(text)
+        left[text] -= 1
+    return shared, beyond
 
 
 def _words(text: str) -> list[str]:

@@ -29,7 +29,7 @@ _laying_out = Lock()
 
 CODE, STATE, SPEC = "code", "state.json", "spec.json"
 CODE_OF_BEFORE = "code.py"
-"""The one file of code that a version of the package before 0.3 kept."""
+"""The one file of code that a version of the package before 0.2 kept."""
 
 
 class ServedSpec(Record):
@@ -64,8 +64,8 @@ class VersionFiles:
         spec = ServedSpec(
             callable=code.callable if code else "",
             module=code.module if code else "code",
-            own_prefixes=code.own_prefixes if code else (),
-            siblings=code.siblings if code else (),
+            own_prefixes=code.tree.own_prefixes if code else (),
+            siblings=tuple(sorted(code.tree.siblings)) if code else (),
             output_fields=tuple(field.name for field in fields.outputs),
             experiment=experiment,
         )

@@ -14,15 +14,12 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from teleprompt.config.settings import Settings
 from teleprompt.encoding.secret_uri import SecretUri
 from teleprompt.errors import ConfigurationError
-from teleprompt.traces.root_span import root_span
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
+from teleprompt.traces.root_span import experiment_id, root_span
 
 log = logging.getLogger(__name__)
 
@@ -155,7 +152,9 @@ class CallLog:
                 calls = [item for item in batch if isinstance(item, LoggedCall)]
                 for experiment in dict.fromkeys(call.experiment for call in calls):
                     own = [call for call in calls if call.experiment == experiment]
-                    store.log_spans(self._experiment_id(client, experiment), [call.span() for call in own])
+                    if experiment not in self._experiments:
+                        self._experiments[experiment] = experiment_id(client, experiment)
+                    store.log_spans(self._experiments[experiment], [call.span() for call in own])
                     left = [item for item in left if not any(item is call for call in own)]
                 for item in [item for item in left if isinstance(item, LateOutcome)]:
                     store.create_assessment(item.feedback())
@@ -169,22 +168,6 @@ class CallLog:
             self.dropped += 1
             return []
         return left
-
-    def _experiment_id(self, client: "MlflowClient", name: str) -> str:
-        if name not in self._experiments:
-            import mlflow
-
-            found = client.get_experiment_by_name(name)
-            if found is None:
-                try:
-                    self._experiments[name] = str(client.create_experiment(name))
-                except mlflow.MlflowException:
-                    found = client.get_experiment_by_name(name)
-                    if found is None:
-                        raise
-            if found is not None:
-                self._experiments[name] = str(found.experiment_id)
-        return self._experiments[name]
 
     def _warn(self, *, away: bool) -> None:
         if not (away or self.dropped) or time.monotonic() - self._warned_at < WARN_SECONDS:
@@ -226,9 +209,8 @@ def _begin_anew() -> None:
 os.register_at_fork(after_in_child=_begin_anew)
 
 
-def call_log() -> CallLog:
-    """This process's log to the MLflow of its settings."""
-    uri = Settings().tracking_uri
+def call_log(uri: SecretUri) -> CallLog:
+    """This process's log to an MLflow."""
     with _making:
         if uri not in _logs:
             _logs[uri] = CallLog(uri)
@@ -247,8 +229,9 @@ def log_outcome(trace_id: str, **outcomes: float | bool) -> None:
     if not outcomes:
         raise ConfigurationError("There is no outcome to log; name it, as in `log_outcome(trace_id, reply_rate=0.8)`.")
     now = round(datetime.now(UTC).timestamp() * 1000)
+    own = call_log(Settings().tracking_uri)
     for name, value in outcomes.items():
-        call_log().put(LateOutcome(trace_id, name, value, now))
+        own.put(LateOutcome(trace_id, name, value, now))
 
 
 def flush_calls(seconds: float = 30.0) -> bool:

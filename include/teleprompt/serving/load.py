@@ -67,7 +67,7 @@ def load_program(
         }
     own[tags.PROGRAM_VERSION] = loaded.version_id
     program = copy.copy(loaded.program)  # of a version that is kept, each caller has its own tags
-    return logged(program, LoggedAs(program=name, experiment=loaded.experiment, tags=own)) if log else program
+    return logged(program, LoggedAs(name, uri, loaded.experiment, own)) if log else program
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,11 @@ import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
+from teleprompt.encoding.secret_uri import SecretUri
 from teleprompt.errors import ConfigurationError
 from teleprompt.program.fields import WHOLE
 from teleprompt.program.value_type import as_json
@@ -33,6 +34,7 @@ class LoggedAs:
     """What all calls of a program object have in common."""
 
     program: str
+    tracking_uri: SecretUri
     experiment: str
     tags: Mapping[str, str | None]
 
@@ -80,7 +82,7 @@ class _Logging:
         `contributor_address` and `group`."""
         own: LoggedAs = self.__dict__[_OWN]
         other = copy.copy(self)
-        other.__dict__[_OWN] = LoggedAs(own.program, own.experiment, {**own.tags, **said_tags(**said)})
+        other.__dict__[_OWN] = replace(own, tags={**own.tags, **said_tags(**said)})
         return other
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -178,7 +180,7 @@ class _Call:
     def put(self) -> None:
         """Hand the call over to the log."""
         _last.set(trace_id(self._number))
-        call_log().put(
+        call_log(self._own.tracking_uri).put(
             LoggedCall(
                 number=self._number,
                 program=self._own.program,

@@ -2,7 +2,10 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 
 def root_span(
@@ -48,3 +51,18 @@ def root_span(
 def trace_id(number: int) -> str:
     """The id of a trace in MLflow."""
     return f"tr-{number:032x}"
+
+
+def experiment_id(client: "MlflowClient", name: str) -> str:
+    """The experiment that calls are written to, made if it is not there."""
+    import mlflow
+
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        try:
+            return str(client.create_experiment(name))
+        except mlflow.MlflowException as error:
+            found = client.get_experiment_by_name(name)
+            if error.error_code != "RESOURCE_ALREADY_EXISTS" or found is None:
+                raise
+    return str(found.experiment_id)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from teleprompt.config.program import ProgramConfig
-from teleprompt.traces.root_span import root_span
+from teleprompt.traces.root_span import experiment_id, root_span
 from teleprompt.traces.sources import tags
 from teleprompt.traces.submission._events import (
     Accepted,
@@ -50,7 +50,9 @@ def write_rows(client: "MlflowClient", config: ProgramConfig, rows: Sequence[Acc
     there = {info.trace_id: info for info in store.batch_get_trace_infos(sorted(set(ids.values())))}
     new = {row.trace_id: row for _, row, _ in rows if not row.is_late_outcome and ids[row.trace_id] not in there}
     if new:
-        store.log_spans(_experiment(client, config), [_span(config.name, row) for row in new.values()])
+        store.log_spans(
+            experiment_id(client, config.traces.written_to), [_span(config.name, row) for row in new.values()]
+        )
     known = _known(there)
     said: dict[tuple[str, str], list[Event]] = defaultdict(list)
     problems = {}
@@ -87,22 +89,6 @@ def _known(there: dict[str, Any]) -> dict[tuple[str, str], list[Known]]:
 
 def _as_known(event: Event) -> Known:
     return Known(event.event_id, event.value, event.order, is_valid=True)
-
-
-def _experiment(client: "MlflowClient", config: ProgramConfig) -> str:
-    """The first experiment that the program reads, made if it is not there."""
-    import mlflow
-
-    name = config.traces.written_to
-    found = client.get_experiment_by_name(name)
-    if found is None:
-        try:
-            return str(client.create_experiment(name))
-        except mlflow.MlflowException as error:
-            found = client.get_experiment_by_name(name)
-            if error.error_code != "RESOURCE_ALREADY_EXISTS" or found is None:
-                raise
-    return str(found.experiment_id)
 
 
 def _trace_id(program: str, trace_id: str) -> str:

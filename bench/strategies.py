@@ -32,6 +32,9 @@ SIZES: dict[OptimizationStrategy, dict[str, Any]] = {
     OptimizationStrategy.MIPRO: {"options": {"num_candidates": 4, "num_trials": 8, "max_validation": 60}},
     OptimizationStrategy.GEPA: {"options": {"max_metric_calls": 300, "max_validation": 60}},
     OptimizationStrategy.SIMBA: {"options": {"bsize": 16, "num_candidates": 3, "max_steps": 3}},
+    OptimizationStrategy.BETTER_TOGETHER: {"options": {"max_metric_calls": 150, "max_validation": 60}},
+    OptimizationStrategy.KNN_FEWSHOT: {},
+    OptimizationStrategy.ENSEMBLE: {},
 }
 """Small searches, as one would begin with."""
 

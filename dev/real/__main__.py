@@ -28,6 +28,8 @@ OPTIONS = {
     "labeled_fewshot": "{max_labeled_demos: 16}",
     "bootstrap_fewshot": "{max_bootstrapped_demos: 4, max_labeled_demos: 16}",
     "bootstrap_fewshot_random": "{max_bootstrapped_demos: 4, max_labeled_demos: 16}",
+    "knn_fewshot": "{k: 8, max_bootstrapped_demos: 0, max_labeled_demos: 100}",
+    "ensemble": "{size: 3, max_bootstrapped_demos: 4, max_labeled_demos: 16}",
     "mipro": "{num_candidates: 3, num_trials: 4, max_bootstrapped_demos: 2, max_labeled_demos: 8, max_validation: 12}",
     "simba": "{bsize: 8, num_candidates: 2, max_steps: 2, max_demos: 4}",
     "copro": "{breadth: 3, max_examples: 12}",

@@ -172,8 +172,10 @@ STRATEGIES = {
     "mipro": "num_candidates: 2, num_trials: 2, max_bootstrapped_demos: 1, max_labeled_demos: 1, max_validation: 4",
     "simba": "bsize: 4, num_candidates: 2, max_steps: 1, max_demos: 1",
     "gepa": "max_metric_calls: 20, max_validation: 4",
+    "knn_fewshot": "k: 2, max_bootstrapped_demos: 2, max_labeled_demos: 4",
+    "ensemble": "size: 2, max_bootstrapped_demos: 1, max_labeled_demos: 2",
 }
-"""The seven, each small."""
+"""Each small."""
 
 
 def _in_words(fields: Any) -> str:

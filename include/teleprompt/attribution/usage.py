@@ -1,12 +1,11 @@
 """Which traces were used where."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any
 
 from teleprompt.evaluate.examples import good_rows
 from teleprompt.program.fields import Field, ProgramFields
+from teleprompt.program.state import predictor_states
 from teleprompt.records import Record
 from teleprompt.traces.row import TraceRow
 from teleprompt.traces.split import Part
@@ -69,7 +68,7 @@ def demo_traces(state: bytes, train: Sequence[TraceRow], fields: ProgramFields) 
     inputs = {field.name: field for field in fields.inputs}
     known: dict[tuple[str, ...], dict[tuple[str | None, ...], str]] = {}
     found: dict[str, None] = {}
-    for demo in _demos(json.loads(state)):
+    for demo in (demo for _, predictor in predictor_states(state) for demo in predictor["demos"]):
         names = tuple(name for name in inputs if name in demo)
         if not names:
             continue
@@ -82,14 +81,6 @@ def demo_traces(state: bytes, train: Sequence[TraceRow], fields: ProgramFields) 
         if trace_id is not None:
             found[trace_id] = None
     return tuple(found)
-
-
-def _demos(state: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
-    """The demonstrations of all predictors; a bare `dspy.Predict` is its own whole state."""
-    predictors = [state] if isinstance(state.get("demos"), list) else state.values()
-    for predictor in predictors:
-        if isinstance(predictor, dict):
-            yield from predictor.get("demos", ())
 
 
 def _comparable(field: Field, text: str | None) -> str | None:

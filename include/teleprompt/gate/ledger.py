@@ -20,6 +20,7 @@ from teleprompt.encoding.canonical_json import canonical_json
 from teleprompt.errors import TelepromptError
 from teleprompt.evaluate.examples import example_digest, good_rows
 from teleprompt.program.fields import ProgramFields
+from teleprompt.program.state import predictor_states
 from teleprompt.records import Record
 from teleprompt.storage.blobs import Blob, get_blob, put_blob
 from teleprompt.traces.row import TraceRow
@@ -219,16 +220,10 @@ def inputs_learnt(states: Sequence[Blob], fields: ProgramFields) -> set[Asked]:
     required = {field.name for field in fields.inputs if field.required}
     found = set()
     for state in states:
-        for demo in _demos(json.loads(get_blob(state))):
+        for demo in (demo for _, predictor in predictor_states(get_blob(state)) for demo in predictor["demos"]):
             if required <= demo.keys():
                 found.add(tuple((f.name, f.comparable(demo[f.name])) for f in fields.inputs if f.name in demo))
     return found
-
-
-def _demos(node: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(node, dict):
-        for key, value in node.items():
-            yield from value if key == "demos" and isinstance(value, list) else _demos(value)
 
 
 def _asked(row: TraceRow, fields: ProgramFields) -> Asked:

@@ -24,7 +24,7 @@ from teleprompt.optimize.candidate import Candidate
 from teleprompt.program.channel import Channel
 from teleprompt.program.fields import ProgramFields
 from teleprompt.program.source import ProgramFile, ProgramObject
-from teleprompt.program.state import load_state
+from teleprompt.program.state import first_member, load_state
 from teleprompt.records import Digest
 from teleprompt.storage.journal import Journal
 from teleprompt.traces.snapshot import SnapshotPart, read_rows
@@ -92,9 +92,10 @@ class CompileJob:
         _send_each_request_once()
         teacher = None
         if self.start is not None:
-            teacher = load_state(program, self.start)
+            start = first_member(self.start)
+            teacher = load_state(program, start)
             teacher._compiled = True  # noqa: SLF001 - else DSPy takes its demonstrations away before it teaches
-            program = load_state(program, self.start)
+            program = load_state(program, start)
 
         def asked(model: LMConfig) -> Any:
             return metered(build_lm(model), meter, retries=model.num_retries, answers=answers)

@@ -4,7 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from teleprompt.program.composition import NEAREST
 from teleprompt.program.fields import Json
+from teleprompt.program.state import predictor_states
 from teleprompt.records import Record
 
 
@@ -17,12 +19,18 @@ class PredictorPrompt(Record):
     fields: tuple[str, ...]
     """Each as the prompt names it, with its description."""
     demos: tuple[dict[str, Json], ...]
+    nearest: int | None = None
+    """How many of the demonstrations a call shows, those closest to its inputs; None: all."""
 
     @property
     def characters(self) -> int:
-        """Of instructions, fields and demonstrations together; what the adapter puts around them comes on top."""
-        shown = sum(len(_shown(value)) for demo in self.demos for name, value in demo.items() if name != "augmented")
-        return len(self.instructions) + sum(map(len, self.fields)) + shown
+        """Of instructions, fields and demonstrations together; what the adapter puts around them comes on top.
+
+        Of demonstrations that are chosen at each call the longest count, as no call shows more.
+        """
+        sizes = [sum(len(_shown(value)) for name, value in demo.items() if name != "augmented") for demo in self.demos]
+        shown = sorted(sizes, reverse=True)[: self.nearest]
+        return len(self.instructions) + sum(map(len, self.fields)) + sum(shown)
 
 
 class Prompt(Record):
@@ -33,9 +41,7 @@ class Prompt(Record):
     @classmethod
     def of_state(cls, state: bytes) -> "Prompt":
         """The prompt of a state JSON, as `dump_state` writes it."""
-        found: Mapping[str, Any] = json.loads(state)
-        own = {"self": found} if _is_predictor(found) else found
-        return cls(predictors=tuple(_predictor(name, part) for name, part in own.items() if _is_predictor(part)))
+        return cls(predictors=tuple(_predictor(name, part) for name, part in predictor_states(state)))
 
     @property
     def characters(self) -> int:
@@ -53,18 +59,14 @@ class Prompt(Record):
         return "\n".join(predictor.instructions for predictor in self.predictors)
 
 
-def _is_predictor(part: Any) -> bool:
-    signature = part.get("signature") if isinstance(part, dict) else None
-    return isinstance(signature, dict) and "fields" in signature
-
-
 def _predictor(name: str, part: Mapping[str, Any]) -> PredictorPrompt:
-    signature = part["signature"]
+    signature = part.get("signature", {})
     return PredictorPrompt(
         name=name,
         instructions=signature.get("instructions", ""),
-        fields=tuple(f"{field.get('prefix', '')} {field.get('description', '')}" for field in signature["fields"]),
+        fields=tuple(f"{each.get('prefix', '')} {each.get('description', '')}" for each in signature.get("fields", ())),
         demos=tuple(part.get("demos", ())),
+        nearest=part.get(NEAREST),
     )
 
 

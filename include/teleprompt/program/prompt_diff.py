@@ -32,12 +32,23 @@ class PredictorDiff(Record):
     """Demonstrations that are in both."""
     is_reordered: bool = False
     """Whether these come in another order."""
+    nearest: tuple[int | None, int | None] = (None, None)
+    """How many demonstrations a call shows before and after, those closest to its inputs; None: all."""
 
     @property
     def is_changed(self) -> bool:
         """Whether anything is."""
         words = (*self.instructions, *self.fields)
-        return bool(self.added or self.removed or self.is_reordered) or any(piece.change != "kept" for piece in words)
+        demos = self.added or self.removed or self.is_reordered or self.nearest[0] != self.nearest[1]
+        return bool(demos) or any(piece.change != "kept" for piece in words)
+
+    @property
+    def choice(self) -> str | None:
+        """Which demonstrations a call shows, in words, where that changes."""
+        before, after = self.nearest
+        if before == after:
+            return None
+        return "each call shows all" if after is None else f"each call shows the {after} closest to its inputs"
 
 
 class PromptDiff(Record):
@@ -78,6 +89,7 @@ def _diff(name: str, old: PredictorPrompt | None, new: PredictorPrompt | None) -
         removed=tuple(map(json.loads, removed)),
         kept=len(staying),
         is_reordered=stayed != staying,
+        nearest=(old.nearest, new.nearest),
     )
 
 
@@ -127,7 +139,8 @@ def diff_in_markdown(diff: PromptDiff) -> str:
     """What changes, as a block of text that no Markdown of an instruction can leave; without demonstrations' texts."""
     lines = []
     for predictor in diff.changed:
-        lines.append(f"{predictor.name}: +{len(predictor.added)} -{len(predictor.removed)} demonstrations")
+        choice = f", {predictor.choice}" if predictor.choice else ""
+        lines.append(f"{predictor.name}: +{len(predictor.added)} -{len(predictor.removed)} demonstrations{choice}")
         for pieces in (predictor.instructions, predictor.fields):
             lines += _marked(pieces) if any(piece.change != "kept" for piece in pieces) else []
     (before, after), (fewer, more) = diff.characters, diff.demos
@@ -151,6 +164,8 @@ def _demos(predictor: PredictorDiff) -> Iterator[str]:
                 yield f"  {sign} {f'{number}.' if at == 0 else '  '} {name}: {value}"
     if predictor.kept and (predictor.added or predictor.removed or predictor.is_reordered):
         yield f"    {predictor.kept} stay{', in another order' if predictor.is_reordered else ''}"
+    if predictor.choice:
+        yield f"  {predictor.choice}"
 
 
 def fields_of(demo: dict[str, Json]) -> list[tuple[str, str]]:

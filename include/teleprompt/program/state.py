@@ -2,11 +2,13 @@
 
 import copy
 import json
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
 from teleprompt.encoding.canonical_json import EXACT, canonical_json
 from teleprompt.errors import TelepromptError
+from teleprompt.program.composition import ENSEMBLE, NEAREST, other_members, with_state
 from teleprompt.program.fields import Json
 from teleprompt.program.value_type import UnreadableValueError, usable_type
 
@@ -18,14 +20,18 @@ def dump_state(program: Any) -> bytes:
     contributor among them), in a form that those fields can be read from; the language model is left out: it is
     supplied at run time.
     """
-    demos = {name: [_written(demo, predictor) for demo in predictor.demos] for name, predictor in _predictors(program)}
     state = json.loads(json.dumps(_without_models(program), default=str))
-    for name, _ in _predictors(program):
+    for name, predictor in program.named_predictors():
         own = state.get(name, state)  # a bare Predict is its own whole state
         own["lm"] = None
-        own["demos"] = demos[name]
+        own["demos"] = [_written(demo, predictor) for demo in predictor.demos]
         own["traces"], own["train"] = [], []
+        if getattr(predictor, NEAREST, None):
+            own[NEAREST] = getattr(predictor, NEAREST)
     state.pop("metadata", None)
+    others, fields = other_members(program)
+    if others:
+        state[ENSEMBLE] = {"members": [json.loads(dump_state(other)) for other in others], "fields": list(fields)}
     return canonical_json(state)
 
 
@@ -35,18 +41,40 @@ def load_state(program: Any, state: bytes) -> Any:
     Raises:
         TelepromptError: the state belongs to a program of another shape.
     """
-    fresh = program.reset_copy()
     try:
-        fresh.load_state(json.loads(state))
+        fresh = with_state(program.deepcopy(), json.loads(state))
     except (KeyError, ValueError, TypeError) as error:
         raise TelepromptError(
             f"A stored state does not fit {type(program).__name__} ({error}); "
             "raise `baseline_version` when the program's predictors change."
         ) from error
-    for (_, predictor), (_, as_built) in zip(_predictors(fresh), _predictors(program), strict=True):
-        predictor.lm = as_built.lm  # a state names none, and one that the program sets is its own
-        predictor.demos = [_typed(demo, predictor) for demo in predictor.demos]
+    for member in (fresh, *other_members(fresh)[0]):
+        for predictor, as_built in zip(member.predictors(), program.predictors(), strict=True):
+            predictor.lm = as_built.lm
+            predictor.demos = [_typed(demo, predictor) for demo in predictor.demos]
     return fresh
+
+
+def first_member(state: bytes) -> bytes:
+    """The state of an ensemble's first member, which optimizers can go on from; of any other program its own."""
+    return canonical_json({name: part for name, part in json.loads(state).items() if name != ENSEMBLE})
+
+
+def predictor_states(state: bytes) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The predictors of a state JSON with their names, those of all of an ensemble's members; a bare one is `self`."""
+    found: dict[str, Any] = json.loads(state)
+    yield from _own_predictors(found)
+    for number, member in enumerate(found.get(ENSEMBLE, {"members": ()})["members"], start=2):
+        yield from ((f"member {number}: {name}", part) for name, part in _own_predictors(member))
+
+
+def _own_predictors(state: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    own = {"self": state} if _is_predictor(state) else state
+    yield from ((name, part) for name, part in own.items() if _is_predictor(part))
+
+
+def _is_predictor(part: Any) -> bool:
+    return isinstance(part, dict) and isinstance(part.get("demos"), list)
 
 
 def _without_models(program: Any) -> dict[str, Any]:
@@ -62,10 +90,6 @@ def _without_models(program: Any) -> dict[str, Any]:
     if isinstance(program, Predict):
         return bare(program)
     return {name: bare(parameter) for name, parameter in program.named_parameters()}
-
-
-def _predictors(program: Any) -> list[tuple[str, Any]]:
-    return list(program.named_predictors())
 
 
 def _written(demo: Any, predictor: Any) -> dict[str, Json]:

@@ -8,6 +8,7 @@ def served_program_file() -> Path:
     return Path(__file__).with_name("served_program.py")
 
 
-def importing_file() -> Path:
-    """The module by which that file imports the program."""
-    return Path(__file__).parent.with_name("program") / "importing.py"
+def served_with() -> dict[str, Path]:
+    """The modules by which that file imports the program and reads its state, by the names of their artifacts."""
+    program = Path(__file__).parent.with_name("program")
+    return {name: program / f"{name}.py" for name in ("importing", "composition")}

@@ -6,7 +6,7 @@ from importlib.metadata import version as installed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from teleprompt.registry import importing_file, served_program_file
+from teleprompt.registry import served_program_file, served_with
 from teleprompt.tracking.connection import fluent_tracking
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def log_program(
             run_id=run_id,
             model_id=logged.model_id,
             python_model=str(served_program_file()),
-            artifacts={key: str(path) for key, path in {**files, "importing": importing_file()}.items()},
+            artifacts={key: str(path) for key, path in {**files, **served_with()}.items()},
             signature=False,  # inferred from nothing, MLflow would warn
             pip_requirements=[f"{package}=={installed(package)}" for package in ("dspy", "mlflow")],
         )

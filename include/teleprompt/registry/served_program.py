@@ -1,8 +1,8 @@
 """The model file that MLflow keeps and runs for each version (models-from-code: nothing is unpickled).
 
-Its artifacts are the program's files, its state as JSON, a small spec, and the module that imports the files. The
-language model is not among them: `predict` uses the one of the caller's `dspy.context`, else the one that
-`TELEPROMPT_LM__MODEL` names. Nothing of Teleprompt is needed where it runs.
+Its artifacts are the program's files, its state as JSON, a small spec, and the modules that import the files and read
+the state. The language model is not among them: `predict` uses the one of the caller's `dspy.context`, else the one
+that `TELEPROMPT_LM__MODEL` names. Nothing of Teleprompt is needed where it runs.
 """
 
 import hashlib
@@ -28,11 +28,9 @@ class ServedProgram(PythonModel):
         spec = json.loads(paths["spec"].read_text(encoding="utf-8"))
         self.output_fields = spec["output_fields"]
         module = _module(paths["importing"], paths["code"], spec)
-        self.program = getattr(module, spec["callable"])()
-        models = [(predictor, predictor.lm) for predictor in self.program.predictors()]
-        self.program.load_state(json.loads(paths["state"].read_text(encoding="utf-8")))
-        for predictor, model in models:
-            predictor.lm = model  # a state names none, and one that the program sets is its own
+        state = json.loads(paths["state"].read_text(encoding="utf-8"))
+        composition = _own_module("composition", paths["composition"])
+        self.program = composition.with_state(getattr(module, spec["callable"])(), state)
 
     # Hinted as a table, though it takes a list of rows, too: of a table MLflow infers no schema. Of any other hint it
     # does, and without one it warns.
@@ -50,14 +48,20 @@ class ServedProgram(PythonModel):
 
 def _module(importing: Path, code: Path, spec: dict[str, Any]) -> Any:
     """The program's module, imported as in the run that made the version."""
-    own = importlib.util.spec_from_file_location("teleprompt_importing", importing)
-    importer: Any = importlib.util.module_from_spec(own)  # type: ignore[arg-type]
-    sys.modules["teleprompt_importing"] = importer  # dataclasses look their module up
-    own.loader.exec_module(importer)  # type: ignore[union-attr]
+    importer = _own_module("importing", importing)
     files = frozenset(path.relative_to(code).as_posix() for path in code.rglob("*") if path.is_file())
     tree = importer.Tree(code, files, tuple(spec["own_prefixes"]), frozenset(spec["siblings"]))
     name = f"served_program_{hashlib.sha256(str(code).encode()).hexdigest()[:12]}"
     return importer.import_from(tree, spec["module"], name=name)
+
+
+def _own_module(name: str, file: Path) -> Any:
+    """One of Teleprompt's modules, from the version's own copy."""
+    spec: Any = importlib.util.spec_from_file_location(f"teleprompt_{name}", file)
+    module: Any = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
 
 
 def _call(program: Any, row: dict[str, Any]) -> Any:

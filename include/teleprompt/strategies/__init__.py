@@ -19,6 +19,8 @@ class OptimizationStrategy(StrEnum):
     GEPA = "gepa"
     SIMBA = "simba"
     BETTER_TOGETHER = "better_together"
+    KNN_FEWSHOT = "knn_fewshot"
+    ENSEMBLE = "ensemble"
 
 
 @cache

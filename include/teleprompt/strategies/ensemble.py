@@ -1,0 +1,47 @@
+"""DSPy's Ensemble: several programs answer, and the answer that most of them share counts.
+
+They are the one program taught by BootstrapFewShot with the examples in several orders, so that each has other
+demonstrations. A call asks all of them: it costs that many times the tokens.
+"""
+
+import random
+from typing import Any
+
+from pydantic import Field
+
+from teleprompt.strategies.strategy import SeededOptions, Strategy, Teaching, several_seeds
+
+
+class EnsembleOptions(SeededOptions):
+    """Options of `ensemble`."""
+
+    size: int = Field(3, ge=2, le=9)
+    """Programs that vote; so many times a call asks the model as one of them would."""
+    max_bootstrapped_demos: int = Field(4, ge=0)
+    """Demonstrations that each makes by running itself."""
+    max_labeled_demos: int = Field(16, ge=0)
+    """Demonstrations that each takes from the traces, those that it made included."""
+
+
+def _compile(teaching: Teaching, options: EnsembleOptions) -> Any:
+    from dspy.teleprompt import BootstrapFewShot
+
+    from teleprompt.program.composition import ensemble
+
+    order = random.Random(teaching.seed)  # noqa: S311 - an order of examples is no secret
+    members = []
+    for _ in range(options.size):
+        examples = list(teaching.examples)
+        order.shuffle(examples)
+        optimizer = BootstrapFewShot(
+            metric=teaching.metric,
+            metric_threshold=teaching.good_from,
+            max_bootstrapped_demos=options.max_bootstrapped_demos,
+            max_labeled_demos=options.max_labeled_demos,
+            max_rounds=teaching.rounds,
+        )
+        members.append(optimizer.compile(teaching.student, teacher=teaching.teacher, trainset=examples))
+    return ensemble(members[0], members[1:], fields=list(teaching.examples[0].labels()))
+
+
+STRATEGY = Strategy(abbreviation="ens", options=EnsembleOptions, compile=_compile, seeds=several_seeds)

@@ -1,0 +1,59 @@
+"""Demonstrations chosen at each call: those whose inputs are closest to its own (DSPy's KNNFewShot).
+
+DSPy makes them anew at each call, by running the program on the neighbours. Here they are made once, and a version
+holds them: it gives the same demonstrations for the same inputs, and a call costs what one call costs. Closeness is of
+words, without a model of embeddings (`teleprompt.program.composition.nearest`).
+"""
+
+from typing import Any, Self
+
+from pydantic import Field, model_validator
+
+from teleprompt.strategies.strategy import Options, Strategy, Teaching, one_seed
+
+
+class KnnFewShotOptions(Options):
+    """Options of `knn_fewshot`."""
+
+    k: int = Field(4, ge=1)
+    """Demonstrations that a call shows."""
+    max_bootstrapped_demos: int = Field(16, ge=0)
+    """Demonstrations to choose from that are made by running the program itself."""
+    max_labeled_demos: int = Field(200, ge=1)
+    """Demonstrations to choose from in all, those that the program made included."""
+
+    @model_validator(mode="after")
+    def _a_choice(self) -> Self:
+        if self.max_labeled_demos < max(self.k, self.max_bootstrapped_demos):
+            raise ValueError("max_labeled_demos must be at least k and max_bootstrapped_demos")
+        return self
+
+
+def _compile(teaching: Teaching, options: KnnFewShotOptions) -> Any:
+    from dspy.teleprompt import BootstrapFewShot
+
+    from teleprompt.program.composition import show_nearest
+
+    compiled = BootstrapFewShot(
+        metric=teaching.metric,
+        metric_threshold=teaching.good_from,
+        max_bootstrapped_demos=options.max_bootstrapped_demos,
+        max_labeled_demos=options.k if options.max_bootstrapped_demos else 0,
+        max_rounds=teaching.rounds,
+    ).compile(teaching.student, teacher=teaching.teacher, trainset=list(teaching.examples))
+    for predictor in compiled.predictors():
+        made = [demo for demo in predictor.demos if "augmented" in demo]
+        names = [name for name in predictor.signature.input_fields if name in teaching.examples[0]]
+        asked = [[demo.get(name) for name in names] for demo in made]
+        others = [each for each in teaching.examples if [each.get(name) for name in names] not in asked]
+        predictor.demos = [*made, *others[: options.max_labeled_demos - len(made)]]
+        show_nearest(predictor, options.k)
+    return compiled
+
+
+STRATEGY = Strategy(
+    abbreviation="knn",
+    options=KnnFewShotOptions,
+    compile=_compile,
+    seeds=one_seed,
+)

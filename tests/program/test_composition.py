@@ -1,0 +1,170 @@
+"""Demonstrations that are chosen at each call, and programs that vote."""
+
+import asyncio
+import inspect
+import json
+from typing import Any
+
+import dspy
+import pytest
+
+from teleprompt.program.composition import ensemble, nearest, other_members, show_nearest
+from teleprompt.program.prompt import Prompt
+from teleprompt.program.state import dump_state, first_member, load_state, predictor_states
+
+
+class Triage(dspy.Module):
+    """Two steps, so that states have names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read = dspy.ChainOfThought("mail -> topic")
+        self.route = dspy.Predict("mail, topic -> queue, urgency: int")
+
+    def forward(self, mail: str) -> dspy.Prediction:
+        return self.route(mail=mail, topic=self.read(mail=mail).topic)
+
+
+class Says(dspy.Module):
+    """Answers what it was told to."""
+
+    def __init__(self, **answer: object) -> None:
+        super().__init__()
+        self.answer = answer
+        self.step = dspy.Predict("q -> a")
+
+    def forward(self, q: str) -> dspy.Prediction:
+        return dspy.Prediction(**self.answer)
+
+    async def aforward(self, q: str) -> dspy.Prediction:
+        return dspy.Prediction(**self.answer)
+
+
+class Seen(dspy.BaseLM):
+    """Keeps what it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__(model="seen")
+        self.prompts: list[str] = []
+
+    def forward(self, prompt: Any = None, messages: Any = None, **kwargs: Any) -> Any:
+        self.prompts.append("\n".join(message["content"] for message in messages))
+        text = "[[ ## a ## ]]\nyes\n\n[[ ## completed ## ]]"
+        return {"choices": [{"message": {"content": text}, "finish_reason": "stop"}], "usage": {}, "model": "seen"}
+
+
+DEMOS = [
+    {"q": "the printer on floor two is out of paper", "a": "office"},
+    {"q": "my invoice shows the wrong sum", "a": "billing"},
+    {"q": "the invoice of May is missing a discount", "a": "billing"},
+    {"q": "the coffee machine leaks", "a": "office"},
+]
+
+
+def test_the_demonstrations_that_share_most_words_are_shown_the_closest_last() -> None:
+    close = nearest({"q": "A discount is missing on my invoice!"}, DEMOS, ["q"], count=2)
+    assert close == [DEMOS[1], DEMOS[2]]
+
+
+def test_of_equally_close_ones_the_first_are_shown() -> None:
+    assert nearest({"q": "entirely different"}, DEMOS, ["q"], count=2) == [DEMOS[1], DEMOS[0]]
+
+
+def test_inputs_of_any_type_can_be_compared() -> None:
+    demos = [{"q": {"city": "Kyoto"}, "n": 3}, {"q": {"city": "Lima"}, "n": 4}]
+    assert nearest({"q": {"city": "Lima"}, "n": 3}, demos, ["q"], count=1) == [demos[1]]
+
+
+def asked(program: Any, q: str) -> str:
+    lm = Seen()
+    with dspy.context(lm=lm, adapter=dspy.ChatAdapter()):
+        program(q=q)
+    return lm.prompts[-1]
+
+
+def test_a_state_keeps_the_choice_and_a_loaded_program_makes_it() -> None:
+    program = dspy.Predict("q -> a")
+    program.demos = list(DEMOS)
+    show_nearest(program, 1)
+    loaded = load_state(dspy.Predict("q -> a"), dump_state(program))
+    for each in (program, loaded, loaded.deepcopy()):
+        prompt = asked(each, "an invoice without its discount")
+        assert "discount" in prompt
+        assert "coffee" not in prompt
+    assert dump_state(loaded) == dump_state(program)
+    assert type(loaded).__name__ == "Predict"
+
+
+def test_the_length_of_a_prompt_counts_what_a_call_shows() -> None:
+    program = dspy.Predict("q -> a")
+    program.demos = list(DEMOS)
+    everything = Prompt.of_state(dump_state(program)).characters
+    show_nearest(program, 1)
+    assert Prompt.of_state(dump_state(program)).characters == everything - sum(
+        len(demo["q"]) + len(demo["a"]) for demo in (DEMOS[0], DEMOS[1], DEMOS[3])
+    )
+
+
+def voting(*answers: dict[str, object], fields: tuple[str, ...] = ("a",)) -> Any:
+    first, *others = (Says(**answer) for answer in answers)
+    return ensemble(first, others, fields=fields)
+
+
+def test_the_answer_that_most_members_share_counts() -> None:
+    assert voting({"a": "no"}, {"a": "Yes"}, {"a": "yes "})(q="?").a == "Yes"
+    assert voting({"a": 1}, {"a": 2}, {"a": 2})(q="?").a == 2
+    assert voting({"a": "one"}, {"a": "two"})(q="?").a == "one"
+
+
+def test_reasoning_that_nobody_shares_does_not_count_against_an_answer() -> None:
+    answers = [{"a": a, "reasoning": f"because {i}"} for i, a in enumerate(("x", "y", "y"))]
+    assert voting(*answers, fields=("reasoning", "a"))(q="?").reasoning == "because 1"
+
+
+def test_it_votes_when_it_is_awaited_too() -> None:
+    assert asyncio.run(voting({"a": "x"}, {"a": "y"}, {"a": "y"}).acall(q="?")).a == "y"
+
+
+def test_it_has_the_name_and_the_arguments_of_its_members() -> None:
+    program = voting({"a": "x"}, {"a": "y"})
+    assert type(program).__name__ == "Says"
+    assert list(inspect.signature(program.forward).parameters) == ["q"]
+
+
+@pytest.mark.parametrize("build", [Triage, lambda: dspy.ChainOfThought("q -> a"), lambda: dspy.Predict("q -> a")])
+def test_an_ensembles_state_holds_all_members(build: Any) -> None:
+    members = [build() for _ in range(3)]
+    for number, member in enumerate(members):
+        for predictor in member.predictors():
+            predictor.demos = [{name: f"{name} of {number}" for name in predictor.signature.fields}]
+    own = [dump_state(member) for member in members]
+    state = dump_state(ensemble(members[0], members[1:], fields=["a"]))
+    loaded = load_state(build(), state)
+    assert dump_state(loaded) == state
+    assert [dump_state(other) for other in other_members(loaded)[0]] == own[1:]
+    assert first_member(state) == own[0]
+    assert len(list(predictor_states(state))) == 3 * len(members[0].predictors())
+    assert Prompt.of_state(state).demos == Prompt.of_state(own[0]).demos * 3
+
+
+def test_members_are_no_predictors_of_the_first() -> None:
+    program = ensemble(Triage(), [Triage()], fields=["queue"])
+    assert [name for name, _ in program.named_predictors()] == [name for name, _ in Triage().named_predictors()]
+
+
+def test_the_members_keep_models_of_their_own() -> None:
+    model = Seen()
+
+    def build() -> dspy.Predict:
+        program = dspy.Predict("q -> a")
+        program.lm = model
+        return program
+
+    loaded = load_state(build(), dump_state(ensemble(build(), [build()], fields=["a"])))
+    loaded(q="?")
+    assert len(model.prompts) == 2
+
+
+def test_a_state_names_the_first_members_predictors() -> None:
+    state = json.loads(dump_state(ensemble(Triage(), [Triage()], fields=["queue"])))
+    assert set(state) == {"read.predict", "route", "ensemble"}

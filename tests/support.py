@@ -86,7 +86,7 @@ def raw_trace(**changes: Any) -> dict[str, Any]:
 
 
 def raw_table(traces: Iterable[dict[str, Any]]) -> "pa.Table":
-    """Raw traces as a source gives them; outcomes by name, or as a list of (name, value, time)."""
+    """Raw traces as a source gives them; outcomes by name, as a list of (name, value, time), or as what was said."""
     import pyarrow as pa
 
     rows = []
@@ -101,7 +101,12 @@ def raw_table(traces: Iterable[dict[str, Any]]) -> "pa.Table":
                 "inputs": as_texts(trace["inputs"], "input.", forms),
                 "outputs": as_texts(trace["outputs"], "output.", forms),
                 "forms": list(forms.items()),
-                "outcomes": [{"name": n, "value": v, "at_ms": at} for n, v, at in outcomes],
+                "outcomes": [
+                    {"kind": "metric", "of_session": False, **one}
+                    if isinstance(one, dict)
+                    else {"name": one[0], "value": one[1], "at_ms": one[2], "kind": "metric", "of_session": False}
+                    for one in outcomes
+                ],
             }
         )
     return in_order(pa.Table.from_pylist(rows, schema=raw_schema()))

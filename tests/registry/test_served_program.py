@@ -9,12 +9,12 @@ import pytest
 from pydantic import BaseModel
 
 from teleprompt.program.code import code_beside
-from teleprompt.program.composition import ensemble, other_members, show_nearest
 from teleprompt.program.fields import ProgramFields
 from teleprompt.program.state import dump_state
 from teleprompt.registry import served_with
 from teleprompt.registry.served_program import ServedProgram, _outputs
 from teleprompt.registry.version_files import VersionFiles
+from teleprompt.strategies.composition import ensemble, other_members, show_nearest
 
 
 class Verdict(BaseModel):

@@ -34,6 +34,14 @@ class Repeated(StrEnum):
     MEAN = "mean"
 
 
+class Source(StrEnum):
+    """Who said it, as MLflow's assessments tell (`AssessmentSourceType`)."""
+
+    HUMAN = "HUMAN"
+    CODE = "CODE"
+    LLM_JUDGE = "LLM_JUDGE"
+
+
 class OutcomeMetric(Section):
     """One metric of what happened because of a call."""
 
@@ -56,6 +64,14 @@ class OutcomeMetric(Section):
     """How long after a call this outcome may still come. A window takes the calls that mature in it."""
     repeated: Repeated = Repeated.LATEST
     """Of several values of one call, the `latest`, the `first` or the `mean`."""
+    sources: tuple[Source, ...] = (Source.HUMAN, Source.CODE)
+    """Whose feedback on a trace counts: `HUMAN`, `CODE`, `LLM_JUDGE`. A run's metric always does."""
+    raters: tuple[str, ...] = ()
+    """Ids of those (`source_id`) whose feedback counts; empty means all of these sources."""
+    span: str | None = None
+    """Name of the span whose feedback counts; none: that on the trace, or on the span that is the call."""
+    values: dict[str, float] = Field(default_factory=dict)
+    """What texts mean: `{good: 1, bad: 0}`. Known without it: yes, true, pass (1), no, false, fail (0), numerals."""
 
     @model_validator(mode="after")
     def _range_is_not_empty(self) -> Self:

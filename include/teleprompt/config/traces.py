@@ -34,6 +34,8 @@ class TracesConfig(Section):
     """`runs` (params, metrics and tags of MLflow runs), `traces` (MLflow 3 traces), or `auto` for both."""
     access: TraceAccess = TraceAccess.AUTO
     """`sql` (the store's tables, read-only), `api` (MLflow's client), or `auto`: `sql` where the store allows it."""
+    span: str | None = Field(None, min_length=1)
+    """Name of the span that is the call. None: the topmost that holds the program's inputs and outputs."""
     experiments: tuple[str, ...] = ()
     """Names of the MLflow experiments to read; empty means every active one."""
     incremental: bool = True

@@ -4,10 +4,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from teleprompt.program.composition import NEAREST
 from teleprompt.program.fields import Json
 from teleprompt.program.state import predictor_states
 from teleprompt.records import Record
+from teleprompt.strategies.composition import NEAREST
 
 
 class PredictorPrompt(Record):

@@ -8,9 +8,9 @@ from typing import Any
 
 from teleprompt.encoding.canonical_json import EXACT, canonical_json
 from teleprompt.errors import TelepromptError
-from teleprompt.program.composition import ENSEMBLE, NEAREST, other_members, with_state
 from teleprompt.program.fields import Json
 from teleprompt.program.value_type import UnreadableValueError, usable_type
+from teleprompt.strategies.composition import ENSEMBLE, NEAREST, other_members, with_state
 
 
 def dump_state(program: Any) -> bytes:

@@ -10,5 +10,5 @@ def served_program_file() -> Path:
 
 def served_with() -> dict[str, Path]:
     """The modules by which that file imports the program and reads its state, by the names of their artifacts."""
-    program = Path(__file__).parent.with_name("program")
-    return {name: program / f"{name}.py" for name in ("importing", "composition")}
+    package = Path(__file__).parents[1]
+    return {"importing": package / "program/importing.py", "composition": package / "strategies/composition.py"}

@@ -26,7 +26,7 @@ class EnsembleOptions(SeededOptions):
 def _compile(teaching: Teaching, options: EnsembleOptions) -> Any:
     from dspy.teleprompt import BootstrapFewShot
 
-    from teleprompt.program.composition import ensemble
+    from teleprompt.strategies.composition import ensemble
 
     order = random.Random(teaching.seed)  # noqa: S311 - an order of examples is no secret
     members = []

@@ -2,7 +2,7 @@
 
 DSPy makes them anew at each call, by running the program on the neighbours. Here they are made once, and a version
 holds them: it gives the same demonstrations for the same inputs, and a call costs what one call costs. Closeness is of
-words, without a model of embeddings (`teleprompt.program.composition.nearest`).
+words, without a model of embeddings (`teleprompt.strategies.composition.nearest`).
 """
 
 from typing import Any, Self
@@ -32,7 +32,7 @@ class KnnFewShotOptions(Options):
 def _compile(teaching: Teaching, options: KnnFewShotOptions) -> Any:
     from dspy.teleprompt import BootstrapFewShot
 
-    from teleprompt.program.composition import show_nearest
+    from teleprompt.strategies.composition import show_nearest
 
     compiled = BootstrapFewShot(
         metric=teaching.metric,

@@ -30,6 +30,8 @@ class Reason(StrEnum):
 
     FAILED_CALL = "failed_call"
     FUTURE_START = "future_start"
+    SPANS_UNREADABLE = "spans_unreadable"
+    UNCOUNTED_OUTCOME = "uncounted_outcome"
     MISSING_OUTCOME = "missing_outcome"
     PARTIAL_OUTCOME = "partial_outcome"
     SPANS_UNAVAILABLE = "spans_unavailable"
@@ -84,10 +86,12 @@ def validate(raw: "pa.Table", *, program: str, fields: ProgramFields, outcome: O
 
     raw = raw.combine_chunks()
     columns: dict[str, pa.Array] = {}
+    spans = pc.map_lookup(_flat(raw["forms"]), UNFETCHED, "first")
     flawed: list[tuple[Reason, pa.Array]] = [
         (Reason.FAILED_CALL, raw["failed"]),
         (Reason.FUTURE_START, pc.greater(raw["started_at_ms"], now_ms)),
-        (Reason.SPANS_UNAVAILABLE, pc.is_valid(pc.map_lookup(_flat(raw["forms"]), UNFETCHED, "first"))),
+        (Reason.SPANS_UNAVAILABLE, pc.equal(spans, "unavailable")),
+        (Reason.SPANS_UNREADABLE, pc.equal(spans, "unreadable")),
     ]
     for side, some, missing, nested in (
         ("input", fields.inputs, Reason.MISSING_INPUT, Reason.NESTED_INPUT),
@@ -214,10 +218,12 @@ def _outcome_faults(resolved: Resolved, config: OutcomeConfig) -> list[tuple[Rea
     faults = []
     columns = list(resolved.values.values())
     some, every = pc.is_valid(columns[0]), pc.is_valid(columns[0])
+    uncounted = functools.reduce(pc.or_, resolved.uncounted.values())
     for column in columns[1:]:
         some, every = pc.or_(some, pc.is_valid(column)), pc.and_(every, pc.is_valid(column))
     if config.missing is Missing.DROP:
         faults.append((Reason.MISSING_OUTCOME, pc.invert(some)))
+        faults.append((Reason.UNCOUNTED_OUTCOME, pc.and_not(uncounted, some)))
     if config.partial is Partial.DROP:
         faults.append((Reason.PARTIAL_OUTCOME, pc.and_not(some, every)))
     for metric in config.metrics:

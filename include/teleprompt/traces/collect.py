@@ -1,5 +1,6 @@
 """The first stage: from MLflow to a snapshot of a window."""
 
+import errno
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -11,18 +12,18 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
 from teleprompt.config.program import ProgramConfig
-from teleprompt.errors import InsufficientTracesError
+from teleprompt.errors import InsufficientTracesError, TransientError
 from teleprompt.program.fields import DeclaredFields
 from teleprompt.records import Digest
 from teleprompt.traces._incremental import Shelf, read_new, utc_now
-from teleprompt.traces._merge import in_time_order
 from teleprompt.traces._staging import Staged, stage
 from teleprompt.traces._write import valid_step, write_snapshot
 from teleprompt.traces.curation.decide import Decisions, decide
 from teleprompt.traces.first_use import FirstUse
 from teleprompt.traces.snapshot import Reading, SnapshotRecord, SourceReading
 from teleprompt.traces.sources.choose import open_store
-from teleprompt.traces.sources.of_program import maturing, program_sources, spans_need
+from teleprompt.traces.sources.merge import in_time_order
+from teleprompt.traces.sources.of_program import call_shape, maturing, program_sources, spans_need
 from teleprompt.traces.sources.raw import TraceSource
 from teleprompt.window import Window, format_utc
 
@@ -58,9 +59,8 @@ def collect_snapshot(
         InsufficientTracesError: fewer than `least` usable traces (by default `optimization.min_traces`).
         TelepromptError: the storage is full.
     """
-    with TemporaryDirectory(prefix="teleprompt-collect-") as name:
-        folder = Path(name)
-        with open_reading(client, config=config, window=window, storage_uri=storage_uri) as reading:
+    with _working_folder() as folder:
+        with open_reading(client, config=config, declared=declared, window=window, storage_uri=storage_uri) as reading:
             staged = stage(
                 reading.batches(), config=config, declared=declared, folder=folder, now_ms=_milliseconds_now()
             )
@@ -85,6 +85,25 @@ def collect_snapshot(
             storage_uri=storage_uri,
         )
         return Collected(record, staged.first_uses)
+
+
+@contextmanager
+def _working_folder() -> Iterator[Path]:
+    """A folder for what does not stay in memory.
+
+    Raises:
+        TransientError: its disk is full.
+    """
+    with TemporaryDirectory(prefix="teleprompt-collect-") as name:
+        try:
+            yield Path(name)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise TransientError(
+                f"The disk of the temporary folder {Path(name).parent} is full; make room, or set TMPDIR to a folder "
+                "with room for the texts of the window."
+            ) from error
 
 
 @dataclass
@@ -125,12 +144,17 @@ class OpenReading:
 
 @contextmanager
 def open_reading(
-    client: "MlflowClient", *, config: ProgramConfig, window: Window, storage_uri: str | None = None
+    client: "MlflowClient",
+    *,
+    config: ProgramConfig,
+    window: Window,
+    declared: DeclaredFields | None = None,
+    storage_uri: str | None = None,
 ) -> Iterator[OpenReading]:
     """All logged calls that mature in `window`; with a storage, read incrementally."""
     span = maturing(window, config)
     with open_store(client) as store:
-        sources = program_sources(store, config)
+        sources = program_sources(store, config, declared=declared)
         redacts = any(step.step == "redact" for step in config.curation)  # unredacted texts are not kept
         if storage_uri is None or not config.traces.incremental or redacts:
             streams: list[Iterable[pa.Table]] = [source.read(config.name, span) for source in sources]
@@ -147,6 +171,7 @@ def open_reading(
                         program=config.name,
                         kind=source.kind,
                         outcomes=spans_need(config),
+                        call=call_shape(config, declared).identity,
                     ),
                     settled=timedelta(days=config.traces.settled_days),
                     now=utc_now(),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from teleprompt.config.outcome import Direction, Normalisation, OutcomeConfig, OutcomeMetric, Repeated
 from teleprompt.records import MILLION, Record
+from teleprompt.traces._counting import counting, numbers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,6 +47,8 @@ class Resolved:
     """Of each configured metric: float64, null where there is none, NaN where it is no finite number."""
     latest_at_ms: "pa.Array"
     """When the last value of a configured metric came; null where there is none."""
+    uncounted: dict[str, "pa.Array"]
+    """Of each configured metric: whether something of that name was said, but nothing that counts."""
 
 
 def resolve(outcomes: "pa.ChunkedArray", config: OutcomeConfig) -> Resolved:
@@ -53,25 +56,43 @@ def resolve(outcomes: "pa.ChunkedArray", config: OutcomeConfig) -> Resolved:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    lists = outcomes.combine_chunks()
+    lists = outcomes.combine_chunks() if isinstance(outcomes, pa.ChunkedArray) else outcomes
     entries = pc.list_flatten(lists)
     entries = entries.combine_chunks() if isinstance(entries, pa.ChunkedArray) else entries
-    tall = pa.table(
+    counts = counting(entries, config.metrics)
+    everything = pa.table(
         {
             "call": pc.list_parent_indices(lists),
             "name": entries.field("name"),
-            "value": _numbers(entries.field("value")),
+            "value": _numbers(numbers(entries, config.metrics)),
             "at_ms": entries.field("at_ms"),
         }
     )
+    tall = everything.filter(counts)
     rules = {metric.metric: metric.repeated for metric in config.metrics}
     settled = _settle(tall, rules)
     calls = len(outcomes)
+    there = {name: _has(everything.filter(pc.equal(everything["name"], name)), calls) for name in rules}
     finite = settled.filter(pc.is_finite(settled["value"]))
     values = {name: _per_call(settled.filter(pc.equal(settled["name"], name)), "value", calls) for name in rules}
     mine = settled.filter(pc.is_in(settled["name"], value_set=pa.array(list(rules), pa.string())))
     latest = mine.group_by("call").aggregate([("at_ms", "max")])
-    return Resolved(outcomes=_to_maps(finite, calls), values=values, latest_at_ms=_per_call(latest, "at_ms_max", calls))
+    return Resolved(
+        outcomes=_to_maps(finite, calls),
+        values=values,
+        latest_at_ms=_per_call(latest, "at_ms_max", calls),
+        uncounted={name: pc.and_(there[name], pc.is_null(column)) for name, column in values.items()},
+    )
+
+
+def _has(rows: "pa.Table", calls: int) -> "pa.Array":
+    """Which calls have a row."""
+    import numpy as np
+    import pyarrow as pa
+
+    found = np.zeros(calls, dtype=bool)
+    found[rows["call"].to_numpy()] = True
+    return pa.array(found)
 
 
 def _numbers(values: "pa.Array") -> "pa.Array":

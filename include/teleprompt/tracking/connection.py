@@ -37,12 +37,18 @@ def mlflow_client(tracking_uri: SecretUri | str) -> "Iterator[MlflowClient]":
     """An `MlflowClient` for one stage. No error that leaves the block quotes the password of its URI.
 
     Raises:
+        ConfigurationError: the URI is that of a folder of files.
         TrackingUnavailableError: from inside the block, when MLflow does not answer.
     """
     for variable, value in _DEFAULTS.items():
         os.environ.setdefault(variable, value)
     place = SecretUri(tracking_uri) if isinstance(tracking_uri, str) else tracking_uri
     uri = place.get_secret_value()
+    if urlsplit(uri).scheme in {"", "file"}:
+        raise ConfigurationError(
+            f"{uri} is a folder of files, which MLflow no longer develops and which holds no feedback; move "
+            "it into a database with `mlflow migrate-filestore`, and name that, as in sqlite:////path/to/mlflow.db."
+        )
     _make_sqlite_folder(uri)
     import mlflow
     import requests

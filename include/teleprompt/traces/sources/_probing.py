@@ -13,8 +13,18 @@ class CountsByProbing:
     def nth(self, program: str, window: Window, offset: int) -> int:
         """How many of the calls at `offset` and `offset + 1` exist, in order of start: 0, 1 or 2."""
 
+    def beside(self, program: str, window: Window) -> int:
+        """How many calls there are that `nth` does not find."""
+        del program, window
+        return 0
+
     def holds(self, program: str, window: Window, number: int) -> bool:
-        """Whether at least `number` calls started in `window`: one request."""
+        """Whether at least `number` calls started in `window`: one request, or two."""
+        return self._finds(program, window, number) or (
+            self._finds(program, window, number - more) if (more := self.beside(program, window)) else False
+        )
+
+    def _finds(self, program: str, window: Window, number: int) -> bool:
         return number <= 0 or self.nth(program, window, number - 1) > 0
 
     def count(self, program: str, window: Window, *, enough: int | None = None) -> int:
@@ -22,13 +32,13 @@ class CountsByProbing:
         if enough is not None and self.holds(program, window, enough):
             return enough
         low, step = 0, 1
-        while self.holds(program, window, low + step):
+        while self._finds(program, window, low + step):
             low, step = low + step, step * 2
         high = low + step  # at least `low`, fewer than `high`
         while high - low > 1:
             middle = (low + high) // 2
-            low, high = (middle, high) if self.holds(program, window, middle) else (low, middle)
-        return low
+            low, high = (middle, high) if self._finds(program, window, middle) else (low, middle)
+        return low + self.beside(program, window)
 
     def outcomes(self, program: str, window: Window, metric: str) -> int | None:
         """MLflow's search has no filter on the time of a metric or a feedback."""

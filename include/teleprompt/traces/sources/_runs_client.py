@@ -16,7 +16,7 @@ from teleprompt.traces.sources._filters import calls_of
 from teleprompt.traces.sources._keyset import keyset_pages
 from teleprompt.traces.sources._probing import CountsByProbing
 from teleprompt.traces.sources.pieces import spans_of
-from teleprompt.traces.sources.raw import INPUT_PREFIX, OUTPUT_PREFIX, in_order, raw_schema
+from teleprompt.traces.sources.raw import INPUT_PREFIX, METRIC, OUTPUT_PREFIX, in_order, raw_schema
 from teleprompt.window import Window
 
 if TYPE_CHECKING:
@@ -142,11 +142,17 @@ def add_run(
     columns["inputs"].append([(k[len(INPUT_PREFIX) :], v) for k, v in items if k.startswith(INPUT_PREFIX)])
     columns["outputs"].append([(k[len(OUTPUT_PREFIX) :], v) for k, v in items if k.startswith(OUTPUT_PREFIX)])
     columns["forms"].append([])
-    columns["outcomes"].append(sorted(metrics, key=lambda metric: (metric[2], metric[0])))
+    columns["outcomes"].append(
+        [
+            (name, value, at_ms, METRIC, None, None, None, None, None, False)
+            for name, value, at_ms in sorted(metrics, key=lambda metric: (metric[2], metric[0]))
+        ]
+    )
     columns["contributor_id"].append(run_tags.get(tags.CONTRIBUTOR_ID))
     columns["contributor_address"].append(run_tags.get(tags.CONTRIBUTOR_ADDRESS))
     columns["program_version"].append(run_tags.get(tags.PROGRAM_VERSION))
     columns["group"].append(run_tags.get(tags.GROUP))
+    columns["user"].append(None)
 
 
 def to_raw_table(columns: dict[str, list[Any]]) -> "pa.Table":

@@ -11,7 +11,9 @@ from teleprompt.traces.sources._experiments import production_experiments
 from teleprompt.traces.sources._runs_processes import RunsProcessesSource
 from teleprompt.traces.sources._runs_rest import RunsRestSource
 from teleprompt.traces.sources._second_process import SecondProcess
+from teleprompt.traces.sources._trace_rows import SpanReader
 from teleprompt.traces.sources._traces_client import TracesClientSource
+from teleprompt.traces.sources.call_span import CallShape
 from teleprompt.traces.sources.raw import TraceSource
 from teleprompt.traces.sources.sql.database import Database, FastPathUnavailableError
 from teleprompt.traces.sources.sql.open import open_database
@@ -34,23 +36,33 @@ class Store:
         self._database: Database | None = None
         self._unavailable: FastPathUnavailableError | None = None
 
-    def sources(self, config: TracesConfig, *, outcomes: Sequence[str], page_size: int) -> list[TraceSource]:
+    def sources(
+        self, config: TracesConfig, *, outcomes: Sequence[str], page_size: int, shape: CallShape | None = None
+    ) -> list[TraceSource]:
         """The sources that hold a program's calls.
 
         `outcomes` names the metrics without which a trace's spans are not worth reading; empty means they always are.
+        `shape` tells the program's call among a trace's spans.
 
         Raises:
             ConfigurationError: an experiment does not exist, or `traces.access: sql` cannot be met.
         """
         experiments = production_experiments(self._client, config.experiments)
         wanted = {"runs", "traces"} if config.source is TraceSourceName.AUTO else {config.source.value}
-        traces = TracesClientSource(self._client, experiments, page_size=page_size, outcomes=outcomes)
+        shape = shape or CallShape(span=config.span)
+        traces = TracesClientSource(self._client, experiments, page_size=page_size, outcomes=outcomes, shape=shape)
         found: tuple[TraceSource, ...]
         database = self._fast_path(config.access)
         if database is not None:
             found = (
                 RunsSqlSource(database, experiments),
-                TracesSqlSource(database, experiments, outcomes=outcomes, fetch_elsewhere=traces.payloads),
+                TracesSqlSource(
+                    database,
+                    experiments,
+                    outcomes=outcomes,
+                    shape=shape,
+                    elsewhere=SpanReader(traces.payloads, traces.places),
+                ),
             )
         elif self._client.tracking_uri.startswith(("http://", "https://")):
             found = (RunsRestSource(self._client, experiments, page_size=page_size), traces)

@@ -4,14 +4,35 @@ from datetime import timedelta
 
 from teleprompt.config.outcome import Missing, Partial
 from teleprompt.config.program import ProgramConfig
+from teleprompt.program.fields import DeclaredFields
+from teleprompt.traces.sources.call_span import CallShape
 from teleprompt.traces.sources.choose import Store
 from teleprompt.traces.sources.raw import TraceSource
 from teleprompt.window import EARLIEST, Window
 
 
-def program_sources(store: Store, config: ProgramConfig) -> list[TraceSource]:
-    """The sources that hold the program's calls."""
-    return store.sources(config.traces, outcomes=spans_need(config), page_size=config.optimization.batch_size)
+def program_sources(
+    store: Store, config: ProgramConfig, *, declared: DeclaredFields | None = None
+) -> list[TraceSource]:
+    """The sources that hold the program's calls; its fields, where they are declared, tell them among other spans."""
+    return store.sources(
+        config.traces,
+        outcomes=spans_need(config),
+        page_size=config.optimization.batch_size,
+        shape=call_shape(config, declared),
+    )
+
+
+def call_shape(config: ProgramConfig, declared: DeclaredFields | None) -> CallShape:
+    """What tells the program's call among the spans of a trace."""
+    if declared is None:
+        return CallShape(span=config.traces.span)
+    return CallShape(
+        span=config.traces.span,
+        inputs=tuple(field.name for field in declared.inputs),
+        required=frozenset(field.name for field in declared.inputs if field.required),
+        outputs=frozenset(field.name for field in declared.outputs if field.required),
+    )
 
 
 def spans_need(config: ProgramConfig) -> list[str]:

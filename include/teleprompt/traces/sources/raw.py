@@ -7,9 +7,13 @@ An Arrow table of raw traces has these columns:
 - `inputs`, `outputs`: maps of what was logged; a text as it is, any other value as JSON text, null for none
 - `forms`: map from `input.<name>` or `output.<name>` of a value that is no text to `json` (a number, true, false or
   null), `nested` (an object or a list) or `unreadable` (what JSON or Unicode cannot hold); of a trace whose spans could
-  not be read, `spans` to `unavailable`. A run's params are all texts.
-- `outcomes`: list of (`name`, `value`, `at_ms`) in order of arrival; the value is null where it was not a number
-- `contributor_id`, `contributor_address`, `program_version`, `group`: nullable strings
+  not be read, `spans` to `unavailable`, or to `unreadable` where they are damaged. A run's params are all texts.
+- `outcomes`: list of what was said of the call, in order of arrival: `name`, `value` (null where it was no number),
+  `at_ms`, `kind` (`metric` of a run, `feedback` or `expectation`), `source` (`HUMAN`, `CODE`, `LLM_JUDGE`) and `rater`
+  (who of these), `span` (name of the span that it was said of; null where that is the call, or the whole trace), `text`
+  (a value that is no number), `rationale`, `of_session`
+- `contributor_id`, `contributor_address`, `program_version`, `group`, `user`: nullable strings; the group is MLflow's
+  session where none was logged
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +27,9 @@ if TYPE_CHECKING:
 
 UNFETCHED = "spans"
 """Key in `forms` of a trace whose spans were asked for in vain."""
+
+METRIC = "metric"
+"""Kind of an outcome that is the metric of a run."""
 
 INPUT_PREFIX = "input."
 OUTPUT_PREFIX = "output."
@@ -71,7 +78,20 @@ def raw_schema() -> "pa.Schema":
     import pyarrow as pa
 
     texts = pa.map_(pa.string(), pa.string())
-    outcome = pa.struct([("name", pa.string()), ("value", pa.float64()), ("at_ms", pa.int64())])
+    outcome = pa.struct(
+        [
+            ("name", pa.string()),
+            ("value", pa.float64()),
+            ("at_ms", pa.int64()),
+            ("kind", pa.string()),
+            ("source", pa.string()),
+            ("rater", pa.string()),
+            ("span", pa.string()),
+            ("text", pa.string()),
+            ("rationale", pa.string()),
+            ("of_session", pa.bool_()),
+        ]
+    )
     return pa.schema(
         [
             ("trace_id", pa.string()),
@@ -87,6 +107,7 @@ def raw_schema() -> "pa.Schema":
             ("contributor_address", pa.string()),
             ("program_version", pa.string()),
             ("group", pa.string()),
+            ("user", pa.string()),
         ]
     )
 

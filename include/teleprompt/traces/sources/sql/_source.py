@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from functools import partial
@@ -33,7 +33,8 @@ class SqlSource:
     kind: str
     route = "sql"
     call_table: ClassVar[str]
-    tag_table: ClassVar[str]
+    tag_tables: ClassVar[Sequence[str]]
+    """Where a call may name its program; what the first says goes before the others."""
     id_column: ClassVar[str]
 
     def __init__(self, database: Database, experiment_ids: Sequence[str]) -> None:
@@ -44,12 +45,12 @@ class SqlSource:
         """The calls of `program` that started in `window`."""
         if not self._experiments:
             return
-        ids = self._ids(program, window)
+        ids, details = self._ids(program, window), self._details(program, window)
         under_way: deque[Future[pa.Table]] = deque()
         try:
             for first in range(0, len(ids), CHUNK):
                 calls = ids.slice(first, CHUNK).combine_chunks()
-                under_way.append(self._database.threads.submit(patiently, partial(self._details, calls, known)))
+                under_way.append(self._database.threads.submit(patiently, partial(details, calls, known)))
                 if len(under_way) > THREADS:
                     yield under_way.popleft().result()
             while under_way:
@@ -75,18 +76,18 @@ class SqlSource:
         """
         import pyarrow as pa
 
-        table, column, mine = self.tag_table, self.id_column, self._database.is_text("x.value")
+        mine = self._database.is_text("x.value")
         total = self._database.rows(f"SELECT COUNT(*) FROM {self.call_table}")[0][0]  # noqa: S608 - our own names
-        if len(ids) * SCAN_WHEN_ONE_OF >= total:
-            scan = f"SELECT x.{column} FROM {table} x WHERE {mine}{one_of('x.key', (tags.PROGRAM,))}"  # noqa: S608
-            return _texts(patiently(partial(self._database.query, scan, program)).column(0))
         found = []
-        for first in range(0, len(ids), CHUNK):
-            few = (
-                f"SELECT x.{column} FROM {table} x WHERE x.key = '{tags.PROGRAM}' AND {mine} "  # noqa: S608
-                f"AND {self._database.among(f'x.{column}', ids.slice(first, CHUNK))}"
-            )
-            found.append(_texts(patiently(partial(self._database.query, few, program)).column(0)))
+        for table in self.tag_tables:
+            named = f"SELECT x.{self.id_column} FROM {table} x WHERE {mine}"  # noqa: S608
+            if len(ids) * SCAN_WHEN_ONE_OF >= total:
+                scans = [f"{named}{one_of('x.key', (tags.PROGRAM,))}"]
+            else:
+                chunks = (ids.slice(first, CHUNK) for first in range(0, len(ids), CHUNK))
+                among = (self._database.among(f"x.{self.id_column}", chunk) for chunk in chunks)
+                scans = [f"{named} AND x.key = '{tags.PROGRAM}' AND {these}" for these in among]
+            found += [_texts(patiently(partial(self._database.query, scan, program)).column(0)) for scan in scans]
         return pa.concat_arrays(found)
 
     def count(self, program: str, window: Window, *, enough: int | None = None) -> int:
@@ -124,9 +125,19 @@ class SqlSource:
 
     def _mine(self, window: Window) -> str:
         """SQL for the calls `c` of the program `:text` in the window."""
-        named = f"SELECT 1 FROM {self.tag_table} t WHERE t.{self.id_column} = c.{self.id_column}"  # noqa: S608
-        tag = f"t.key = '{tags.PROGRAM}' AND {self._database.is_text('t.value')}"
-        return f"{self._of_window(window)} AND EXISTS ({named} AND {tag})"
+        return f"{self._of_window(window)} AND {self._names_program()}"
+
+    def _names_program(self) -> str:
+        """SQL for the condition that the call `c` is the program's, by the first table that names one."""
+        said, before = [], ""
+        for table in self.tag_tables:
+            here = (
+                f"SELECT 1 FROM {table} t WHERE t.{self.id_column} = c.{self.id_column} "  # noqa: S608
+                f"AND t.key = '{tags.PROGRAM}'"
+            )
+            said.append(f"{before}EXISTS ({here} AND {self._database.is_text('t.value')})")
+            before += f"NOT EXISTS ({here}) AND "
+        return f"({' OR '.join(said)})"
 
     @abstractmethod
     def _arrived(self, window: Window) -> str:
@@ -137,8 +148,8 @@ class SqlSource:
         """SQL for `day_ms` (its start), and numbers that tell changes of each UTC day of the window."""
 
     @abstractmethod
-    def _details(self, calls: "pa.Table", known: "pa.Table | None") -> "pa.Table":
-        """The raw table of these calls."""
+    def _details(self, program: str, window: Window) -> Callable[["pa.Table", "pa.Table | None"], "pa.Table"]:
+        """What gives the raw table of some of the window's calls, out of what is known of them where it can."""
 
     def _number(self, sql: str, program: str) -> int:
         if not self._experiments:
@@ -146,8 +157,8 @@ class SqlSource:
         return int(self._database.rows(sql, program)[0][0])
 
     def _of(self, table: str, id_column: str, columns: Sequence[str], ids: "pa.Array", more: str = "") -> "pa.Table":
-        """Rows of `table` that belong to `ids`, the id first."""
-        selected = ", ".join(f"x.{name}" for name in (id_column, *columns))  # `key` alone is a word of MySQL's own
+        """Rows of `table`, which is called `x`, that belong to `ids`, the id first."""
+        selected = ", ".join((f"x.{id_column}", *columns))
         found = self._database.query(
             f"SELECT {selected} FROM {table} x WHERE {self._database.among(f'x.{id_column}', ids)}{more}"  # noqa: S608 - ids are checked
         )

@@ -6,8 +6,8 @@ from teleprompt.traces.sources.sql._postgresql import PostgresqlDatabase
 from teleprompt.traces.sources.sql._sqlite import SqliteDatabase
 from teleprompt.traces.sources.sql.database import Database, FastPathUnavailableError
 
-KNOWN_REVISIONS = frozenset({"dc11669786a5", "b7e2c1a4d9f3", "75868b020152"})
-"""Schema revisions (MLflow 3.17 and two before it) between which no table that is read here differs."""
+KNOWN_REVISIONS = frozenset({"dc11669786a5", "75868b020152"})
+"""Schema revisions (MLflow 3.17 and the one before it) between which no table that is read here differs."""
 
 
 def open_database(tracking_uri: str) -> Database:

@@ -1,9 +1,10 @@
 """Runs, from the tables `runs`, `params`, `latest_metrics` and `tags`."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from teleprompt.traces.sources import tags
-from teleprompt.traces.sources.raw import INPUT_PREFIX, OUTPUT_PREFIX, raw_schema
+from teleprompt.traces.sources.raw import INPUT_PREFIX, METRIC, OUTPUT_PREFIX, raw_schema
 from teleprompt.traces.sources.sql._pivot import flat, grouped, lookup, to_maps
 from teleprompt.traces.sources.sql._source import DAY_MS, EVER, SqlSource, one_of
 from teleprompt.window import Window
@@ -20,7 +21,7 @@ class RunsSqlSource(SqlSource):
 
     kind = "runs"
     call_table = "runs"
-    tag_table = "tags"
+    tag_tables = ("tags",)
     id_column = "run_uuid"
 
     def _of_window(self, window: Window) -> str:
@@ -55,18 +56,21 @@ class RunsSqlSource(SqlSource):
             f"GROUP BY calls.start_time - calls.start_time % {DAY_MS}"
         )
 
-    def _details(self, calls: "pa.Table", known: "pa.Table | None") -> "pa.Table":
+    def _details(self, program: str, window: Window) -> Callable[["pa.Table", "pa.Table | None"], "pa.Table"]:
+        del program, window
+        return lambda calls, _known: self._rows(calls)
+
+    def _rows(self, calls: "pa.Table") -> "pa.Table":
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        del known
         ids = calls["trace_id"].combine_chunks()
-        run_tags = self._of("tags", "run_uuid", ("key", "value"), ids, NAMED)
+        run_tags = self._of("tags", "run_uuid", ("x.key", "x.value"), ids, NAMED)
         # A run that was deleted for good since the ids were read has no tags any more.
         there = pc.is_in(ids, value_set=run_tags.column(0).combine_chunks())
         calls, ids = calls.filter(there), ids.filter(there)
-        params = self._of("params", "run_uuid", ("key", "value"), ids)
-        metrics = self._of("latest_metrics", "run_uuid", ("key", "value", "timestamp", "is_nan"), ids)
+        params = self._of("params", "run_uuid", ("x.key", "x.value"), ids)
+        metrics = self._of("latest_metrics", "run_uuid", ("x.key", "x.value", "x.timestamp", "x.is_nan"), ids)
         inputs, outputs = to_maps(params, ids, (INPUT_PREFIX, OUTPUT_PREFIX))
         status = calls["status"].combine_chunks()
         columns = {
@@ -83,6 +87,7 @@ class RunsSqlSource(SqlSource):
             "contributor_address": lookup(run_tags, ids, tags.CONTRIBUTOR_ADDRESS),
             "program_version": lookup(run_tags, ids, tags.PROGRAM_VERSION),
             "group": lookup(run_tags, ids, tags.GROUP),
+            "user": pa.nulls(len(ids), pa.string()),
         }
         return pa.table(columns).cast(raw_schema())
 
@@ -94,9 +99,14 @@ def _outcomes(metrics: "pa.Table", ids: "pa.Array") -> "pa.Array":
     rows, offsets = grouped(metrics, ids, ["timestamp", "key"])
     nan = pc.cast(rows["is_nan"], pa.bool_())
     value = pc.if_else(nan, pa.scalar(float("nan")), pc.cast(rows["value"], pa.float64()))
-    columns = (pc.cast(rows["key"], pa.string()), value, pc.cast(rows["timestamp"], pa.int64()))
-    struct = pa.StructArray.from_arrays(
-        [flat(column) for column in columns],
-        names=["name", "value", "at_ms"],
-    )
+    columns = {
+        "name": flat(pc.cast(rows["key"], pa.string())),
+        "value": flat(value),
+        "at_ms": flat(pc.cast(rows["timestamp"], pa.int64())),
+        "kind": pa.repeat(METRIC, len(rows)),
+        "of_session": pa.repeat(False, len(rows)),
+    }
+    members = raw_schema().field("outcomes").type.value_type
+    nothing = pa.nulls(len(rows), pa.string())
+    struct = pa.StructArray.from_arrays([columns.get(member.name, nothing) for member in members], fields=list(members))
     return pa.ListArray.from_arrays(offsets, struct)

@@ -1,21 +1,25 @@
 """MLflow 3 traces, from the tables `trace_info`, its tags and metadata, `assessments` and `spans`."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from teleprompt.traces.sources import tags
-from teleprompt.traces.sources._outcome_history import Assessed, assessed
-from teleprompt.traces.sources._traces_client import (
-    Said,
-    add_info,
-    payload,
-    with_payload,
+from teleprompt.traces.sources._assessments import EXPECTATION, FEEDBACK, Event, event, standing
+from teleprompt.traces.sources._session_feedback import REACH, SessionFeedback
+from teleprompt.traces.sources._trace_rows import (
+    Payload,
+    SpanReader,
+    TraceInfo,
+    info_table,
+    payload_of,
+    unreadable,
+    with_spans,
 )
-from teleprompt.traces.sources.raw import raw_schema
+from teleprompt.traces.sources.call_span import CallShape, Span, call_span, holds_the_fields, is_the_call
 from teleprompt.traces.sources.sql._source import DAY_MS, EVER, SqlSource, one_of
 from teleprompt.traces.sources.sql.database import Database
-from teleprompt.window import Window
+from teleprompt.window import EARLIEST, Window
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,19 +32,29 @@ TAGS = (
     tags.CONTRIBUTOR_ADDRESS,
     tags.PROGRAM_VERSION,
     tags.GROUP,
+    tags.USER,
     SPANS_LOCATION,
 )
 NAMED = one_of("x.key", TAGS)
-ASSESSMENT_COLUMNS = ("assessment_id", "name", "assessment_type", "value", "created_timestamp", "valid")
-METADATA_COLUMNS = ("assessment_id", "assessment_metadata")
+# Of a column that is empty in most rows SQLite does not say that it holds texts; of COALESCE it does.
+ASSESSMENT_COLUMNS = (
+    *("x.name", "x.assessment_type", "x.value", "x.created_timestamp", "x.valid", "x.source_type"),
+    *(f"COALESCE(x.{name}, '') AS {name}" for name in ("source_id", "span_id", "rationale", "assessment_metadata")),
+)
+SPAN_COLUMNS = (
+    *("x.span_id", "COALESCE(x.parent_span_id, '') AS parent_span_id", "COALESCE(x.name, '') AS name"),
+    *("x.start_time_unix_nano", "x.content"),
+)
+WHOLE_TRACES = 100
+"""Traces of which all spans are read at a time."""
 
 
 class TracesSqlSource(SqlSource):
-    """Reads MLflow 3 traces by SQL; ids whose spans lie elsewhere (`fetch_elsewhere`) by the client."""
+    """Reads MLflow 3 traces by SQL; ids whose spans lie elsewhere (`elsewhere`) by the client."""
 
     kind = "traces"
     call_table = "trace_info"
-    tag_table = "trace_tags"
+    tag_tables = ("trace_tags", "trace_request_metadata")
     id_column = "request_id"
 
     def __init__(
@@ -49,11 +63,13 @@ class TracesSqlSource(SqlSource):
         experiment_ids: Sequence[str],
         *,
         outcomes: Sequence[str],
-        fetch_elsewhere: Callable[[Sequence[str]], dict[str, Said]],
+        shape: CallShape,
+        elsewhere: SpanReader,
     ) -> None:
         super().__init__(database, experiment_ids)
         self._outcomes = frozenset(outcomes)
-        self._fetch_elsewhere = fetch_elsewhere
+        self._shape = shape
+        self._elsewhere = elsewhere
 
     def _of_window(self, window: Window) -> str:
         return (
@@ -64,7 +80,7 @@ class TracesSqlSource(SqlSource):
     def _calls(self, window: Window) -> str:
         return (
             "SELECT c.request_id AS trace_id, c.timestamp_ms AS started_at_ms, c.execution_time_ms AS latency_ms, "  # noqa: S608
-            f"c.status AS status FROM {self._of_window(window)}"
+            f"c.status AS status, COALESCE(c.session_id, '') AS session FROM {self._of_window(window)}"
         )
 
     def _arrived(self, window: Window) -> str:
@@ -87,63 +103,129 @@ class TracesSqlSource(SqlSource):
             f"GROUP BY calls.timestamp_ms - calls.timestamp_ms % {DAY_MS}"
         )
 
-    def _details(self, calls: "pa.Table", known: "pa.Table | None") -> "pa.Table":
-        import pyarrow as pa
-        import pyarrow.compute as pc
+    def _details(self, program: str, window: Window) -> Callable[["pa.Table", "pa.Table | None"], "pa.Table"]:
+        sessions = self._sessions(program, Window(start=max(window.start - REACH, EARLIEST), end=window.end))
 
+        def details(calls: "pa.Table", known: "pa.Table | None") -> "pa.Table":
+            infos, locations = self._infos(program, calls)
+
+            def payloads(wanted: Sequence[str]) -> Mapping[str, Payload]:
+                found = self._payloads([name for name in wanted if locations[name] == IN_DATABASE])
+                rest = [name for name in wanted if name not in found]
+                return {**found, **(self._elsewhere.payloads(rest) if rest else {})}
+
+            def places(wanted: Sequence[str]) -> Mapping[str, Mapping[str, str | None]]:
+                found = self._places([name for name in wanted if locations[name] == IN_DATABASE])
+                rest = [name for name in wanted if name not in found]
+                return {**found, **(self._elsewhere.places(rest) if rest else {})}
+
+            reader = SpanReader(payloads, places)
+            return with_spans(info_table(infos, sessions), known=known, outcomes=self._outcomes, reader=reader)
+
+        return details
+
+    def _infos(self, program: str, calls: "pa.Table") -> tuple[list[TraceInfo], dict[str, str | None]]:
+        """What is known of the calls without spans, and where the spans of each lie."""
         ids = calls["trace_id"].combine_chunks()
-        trace_tags = _by_id(self._of("trace_tags", "request_id", ("key", "value"), ids, NAMED))
-        there = pc.is_in(ids, value_set=pa.array(list(trace_tags), pa.string()))
-        calls, ids = calls.filter(there), ids.filter(there)
-        metadata = _by_id(self._of("trace_request_metadata", "request_id", ("key", "value"), ids, NAMED))
-        # Apart from the values: of a column that is empty in most rows SQLite does not say that it holds texts.
-        has_metadata = " AND x.assessment_metadata IS NOT NULL"
-        outcomes = _outcomes_by_id(
-            self._of("assessments", "trace_id", ASSESSMENT_COLUMNS, ids),
-            self._of("assessments", "trace_id", METADATA_COLUMNS, ids, has_metadata),
-        )
-        columns: dict[str, list[Any]] = {name: [] for name in raw_schema().names}
+        trace_tags = _by_id(self._of("trace_tags", "request_id", ("x.key", "x.value"), ids, NAMED))
+        metadata = _by_id(self._of("trace_request_metadata", "request_id", ("x.key", "x.value"), ids, NAMED))
+        history = _history(self._of("assessments", "trace_id", ASSESSMENT_COLUMNS, ids))
+        infos = []
         for call in calls.to_pylist():
-            trace_id = call["trace_id"]
-            add_info(
-                columns,
-                trace_id=trace_id,
-                status=call["status"],
-                started_at_ms=call["started_at_ms"],
-                latency_ms=call["latency_ms"],
-                said={**metadata.get(trace_id, {}), **trace_tags[trace_id]},
-                outcomes=outcomes.get(trace_id, []),
-            )
-        page = pa.table(columns, schema=raw_schema())
+            session = {tags.SESSION: call["session"]} if call["session"] else {}
+            said = {**session, **metadata.get(call["trace_id"], {}), **trace_tags.get(call["trace_id"], {})}
+            if said.get(tags.PROGRAM) == program:  # else deleted since, or a tag that contradicts the metadata
+                infos.append(
+                    TraceInfo(
+                        trace_id=call["trace_id"],
+                        status=call["status"],
+                        started_at_ms=call["started_at_ms"],
+                        latency_ms=call["latency_ms"],
+                        said=said,
+                        outcomes=standing(history.get(call["trace_id"], ())),
+                    )
+                )
+        return infos, {info.trace_id: info.said.get(SPANS_LOCATION) for info in infos}
 
-        def fetch(wanted: Sequence[str]) -> dict[str, Said]:
-            here = [name for name in wanted if trace_tags[name].get(SPANS_LOCATION) == IN_DATABASE]
-            found = self._payloads(here)
-            rest = [name for name in wanted if name not in found]
-            return found | (self._fetch_elsewhere(rest) if rest else {})
+    def _sessions(self, program: str, window: Window) -> SessionFeedback:
+        """What was said of whole sessions on the calls of a window."""
+        import pyarrow as pa
 
-        return with_payload(page, known=known, outcomes=self._outcomes, fetch=fetch)
+        about = f"x.assessment_metadata LIKE '%{tags.SESSION}%'"
+        found = self._database.query(
+            "SELECT c.request_id AS trace_id, c.timestamp_ms AS started_at_ms, c.session_id AS session "  # noqa: S608
+            f"FROM {self._mine(window)} AND c.session_id IS NOT NULL "
+            f"AND EXISTS (SELECT 1 FROM assessments x WHERE x.trace_id = c.request_id AND {about})",
+            program,
+        )
+        sessions = SessionFeedback()
+        if len(found):
+            ids = found["trace_id"].cast(pa.string()).combine_chunks()
+            history = _history(self._of("assessments", "trace_id", ASSESSMENT_COLUMNS, ids))
+            for row in sorted(found.to_pylist(), key=lambda row: (row["started_at_ms"], row["trace_id"])):
+                outcomes = standing(history.get(row["trace_id"], ()))
+                sessions.add(row["session"], row["started_at_ms"], outcomes)
+        return sessions
 
-    def _payloads(self, trace_ids: Sequence[str]) -> dict[str, Said]:
-        """Inputs and outputs from root spans; a trace that holds none, or is not complete, is left out."""
+    def _payloads(self, trace_ids: Sequence[str]) -> dict[str, Payload]:
+        """What spans tell; a trace that holds none is left out.
+
+        Most calls are the span without a parent: only of others all spans are read.
+        """
+        found, unclear = {}, []
+        for trace_id, spans in self._spans(trace_ids, " AND x.parent_span_id IS NULL").items():
+            root = spans[0] if len(spans) == 1 else None
+            if root is not None and _is_clear(root, self._shape):
+                found[trace_id] = payload_of(root, self._shape)
+            else:
+                unclear.append(trace_id)
+        unclear += [name for name in trace_ids if name not in found and name not in set(unclear)]
+        for first in range(0, len(unclear), WHOLE_TRACES):
+            for trace_id, some in self._spans(unclear[first : first + WHOLE_TRACES]).items():
+                good = [span for span in some if span is not None]
+                call = call_span(good, self._shape)
+                lost = len(good) < len(some) and (call is None or not holds_the_fields(call, self._shape))
+                found[trace_id] = unreadable() if lost or call is None else payload_of(call, self._shape)
+        return found
+
+    def _places(self, trace_ids: Sequence[str]) -> dict[str, dict[str, str | None]]:
+        found = {}
+        for trace_id, some in self._spans(trace_ids).items():
+            spans = [span for span in some if span is not None]
+            call = call_span(spans, self._shape)
+            found[trace_id] = {
+                span.span_id: None if span.parent_id is None or span is call else span.name for span in spans
+            }
+        return found
+
+    def _spans(self, trace_ids: Sequence[str], more: str = "") -> dict[str, list[Span | None]]:
+        """The spans of traces that have any; None for one that is damaged."""
         import pyarrow as pa
 
         if not trace_ids:
             return {}
-        spans = self._of("spans", "trace_id", ("content",), pa.array(trace_ids), " AND parent_span_id IS NULL")
-        found = {}
-        for trace_id, content in zip(spans.column(0).to_pylist(), spans.column(1).to_pylist(), strict=True):
-            if content:
-                attributes = json.loads(content).get("attributes", {})
-                found[trace_id] = payload(
-                    _attribute(attributes, "mlflow.spanInputs"), _attribute(attributes, "mlflow.spanOutputs")
-                )
+        found: dict[str, list[Span | None]] = {}
+        table = self._of("spans", "trace_id", SPAN_COLUMNS, pa.array(trace_ids), more)
+        for row in _rows(table):
+            if row["content"]:
+                found.setdefault(row["trace_id"], []).append(_span(row))
         return found
 
 
-def _attribute(attributes: Mapping[str, Any], name: str) -> Any:
-    value = attributes.get(name)
-    return json.loads(value) if isinstance(value, str) else value
+def _is_clear(root: Span, shape: CallShape) -> bool:
+    try:
+        return is_the_call(root, shape)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _span(row: Mapping[str, Any]) -> Span | None:
+    try:
+        attributes = json.loads(row["content"]).get("attributes", {})
+    except (ValueError, RecursionError, AttributeError):
+        return None
+    started = int(row["start_time_unix_nano"])
+    return Span(row["span_id"], row["parent_span_id"] or None, row["name"], started, attributes)
 
 
 def _by_id(tall: "pa.Table") -> dict[str, dict[str, str]]:
@@ -153,12 +235,35 @@ def _by_id(tall: "pa.Table") -> dict[str, dict[str, str]]:
     return found
 
 
-def _outcomes_by_id(assessments: "pa.Table", metadata: "pa.Table") -> dict[str, list[Assessed]]:
-    texts = {row["assessment_id"]: row["assessment_metadata"] for row in metadata.to_pylist()}
-    found: dict[str, list[Assessed]] = {}
-    for row in assessments.to_pylist():
-        if row["valid"] and row["assessment_type"] in {"feedback", "expectation"}:
-            own = json.loads(texts.get(row["assessment_id"], "null"))
-            outcome = assessed(row["name"], json.loads(row["value"]), row["created_timestamp"], own)
-            found.setdefault(row["trace_id"], []).append(outcome)
+def _history(assessments: "pa.Table") -> dict[str, list[Event | None]]:
+    found: dict[str, list[Event | None]] = {}
+    for row in _rows(assessments):
+        if row["valid"] and row["assessment_type"] in {FEEDBACK, EXPECTATION}:
+            found.setdefault(row["trace_id"], []).append(
+                event(
+                    row["name"],
+                    _json(row["value"]),
+                    row["created_timestamp"],
+                    kind=row["assessment_type"],
+                    source=row["source_type"],
+                    rater=row["source_id"],
+                    span=row["span_id"],
+                    rationale=row["rationale"],
+                    metadata=_json(row["assessment_metadata"] or "null"),
+                )
+            )
     return found
+
+
+def _json(text: str) -> Any:
+    """A value; one that cannot be read is no number."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _rows(table: "pa.Table") -> Iterator[dict[str, Any]]:
+    names = table.column_names
+    for values in zip(*(column.to_pylist() for column in table.columns), strict=True):
+        yield dict(zip(names, values, strict=True))

@@ -8,9 +8,9 @@ from typing import Any
 import dspy
 import pytest
 
-from teleprompt.program.composition import ensemble, nearest, other_members, show_nearest
 from teleprompt.program.prompt import Prompt
 from teleprompt.program.state import dump_state, first_member, load_state, predictor_states
+from teleprompt.strategies.composition import ensemble, nearest, other_members, show_nearest
 
 
 class Triage(dspy.Module):

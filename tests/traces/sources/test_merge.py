@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import settings as tuned
 from hypothesis import strategies as st
 
-from teleprompt.traces._merge import in_time_order
+from teleprompt.traces.sources.merge import in_time_order
 from tests.support import raw_table, raw_trace
 
 streams = st.lists(st.lists(st.lists(st.integers(0, 6), max_size=4), max_size=4), min_size=1, max_size=3)

@@ -1,0 +1,177 @@
+"""Which span of a trace is the program's call.
+
+The first of these that there is:
+
+1. the span that `traces.span` names;
+2. the topmost span that holds the program's inputs and outputs, of several on one level the earliest;
+3. the topmost span that holds inputs and outputs at all;
+4. the topmost span.
+
+Topmost is a span without a parent in the trace: of a call that another service began, the parent lies elsewhere.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from json import loads
+from typing import Any
+
+from teleprompt.program.fields import WHOLE
+
+PLACES = "args"
+"""What MLflow calls the arguments that were given without a name."""
+
+
+@dataclass(frozen=True)
+class CallShape:
+    """What tells a program's call among the spans of a trace."""
+
+    span: str | None = None
+    """Name of the span, where the program file gives it."""
+    inputs: tuple[str, ...] = ()
+    """All inputs in the order of the program's arguments; empty where they are not known."""
+    required: frozenset[str] = frozenset()
+    """Of these, what each call holds."""
+    outputs: frozenset[str] = frozenset()
+    """What each answer holds."""
+
+    @property
+    def identity(self) -> list[Any]:
+        """What tells it from others."""
+        return [self.span, list(self.inputs), sorted(self.required), sorted(self.outputs)]
+
+
+@dataclass(frozen=True)
+class Span:
+    """A span as MLflow keeps it."""
+
+    span_id: str
+    parent_id: str | None
+    name: str
+    started_ns: int
+    attributes: Mapping[str, Any] = field(repr=False)
+    """Values are JSON texts, as MLflow writes them, or of any kind."""
+
+    @cached_property
+    def inputs(self) -> Any:
+        """What went in.
+
+        Raises:
+            ValueError: it cannot be read.
+        """
+        return _value(self.attributes, "mlflow.spanInputs", ("input.value",))
+
+    @cached_property
+    def outputs(self) -> Any:
+        """What came out.
+
+        Raises:
+            ValueError: it cannot be read.
+        """
+        return _value(self.attributes, "mlflow.spanOutputs", ("output.value",))
+
+
+def call_span(spans: Sequence[Span], shape: CallShape) -> Span | None:
+    """The span that is the call; None of no spans."""
+    ordered = list(_topmost_first(spans))
+    if shape.span is not None:
+        return next((span for span in ordered if span.name == shape.span), None)
+    for fits in (holds_the_fields, _holds_something):
+        for span in ordered:
+            if fits(span, shape):
+                return span
+    return ordered[0] if ordered else None
+
+
+def is_the_call(root: Span, shape: CallShape) -> bool:
+    """Whether a span without a parent is the call, whatever lies below it."""
+    if shape.span is not None:
+        return root.name == shape.span
+    return holds_the_fields(root, shape)
+
+
+def named_inputs(inputs: Any, shape: CallShape) -> Any:
+    """Inputs by name; those that were given by place get the names of the program's arguments."""
+    if not isinstance(inputs, Mapping) or _is_chat(inputs, shape.inputs):
+        said = _last_message(inputs, "user")
+        whole = said if said is not None else inputs if isinstance(inputs, str) else None
+        return inputs if whole is None or len(shape.required) != 1 else {next(iter(shape.required)): whole}
+    if PLACES in shape.inputs or not isinstance(inputs.get(PLACES), (list, tuple)):
+        return inputs
+    placed = dict(zip(shape.inputs, inputs[PLACES], strict=False))
+    others = {name: value for name, value in inputs.items() if name not in {PLACES, "kwargs"}}
+    named = inputs.get("kwargs")
+    return {**placed, **others, **(named if isinstance(named, Mapping) else {})} if placed else inputs
+
+
+def named_outputs(outputs: Any, shape: CallShape) -> Any:
+    """Outputs by name; a value without one is the program's only output."""
+    if isinstance(outputs, Mapping) and not _is_chat(outputs, shape.outputs):
+        return outputs
+    if outputs is None or len(shape.outputs) != 1:
+        return outputs
+    said = _last_message(outputs, "assistant")
+    return {next(iter(shape.outputs)): outputs if said is None else said}
+
+
+def _is_chat(value: Mapping[str, Any], names: Iterable[str]) -> bool:
+    return value.keys() == {"messages"} and "messages" not in names
+
+
+def _last_message(value: Any, role: str) -> str | None:
+    """The text of the last message of that role, of messages as OpenAI's API and OpenTelemetry's GenAI have them."""
+    messages = value.get("messages") if isinstance(value, Mapping) else value
+    if not isinstance(messages, list) or not all(isinstance(each, Mapping) and "role" in each for each in messages):
+        return None
+    for message in reversed(messages):
+        if message["role"] == role:
+            content = message.get("content", message.get("parts"))
+            if isinstance(content, list):
+                texts = [part.get("text", part.get("content")) for part in content if isinstance(part, Mapping)]
+                return "".join(text for text in texts if isinstance(text, str))
+            return content if isinstance(content, str) else None
+    return None
+
+
+def holds_the_fields(span: Span, shape: CallShape) -> bool:
+    """Whether a span holds all that a call of the program holds."""
+    if not _holds_something(span, shape):
+        return False
+    inputs, outputs = named_inputs(span.inputs, shape), named_outputs(span.outputs, shape)
+    asked = isinstance(inputs, Mapping) and shape.required <= inputs.keys()
+    given = outputs.keys() if isinstance(outputs, Mapping) else {WHOLE}
+    return asked and shape.outputs <= given
+
+
+def _holds_something(span: Span, shape: CallShape) -> bool:
+    try:
+        return bool(named_inputs(span.inputs, shape)) and span.outputs is not None
+    except (ValueError, RecursionError):
+        return False
+
+
+def _topmost_first(spans: Sequence[Span]) -> Iterator[Span]:
+    """Level by level, on each the earliest first."""
+    below: dict[str | None, list[Span]] = {}
+    ids = {span.span_id for span in spans}
+    for span in sorted(spans, key=lambda span: (span.started_ns, span.span_id)):
+        below.setdefault(span.parent_id if span.parent_id in ids else None, []).append(span)
+    level = below.get(None, [])
+    while level:
+        yield from level
+        level = [child for span in level for child in below.pop(span.span_id, [])]
+
+
+def _value(attributes: Mapping[str, Any], name: str, others: Sequence[str]) -> Any:
+    """MLflow's own attribute, as JSON; else one of the OpenInference convention, which may be any text."""
+    if name in attributes:
+        value = attributes[name]
+        return loads(value) if isinstance(value, str) else value
+    for value in (attributes[other] for other in others if attributes.get(other) is not None):
+        for _ in range(2):  # MLflow writes a text that is JSON as JSON once more
+            try:
+                value = loads(value) if isinstance(value, str) else value
+            except ValueError:
+                break
+        return value
+    return None

@@ -1,0 +1,250 @@
+"""What people log means the same by every route: SQL, MLflow's client, and its server."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dspy
+import mlflow
+import pytest
+from mlflow.entities import AssessmentSource
+from mlflow.entities.assessment import AssessmentError
+
+from teleprompt.config.program import ProgramConfig
+from teleprompt.config.settings import LMConfig
+from teleprompt.errors import ConfigurationError, TransientError
+from teleprompt.lm.build import build_lm
+from teleprompt.program.fields import DeclaredFields, Field
+from teleprompt.traces import collect
+from teleprompt.traces._validate import validate
+from teleprompt.traces.sources.choose import open_store
+from teleprompt.traces.sources.of_program import program_sources
+from teleprompt.traces.sources.raw import raw_schema
+from teleprompt.tracking.connection import fluent_tracking, mlflow_client
+from teleprompt.window import Window
+from tests.loopback import free_port
+from tests.waiting import wait_until
+
+TAGS = {"contributor_id": "bob"}
+
+
+def text(name: str) -> Field:
+    return Field(name=name, is_text=True, type="str", json_schema={"type": "string"})
+
+
+DECLARED = DeclaredFields(inputs=(text("ticket"),), outputs=(text("queue"),))
+
+
+class Triage(dspy.Module):
+    """A program that the calls are of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sort = dspy.Predict("ticket -> queue")
+
+    def forward(self, ticket: str) -> dspy.Prediction:
+        self.sort(ticket=ticket)
+        return dspy.Prediction(queue="post")
+
+
+def of(program: str) -> dict[str, str]:
+    return {"dspy_program_name": program, **TAGS}
+
+
+def call(program: str, *, tags: dict[str, str] | None = None, **said: Any) -> str:
+    inputs = {"ticket": said.pop("ticket", "lost")}
+    span = mlflow.start_span_no_context("call", inputs=inputs, tags=of(program) if tags is None else tags, **said)
+    span.set_outputs({"queue": "post"})
+    span.end()
+    return str(span.trace_id)
+
+
+def say(trace_id: str, value: Any = None, *, by: str = "HUMAN", **more: Any) -> None:
+    source = AssessmentSource(source_type=by, source_id="ann")
+    mlflow.log_feedback(trace_id=trace_id, name="ok", value=value, source=source, **more)
+
+
+def log_meanings(experiment: str) -> None:
+    """A program for each row of the table below."""
+    own = {"experiment_id": experiment}
+    say(call("in a session", metadata={"mlflow.trace.session": "S1"}, **own), 1)
+    judged = call("an error of a judge after a person", **own)
+    say(judged, 1)
+    say(judged, by="LLM_JUDGE", error=AssessmentError(error_code="X", error_message="no answer"))
+    contradicted = call("a judge after a person", **own)
+    say(contradicted, 0)
+    say(contradicted, 1, by="LLM_JUDGE")
+    say(call("a judge only", **own), 1, by="LLM_JUDGE")
+    expected = call("an expectation of that name", **own)
+    say(expected, 0)
+    mlflow.log_expectation(trace_id=expected, name="ok", value={"a": 1})
+    session = [call("feedback on a session", metadata={"mlflow.trace.session": "S2"}, **own) for _ in range(3)]
+    say(session[0], 1, metadata={"mlflow.trace.session": "S2"})
+    say(call("a text", **own), "no")
+    say(
+        call(
+            "a program in the metadata", tags=TAGS, metadata={"dspy_program_name": "a program in the metadata"}, **own
+        ),
+        1,
+    )
+    _log_calls_below_spans()
+
+
+def _log_calls_below_spans() -> None:
+    program = Triage()
+
+    @mlflow.trace
+    def handle(body: str) -> dict[str, int]:
+        mlflow.update_current_trace(tags=of("below a handler"))
+        program(ticket=body)
+        return {"status": 200}
+
+    @mlflow.trace
+    def stream(body: str) -> Iterator[str]:
+        mlflow.update_current_trace(tags=of("below a generator"))
+        yield from program(ticket=body).queue
+
+    handle("lost")
+    say(str(mlflow.get_last_active_trace_id()), 1)
+    list(stream("lost"))
+    say(str(mlflow.get_last_active_trace_id()), 1)
+    with mlflow.tracing.context(tags=of("by place")):
+        program("lost")
+    say(str(mlflow.get_last_active_trace_id()), 1)
+    with mlflow.start_span("outer") as outer:
+        mlflow.update_current_trace(tags=of("feedback on a step"))
+        outer.set_inputs({"ticket": "lost"})
+        outer.set_outputs({"queue": "post"})
+        with mlflow.start_span("inner") as inner:
+            inner.set_inputs({"x": 1})
+    say(str(outer.trace_id), 1, span_id=outer.span_id)
+    say(str(outer.trace_id), 0, span_id=inner.span_id)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory, _empty_store: Path) -> Iterator[dict[str, str]]:
+    """Addresses of one store: the database, and a server of MLflow's over it."""
+    folder = tmp_path_factory.mktemp("meaning")
+    (folder / "mlflow.db").write_bytes(_empty_store.read_bytes())
+    uri, port = f"sqlite:///{folder}/mlflow.db", free_port()
+    os.environ["MLFLOW_ENABLE_ASYNC_TRACE_LOGGING"] = "false"
+    try:
+        with mlflow_client(uri) as client, fluent_tracking(uri):
+            experiment = client.create_experiment("prod", (folder / "artifacts").as_uri())
+            mlflow.set_experiment("prod")
+            mlflow.dspy.autolog()
+            with dspy.context(lm=build_lm(LMConfig())):
+                log_meanings(experiment)
+            mlflow.dspy.autolog(disable=True)
+            _damage(folder / "mlflow.db", experiment)
+    finally:
+        del os.environ["MLFLOW_ENABLE_ASYNC_TRACE_LOGGING"]
+    command = [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "server",
+        "--backend-store-uri",
+        uri,
+        "--port",
+        str(port),
+        "--workers",
+        "1",
+    ]
+    with (folder / "server.log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as server:
+        address = f"http://127.0.0.1:{port}"
+        wait_until(lambda: _answers(address), "MLflow answers", seconds=120)
+        yield {"sql": uri, "api": uri, "server": address}
+        server.terminate()
+
+
+def _answers(address: str) -> bool:
+    import requests
+
+    try:
+        return requests.get(f"{address}/health", timeout=5).ok
+    except requests.RequestException:
+        return False
+
+
+def _damage(database: Path, experiment: str) -> None:
+    """What only a fault in the store makes: half of a span, and a number that no float holds."""
+    own = {"experiment_id": experiment}
+    ids = [call("a damaged span", **own), call("a damaged span", ticket="cut", **own), call("a huge number", **own)]
+    for trace_id in ids:
+        say(trace_id, 1)
+    with closing(sqlite3.connect(database, timeout=30)) as connection:
+        connection.execute("UPDATE spans SET content = substr(content, 1, 200) WHERE trace_id = ?", (ids[1],))
+        connection.execute(
+            "UPDATE assessments SET name = 'tokens', value = ? WHERE trace_id = ?", ("1" + "0" * 400, ids[2])
+        )
+        connection.commit()
+
+
+def usable(uri: str, access: str, program: str) -> list[Any]:
+    """Inputs, outputs, outcome and group of the calls that can be used; of the others why not."""
+    config = ProgramConfig.model_validate(
+        {"name": program, "slug": "p", "outcome": {"metric": "ok"}, "traces": {"access": access, "source": "traces"}}
+    )
+    now = datetime.now(UTC).replace(microsecond=0)
+    window = Window(start=now - timedelta(hours=1), end=now + timedelta(hours=1))
+    with mlflow_client(uri) as client, open_store(client) as opened:
+        (source,) = program_sources(opened, config, declared=DECLARED)
+        import pyarrow as pa
+
+        raw = pa.concat_tables([raw_schema().empty_table(), *source.read(program, window)])
+        assert source.count(program, window) == len(raw)
+    found = validate(raw, program=program, fields=DECLARED.known(), outcome=config.outcome, now_ms=2**53)
+    rows = [
+        (row["inputs"]["ticket"], row["outputs"]["queue"], dict(row["outcomes"])["ok"], row["group"])
+        for row in found.rows.to_pylist()
+    ]
+    return [*rows, *found.quarantine["reason"].to_pylist()]
+
+
+MEANINGS: dict[str, list[Any]] = {
+    "in a session": [("lost", "post", 1, "S1")],
+    "an error of a judge after a person": [("lost", "post", 1, None)],
+    "a judge after a person": [("lost", "post", 0, None)],
+    "a judge only": ["uncounted_outcome"],
+    "an expectation of that name": [("lost", "post", 0, None)],
+    "feedback on a session": [("lost", "post", 1, "S2")] * 3,
+    "a text": [("lost", "post", 0, None)],
+    "a program in the metadata": [("lost", "post", 1, None)],
+    "below a handler": [("lost", "post", 1, None)],
+    "below a generator": [("lost", "post", 1, None)],
+    "by place": [("lost", "post", 1, None)],
+    "feedback on a step": [("lost", "post", 1, None)],
+    "a damaged span": [("lost", "post", 1, None), "spans_unreadable"],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("route", ["sql", "api", "server"])
+@pytest.mark.parametrize("program", MEANINGS)
+def test_what_was_logged_means_the_same(store: dict[str, str], program: str, route: str) -> None:
+    access = "sql" if route == "sql" else "api"
+    assert usable(store[route], access, program) == MEANINGS[program]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("route", ["sql", "api"])
+def test_a_number_that_no_float_holds_costs_nothing_else(store: dict[str, str], route: str) -> None:
+    assert usable(store[route], route, "a huge number") == ["missing_outcome"]
+
+
+def test_a_store_of_files_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    for uri in (tmp_path.as_uri(), str(tmp_path)):
+        with pytest.raises(ConfigurationError, match="mlflow migrate-filestore"), mlflow_client(uri):
+            pass
+
+
+def test_a_full_disk_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(TransientError, match="TMPDIR"), collect._working_folder():
+        raise OSError(28, "No space left on device")

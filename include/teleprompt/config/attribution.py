@@ -6,6 +6,7 @@ from pydantic import Field
 
 from teleprompt.config._section import Section
 from teleprompt.config.signers import Address
+from teleprompt.records import MAX_IDENTIFIER
 
 MAX_GROUP = 8
 """Contributors that `group_shapley` values exactly: it looks at every coalition."""
@@ -39,6 +40,11 @@ class AttributionConfig(Section):
     unpayable: Unpayable = Unpayable.HOLD_BACK
     """The share of a contributor who named no address: `hold_back` keeps it back, `share` divides it among the others.
     That of calls whose address is disputed is always kept back."""
+    from_user: bool = False
+    """Whether MLflow's user (`mlflow.trace.user`) is the contributor of a call that names none."""
+    anonymous: str | None = Field(None, min_length=1, max_length=MAX_IDENTIFIER)
+    """Id that calls are credited to which name no contributor; it has no address. None: such calls are quarantined
+    where `chain` is set, and credited to `anonymous` where nothing is."""
     wallets: dict[str, Address] = Field(default_factory=dict)
     """The address that stands for a contributor's id, where its earliest call named none or another: this is how a
     wallet is added or changed, or a dispute settled. Calls with the earlier address stay the contributor's."""

@@ -184,6 +184,13 @@ class ProgramConfig(Section):
         """Length of the window of a run that names none."""
         return timedelta(days=self.traces.lookback_days)
 
+    @property
+    def anonymous(self) -> str | None:
+        """Who is credited with calls that name no contributor; None: nobody, and they are not used."""
+        if self.attribution.anonymous is None and self.chain is None:
+            return "anonymous"
+        return self.attribution.anonymous
+
     def fingerprint(
         self,
         *,

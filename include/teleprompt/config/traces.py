@@ -1,8 +1,9 @@
 """The section `traces`: where a program's calls are logged, and how they are read."""
 
 from enum import StrEnum
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from teleprompt.config._section import Section
 
@@ -27,6 +28,13 @@ DEFAULT_EXPERIMENT = "production"
 """Where calls are written of a program whose file names no experiment."""
 
 
+class Labels(StrEnum):
+    """What says how good a logged answer is."""
+
+    OUTCOME = "outcome"
+    EXPECTATION = "expectation"
+
+
 class TracesConfig(Section):
     """Where the program's traces lie."""
 
@@ -34,6 +42,11 @@ class TracesConfig(Section):
     """`runs` (params, metrics and tags of MLflow runs), `traces` (MLflow 3 traces), or `auto` for both."""
     access: TraceAccess = TraceAccess.AUTO
     """`sql` (the store's tables, read-only), `api` (MLflow's client), or `auto`: `sql` where the store allows it."""
+    labels: Labels = Labels.OUTCOME
+    """`outcome`: what became of a call tells how good its answer was. `expectation`: what a reviewer expected (MLflow's
+    expectations) stands in place of the answer, and is right; calls without one are quarantined."""
+    datasets: tuple[str, ...] = ()
+    """Names of MLflow evaluation datasets that are read, too; with `labels: expectation`."""
     span: str | None = Field(None, min_length=1)
     """Name of the span that is the call. None: the topmost that holds the program's inputs and outputs."""
     experiments: tuple[str, ...] = ()
@@ -44,6 +57,12 @@ class TracesConfig(Section):
     """Where MLflow cannot tell what changed (its API), days older than this when they were read are not read again."""
     lookback_days: float = Field(7, gt=0, le=3660)
     """Window of a run that has neither a data interval nor a window of its own, in days."""
+
+    @model_validator(mode="after")
+    def _datasets_hold_expectations(self) -> Self:
+        if self.datasets and self.labels is not Labels.EXPECTATION:
+            raise ValueError("`datasets` hold expectations and no outcomes; they need `labels: expectation`")
+        return self
 
     @property
     def written_to(self) -> str:

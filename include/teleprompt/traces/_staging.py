@@ -11,6 +11,7 @@ from teleprompt.config.curation import RedactStep
 from teleprompt.config.program import ProgramConfig
 from teleprompt.program.fields import DeclaredFields, ProgramFields
 from teleprompt.traces._facts import concat_facts, facts_of
+from teleprompt.traces._interpreted import interpreted
 from teleprompt.traces._logged_fields import LoggedFields, completed
 from teleprompt.traces._validate import quarantine_schema, validate
 from teleprompt.traces.curation.redact import redacted
@@ -79,7 +80,7 @@ def stage(
     Raises:
         UnmeasuredFieldsError: nobody says what the program gives.
     """
-    fields, raw = completed(raw, declared, program=config.name)
+    fields, raw = completed((interpreted(batch, config, declared) for batch in raw), declared, program=config.name)
     redact = next((step for step in config.curation if isinstance(step, RedactStep)), None)
     facts: list[Any] = []
     reasons: Counter[str] = Counter()
@@ -93,7 +94,14 @@ def stage(
             read += len(batch)
             logged.add(batch)
             table = redacted(batch, redact) if redact else batch
-            judged = validate(table, program=config.name, fields=fields, outcome=config.outcome, now_ms=now_ms)
+            judged = validate(
+                table,
+                program=config.name,
+                fields=fields,
+                outcome=config.outcome,
+                now_ms=now_ms,
+                labels=config.traces.labels,
+            )
             rows.append(judged.rows)
             add_first_uses(first_uses, judged.callers)
             quarantine.append(judged.quarantine)

@@ -9,10 +9,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from teleprompt.config.outcome import Missing, Normalisation, OutcomeConfig, Partial
+from teleprompt.config.traces import Labels
 from teleprompt.encoding.addresses import AddressError, checksum_address
 from teleprompt.encoding.canonical_json import is_plain
 from teleprompt.program.fields import Field, ProgramFields, json_text
 from teleprompt.records import MAX_IDENTIFIER
+from teleprompt.traces._labels import unexpected
 from teleprompt.traces.first_use import CALL_COLUMNS
 from teleprompt.traces.outcomes import Resolved, resolve
 from teleprompt.traces.row import unscored_schema
@@ -31,6 +33,7 @@ class Reason(StrEnum):
     FAILED_CALL = "failed_call"
     FUTURE_START = "future_start"
     SPANS_UNREADABLE = "spans_unreadable"
+    MISSING_EXPECTATION = "missing_expectation"
     UNCOUNTED_OUTCOME = "uncounted_outcome"
     MISSING_OUTCOME = "missing_outcome"
     PARTIAL_OUTCOME = "partial_outcome"
@@ -76,7 +79,15 @@ def quarantine_schema() -> "pa.Schema":
     return pa.schema([("trace_id", pa.string()), ("reason", pa.string()), ("raw", pa.string())])
 
 
-def validate(raw: "pa.Table", *, program: str, fields: ProgramFields, outcome: OutcomeConfig, now_ms: int) -> Validated:
+def validate(
+    raw: "pa.Table",
+    *,
+    program: str,
+    fields: ProgramFields,
+    outcome: OutcomeConfig,
+    now_ms: int,
+    labels: Labels = Labels.OUTCOME,
+) -> Validated:
     """The rows of a raw table that can be used; of the others the first reason in the order of `Reason`.
 
     `now_ms` is the present: a call that starts after it comes from a clock that is wrong.
@@ -100,7 +111,10 @@ def validate(raw: "pa.Table", *, program: str, fields: ProgramFields, outcome: O
         columns[f"{side}s"], faults = _values(raw, side, some, missing=missing, nested=nested)
         flawed += faults
     resolved = resolve(raw["outcomes"], outcome)
-    flawed += _outcome_faults(resolved, outcome)
+    if labels is Labels.OUTCOME:
+        flawed += _outcome_faults(resolved, outcome)
+    else:
+        flawed.append((Reason.MISSING_EXPECTATION, unexpected(raw)))
     addresses, faults = _contributors(raw)
     flawed += faults
     nameless = functools.reduce(pc.or_, (pc.fill_null(mask, False) for _, mask in faults))

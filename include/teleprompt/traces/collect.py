@@ -24,7 +24,7 @@ from teleprompt.traces.snapshot import Reading, SnapshotRecord, SourceReading
 from teleprompt.traces.sources.choose import open_store
 from teleprompt.traces.sources.merge import in_time_order
 from teleprompt.traces.sources.of_program import call_shape, maturing, program_sources, spans_need
-from teleprompt.traces.sources.raw import TraceSource
+from teleprompt.traces.sources.raw import DATASET, TraceSource
 from teleprompt.window import Window, format_utc
 
 if TYPE_CHECKING:
@@ -160,7 +160,9 @@ def open_reading(
             streams: list[Iterable[pa.Table]] = [source.read(config.name, span) for source in sources]
         else:
             streams = [
-                read_new(
+                source.read(config.name, span)
+                if source.kind == DATASET
+                else read_new(
                     source,
                     config.name,
                     span,

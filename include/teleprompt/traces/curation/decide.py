@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from teleprompt.config.curation import ON_TRAIN_ONLY, RedactStep
 from teleprompt.config.program import ProgramConfig
+from teleprompt.config.traces import Labels
+from teleprompt.records import MILLION
 from teleprompt.traces._facts import OUTCOME
 from teleprompt.traces.curation._steps import REASONS, kept, kept_for_training
 from teleprompt.traces.funnel import FunnelStep
@@ -65,9 +67,12 @@ def decide(facts: "pa.Table", config: ProgramConfig) -> Decisions:
     values = {name: facts[f"{OUTCOME}{name}"].to_numpy().astype(float) for name in _metric_names(config)}
     fits = fit(values, parts == Part.TRAIN.value, config.outcome)
     scores = np.zeros(len(facts), dtype=np.int64)
-    scores[alive] = score_e6(
-        {name: column[alive] for name, column in values.items()}, fits, imputed_score=config.outcome.imputed_score
-    )
+    if config.traces.labels is Labels.EXPECTATION:
+        scores[alive] = MILLION  # it is what a reviewer wanted
+    else:
+        scores[alive] = score_e6(
+            {name: column[alive] for name, column in values.items()}, fits, imputed_score=config.outcome.imputed_score
+        )
     for step in config.curation:
         if isinstance(step, ON_TRAIN_ONLY):
             train = np.flatnonzero(parts == Part.TRAIN.value)
@@ -77,6 +82,8 @@ def decide(facts: "pa.Table", config: ProgramConfig) -> Decisions:
             funnel.append(_step(f"{step.step} (train)", stays, reason))
     unknown = np.all([np.isnan(column) for column in values.values()], axis=0)
     imputed = int(np.sum(unknown & (parts != None)))  # noqa: E711 - elementwise
+    if config.traces.labels is Labels.EXPECTATION:
+        imputed = 0
     return Decisions(
         parts=parts,
         reasons=reasons,

@@ -25,7 +25,7 @@ class Assessed(NamedTuple):
     span: str | None
     """Id of the span that it was said of; None for the whole trace."""
     text: str | None
-    """A value that is no number: a text as it is, anything else as JSON."""
+    """A value that is no number: a text as it is, anything else as JSON. Of an expectation always JSON."""
     rationale: str | None
     of_session: bool
     """Whether it was said of the whole session."""
@@ -58,7 +58,7 @@ def event(
     retracts = tags.RETRACTS in own
     if value is None and not retracts:
         return None
-    number, text = _read(value)
+    number, text = _read(value) if kind == FEEDBACK else (None, _as_json(value))
     said = Assessed(
         name=name,
         value=number,
@@ -105,6 +105,13 @@ def _read(value: Any) -> tuple[float | None, str | None]:
         return None, _writable(value if isinstance(value, str) else json_text(value))
     except (ValueError, TypeError, RecursionError):
         return None, None
+
+
+def _as_json(value: Any) -> str | None:
+    try:
+        return _writable(json_text(value))
+    except (ValueError, TypeError, RecursionError):
+        return None
 
 
 def _writable(text: str | None) -> str | None:

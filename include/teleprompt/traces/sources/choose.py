@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from teleprompt.config.traces import TraceAccess, TracesConfig, TraceSourceName
 from teleprompt.errors import ConfigurationError
+from teleprompt.traces.sources._datasets import DatasetSource
 from teleprompt.traces.sources._experiments import production_experiments
 from teleprompt.traces.sources._runs_processes import RunsProcessesSource
 from teleprompt.traces.sources._runs_rest import RunsRestSource
@@ -71,7 +72,8 @@ class Store:
                 self._client, experiments, page_size=page_size, second_process=self._second_process
             )
             found = (runs, traces)
-        return [source for source in found if source.kind in wanted]
+        datasets = [DatasetSource(self._client, name) for name in config.datasets]
+        return [*(source for source in found if source.kind in wanted), *datasets]
 
     def close(self) -> None:
         """Close the way to the database, and end what was started."""

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from teleprompt.config.outcome import Missing, Partial
 from teleprompt.config.program import ProgramConfig
+from teleprompt.config.traces import Labels
 from teleprompt.program.fields import DeclaredFields
 from teleprompt.traces.sources.call_span import CallShape
 from teleprompt.traces.sources.choose import Store
@@ -37,7 +38,7 @@ def call_shape(config: ProgramConfig, declared: DeclaredFields | None) -> CallSh
 
 def spans_need(config: ProgramConfig) -> list[str]:
     """The metrics of which a trace needs one for its inputs and outputs to matter; none means they always do."""
-    if config.outcome.missing is Missing.IMPUTE:
+    if config.outcome.missing is Missing.IMPUTE or config.traces.labels is Labels.EXPECTATION:
         return []
     required = config.outcome.metrics if config.outcome.partial is Partial.REWEIGHT else config.outcome.metrics[:1]
     return [metric.metric for metric in required]

@@ -11,7 +11,7 @@ An Arrow table of raw traces has these columns:
 - `outcomes`: list of what was said of the call, in order of arrival: `name`, `value` (null where it was no number),
   `at_ms`, `kind` (`metric` of a run, `feedback` or `expectation`), `source` (`HUMAN`, `CODE`, `LLM_JUDGE`) and `rater`
   (who of these), `span` (name of the span that it was said of; null where that is the call, or the whole trace), `text`
-  (a value that is no number), `rationale`, `of_session`
+  (a value that is no number; of an expectation its value as JSON), `rationale`, `of_session`
 - `contributor_id`, `contributor_address`, `program_version`, `group`, `user`: nullable strings; the group is MLflow's
   session where none was logged
 """
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 UNFETCHED = "spans"
 """Key in `forms` of a trace whose spans were asked for in vain."""
+
+DATASET = "dataset"
+"""Kind of a source whose rows belong to no day: every window has those that were there before."""
 
 METRIC = "metric"
 """Kind of an outcome that is the metric of a run."""

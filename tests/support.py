@@ -102,9 +102,16 @@ def raw_table(traces: Iterable[dict[str, Any]]) -> "pa.Table":
                 "outputs": as_texts(trace["outputs"], "output.", forms),
                 "forms": list(forms.items()),
                 "outcomes": [
-                    {"kind": "metric", "of_session": False, **one}
+                    {"kind": "metric", "on_call": True, "of_session": False, **one}
                     if isinstance(one, dict)
-                    else {"name": one[0], "value": one[1], "at_ms": one[2], "kind": "metric", "of_session": False}
+                    else {
+                        "name": one[0],
+                        "value": one[1],
+                        "at_ms": one[2],
+                        "kind": "metric",
+                        "on_call": True,
+                        "of_session": False,
+                    }
                     for one in outcomes
                 ],
             }

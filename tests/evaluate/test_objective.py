@@ -4,8 +4,10 @@ import dspy
 import pytest
 
 from teleprompt.errors import ConfigurationError
+from teleprompt.evaluate.examples import to_examples
 from teleprompt.evaluate.objective import Objective, arity
 from teleprompt.evaluate.score import score_program
+from tests.support import trace_row, typed_fields
 
 EXAMPLE = dspy.Example(question="q", answer="yes").with_inputs("question")
 ANSWER = dspy.Prediction(answer="yes")
@@ -48,3 +50,12 @@ def test_feedback_is_the_metrics_own_or_says_what_was_wanted() -> None:
     plain = Objective(lambda _e, _p: 0.0).with_feedback(EXAMPLE, ANSWER, None, "predict", None)
     assert plain.score == 0
     assert plain.feedback == "Wanted: answer: yes. Reached: score 0.00 of 1."
+
+
+def test_feedback_tells_what_became_of_the_logged_answer_and_what_its_reviewer_said() -> None:
+    row = trace_row(outcomes={"resolved": 0.5}, rationale="Too long.")
+    (example,) = to_examples([row], typed_fields())
+    assert Objective(lambda _e, _p: 0.5).with_feedback(example, ANSWER).feedback == (
+        "Wanted: answer: because. Reached: score 0.50 of 1. What became of it: resolved 0.5. A reviewer said: Too long."
+    )
+    assert set(example.keys()) == {"question", "answer"}

@@ -26,7 +26,8 @@ from teleprompt.program.signature import ProgramSignature
 from teleprompt.program.typed_fields import TypedFields
 from teleprompt.traces._validate import validate
 from teleprompt.traces.row import TraceRow
-from teleprompt.traces.sources._traces_client import payload
+from teleprompt.traces.sources._trace_rows import payload_of
+from teleprompt.traces.sources.call_span import CallShape, Span
 from tests.support import raw_table, raw_trace, trace_row
 
 
@@ -150,7 +151,8 @@ def logged(typed: TypedFields, value: Any) -> TraceRow:
     raw = raw_trace(source="traces", inputs={"q": "?"}, outputs=span)
     del raw["inputs"], raw["outputs"]
     table = raw_table([{**raw, "inputs": {"q": "?"}, "outputs": span}])
-    assert payload({"q": "?"}, span)["outputs"] == table["outputs"].to_pylist()[0]
+    call = Span("1", None, "call", 0, {"mlflow.spanInputs": {"q": "?"}, "mlflow.spanOutputs": span})
+    assert payload_of(call, CallShape()).outputs == table["outputs"].to_pylist()[0]
     from teleprompt.config.outcome import OutcomeConfig
 
     rows = validate(table, program="P", fields=typed.fields, outcome=OutcomeConfig(), now_ms=2**62).rows.to_pylist()

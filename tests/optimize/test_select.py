@@ -111,7 +111,7 @@ class Fragile:
     def __init__(self, program) -> None:
         self._program = program
 
-    def reset_copy(self):
+    def deepcopy(self):
         fresh = self._program.reset_copy()
         forward = fresh.forward
 
@@ -123,8 +123,8 @@ class Fragile:
         fresh.forward = fragile
         return fresh
 
-    def named_predictors(self):
-        return self._program.named_predictors()
+    def predictors(self):
+        return self._program.predictors()
 
 
 def test_without_any_program_the_reasons_are_named(bench: Bench) -> None:

@@ -1,15 +1,17 @@
 """Demonstrations that are chosen at each call, and programs that vote."""
 
 import asyncio
+import enum
 import inspect
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import dspy
 import pytest
 
 from teleprompt.program.prompt import Prompt
-from teleprompt.program.state import dump_state, first_member, load_state, predictor_states
+from teleprompt.program.state import dump_state, first_member, load_state, predictor_states, showing_all
 from teleprompt.strategies.composition import ensemble, nearest, other_members, show_nearest
 
 
@@ -167,4 +169,95 @@ def test_the_members_keep_models_of_their_own() -> None:
 
 def test_a_state_names_the_first_members_predictors() -> None:
     state = json.loads(dump_state(ensemble(Triage(), [Triage()], fields=["queue"])))
-    assert set(state) == {"read.predict", "route", "ensemble"}
+    assert set(state) == {"read.predict", "route", "<ensemble>"}
+
+
+def test_a_predictor_may_have_any_name() -> None:
+    class Named(dspy.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.ensemble = dspy.Predict("q -> a")
+
+    state = dump_state(Named())
+    assert first_member(state) == state == dump_state(load_state(Named(), state))
+    assert [name for name, _ in predictor_states(state)] == ["ensemble"]
+
+
+class Counted(dspy.Module):
+    """Counts its runs; awaited, it runs as it does otherwise."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.step = dspy.Predict("q -> a")
+        self.runs: list[str] = []
+
+    def forward(self, q: str, depth: int = 0) -> dspy.Prediction:
+        self.runs.append(q)
+        return self.forward(q, depth + 1) if depth < 1 else dspy.Prediction(a="x")
+
+    async def aforward(self, q: str) -> dspy.Prediction:
+        return self.forward(q)
+
+
+def test_each_member_answers_once_however_it_calls_itself() -> None:
+    members = [Counted() for _ in range(3)]
+    program = ensemble(members[0], members[1:], fields=["a"])
+    program(q="?")
+    asyncio.run(program.acall(q="?"))
+    assert [len(member.runs) for member in members] == [4, 4, 4]
+
+
+class Priority(enum.Enum):
+    HIGH = "1"
+    LOW = "2"
+
+
+@pytest.mark.parametrize(
+    ("typed", "written"),
+    [
+        (Priority.LOW, "2"),
+        (datetime(2026, 5, 1, tzinfo=UTC), "2026-05-01T00:00:00Z"),
+        ({"a", "b"}, ["a", "b"]),
+        (2.0, 2),
+    ],
+)
+def test_a_value_is_as_close_typed_as_it_is_written(typed: Any, written: Any) -> None:
+    others = [{"q": f"other {number}"} for number in range(3)]
+    for asked in (typed, written):
+        for held in (typed, written):
+            assert nearest({"q": asked}, [*others, {"q": held}], ["q"], count=1) == [{"q": held}]
+
+
+@pytest.mark.parametrize(
+    ("one", "same"), [({1: "a", "b": 2}, {1: "a", "b": 2}), ({"x", "y", "z"}, {"z", "y", "x"}), (1, 1.0)]
+)
+def test_equal_values_of_any_type_are_one_vote(one: Any, same: Any) -> None:
+    assert voting({"a": "else"}, {"a": one}, {"a": same})(q="?").a == one
+
+
+def test_a_model_set_on_an_ensemble_is_all_members() -> None:
+    program, model = ensemble(dspy.Predict("q -> a"), [dspy.Predict("q -> a")], fields=["a"]), Seen()
+    program.set_lm(model)
+    program(q="?")
+    assert len(model.prompts) == 2
+
+
+class Shop(dspy.Predict):
+    """A predictor with arguments of its own."""
+
+    def forward(self, q: str) -> Any:
+        return super().forward(q=q)
+
+
+def test_the_choice_is_made_for_a_predictor_with_arguments_of_its_own() -> None:
+    program = Shop("q -> a")
+    program.demos = list(DEMOS)
+    show_nearest(program, 1)
+    assert "coffee" not in asked(program, "my invoice")
+    assert show_all(program) == 4
+
+
+def show_all(program: Any) -> int:
+    everything = json.loads(showing_all(dump_state(program)))
+    assert "nearest_demos" not in everything
+    return len(everything["demos"])

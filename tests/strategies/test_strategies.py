@@ -39,7 +39,7 @@ def config(name: str) -> OptimizationConfig:
 @pytest.mark.parametrize("name", list(OptimizationStrategy))
 def test_it_gives_a_program_of_the_same_shape_and_the_same_one_again(bench: Bench, name: str) -> None:
     first, second = (bench.compile(0, config(name)) for _ in range(2))
-    composed = {"knn_fewshot": {"nearest_demos"}, "ensemble": {"ensemble"}}.get(name, set())
+    composed = {"knn_fewshot": {"nearest_demos"}, "ensemble": {"<ensemble>"}}.get(name, set())
     assert json.loads(get_blob(first.state)).keys() == {"demos", "lm", "signature", "traces", "train"} | composed
     assert first.state == second.state
     assert first.cut_short is first.invalid is None

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from teleprompt.config.outcome import OutcomeConfig
 from teleprompt.traces._counting import number_of
@@ -39,9 +40,10 @@ def test_an_expectation_of_that_name_is_no_outcome() -> None:
 
 
 def test_feedback_on_another_span_counts_only_where_it_is_asked_for() -> None:
-    on_step = said(0, span="Retrieve", at_ms=2)
+    on_step = said(0, span="Retrieve", on_call=False, at_ms=2)
     assert outcome(said(1), on_step) == 1
     assert outcome(said(1), on_step, span="Retrieve") == 0
+    assert outcome(said(1, span="Triage"), on_step, span="Triage") == 1
 
 
 def test_a_runs_metric_counts_whatever_the_sources() -> None:
@@ -56,7 +58,7 @@ def test_texts_that_everybody_uses_are_known(text: str, number: float) -> None:
     assert outcome(said(None, text=text)) == number
 
 
-@pytest.mark.parametrize("text", ["maybe", "", "nan", "inf", '{"a":1}'])
+@pytest.mark.parametrize("text", ["maybe", "", "nan", "inf", "1_0", "1e999", '{"a":1}'])
 def test_any_other_text_is_no_number(text: str) -> None:
     assert number_of(text, {}) is None
     found = outcome(said(None, text=text))
@@ -75,3 +77,24 @@ def test_what_does_not_count_is_told_apart_from_what_is_missing() -> None:
     resolved = resolve(table["outcomes"], OutcomeConfig(metric="ok"))
     assert resolved.uncounted["ok"].to_pylist() == [True, False]
     assert resolved.outcomes.to_pylist() == [[], []]
+
+
+def test_words_that_yaml_takes_for_something_else_are_words() -> None:
+    assert OutcomeConfig(values={True: 1, False: 0.5, 3: 0.2}).values == {
+        "true": 1, "yes": 1, "false": 0.5, "no": 0.5, "3": 0.2,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"sources": []},
+        {"raters": [""]},
+        {"span": ""},
+        {"values": {"a": float("nan")}},
+        {"values": {"Good": 1, "good ": 0}},
+    ],
+)
+def test_what_would_count_nothing_or_contradict_itself_is_refused(config: Any) -> None:
+    with pytest.raises(ValidationError):
+        OutcomeConfig(**config)

@@ -144,3 +144,16 @@ def test_with_rewards_a_call_of_nobody_is_quarantined(settings: Settings, experi
     chain = {"adapter": "eas", "chain_id": 31337, "contract": "0x" + "11" * 20, "schema_registry": "0x" + "12" * 20}
     with pytest.raises(InsufficientTracesError, match="missing_contributor"):
         collected(settings, chain=chain, **EXPECTED)
+
+
+def test_what_a_reviewer_explained_is_kept_with_the_row(settings: Settings, experiment: str) -> None:
+    span = mlflow.start_span_no_context(
+        "call", inputs={"ticket": "lost"}, tags={"dspy_program_name": "P"}, experiment_id=experiment
+    )
+    span.set_outputs({"queue": "bank"})
+    span.end()
+    mlflow.log_feedback(trace_id=span.trace_id, name="outcome_score", value=0.5, rationale="Too slow.")
+    mlflow.log_feedback(trace_id=span.trace_id, name="tone", value=1, rationale="Kind.")
+    mlflow.log_expectation(trace_id=span.trace_id, name="queue", value="post")
+    assert collected(settings)[0]["lost"].rationale == "Too slow."
+    assert collected(settings, **EXPECTED)[0]["lost"].rationale is None

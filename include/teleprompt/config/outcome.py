@@ -1,10 +1,11 @@
 """The section `outcome`: what happened because of a call, and how it becomes a score."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
-from typing import Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, FiniteFloat, model_validator
 
 from teleprompt.config._section import Section
 
@@ -42,6 +43,28 @@ class Source(StrEnum):
     LLM_JUDGE = "LLM_JUDGE"
 
 
+YAML_WORDS = {True: ("true", "yes"), False: ("false", "no")}
+"""What YAML reads as a boolean where somebody wrote a word."""
+
+
+def _as_texts(values: Any) -> Any:
+    if not isinstance(values, Mapping):
+        return values
+    read: dict[str, Any] = {}
+    for text, value in values.items():
+        for word in YAML_WORDS[text] if isinstance(text, bool) else [str(text)]:
+            read.setdefault(word, value)
+    return read
+
+
+def _told_apart(values: dict[str, float]) -> dict[str, float]:
+    plain = [" ".join(text.split()).casefold() for text in values]
+    for text in plain:
+        if plain.count(text) > 1:
+            raise ValueError(f"{text!r} is explained twice; case and spaces do not count")
+    return values
+
+
 class OutcomeMetric(Section):
     """One metric of what happened because of a call."""
 
@@ -64,13 +87,15 @@ class OutcomeMetric(Section):
     """How long after a call this outcome may still come. A window takes the calls that mature in it."""
     repeated: Repeated = Repeated.LATEST
     """Of several values of one call, the `latest`, the `first` or the `mean`."""
-    sources: tuple[Source, ...] = (Source.HUMAN, Source.CODE)
+    sources: tuple[Source, ...] = Field((Source.HUMAN, Source.CODE), min_length=1)
     """Whose feedback on a trace counts: `HUMAN`, `CODE`, `LLM_JUDGE`. A run's metric always does."""
-    raters: tuple[str, ...] = ()
+    raters: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     """Ids of those (`source_id`) whose feedback counts; empty means all of these sources."""
-    span: str | None = None
+    span: str | None = Field(None, min_length=1)
     """Name of the span whose feedback counts; none: that on the trace, or on the span that is the call."""
-    values: dict[str, float] = Field(default_factory=dict)
+    values: Annotated[dict[str, FiniteFloat], BeforeValidator(_as_texts), AfterValidator(_told_apart)] = Field(
+        default_factory=dict
+    )
     """What texts mean: `{good: 1, bad: 0}`. Known without it: yes, true, pass (1), no, false, fail (0), numerals."""
 
     @model_validator(mode="after")

@@ -9,6 +9,9 @@ from teleprompt.program.typed_fields import TypedFields
 from teleprompt.records import Digest, to_millionths
 from teleprompt.traces.row import TraceRow
 
+_REVIEW = "_review"
+"""An attribute and no field of an example, for it is nothing that a program is asked or judged by."""
+
 
 def good_rows(rows: Iterable[TraceRow], *, min_quality_score: float) -> list[TraceRow]:
     """The rows whose output turned out well: the ones to learn from and to agree with.
@@ -26,8 +29,21 @@ def to_examples(rows: Iterable[TraceRow], typed: TypedFields) -> list[Any]:
     examples = []
     for row in rows:
         inputs, labels = typed.read_inputs(row.inputs), typed.read_outputs(row.outputs)
-        examples.append(holding(dspy.Example(), {**inputs, **labels}).with_inputs(*inputs))
+        example = holding(dspy.Example(), {**inputs, **labels}).with_inputs(*inputs)
+        setattr(example, _REVIEW, _review(row))
+        examples.append(example)
     return examples
+
+
+def review_of(example: Any) -> str:
+    """What became of the logged answer, and what its reviewer said of it, in words; empty for other examples."""
+    return str(getattr(example, _REVIEW, ""))
+
+
+def _review(row: TraceRow) -> str:
+    became = ", ".join(f"{name} {value:g}" for name, value in sorted(row.outcomes.items()))
+    said = f"A reviewer said: {row.rationale}" if row.rationale else ""
+    return " ".join(part for part in (f"What became of it: {became}." if became else "", said) if part)
 
 
 def holding(record: Any, values: Mapping[str, Any]) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 
 from teleprompt.config.outcome import Direction
 from teleprompt.errors import ConfigurationError
+from teleprompt.evaluate.examples import review_of
 from teleprompt.evaluate.metrics import Metric
 
 ARITIES = (5, 3, 2)
@@ -62,14 +63,16 @@ class Objective:
     def with_feedback(self, example: Any, prediction: Any, trace: Any = None, *_where: Any) -> Any:
         """`dspy.Prediction(score=…, feedback=…)` as GEPA wants it.
 
-        The metric's own feedback if it gives any; else what was wanted and the named scores.
+        The metric's own feedback if it gives any, else what was wanted and the named scores; after that what became of
+        the logged answer, and what its reviewer said.
         """
         import dspy
 
         given = self._metric(*(example, prediction, trace, *_where, None, None)[: self._arity])
         scores = _named(given)
         feedback = getattr(given, "feedback", None) or _what_was_wanted(example, scores)
-        return dspy.Prediction(score=self.combine(scores), feedback=feedback)
+        review = review_of(example)
+        return dspy.Prediction(score=self.combine(scores), feedback=f"{feedback} {review}" if review else feedback)
 
 
 def arity(metric: Callable[..., Any]) -> int:

@@ -24,9 +24,10 @@ from teleprompt.optimize.candidate import Candidate
 from teleprompt.program.channel import Channel
 from teleprompt.program.fields import ProgramFields
 from teleprompt.program.source import ProgramFile, ProgramObject
-from teleprompt.program.state import first_member, load_state
+from teleprompt.program.state import first_member, load_state, showing_all
 from teleprompt.records import Digest
 from teleprompt.storage.journal import Journal
+from teleprompt.strategies import strategy_of
 from teleprompt.traces.snapshot import SnapshotPart, read_rows
 
 TICK_SECONDS = 2.0
@@ -95,7 +96,8 @@ class CompileJob:
             start = first_member(self.start)
             teacher = load_state(program, start)
             teacher._compiled = True  # noqa: SLF001 - else DSPy takes its demonstrations away before it teaches
-            program = load_state(program, start)
+            keeps = strategy_of(self.config.strategy).keeps_demonstrations
+            program = load_state(program, start if keeps else showing_all(start))
 
         def asked(model: LMConfig) -> Any:
             return metered(build_lm(model), meter, retries=model.num_retries, answers=answers)

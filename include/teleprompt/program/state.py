@@ -60,6 +60,15 @@ def first_member(state: bytes) -> bytes:
     return canonical_json({name: part for name, part in json.loads(state).items() if name != ENSEMBLE})
 
 
+def showing_all(state: bytes) -> bytes:
+    """A state whose predictors show all their demonstrations at each call."""
+    parts = json.loads(state)
+    for own in (parts, *parts.values()):
+        if _is_predictor(own):
+            own.pop(NEAREST, None)
+    return canonical_json(parts)
+
+
 def predictor_states(state: bytes) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The predictors of a state JSON with their names, those of all of an ensemble's members; a bare one is `self`."""
     found: dict[str, Any] = json.loads(state)

@@ -9,13 +9,16 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 NEAREST = "nearest_demos"
 """In a predictor's state: how many of its demonstrations a call shows, those whose inputs are closest to its own."""
-ENSEMBLE = "ensemble"
-"""In a program's state: the states of the other members (`members`), and the outputs they vote on (`fields`)."""
+ENSEMBLE = "<ensemble>"
+"""In a program's state, where no predictor can have that name: the states of the other members (`members`), and the
+outputs they vote on (`fields`)."""
 
 
 def with_state(program: Any, state: dict[str, Any]) -> Any:
@@ -61,6 +64,8 @@ def other_members(program: Any) -> tuple[list[Any], tuple[str, ...]]:
 
 
 _MEMBERS = "_ensemble_members"
+_asked: ContextVar[frozenset[int]] = ContextVar("asked_ensembles", default=frozenset())
+"""Ensembles that vote here already: what their first member calls of itself is no vote of its own."""
 
 
 class _Members:
@@ -70,40 +75,57 @@ class _Members:
         self.others, self.fields = others, fields
 
 
+@contextmanager
+def _voting(program: Any) -> Iterator[list[Any]]:
+    """The other members that are to be asked; none inside of a vote."""
+    before = _asked.get()
+    if id(program) in before:
+        yield []
+        return
+    token = _asked.set(before | {id(program)})
+    try:
+        yield other_members(program)[0]
+    finally:
+        _asked.reset(token)
+
+
 @functools.cache
 def _ensemble_kind(kind: Any) -> type:
     own: dict[str, Any] = {}
+
+    def set_lm(self: Any, lm: Any) -> None:
+        kind.set_lm(self, lm)
+        for other in other_members(self)[0]:
+            other.set_lm(lm)
+
     if hasattr(kind, "forward"):
 
         @functools.wraps(kind.forward)
         def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
-            others, fields = other_members(self)
-            return _shared([kind.forward(self, *args, **kwargs), *(other(*args, **kwargs) for other in others)], fields)
+            with _voting(self) as others:
+                answers = [kind.forward(self, *args, **kwargs), *(other(*args, **kwargs) for other in others)]
+            return _shared(answers, other_members(self)[1])
 
         own["forward"] = forward
     if hasattr(kind, "aforward"):
 
         @functools.wraps(kind.aforward)
         async def aforward(self: Any, *args: Any, **kwargs: Any) -> Any:
-            others, fields = other_members(self)
-            answers = [await kind.aforward(self, *args, **kwargs)]
-            return _shared(answers + [await other.acall(*args, **kwargs) for other in others], fields)
+            with _voting(self) as others:
+                answers = [await kind.aforward(self, *args, **kwargs)]
+                answers += [await other.acall(*args, **kwargs) for other in others]
+            return _shared(answers, other_members(self)[1])
 
         own["aforward"] = aforward
-    return _subclass(kind, own)
+    return _subclass(kind, {**own, "set_lm": set_lm})
 
 
 @functools.cache
 def _nearest_kind(kind: Any) -> type:
-    @functools.wraps(kind.forward)
-    def forward(self: Any, **kwargs: Any) -> Any:
-        return kind.forward(self, **_with_nearest(self, kwargs))
+    def preprocess(self: Any, **kwargs: Any) -> Any:
+        return kind._forward_preprocess(self, **_with_nearest(self, kwargs))  # noqa: SLF001 - what all calls go through
 
-    @functools.wraps(kind.aforward)
-    async def aforward(self: Any, **kwargs: Any) -> Any:
-        return await kind.aforward(self, **_with_nearest(self, kwargs))
-
-    return _subclass(kind, {"forward": forward, "aforward": aforward, "_shows_nearest": True})
+    return _subclass(kind, {"_forward_preprocess": preprocess, "_shows_nearest": True})
 
 
 def _subclass(kind: Any, own: dict[str, Any]) -> type:
@@ -113,11 +135,11 @@ def _subclass(kind: Any, own: dict[str, Any]) -> type:
 
 
 def _with_nearest(predictor: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
-    if "demos" in kwargs:
+    count = getattr(predictor, NEAREST, None)
+    if "demos" in kwargs or not count:
         return kwargs
     names = list(predictor.signature.input_fields)
-    close = nearest(kwargs, predictor.demos, names, count=getattr(predictor, NEAREST))
-    return {**kwargs, "demos": close}
+    return {**kwargs, "demos": nearest(kwargs, predictor.demos, names, count=count)}
 
 
 def nearest(inputs: Any, demos: Sequence[Any], names: Sequence[str], *, count: int) -> list[Any]:
@@ -146,6 +168,8 @@ def _words(values: Any, names: Sequence[str]) -> list[str]:
 
 def _shared(answers: Sequence[Any], fields: Sequence[str]) -> Any:
     """The answer that agrees with the others in most fields, of equal ones the first."""
+    if len(answers) == 1:
+        return answers[0]
     told = [[_text(_value(answer, field)).strip().casefold() for field in fields] for answer in answers]
     times = [Counter(column) for column in zip(*told, strict=True)]
     agreement = [sum(count[text] for count, text in zip(times, texts, strict=True)) for texts in told]
@@ -153,14 +177,36 @@ def _shared(answers: Sequence[Any], fields: Sequence[str]) -> Any:
 
 
 def _value(answer: Any, field: str) -> Any:
-    if hasattr(answer, "items"):
+    if callable(getattr(answer, "get", None)):
         return answer.get(field)
     return getattr(answer, field, answer)  # what has no fields is its one output
 
 
 def _text(value: Any) -> str:
+    """A text that is the same for equal values, whether they have their type or are its JSON."""
+    from pydantic_core import to_jsonable_python
+
     if isinstance(value, str):
         return value
-    if hasattr(value, "model_dump_json"):
-        return str(value.model_dump_json())
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+    try:
+        return _ordered_json(to_jsonable_python(_in_order(value), fallback=str))
+    except ValueError:  # what refers to itself
+        return str(value)
+
+
+def _in_order(value: Any) -> Any:
+    """Sets as lists in an order of their own."""
+    if isinstance(value, (set, frozenset)):
+        return sorted((_in_order(item) for item in value), key=_text)
+    if isinstance(value, dict):
+        return {str(_text(key)): _in_order(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
+        return [_in_order(item) for item in value]
+    return value
+
+
+def _ordered_json(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    whole = int(value) if isinstance(value, float) and value.is_integer() else value
+    return json.dumps(whole, sort_keys=True, ensure_ascii=False, default=str)

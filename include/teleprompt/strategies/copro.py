@@ -33,5 +33,10 @@ def _compile(teaching: Teaching, options: CoproOptions) -> Any:
 
 
 STRATEGY = Strategy(
-    abbreviation="copro", options=CoproOptions, compile=_compile, seeds=one_seed, uses_prompt_model=True
+    abbreviation="copro",
+    options=CoproOptions,
+    compile=_compile,
+    seeds=one_seed,
+    uses_prompt_model=True,
+    keeps_demonstrations=True,
 )

@@ -5,9 +5,9 @@ demonstrations. A call asks all of them: it costs that many times the tokens.
 """
 
 import random
-from typing import Any
+from typing import Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from teleprompt.strategies.strategy import SeededOptions, Strategy, Teaching, several_seeds
 
@@ -21,6 +21,12 @@ class EnsembleOptions(SeededOptions):
     """Demonstrations that each makes by running itself."""
     max_labeled_demos: int = Field(16, ge=0)
     """Demonstrations that each takes from the traces, those that it made included."""
+
+    @model_validator(mode="after")
+    def _members_differ(self) -> Self:
+        if not self.max_bootstrapped_demos and not self.max_labeled_demos:
+            raise ValueError("without demonstrations all members are the same")
+        return self
 
 
 def _compile(teaching: Teaching, options: EnsembleOptions) -> Any:
@@ -41,7 +47,8 @@ def _compile(teaching: Teaching, options: EnsembleOptions) -> Any:
             max_rounds=teaching.rounds,
         )
         members.append(optimizer.compile(teaching.student, teacher=teaching.teacher, trainset=examples))
-    return ensemble(members[0], members[1:], fields=list(teaching.examples[0].labels()))
+    fields = {name: None for example in teaching.examples for name in example.labels()}
+    return ensemble(members[0], members[1:], fields=list(fields))
 
 
 STRATEGY = Strategy(abbreviation="ens", options=EnsembleOptions, compile=_compile, seeds=several_seeds)

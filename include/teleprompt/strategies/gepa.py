@@ -58,4 +58,5 @@ STRATEGY = Strategy(
     least_examples=lambda _options: 4,
     package="gepa",
     uses_prompt_model=True,
+    keeps_demonstrations=True,
 )

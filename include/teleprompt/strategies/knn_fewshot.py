@@ -43,12 +43,26 @@ def _compile(teaching: Teaching, options: KnnFewShotOptions) -> Any:
     ).compile(teaching.student, teacher=teaching.teacher, trainset=list(teaching.examples))
     for predictor in compiled.predictors():
         made = [demo for demo in predictor.demos if "augmented" in demo]
-        names = [name for name in predictor.signature.input_fields if name in teaching.examples[0]]
-        asked = [[demo.get(name) for name in names] for demo in made]
-        others = [each for each in teaching.examples if [each.get(name) for name in names] not in asked]
+        asked = [_inputs(demo, predictor) for demo in made]
+        others = [
+            example
+            for example in teaching.examples
+            if _is_whole(example, predictor) and _inputs(example, predictor) not in asked
+        ]
         predictor.demos = [*made, *others[: options.max_labeled_demos - len(made)]]
         show_nearest(predictor, options.k)
     return compiled
+
+
+def _inputs(demo: Any, predictor: Any) -> dict[str, Any]:
+    return {name: demo[name] for name in predictor.signature.input_fields if name in demo}
+
+
+def _is_whole(example: Any, predictor: Any) -> bool:
+    """Whether it shows the predictor something: the program's examples say nothing of a step in between."""
+    signature = predictor.signature
+    needed = {name for name, field in signature.input_fields.items() if field.is_required()}
+    return needed <= set(example.keys()) and any(name in example for name in signature.output_fields)
 
 
 STRATEGY = Strategy(

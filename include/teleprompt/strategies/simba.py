@@ -44,4 +44,5 @@ STRATEGY = Strategy(
     seeds=several_seeds,
     least_examples=lambda options: options.bsize,
     uses_prompt_model=True,
+    keeps_demonstrations=True,
 )

@@ -84,6 +84,8 @@ class Strategy(Generic[O]):
     package: str | None = None
     """An optional package that it imports."""
     uses_prompt_model: bool = False
+    keeps_demonstrations: bool = False
+    """Whether a program goes on with the demonstrations that it had."""
 
 
 def one_seed(_options: Options, _num_candidates: int) -> Sequence[int]:

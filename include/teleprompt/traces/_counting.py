@@ -2,6 +2,7 @@
 
 import functools
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,8 @@ from teleprompt.config.outcome import OutcomeMetric
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+NUMERAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.ASCII)
 
 KNOWN: Mapping[str, float] = {"yes": 1, "true": 1, "pass": 1, "no": 0, "false": 0, "fail": 0}
 """What texts mean that nobody explained."""
@@ -31,8 +34,8 @@ def counting(said: "pa.StructArray", metrics: Sequence[OutcomeMetric]) -> "pa.Ar
         fits = pc.is_in(said.field("source"), value_set=pa.array([source.value for source in metric.sources]))
         if metric.raters:
             fits = pc.and_(fits, pc.is_in(said.field("rater"), value_set=pa.array(metric.raters)))
-        span = said.field("span")
-        on_it = pc.is_null(span) if metric.span is None else pc.fill_null(pc.equal(span, metric.span), False)
+        on_it = said.field("on_call") if metric.span is None else pc.equal(said.field("span"), metric.span)
+        on_it = pc.fill_null(on_it, False)
         fits = pc.and_(pc.and_(fits, on_it), pc.equal(kind, "feedback"))
         mine = pc.and_(pc.equal(names, metric.metric), pc.or_(pc.equal(kind, "metric"), fits))
         counts = pc.or_(counts, mine)
@@ -66,10 +69,7 @@ def number_of(text: str, meanings: Mapping[str, float]) -> float | None:
     for table in (_plain(tuple(meanings.items())), KNOWN):
         if plain in table:
             return table[plain]
-    try:
-        number = float(plain)
-    except ValueError:
-        return None
+    number = float(plain) if NUMERAL.fullmatch(plain) else math.nan
     return number if math.isfinite(number) else None
 
 

@@ -50,6 +50,17 @@ def unexpected(raw: "pa.Table") -> "pa.Array":
     return pc.is_valid(pc.map_lookup(raw["forms"].combine_chunks(), UNEXPECTED, "first"))
 
 
+def rationales(raw: "pa.Table") -> "pa.Array":
+    """What the latest of each call's expectations was explained with; null where none was."""
+    import pyarrow as pa
+
+    told = [
+        [one["rationale"] for one in said or () if one["kind"] == "expectation" and one["rationale"]]
+        for said in raw["outcomes"].to_pylist()
+    ]
+    return pa.array([texts[-1] if texts else None for texts in told], pa.string())
+
+
 def _expectations(said: Iterable[Mapping[str, Any]], outcome: OutcomeConfig) -> dict[str, Any]:
     sources = {source.value for source in outcome.sources}
     return {

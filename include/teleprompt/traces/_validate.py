@@ -14,7 +14,7 @@ from teleprompt.encoding.addresses import AddressError, checksum_address
 from teleprompt.encoding.canonical_json import is_plain
 from teleprompt.program.fields import Field, ProgramFields, json_text
 from teleprompt.records import MAX_IDENTIFIER
-from teleprompt.traces._labels import unexpected
+from teleprompt.traces._labels import rationales, unexpected
 from teleprompt.traces.first_use import CALL_COLUMNS
 from teleprompt.traces.outcomes import Resolved, resolve
 from teleprompt.traces.row import unscored_schema
@@ -33,6 +33,7 @@ class Reason(StrEnum):
     FAILED_CALL = "failed_call"
     FUTURE_START = "future_start"
     SPANS_UNREADABLE = "spans_unreadable"
+    SPAN_NOT_FOUND = "span_not_found"
     MISSING_EXPECTATION = "missing_expectation"
     UNCOUNTED_OUTCOME = "uncounted_outcome"
     MISSING_OUTCOME = "missing_outcome"
@@ -103,6 +104,7 @@ def validate(
         (Reason.FUTURE_START, pc.greater(raw["started_at_ms"], now_ms)),
         (Reason.SPANS_UNAVAILABLE, pc.equal(spans, "unavailable")),
         (Reason.SPANS_UNREADABLE, pc.equal(spans, "unreadable")),
+        (Reason.SPAN_NOT_FOUND, pc.equal(spans, "absent")),
     ]
     for side, some, missing, nested in (
         ("input", fields.inputs, Reason.MISSING_INPUT, Reason.NESTED_INPUT),
@@ -134,6 +136,7 @@ def validate(
         "contributor_address": addresses,
         "group": raw["group"],
         "source": raw["source"],
+        "rationale": resolved.rationale if labels is Labels.OUTCOME else rationales(raw),
     }
     schema = unscored_schema(fields)
     bad = pc.invert(good)

@@ -47,6 +47,8 @@ class Resolved:
     """Of each configured metric: float64, null where there is none, NaN where it is no finite number."""
     latest_at_ms: "pa.Array"
     """When the last value of a configured metric came; null where there is none."""
+    rationale: "pa.Array"
+    """The latest rationale of what counts; null where there is none."""
     uncounted: dict[str, "pa.Array"]
     """Of each configured metric: whether something of that name was said, but nothing that counts."""
 
@@ -66,6 +68,7 @@ def resolve(outcomes: "pa.ChunkedArray", config: OutcomeConfig) -> Resolved:
             "name": entries.field("name"),
             "value": _numbers(numbers(entries, config.metrics)),
             "at_ms": entries.field("at_ms"),
+            "rationale": entries.field("rationale"),
         }
     )
     tall = everything.filter(counts)
@@ -75,14 +78,31 @@ def resolve(outcomes: "pa.ChunkedArray", config: OutcomeConfig) -> Resolved:
     there = {name: _has(everything.filter(pc.equal(everything["name"], name)), calls) for name in rules}
     finite = settled.filter(pc.is_finite(settled["value"]))
     values = {name: _per_call(settled.filter(pc.equal(settled["name"], name)), "value", calls) for name in rules}
-    mine = settled.filter(pc.is_in(settled["name"], value_set=pa.array(list(rules), pa.string())))
+    mine = settled.filter(_is_one_of(settled["name"], list(rules)))
     latest = mine.group_by("call").aggregate([("at_ms", "max")])
     return Resolved(
         outcomes=_to_maps(finite, calls),
         values=values,
         latest_at_ms=_per_call(latest, "at_ms_max", calls),
+        rationale=latest_rationale(tall.filter(_is_one_of(tall["name"], list(rules))), calls),
         uncounted={name: pc.and_(there[name], pc.is_null(column)) for name, column in values.items()},
     )
+
+
+def latest_rationale(said: "pa.Table", calls: int) -> "pa.Array":
+    """The last `rationale` of each call in `said`, whose rows are in order of time; null where there is none."""
+    import pyarrow.compute as pc
+
+    given = said.filter(pc.is_valid(said["rationale"]))
+    last = given.group_by("call", use_threads=False).aggregate([("rationale", "last")])
+    return _per_call(last, "rationale_last", calls)
+
+
+def _is_one_of(names: "pa.ChunkedArray", known: Sequence[str]) -> "pa.ChunkedArray":
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return pc.is_in(names, value_set=pa.array(known, pa.string()))
 
 
 def _has(rows: "pa.Table", calls: int) -> "pa.Array":

@@ -9,7 +9,7 @@ from teleprompt.program.fields import ProgramFields
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,8 @@ class TraceRow:
     """EIP-55, or None where the contributor named no address."""
     group: str | None
     source: str
+    rationale: str | None = None
+    """What who gave the outcome, or the expectation, said about it."""
 
 
 def arrow_schema(fields: ProgramFields) -> "pa.Schema":
@@ -56,6 +58,7 @@ def arrow_schema(fields: ProgramFields) -> "pa.Schema":
             ("contributor_address", pa.string()),
             ("group", pa.string()),
             ("source", pa.string()),
+            ("rationale", pa.string()),
         ],
         metadata={"teleprompt.schema_version": str(SCHEMA_VERSION)},
     )

@@ -27,8 +27,10 @@ MODEL = span("LM.__call__", {"prompt": "..."}, ["..."], under="Predict.forward",
         span("handler", {"self": "<Service>", "text": "lost"}, "post"),
         span("handler", {"text": "lost"}, ["po", "st"]),
         span("handler"),
+        span("handler", {"ticket": "lost"}, 200),
+        span("handler", {"messages": [{"role": "user", "content": "lost"}]}, "in words"),
     ],
-    ids=["a web handler", "a traced method", "a generator", "one that says nothing"],
+    ids=["a web handler", "a traced method", "a generator", "one that says nothing", "a status", "a chat"],
 )
 def test_it_is_the_topmost_that_holds_the_programs_inputs_and_outputs(root: Span) -> None:
     assert call_span([MODEL, STEP, CALL, root], TRIAGE) is CALL
@@ -105,3 +107,21 @@ def test_a_value_without_a_name_is_the_only_output(logged: Any, outputs: Any) ->
 def test_attributes_of_openinference_are_read(value: Any) -> None:
     assert Span("a", None, "a", 0, {"input.value": value}).inputs == {"ticket": "lost"}
     assert Span("a", None, "a", 0, {"output.value": "in words"}).outputs == "in words"
+
+
+def test_a_call_without_arguments_is_one_where_none_is_needed() -> None:
+    shape = CallShape(inputs=("style",), outputs=frozenset({"queue"}))
+    call = span("Triage.forward", {}, {"queue": "post"})
+    assert (
+        call_span([call, span("Predict.forward", {"style": "plain"}, {"queue": "?"}, under=call.name)], shape) is call
+    )
+
+
+def test_a_span_of_this_trace_goes_before_one_of_another() -> None:
+    own = span("own", {"ticket": "a"}, {"queue": "b"}, at=5)
+    assert call_span([span("orphan", {"ticket": "a"}, {"queue": "b"}, under="elsewhere", at=1), own], TRIAGE) is own
+
+
+def test_an_input_called_kwargs_keeps_its_value() -> None:
+    shape = CallShape(inputs=("ticket", "kwargs"), required=frozenset({"ticket"}))
+    assert named_inputs({"args": ["x"], "kwargs": "K"}, shape) == {"ticket": "x", "kwargs": "K"}

@@ -177,14 +177,27 @@ def _damage(database: Path, experiment: str) -> None:
     """What only a fault in the store makes: half of a span, and a number that no float holds."""
     own = {"experiment_id": experiment}
     ids = [call("a damaged span", **own), call("a damaged span", ticket="cut", **own), call("a huge number", **own)]
-    for trace_id in ids:
+    odd = {program: [call(program, **own), call(program, **own)] for program in ODD}
+    for trace_id in [*ids, *(trace_id for pair in odd.values() for trace_id in pair)]:
         say(trace_id, 1)
     with closing(sqlite3.connect(database, timeout=30)) as connection:
         connection.execute("UPDATE spans SET content = substr(content, 1, 200) WHERE trace_id = ?", (ids[1],))
         connection.execute(
             "UPDATE assessments SET name = 'tokens', value = ? WHERE trace_id = ?", ("1" + "0" * 400, ids[2])
         )
+        for program, (_, trace_id) in odd.items():
+            connection.execute(f"{ODD[program]} WHERE trace_id = ?", (trace_id,))
         connection.commit()
+
+
+ODD = {
+    "metadata that are a list": "UPDATE assessments SET assessment_metadata = '[1]'",
+    "metadata that are cut": "UPDATE assessments SET assessment_metadata = '{bad'",
+    "a span without attributes": "UPDATE spans SET content = '{\"attributes\": null}'",
+    "a key that is no Unicode": """UPDATE spans SET content =
+        '{\"attributes\": {\"mlflow.spanInputs\": \"{\\\"ticket\\\": 1, \\\"\\ud800\\\": 1}\"}}'""",
+}
+"""What other writers, and faults, leave behind: a program each, and what was done to one of its two calls."""
 
 
 def usable(uri: str, access: str, program: str) -> list[Any]:
@@ -237,6 +250,13 @@ def test_what_was_logged_means_the_same(store: dict[str, str], program: str, rou
 @pytest.mark.parametrize("route", ["sql", "api"])
 def test_a_number_that_no_float_holds_costs_nothing_else(store: dict[str, str], route: str) -> None:
     assert usable(store[route], route, "a huge number") == ["missing_outcome"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("route", ["sql", "api"])
+@pytest.mark.parametrize("program", ODD)
+def test_an_odd_call_costs_nothing_else(store: dict[str, str], program: str, route: str) -> None:
+    assert ("lost", "post", 1, None) in usable(store[route], route, program)
 
 
 def test_a_store_of_files_is_refused_with_what_to_do(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def redacted(raw: "pa.Table", step: RedactStep) -> "pa.Table":
-    """A raw table whose inputs and outputs have placeholders; contributor, group and outcomes are left as they are.
+    """A raw table whose inputs, outputs, texts and rationales have placeholders; all else is left as it is.
 
     Raises:
         ConfigurationError: the library is not installed.
@@ -26,7 +26,12 @@ def redacted(raw: "pa.Table", step: RedactStep) -> "pa.Table":
             for items in raw[name].to_pylist()
         ]
         raw = raw.set_column(where, raw.schema.field(where), pa.array(values, raw.schema.field(where).type))
-    return raw
+    where = raw.schema.get_field_index("outcomes")
+    said = [
+        [{**one, **{key: None if one[key] is None else scan(one[key]) for key in ("text", "rationale")}} for one in row]
+        for row in raw["outcomes"].to_pylist()
+    ]
+    return raw.set_column(where, raw.schema.field(where), pa.array(said, raw.schema.field(where).type))
 
 
 def _scanner(entities: tuple[str, ...]) -> Any:

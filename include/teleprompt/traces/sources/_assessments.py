@@ -23,7 +23,9 @@ class Assessed(NamedTuple):
     rater: str | None
     """Who of that source."""
     span: str | None
-    """Id of the span that it was said of; None for the whole trace."""
+    """Id of the span that it was said of, later its name; None for the whole trace."""
+    on_call: bool
+    """Whether it was said of the whole trace, of the span that is the call, or of one without a parent."""
     text: str | None
     """A value that is no number: a text as it is, anything else as JSON. Of an expectation always JSON."""
     rationale: str | None
@@ -51,10 +53,10 @@ def event(
     rater: str | None,
     span: str | None,
     rationale: str | None,
-    metadata: Mapping[str, str] | None,
+    metadata: Any,
 ) -> Event | None:
     """An assessment as MLflow holds it; None for one that gives no value: a comment, or a scorer's error."""
-    own = metadata or {}
+    own = metadata if isinstance(metadata, Mapping) else {}
     retracts = tags.RETRACTS in own
     if value is None and not retracts:
         return None
@@ -67,11 +69,12 @@ def event(
         source=_SAME.get(source or "", source or "CODE"),
         rater=rater or None,
         span=span or None,
+        on_call=not span,
         text=text,
         rationale=_writable(rationale or None),
         of_session=tags.SESSION in own,
     )
-    return Event(said, own.get(tags.EVENT_ORDER, ""), retracts)
+    return Event(said, str(own.get(tags.EVENT_ORDER, "")), retracts)
 
 
 _SAME = {"AI_JUDGE": "LLM_JUDGE", "SOURCE_TYPE_UNSPECIFIED": "CODE"}

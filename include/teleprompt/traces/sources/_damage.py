@@ -6,7 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from teleprompt.traces.sources._keyset import keyset_pages
-from teleprompt.traces.sources.raw import UNFETCHED, raw_schema
+from teleprompt.traces.sources._trace_rows import info_schema
+from teleprompt.traces.sources.raw import UNFETCHED
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -67,4 +68,4 @@ def _unreadable(at_ms: int) -> "pa.Table":
         "forms": [(UNFETCHED, "unreadable")],
         "outcomes": [],
     }
-    return pa.Table.from_pylist([known], schema=raw_schema())
+    return pa.Table.from_pylist([known], schema=info_schema())

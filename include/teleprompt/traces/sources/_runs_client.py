@@ -144,7 +144,7 @@ def add_run(
     columns["forms"].append([])
     columns["outcomes"].append(
         [
-            (name, value, at_ms, METRIC, None, None, None, None, None, False)
+            (name, value, at_ms, METRIC, None, None, None, True, None, None, False)
             for name, value, at_ms in sorted(metrics, key=lambda metric: (metric[2], metric[0]))
         ]
     )

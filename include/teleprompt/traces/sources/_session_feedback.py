@@ -1,7 +1,9 @@
-"""Feedback on a whole session, which MLflow keeps on the session's first trace."""
+"""Feedback on a whole session, which MLflow keeps on one of the session's traces: the first."""
 
+from bisect import bisect_right, insort
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 from teleprompt.traces.sources._assessments import Assessed
 
@@ -12,25 +14,31 @@ REACH_MS = REACH // timedelta(milliseconds=1)
 
 
 class SessionFeedback:
-    """What was said of sessions, as far as calls were read; these come in order of time."""
+    """What was said of sessions, as far as calls were read. For a call that counts which lies last before it."""
 
     def __init__(self) -> None:
-        self._said: dict[str, list[tuple[int, Assessed]]] = {}
+        self._carriers: dict[str, list[tuple[int, str]]] = {}
+        """Of each session, the calls with feedback on it: start and id, in order."""
+        self._said: dict[tuple[int, str], list[Assessed]] = {}
 
-    def add(self, session: str | None, started_at_ms: int, outcomes: Sequence[Assessed]) -> None:
-        """Take note of what lies on a call of the session."""
-        if session is not None:
-            said = [(started_at_ms, one) for one in outcomes if one.of_session]
-            if said:
-                self._said.setdefault(session, []).extend(said)
+    def add(self, session: str | None, started_at_ms: int, trace_id: str, outcomes: Sequence[Assessed]) -> None:
+        """Take note of what lies on a call of the session; a second time it changes nothing."""
+        said = [one._replace(span=None, on_call=True) for one in outcomes if one.of_session]
+        carrier = (started_at_ms, trace_id)
+        if session and said and carrier not in self._said:
+            self._said[carrier] = said
+            insort(self._carriers.setdefault(session, []), carrier)
 
-    def with_session(self, session: str | None, started_at_ms: int, outcomes: Sequence[Assessed]) -> list[Assessed]:
-        """What was said of a call, with what was said of its session on another one."""
-        if session not in self._said:
-            return list(outcomes)
-        before = [
-            one
-            for at_ms, one in self._said[session]
-            if at_ms <= started_at_ms <= at_ms + REACH_MS and one not in outcomes
-        ]
-        return sorted([*before, *outcomes], key=lambda one: one.at_ms)
+    def of(self, session: str | None, started_at_ms: int, trace_id: str) -> list[Assessed]:
+        """What was said of the session on the last call before this one; nothing for one that has its own."""
+        carriers = self._carriers.get(session or "", ())
+        if not carriers or (started_at_ms, trace_id) in self._said:
+            return []
+        place = bisect_right(carriers, (started_at_ms, trace_id))
+        if not place or carriers[place - 1][0] < started_at_ms - REACH_MS:
+            return []
+        return self._said[carriers[place - 1]]
+
+    def merged(self, own: Sequence[Any], session: Sequence[Assessed]) -> list[Any]:
+        """What was said of a call and of its session, in order of time; both as mappings."""
+        return sorted([*(one._asdict() for one in session), *own], key=lambda one: one["at_ms"])

@@ -9,7 +9,7 @@ from teleprompt.program.fields import WHOLE
 from teleprompt.traces.sources import tags
 from teleprompt.traces.sources._assessments import Assessed
 from teleprompt.traces.sources._session_feedback import SessionFeedback
-from teleprompt.traces.sources.call_span import CallShape, Span, named_inputs, named_outputs
+from teleprompt.traces.sources.call_span import CallShape, Span, call_span, named_inputs, named_outputs
 from teleprompt.traces.sources.raw import UNFETCHED, as_texts, raw_schema
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FAILED = "ERROR"
+SESSION = "session"
+"""Column of a call's session."""
 
 Texts = list[tuple[str, str | None]]
 
@@ -41,6 +43,20 @@ class Payload:
     inputs: Texts = field(default_factory=list)
     outputs: Texts = field(default_factory=list)
     forms: Mapping[str, str] = field(default_factory=dict)
+    places: "Places | None" = None
+    """Where all spans were read anyway."""
+
+
+class Place(NamedTuple):
+    """A span as feedback sees it."""
+
+    name: str
+    is_call: bool
+    """Whether it is the call, or without a parent: what is said of it is said of the call."""
+
+
+Places = Mapping[str, Place]
+"""Spans of a trace by id."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +65,8 @@ class SpanReader:
 
     payloads: Callable[[Sequence[str]], Mapping[str, Payload]]
     """Of those traces whose spans can be read now."""
-    places: Callable[[Sequence[str]], Mapping[str, Mapping[str, str | None]]]
-    """Of traces: the name of each span by its id, None for the one that is the call and for those without a parent."""
+    places: Callable[[Sequence[str]], Mapping[str, Places]]
+    """The spans of traces."""
 
 
 def payload_of(span: Span, shape: CallShape) -> Payload:
@@ -75,19 +91,53 @@ def unreadable() -> Payload:
     return Payload(forms={UNFETCHED: "unreadable"})
 
 
-def info_table(infos: Sequence[TraceInfo], sessions: SessionFeedback) -> "pa.Table":
-    """A raw table of traces, in order of time, without their inputs and outputs."""
+def absent() -> Payload:
+    """That of a trace without the span that `traces.span` names."""
+    return Payload(forms={UNFETCHED: "absent"})
+
+
+def places_of(spans: Sequence[Span], shape: CallShape) -> Places:
+    """The spans of a trace, as feedback sees them."""
+    call = call_span(spans, shape)
+    return {span.span_id: Place(span.name, span is call or span.parent_id is None) for span in spans}
+
+
+def info_schema() -> "pa.Schema":
+    """Columns of a raw table on its way: with the session of each call."""
     import pyarrow as pa
 
-    for info in infos:
-        sessions.add(info.said.get(tags.SESSION), info.started_at_ms, info.outcomes)
-    rows = [_row(info, sessions) for info in infos]
-    columns = {name: [row[name] for row in rows] for name in raw_schema().names}
-    return pa.table(columns, schema=raw_schema())
+    return raw_schema().append(pa.field(SESSION, pa.string()))
 
 
-def _row(info: TraceInfo, sessions: SessionFeedback) -> dict[str, Any]:
-    said, session = info.said, info.said.get(tags.SESSION)
+def info_table(infos: Sequence[TraceInfo]) -> "pa.Table":
+    """Traces without their inputs and outputs (`info_schema`)."""
+    import pyarrow as pa
+
+    rows = [_row(info) for info in infos]
+    columns = {name: [row[name] for row in rows] for name in info_schema().names}
+    return pa.table(columns, schema=info_schema())
+
+
+def with_sessions(page: "pa.Table", sessions: SessionFeedback, *, is_known: bool = False) -> "pa.Table":
+    """A raw table with what was said of each call's session; `page` comes in order of time.
+
+    What lies on its own calls is taken note of, unless that `is_known` already.
+    """
+    rows = page.select(["trace_id", "started_at_ms", SESSION, "outcomes"]).to_pylist()
+    if not is_known:
+        for row in rows:
+            said = [Assessed(**one) for one in row["outcomes"] if one["of_session"]]
+            sessions.add(row[SESSION], row["started_at_ms"], row["trace_id"], said)
+    found = [sessions.of(row[SESSION], row["started_at_ms"], row["trace_id"]) for row in rows]
+    page = page.drop_columns([SESSION])
+    if not any(found):
+        return page
+    merged = [sessions.merged(row["outcomes"], said) for row, said in zip(rows, found, strict=True)]
+    return _set(page, "outcomes", merged)
+
+
+def _row(info: TraceInfo) -> dict[str, Any]:
+    said, session = info.said, info.said.get(tags.SESSION) or None
     return {
         "trace_id": info.trace_id,
         "source": "traces",
@@ -97,12 +147,13 @@ def _row(info: TraceInfo, sessions: SessionFeedback) -> dict[str, Any]:
         "inputs": [],
         "outputs": [],
         "forms": [],
-        "outcomes": sessions.with_session(session, info.started_at_ms, info.outcomes),
+        "outcomes": info.outcomes,
         "contributor_id": said.get(tags.CONTRIBUTOR_ID),
         "contributor_address": said.get(tags.CONTRIBUTOR_ADDRESS),
         "program_version": said.get(tags.PROGRAM_VERSION),
         "group": said.get(tags.GROUP) or session,
         "user": said.get(tags.USER),
+        SESSION: session,
     }
 
 
@@ -132,7 +183,7 @@ def with_spans(
     page = _set(page, "inputs", [payload.inputs for payload in payloads])
     page = _set(page, "outputs", [payload.outputs for payload in payloads])
     page = _set(page, "forms", [list(payload.forms.items()) for payload in payloads])
-    return _set(page, "outcomes", _with_span_names(rows, reader))
+    return _with_span_names(page, rows, held, reader)
 
 
 def _held(known: "pa.Table", page: "pa.Table") -> dict[str, Payload]:
@@ -147,17 +198,22 @@ def _held(known: "pa.Table", page: "pa.Table") -> dict[str, Payload]:
     }
 
 
-def _with_span_names(rows: Sequence[dict[str, Any]], reader: SpanReader) -> list[list[dict[str, Any]]]:
+def _with_span_names(
+    page: "pa.Table", rows: Sequence[dict[str, Any]], held: Mapping[str, Payload], reader: SpanReader
+) -> "pa.Table":
     """The outcomes with the names of the spans that they were said of, in place of their ids."""
     about = [row["trace_id"] for row in rows if any(one["span"] for one in row["outcomes"])]
-    places = reader.places(about) if about else {}
-    return [
-        [
-            {**one, "span": places.get(row["trace_id"], {}).get(one["span"], one["span"])} if one["span"] else one
-            for one in row["outcomes"]
-        ]
-        for row in rows
-    ]
+    if not about:
+        return page
+    known = {name: places for name in about if name in held and (places := held[name].places) is not None}
+    known |= reader.places([name for name in about if name not in known])
+
+    def placed(trace_id: str, one: dict[str, Any]) -> dict[str, Any]:
+        place = known.get(trace_id, {}).get(one["span"])
+        return one if place is None else {**one, "span": place.name, "on_call": place.is_call}
+
+    named = [[placed(row["trace_id"], one) for one in row["outcomes"]] for row in rows]
+    return _set(page, "outcomes", named)
 
 
 def _set(page: "pa.Table", name: str, values: Sequence[Any]) -> "pa.Table":

@@ -6,6 +6,7 @@ finished call that has an outcome, and that was not read before.
 
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +19,15 @@ from teleprompt.traces.sources._probing import CountsByProbing
 from teleprompt.traces.sources._session_feedback import REACH_MS, SessionFeedback
 from teleprompt.traces.sources._trace_rows import (
     Payload,
+    Places,
     SpanReader,
     TraceInfo,
+    absent,
     info_table,
     payload_of,
+    places_of,
     unreadable,
+    with_sessions,
     with_spans,
 )
 from teleprompt.traces.sources.call_span import CallShape, Span, call_span
@@ -40,6 +45,7 @@ MAX_PAGE = 500
 """MLflow's page limit for traces."""
 
 SPAN_BATCH = 100
+IN_A_SESSION = f" AND metadata.`{tags.SESSION}` IS NOT NULL"
 
 
 class TracesClientSource(CountsByProbing):
@@ -71,24 +77,30 @@ class TracesClientSource(CountsByProbing):
         """The traces of `program` that started in `window`; spans of those in `known` are not fetched again."""
         if not self._experiment_ids:
             return
-        sessions = self._sessions_before(program, window)
+        sessions = SessionFeedback()
+        before = [
+            self._pages(program, window.start_ms - REACH_MS, window.start_ms, place=place, more=IN_A_SESSION)
+            for place in WHERE_NAMED
+        ]
+        for page in in_time_order(before):
+            with_sessions(page, sessions)
         reader = SpanReader(self.payloads, self.places)
-        pages = [self._pages(program, window, sessions, place=place) for place in WHERE_NAMED]
+        pages = [self._pages(program, window.start_ms, window.end_ms, place=place) for place in WHERE_NAMED]
         for page in in_time_order(pages):
-            yield with_spans(page, known=known, outcomes=self._outcomes, reader=reader)
+            yield with_spans(with_sessions(page, sessions), known=known, outcomes=self._outcomes, reader=reader)
 
-    def _pages(self, program: str, window: Window, sessions: SessionFeedback, *, place: str) -> Iterator["pa.Table"]:
+    def _pages(self, program: str, start_ms: int, end_ms: int, *, place: str, more: str = "") -> Iterator["pa.Table"]:
         """The traces that name the program in their tags or in their metadata; what their tags say goes first."""
 
         def fetch(end_ms: int, start_ms: int, token: str | None) -> tuple["pa.Table", str | None]:
-            infos, more = self._page(_traces_of(program, start_ms, end_ms, place=place), token)
-            page = in_order(info_table([_read(info) for info in infos], sessions))
+            infos, following = self._page(_traces_of(program, start_ms, end_ms, place=place) + more, token)
+            page = in_order(info_table([_read(info) for info in infos]))
             if place == TAG:
-                return page, more
+                return page, following
             tagged = [info.trace_id for info in infos if tags.PROGRAM in info.tags]
-            return _without(page, tagged), more
+            return _without(page, tagged), following
 
-        return past_damage(fetch, window.start_ms, window.end_ms, answers=self._answers)
+        return past_damage(fetch, start_ms, end_ms, answers=self._answers)
 
     def _page(self, wanted: str, token: str | None) -> tuple[list[Any], str | None]:
         page = self._client.search_traces(
@@ -101,29 +113,11 @@ class TracesClientSource(CountsByProbing):
         )
         return [trace.info for trace in page], page.token
 
-    def _sessions_before(self, program: str, window: Window) -> SessionFeedback:
-        """What was said of sessions on the calls shortly before the window."""
-        sessions = SessionFeedback()
-        for place in WHERE_NAMED:
-            before = _traces_of(program, window.start_ms - REACH_MS, window.start_ms, place=place)
-            for infos in self._all_pages(f"{before} AND metadata.`{tags.SESSION}` IS NOT NULL"):
-                info_table([_read(info) for info in infos], sessions)
-        return sessions
-
-    def _all_pages(self, wanted: str) -> Iterator[list[Any]]:
-        token: str | None = None
-        while True:
-            infos, token = patiently(partial(self._page, wanted, token))
-            yield infos
-            if not token:
-                return
-
     def beside(self, program: str, window: Window) -> int:
         """How many calls name the program in their metadata only; mostly none, which one request tells."""
         if not self._experiment_ids:
             return 0
-        wanted = _traces_of(program, window.start_ms, window.end_ms, place=METADATA)
-        return sum(tags.PROGRAM not in info.tags for infos in self._all_pages(wanted) for info in infos)
+        return sum(len(page) for page in self._pages(program, window.start_ms, window.end_ms, place=METADATA))
 
     def nth(self, program: str, window: Window, offset: int) -> int:
         """How many of the traces at `offset` and `offset + 1` exist, in order of start."""
@@ -131,34 +125,27 @@ class TracesClientSource(CountsByProbing):
 
         if not self._experiment_ids:
             return 0
-        page = self._client.search_traces(
-            locations=self._experiment_ids,
-            filter_string=_traces_of(program, window.start_ms, window.end_ms),
-            max_results=2,
-            page_token=SearchTraceUtils.create_page_token(offset).decode() if offset else None,
-            include_spans=False,
-        )
+        try:
+            page = self._client.search_traces(
+                locations=self._experiment_ids,
+                filter_string=_traces_of(program, window.start_ms, window.end_ms),
+                max_results=2,
+                page_token=SearchTraceUtils.create_page_token(offset).decode() if offset else None,
+                include_spans=False,
+            )
+        except Exception:
+            if not self._answers():
+                raise
+            return 2  # something is there that MLflow cannot read
         return len(page)
 
     def payloads(self, trace_ids: Sequence[str]) -> dict[str, Payload]:
         """What the spans tell of the traces whose spans can be read; damaged ones are told apart."""
-        found: dict[str, Payload] = {}
-        for trace_id, spans in self._spans(trace_ids):
-            if spans is None:
-                found[trace_id] = unreadable()
-            elif (span := call_span(spans, self._shape)) is not None:
-                found[trace_id] = payload_of(span, self._shape)
-        return found
+        return {trace_id: _payload(spans, self._shape) for trace_id, spans in self._spans(trace_ids)}
 
-    def places(self, trace_ids: Sequence[str]) -> dict[str, dict[str, str | None]]:
-        """The names of the traces' spans by id; None for the call, and for those without a parent."""
-        found = {}
-        for trace_id, spans in self._spans(trace_ids):
-            call = call_span(spans or [], self._shape)
-            found[trace_id] = {
-                span.span_id: None if span.parent_id is None or span is call else span.name for span in spans or []
-            }
-        return found
+    def places(self, trace_ids: Sequence[str]) -> dict[str, Places]:
+        """The spans of traces by id: the name, and whether it is the call or without a parent."""
+        return {trace_id: places_of(spans or [], self._shape) for trace_id, spans in self._spans(trace_ids)}
 
     def _spans(self, trace_ids: Sequence[str]) -> Iterator[tuple[str, list[Span] | None]]:
         for first in range(0, len(trace_ids), SPAN_BATCH):
@@ -171,6 +158,7 @@ class TracesClientSource(CountsByProbing):
         tracing = TracingClient(self._client.tracking_uri)
         try:
             traces = patiently(partial(tracing.batch_get_traces, trace_ids), answers=self._answers)
+            found = [(trace.info.trace_id, [_span(span) for span in trace.data.spans]) for trace in traces]
         except Exception as error:
             if not self._answers():
                 raise
@@ -182,9 +170,7 @@ class TracesClientSource(CountsByProbing):
             yield from self._batch(trace_ids[:half])
             yield from self._batch(trace_ids[half:])
             return
-        for trace in traces:
-            spans = trace.data.spans
-            yield trace.info.trace_id, [_span(span) for span in spans]
+        yield from found
 
     def _answers(self) -> bool:
         """Whether MLflow is there, so that an error comes from what was asked."""
@@ -193,6 +179,15 @@ class TracesClientSource(CountsByProbing):
         except Exception:  # noqa: BLE001 - whatever it is, it does not answer
             return False
         return True
+
+
+def _payload(spans: list[Span] | None, shape: CallShape) -> Payload:
+    if spans is None:
+        return unreadable()
+    call = call_span(spans, shape)
+    if call is None:
+        return absent() if spans else unreadable()
+    return replace(payload_of(call, shape), places=places_of(spans, shape))
 
 
 def _span(span: Any) -> Span:

@@ -3,11 +3,12 @@
 The first of these that there is:
 
 1. the span that `traces.span` names;
-2. the topmost span that holds the program's inputs and outputs, of several on one level the earliest;
-3. the topmost span that holds inputs and outputs at all;
-4. the topmost span.
+2. the topmost span that holds the program's inputs and outputs by name, of several on one level the earliest;
+3. the topmost span that holds a text or a chat which can be the program's only input, and its only output;
+4. the topmost span that holds inputs and outputs at all;
+5. the topmost span.
 
-Topmost is a span without a parent in the trace: of a call that another service began, the parent lies elsewhere.
+Topmost is a span without a parent, then one whose parent lies in another trace: another service began the call.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -76,7 +77,7 @@ def call_span(spans: Sequence[Span], shape: CallShape) -> Span | None:
     ordered = list(_topmost_first(spans))
     if shape.span is not None:
         return next((span for span in ordered if span.name == shape.span), None)
-    for fits in (holds_the_fields, _holds_something):
+    for fits in (names_the_fields, holds_the_fields, _holds_something):
         for span in ordered:
             if fits(span, shape):
                 return span
@@ -87,7 +88,7 @@ def is_the_call(root: Span, shape: CallShape) -> bool:
     """Whether a span without a parent is the call, whatever lies below it."""
     if shape.span is not None:
         return root.name == shape.span
-    return holds_the_fields(root, shape)
+    return names_the_fields(root, shape)
 
 
 def named_inputs(inputs: Any, shape: CallShape) -> Any:
@@ -96,12 +97,17 @@ def named_inputs(inputs: Any, shape: CallShape) -> Any:
         said = _last_message(inputs, "user")
         whole = said if said is not None else inputs if isinstance(inputs, str) else None
         return inputs if whole is None or len(shape.required) != 1 else {next(iter(shape.required)): whole}
+    return _placed(inputs, shape)
+
+
+def _placed(inputs: Mapping[str, Any], shape: CallShape) -> Mapping[str, Any]:
     if PLACES in shape.inputs or not isinstance(inputs.get(PLACES), (list, tuple)):
         return inputs
     placed = dict(zip(shape.inputs, inputs[PLACES], strict=False))
-    others = {name: value for name, value in inputs.items() if name not in {PLACES, "kwargs"}}
-    named = inputs.get("kwargs")
-    return {**placed, **others, **(named if isinstance(named, Mapping) else {})} if placed else inputs
+    others = {name: value for name, value in inputs.items() if name != PLACES}
+    if "kwargs" not in shape.inputs and isinstance(named := others.pop("kwargs", {}), Mapping):
+        others |= named
+    return {**placed, **others} if placed else inputs
 
 
 def named_outputs(outputs: Any, shape: CallShape) -> Any:
@@ -137,24 +143,36 @@ def holds_the_fields(span: Span, shape: CallShape) -> bool:
     """Whether a span holds all that a call of the program holds."""
     if not _holds_something(span, shape):
         return False
+    if names_the_fields(span, shape):
+        return True
     inputs, outputs = named_inputs(span.inputs, shape), named_outputs(span.outputs, shape)
     asked = isinstance(inputs, Mapping) and shape.required <= inputs.keys()
     given = outputs.keys() if isinstance(outputs, Mapping) else {WHOLE}
     return asked and shape.outputs <= given
 
 
+def names_the_fields(span: Span, shape: CallShape) -> bool:
+    """Whether a span's inputs and outputs are called as the program's are."""
+    if not _holds_something(span, shape) or not isinstance(span.inputs, Mapping):
+        return False
+    given = span.outputs.keys() if isinstance(span.outputs, Mapping) else {WHOLE}
+    return shape.required <= _placed(span.inputs, shape).keys() and shape.outputs <= given
+
+
 def _holds_something(span: Span, shape: CallShape) -> bool:
     try:
-        return bool(named_inputs(span.inputs, shape)) and span.outputs is not None
+        inputs, outputs = named_inputs(span.inputs, shape), span.outputs
     except (ValueError, RecursionError):
         return False
+    can_be_empty = isinstance(inputs, Mapping) and bool(shape.inputs) and not shape.required
+    return outputs is not None and (bool(inputs) or can_be_empty)
 
 
 def _topmost_first(spans: Sequence[Span]) -> Iterator[Span]:
     """Level by level, on each the earliest first."""
     below: dict[str | None, list[Span]] = {}
     ids = {span.span_id for span in spans}
-    for span in sorted(spans, key=lambda span: (span.started_ns, span.span_id)):
+    for span in sorted(spans, key=lambda span: (span.parent_id is not None, span.started_ns, span.span_id)):
         below.setdefault(span.parent_id if span.parent_id in ids else None, []).append(span)
     level = below.get(None, [])
     while level:

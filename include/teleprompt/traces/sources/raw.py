@@ -10,8 +10,9 @@ An Arrow table of raw traces has these columns:
   not be read, `spans` to `unavailable`, or to `unreadable` where they are damaged. A run's params are all texts.
 - `outcomes`: list of what was said of the call, in order of arrival: `name`, `value` (null where it was no number),
   `at_ms`, `kind` (`metric` of a run, `feedback` or `expectation`), `source` (`HUMAN`, `CODE`, `LLM_JUDGE`) and `rater`
-  (who of these), `span` (name of the span that it was said of; null where that is the call, or the whole trace), `text`
-  (a value that is no number; of an expectation its value as JSON), `rationale`, `of_session`
+  (who of these), `span` (name of the span that it was said of; null for the whole trace), `on_call` (whether that is
+  the call, one without a parent, or the trace), `text` (a value that is no number; of an expectation its value as
+  JSON), `rationale`, `of_session`
 - `contributor_id`, `contributor_address`, `program_version`, `group`, `user`: nullable strings; the group is MLflow's
   session where none was logged
 """
@@ -90,6 +91,7 @@ def raw_schema() -> "pa.Schema":
             ("source", pa.string()),
             ("rater", pa.string()),
             ("span", pa.string()),
+            ("on_call", pa.bool_()),
             ("text", pa.string()),
             ("rationale", pa.string()),
             ("of_session", pa.bool_()),
@@ -120,10 +122,20 @@ def in_order(table: "pa.Table") -> "pa.Table":
     return table.sort_by([("started_at_ms", "ascending"), ("trace_id", "ascending")])
 
 
+def _is_writable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
+    return True
+
+
 def as_texts(values: Mapping[str, Any], prefix: str, forms: dict[str, str]) -> list[tuple[str, str | None]]:
     """Logged values as (name, text), in order of name; what is no text has its form in `forms`."""
     texts: list[tuple[str, str | None]] = []
-    for name, value in sorted(values.items()):
+    for name, value in sorted((str(name), value) for name, value in values.items()):
+        if not _is_writable(name):
+            continue  # no field has such a name
         where = f"{prefix}{name}"
         try:
             text = value if isinstance(value, str) or value is None else json_text(value)

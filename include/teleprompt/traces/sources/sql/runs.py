@@ -104,6 +104,7 @@ def _outcomes(metrics: "pa.Table", ids: "pa.Array") -> "pa.Array":
         "value": flat(value),
         "at_ms": flat(pc.cast(rows["timestamp"], pa.int64())),
         "kind": pa.repeat(METRIC, len(rows)),
+        "on_call": pa.repeat(True, len(rows)),
         "of_session": pa.repeat(False, len(rows)),
     }
     members = raw_schema().field("outcomes").type.value_type

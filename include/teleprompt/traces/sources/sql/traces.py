@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from teleprompt.traces.sources import tags
@@ -9,11 +10,15 @@ from teleprompt.traces.sources._assessments import EXPECTATION, FEEDBACK, Event,
 from teleprompt.traces.sources._session_feedback import REACH, SessionFeedback
 from teleprompt.traces.sources._trace_rows import (
     Payload,
+    Places,
     SpanReader,
     TraceInfo,
+    absent,
     info_table,
     payload_of,
+    places_of,
     unreadable,
+    with_sessions,
     with_spans,
 )
 from teleprompt.traces.sources.call_span import CallShape, Span, call_span, holds_the_fields, is_the_call
@@ -26,13 +31,16 @@ if TYPE_CHECKING:
 
 SPANS_LOCATION = "mlflow.trace.spansLocation"
 IN_DATABASE = "TRACKING_STORE"
+SIZE = "mlflow.trace.sizeStats"
 TAGS = (
     tags.PROGRAM,
     tags.CONTRIBUTOR_ID,
     tags.CONTRIBUTOR_ADDRESS,
     tags.PROGRAM_VERSION,
     tags.GROUP,
+    tags.SESSION,
     tags.USER,
+    SIZE,
     SPANS_LOCATION,
 )
 NAMED = one_of("x.key", TAGS)
@@ -107,25 +115,27 @@ class TracesSqlSource(SqlSource):
         sessions = self._sessions(program, Window(start=max(window.start - REACH, EARLIEST), end=window.end))
 
         def details(calls: "pa.Table", known: "pa.Table | None") -> "pa.Table":
-            infos, locations = self._infos(program, calls)
+            infos = self._infos(program, calls)
+            locations = {info.trace_id: info.said.get(SPANS_LOCATION) for info in infos}
+            numbers = {info.trace_id: _number_of_spans(info.said.get(SIZE)) for info in infos}
 
             def payloads(wanted: Sequence[str]) -> Mapping[str, Payload]:
-                found = self._payloads([name for name in wanted if locations[name] == IN_DATABASE])
+                found = self._payloads([name for name in wanted if locations[name] == IN_DATABASE], numbers)
                 rest = [name for name in wanted if name not in found]
                 return {**found, **(self._elsewhere.payloads(rest) if rest else {})}
 
-            def places(wanted: Sequence[str]) -> Mapping[str, Mapping[str, str | None]]:
+            def places(wanted: Sequence[str]) -> Mapping[str, Places]:
                 found = self._places([name for name in wanted if locations[name] == IN_DATABASE])
                 rest = [name for name in wanted if name not in found]
                 return {**found, **(self._elsewhere.places(rest) if rest else {})}
 
-            reader = SpanReader(payloads, places)
-            return with_spans(info_table(infos, sessions), known=known, outcomes=self._outcomes, reader=reader)
+            page = with_sessions(info_table(infos), sessions, is_known=True)
+            return with_spans(page, known=known, outcomes=self._outcomes, reader=SpanReader(payloads, places))
 
         return details
 
-    def _infos(self, program: str, calls: "pa.Table") -> tuple[list[TraceInfo], dict[str, str | None]]:
-        """What is known of the calls without spans, and where the spans of each lie."""
+    def _infos(self, program: str, calls: "pa.Table") -> list[TraceInfo]:
+        """What is known of the calls without spans."""
         ids = calls["trace_id"].combine_chunks()
         trace_tags = _by_id(self._of("trace_tags", "request_id", ("x.key", "x.value"), ids, NAMED))
         metadata = _by_id(self._of("trace_request_metadata", "request_id", ("x.key", "x.value"), ids, NAMED))
@@ -145,7 +155,7 @@ class TracesSqlSource(SqlSource):
                         outcomes=standing(history.get(call["trace_id"], ())),
                     )
                 )
-        return infos, {info.trace_id: info.said.get(SPANS_LOCATION) for info in infos}
+        return infos
 
     def _sessions(self, program: str, window: Window) -> SessionFeedback:
         """What was said of whole sessions on the calls of a window."""
@@ -164,11 +174,11 @@ class TracesSqlSource(SqlSource):
             history = _history(self._of("assessments", "trace_id", ASSESSMENT_COLUMNS, ids))
             for row in sorted(found.to_pylist(), key=lambda row: (row["started_at_ms"], row["trace_id"])):
                 outcomes = standing(history.get(row["trace_id"], ()))
-                sessions.add(row["session"], row["started_at_ms"], outcomes)
+                sessions.add(row["session"], row["started_at_ms"], row["trace_id"], outcomes)
         return sessions
 
-    def _payloads(self, trace_ids: Sequence[str]) -> dict[str, Payload]:
-        """What spans tell; a trace that holds none is left out.
+    def _payloads(self, trace_ids: Sequence[str], numbers: Mapping[str, int]) -> dict[str, Payload]:
+        """What spans tell; a trace is left out that holds none, or not all yet of which the call may be one.
 
         Most calls are the span without a parent: only of others all spans are read.
         """
@@ -182,21 +192,15 @@ class TracesSqlSource(SqlSource):
         unclear += [name for name in trace_ids if name not in found and name not in set(unclear)]
         for first in range(0, len(unclear), WHOLE_TRACES):
             for trace_id, some in self._spans(unclear[first : first + WHOLE_TRACES]).items():
-                good = [span for span in some if span is not None]
-                call = call_span(good, self._shape)
-                lost = len(good) < len(some) and (call is None or not holds_the_fields(call, self._shape))
-                found[trace_id] = unreadable() if lost or call is None else payload_of(call, self._shape)
+                if len(some) >= numbers[trace_id]:
+                    found[trace_id] = _payload(some, self._shape)
         return found
 
-    def _places(self, trace_ids: Sequence[str]) -> dict[str, dict[str, str | None]]:
-        found = {}
-        for trace_id, some in self._spans(trace_ids).items():
-            spans = [span for span in some if span is not None]
-            call = call_span(spans, self._shape)
-            found[trace_id] = {
-                span.span_id: None if span.parent_id is None or span is call else span.name for span in spans
-            }
-        return found
+    def _places(self, trace_ids: Sequence[str]) -> dict[str, Places]:
+        spans = self._spans(trace_ids)
+        return {
+            name: places_of([span for span in some if span is not None], self._shape) for name, some in spans.items()
+        }
 
     def _spans(self, trace_ids: Sequence[str], more: str = "") -> dict[str, list[Span | None]]:
         """The spans of traces that have any; None for one that is damaged."""
@@ -212,6 +216,24 @@ class TracesSqlSource(SqlSource):
         return found
 
 
+def _payload(some: Sequence[Span | None], shape: CallShape) -> Payload:
+    spans = [span for span in some if span is not None]
+    call = call_span(spans, shape)
+    if call is None:
+        return absent() if spans else unreadable()
+    if len(spans) < len(some) and not holds_the_fields(call, shape):
+        return unreadable()
+    return replace(payload_of(call, shape), places=places_of(spans, shape))
+
+
+def _number_of_spans(size: str | None) -> int:
+    """How many spans a trace has, as MLflow counted them; 0 where it did not."""
+    try:
+        return int(json.loads(size or "{}")["num_spans"])
+    except (ValueError, TypeError, KeyError):
+        return 0
+
+
 def _is_clear(root: Span, shape: CallShape) -> bool:
     try:
         return is_the_call(root, shape)
@@ -221,8 +243,10 @@ def _is_clear(root: Span, shape: CallShape) -> bool:
 
 def _span(row: Mapping[str, Any]) -> Span | None:
     try:
-        attributes = json.loads(row["content"]).get("attributes", {})
-    except (ValueError, RecursionError, AttributeError):
+        attributes = json.loads(row["content"])["attributes"]
+    except (ValueError, RecursionError, TypeError, KeyError):
+        return None
+    if not isinstance(attributes, dict):
         return None
     started = int(row["start_time_unix_nano"])
     return Span(row["span_id"], row["parent_span_id"] or None, row["name"], started, attributes)

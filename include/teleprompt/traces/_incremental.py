@@ -1,8 +1,9 @@
 """Reading only what is new: raw traces are kept by UTC day, and a day is read again only if something in it changed.
 
 Beside each day's rows stand when it was read and the source's mark of it. By SQL the marks tell, whatever their age,
-which days gained or lost a call or an outcome. MLflow's API cannot tell: there, days are read again until they are
-`settled`, and of settled ones the number of calls is checked. Spans that were read are never read again.
+which days changed: in a call, in what was said of one, or in its tags. MLflow's API cannot tell: there, days are read
+again until they are `settled`, and of settled ones the number of calls is checked. Spans that were read are never read
+again.
 """
 
 import logging
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-VERSION = 3
+VERSION = 4
 """Of what is kept; another one does not find it."""
 
 
@@ -53,7 +54,11 @@ class Shelf:
     def find(self, day: Window) -> Day | None:
         """What is kept of `day`."""
         text = read_note(self.storage_uri, f"days/{self.name}/{day.start:%Y-%m-%d}.json")
-        return None if text is None else Day.from_stored(text)
+        try:
+            return None if text is None else Day.from_stored(text)
+        except ValueError as error:
+            log.warning("What is kept of %s cannot be read (%s); the day is read again.", f"{day.start:%F}", error)
+            return None
 
     def rows(self, day: Day) -> "pa.Table | None":
         """The raw traces of `day`; None if they were lost or damaged."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from teleprompt.traces.sources import tags
 from teleprompt.traces.sources._patience import patiently
 from teleprompt.traces.sources.raw import in_order
+from teleprompt.traces.sources.sql._marks import DayMarks
 from teleprompt.traces.sources.sql.database import THREADS, Database
 from teleprompt.window import Window
 
@@ -23,7 +24,6 @@ CHUNK = 5000
 SCAN_WHEN_ONE_OF = 5
 """Tags are scanned once when the window holds at least one in so many of the store's calls."""
 
-DAY_MS = 86_400_000
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -107,13 +107,11 @@ class SqlSource:
         return [name for (name,) in self._database.rows(self._arrived(window), program)].count(metric)
 
     def marks(self, program: str, windows: Sequence[Window]) -> list[str] | None:
-        """Numbers of calls and outcomes of each window, and when the last outcome came."""
+        """A digest of each UTC day in which a window lies: of its calls, what was said of them, and their tags."""
         if not windows or not self._experiments:
             return ["" for _ in windows]
-        whole = Window(start=windows[0].start, end=windows[-1].end)
-        found = patiently(lambda: self._database.rows(self._marks(whole), program))
-        by_day = {day_ms: "/".join(str(value) for value in values) for day_ms, *values in found}
-        return [by_day.get(window.start_ms // DAY_MS * DAY_MS, "0") for window in windows]
+        found = self._marks(program, Window(start=windows[0].start, end=windows[-1].end))
+        return found.of(window.start_ms for window in windows)
 
     @abstractmethod
     def _of_window(self, window: Window) -> str:
@@ -144,12 +142,15 @@ class SqlSource:
         """SQL for the names of the outcomes of `:text` that arrived in the window."""
 
     @abstractmethod
-    def _marks(self, window: Window) -> str:
-        """SQL for `day_ms` (its start), and numbers that tell changes of each UTC day of the window."""
+    def _marks(self, program: str, window: Window) -> DayMarks:
+        """Digests of all that can change of the program's calls of a window."""
 
     @abstractmethod
     def _details(self, program: str, window: Window) -> Callable[["pa.Table", "pa.Table | None"], "pa.Table"]:
         """What gives the raw table of some of the window's calls, out of what is known of them where it can."""
+
+    def _changeable(self, program: str, sql: str) -> "pa.Table":
+        return patiently(partial(self._database.query, sql, program))
 
     def _number(self, sql: str, program: str) -> int:
         if not self._experiments:

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 from teleprompt.traces.sources import tags
 from teleprompt.traces.sources.raw import INPUT_PREFIX, METRIC, OUTPUT_PREFIX, raw_schema
+from teleprompt.traces.sources.sql._marks import DayMarks
 from teleprompt.traces.sources.sql._pivot import flat, grouped, lookup, to_maps
-from teleprompt.traces.sources.sql._source import DAY_MS, EVER, SqlSource, one_of
+from teleprompt.traces.sources.sql._source import EVER, SqlSource, one_of
 from teleprompt.window import Window
 
 if TYPE_CHECKING:
@@ -44,17 +45,25 @@ class RunsSqlSource(SqlSource):
             f"WHERE m.timestamp >= {window.start_ms} AND m.timestamp < {window.end_ms}"
         )
 
-    def _marks(self, window: Window) -> str:
-        return (
-            f"SELECT calls.start_time - calls.start_time % {DAY_MS} AS day_ms, "  # noqa: S608
-            "COUNT(DISTINCT calls.run_uuid) AS calls, "
-            "COUNT(m.key) AS outcomes, MAX(m.timestamp) AS latest, "
-            "SUM(CASE WHEN ABS(m.value) < 1e100 THEN m.value ELSE 1 END) AS total, "
-            "SUM(calls.end_time) AS ends, SUM(CASE WHEN calls.status = 'FINISHED' THEN 1 ELSE 0 END) AS finished "
-            f"FROM (SELECT c.run_uuid, c.start_time, c.end_time, c.status FROM {self._mine(window)}) calls "
-            "LEFT JOIN latest_metrics m ON m.run_uuid = calls.run_uuid "
-            f"GROUP BY calls.start_time - calls.start_time % {DAY_MS}"
-        )
+    def _marks(self, program: str, window: Window) -> DayMarks:
+        mine = f"(SELECT c.run_uuid, c.start_time, c.end_time, c.status FROM {self._mine(window)}) calls"  # noqa: S608
+        marks = DayMarks()
+        for what, selected, joined in (
+            ("call", "calls.run_uuid, calls.end_time, calls.status", ""),
+            (
+                "metric",
+                "m.run_uuid, m.key, m.value, m.timestamp, m.is_nan",
+                " JOIN latest_metrics m ON m.run_uuid = calls.run_uuid",
+            ),
+            (
+                "tag",
+                "x.run_uuid, x.key, x.value",
+                f" JOIN tags x ON x.run_uuid = calls.run_uuid WHERE x.key <> '' {NAMED}",
+            ),
+        ):
+            rows = self._changeable(program, f"SELECT calls.start_time AS at_ms, {selected} FROM {mine}{joined}")  # noqa: S608
+            marks.add(what, rows)
+        return marks
 
     def _details(self, program: str, window: Window) -> Callable[["pa.Table", "pa.Table | None"], "pa.Table"]:
         del program, window

@@ -22,7 +22,8 @@ from teleprompt.traces.sources._trace_rows import (
     with_spans,
 )
 from teleprompt.traces.sources.call_span import CallShape, Span, call_span, holds_the_fields, is_the_call
-from teleprompt.traces.sources.sql._source import DAY_MS, EVER, SqlSource, one_of
+from teleprompt.traces.sources.sql._marks import DayMarks
+from teleprompt.traces.sources.sql._source import EVER, SqlSource, one_of
 from teleprompt.traces.sources.sql.database import Database
 from teleprompt.window import EARLIEST, Window
 
@@ -99,17 +100,32 @@ class TracesSqlSource(SqlSource):
             f"AND a.created_timestamp >= {window.start_ms} AND a.created_timestamp < {window.end_ms}"
         )
 
-    def _marks(self, window: Window) -> str:
-        return (
-            f"SELECT calls.timestamp_ms - calls.timestamp_ms % {DAY_MS} AS day_ms, "  # noqa: S608
-            "COUNT(DISTINCT calls.request_id) AS calls, COUNT(a.assessment_id) AS outcomes, "
-            "MAX(a.last_updated_timestamp) AS latest, SUM(CASE WHEN a.valid THEN 1 ELSE 0 END) AS total, "
-            "SUM(calls.execution_time_ms) AS ends, SUM(CASE WHEN calls.status = 'OK' THEN 1 ELSE 0 END) AS finished "
-            "FROM (SELECT c.request_id, c.timestamp_ms, c.execution_time_ms, c.status "
-            f"FROM {self._mine(window)}) calls "
-            "LEFT JOIN assessments a ON a.trace_id = calls.request_id "
-            f"GROUP BY calls.timestamp_ms - calls.timestamp_ms % {DAY_MS}"
+    def _marks(self, program: str, window: Window) -> DayMarks:
+        """What was said of a session counts for its calls of the day after, too."""
+        import pyarrow.compute as pc
+
+        marks = DayMarks()
+        mine = f"(SELECT c.request_id, c.timestamp_ms, c.execution_time_ms, c.status FROM {self._mine(window)}) calls"  # noqa: S608
+        state = "SELECT calls.timestamp_ms AS at_ms, calls.request_id, calls.execution_time_ms, calls.status "
+        marks.add("call", self._changeable(program, f"{state} FROM {mine}"))
+        for table in self.tag_tables:
+            tagged = f"SELECT calls.timestamp_ms AS at_ms, x.request_id, x.key, x.value FROM {mine} JOIN {table} x "  # noqa: S608
+            marks.add(
+                table, self._changeable(program, f"{tagged} ON x.request_id = calls.request_id WHERE 1 = 1{NAMED}")
+            )
+        earlier = Window(start=max(window.start - REACH, EARLIEST), end=window.end)
+        said = self._changeable(
+            program,
+            f"SELECT calls.timestamp_ms AS at_ms, x.assessment_id, x.last_updated_timestamp, x.created_timestamp, "  # noqa: S608
+            "CASE WHEN x.valid THEN 1 ELSE 0 END AS valid, x.name, x.value, x.source_type, "
+            f"CASE WHEN x.assessment_metadata LIKE '%{tags.SESSION}%' THEN 1 ELSE 0 END AS of_session "
+            f"FROM (SELECT c.request_id, c.timestamp_ms FROM {self._mine(earlier)}) calls "
+            "JOIN assessments x ON x.trace_id = calls.request_id",
         )
+        marks.add("assessment", said)
+        if len(said):
+            marks.add("session", said.filter(pc.equal(said["of_session"], 1)), days_later=1)
+        return marks
 
     def _details(self, program: str, window: Window) -> Callable[["pa.Table", "pa.Table | None"], "pa.Table"]:
         sessions = self._sessions(program, Window(start=max(window.start - REACH, EARLIEST), end=window.end))

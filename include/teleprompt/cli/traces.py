@@ -71,6 +71,28 @@ def inspect(
     _show(profile, min_traces=config.optimization.min_traces)
 
 
+@app.command("check-source")
+def check_source(program: str, start: Start = None, end: End = None, json_: JsonOption = False) -> None:
+    """Try whether a source of one's own (`traces.source`) keeps what is promised of sources."""
+    from teleprompt.queries.inspection import try_source
+    from teleprompt.tracking.connection import mlflow_client
+
+    settings, config, window, file = _resolve(program, start, end)
+    with mlflow_client(settings.tracking_uri) as client:
+        checks = try_source(client, file, config, window, process=settings.program_process)
+    if json_:
+        print_json({kind: check.model_dump(mode="json") for kind, check in checks.items()})
+    for kind, check in () if json_ else checks.items():
+        say(f"{kind}: {check.calls} calls, {check.with_outcome} of them with an outcome or an expectation")
+        for problem in check.problems:
+            say(f"  {problem}")
+    if not any(check.calls for check in checks.values()):
+        say(f"No call of {config.name} in {window}, so nothing can be told; choose a window with calls.")
+        raise typer.Exit(1)
+    if any(check.problems for check in checks.values()):
+        raise typer.Exit(1)
+
+
 @app.command()
 def example(
     file: Annotated[Path, typer.Argument(help="File to write: JSON lines, as `submit` takes them.", dir_okay=False)],

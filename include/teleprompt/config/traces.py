@@ -1,19 +1,14 @@
 """The section `traces`: where a program's calls are logged, and how they are read."""
 
 from enum import StrEnum
-from typing import Self
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
 from teleprompt.config._section import Section
 
-
-class TraceSourceName(StrEnum):
-    """Where a program's calls are logged in MLflow."""
-
-    AUTO = "auto"
-    RUNS = "runs"
-    TRACES = "traces"
+IN_MLFLOW = ("auto", "runs", "traces")
+"""Where a program's calls may be logged in MLflow."""
 
 
 class TraceAccess(StrEnum):
@@ -38,8 +33,11 @@ class Labels(StrEnum):
 class TracesConfig(Section):
     """Where the program's traces lie."""
 
-    source: TraceSourceName = TraceSourceName.AUTO
-    """`runs` (params, metrics and tags of MLflow runs), `traces` (MLflow 3 traces), or `auto` for both."""
+    source: str = Field("auto", pattern=r"^[A-Za-z_][\w.-]*(:[A-Za-z_]\w*)?$")
+    """`runs` (params, metrics and tags of MLflow runs), `traces` (MLflow 3 traces), or `auto` for both. Elsewhere:
+    `otel`, `langfuse`, `table`, one that a package offers, or `module:Class`; see docs/sources.md."""
+    options: dict[str, Any] = Field(default_factory=dict)
+    """Keyword arguments of a source that is not MLflow's."""
     access: TraceAccess = TraceAccess.AUTO
     """`sql` (the store's tables, read-only), `api` (MLflow's client), or `auto`: `sql` where the store allows it."""
     labels: Labels = Labels.OUTCOME
@@ -60,6 +58,8 @@ class TracesConfig(Section):
 
     @model_validator(mode="after")
     def _datasets_hold_expectations(self) -> Self:
+        if self.options and self.source in IN_MLFLOW:
+            raise ValueError("`options` are those of a source that is not MLflow's")
         if self.datasets and self.labels is not Labels.EXPECTATION:
             raise ValueError("`datasets` hold expectations and no outcomes; they need `labels: expectation`")
         return self

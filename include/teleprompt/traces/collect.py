@@ -174,6 +174,8 @@ def open_reading(
                         kind=source.kind,
                         outcomes=spans_need(config),
                         call=call_shape(config, declared).identity,
+                        source=config.traces.source,
+                        options=config.traces.options,
                     ),
                     settled=timedelta(days=config.traces.settled_days),
                     now=utc_now(),

@@ -19,6 +19,10 @@ from typing import Any
 
 from teleprompt.program.fields import WHOLE
 
+INPUTS = ("input.value", "gen_ai.input.messages", "gen_ai.prompt")
+OUTPUTS = ("output.value", "gen_ai.output.messages", "gen_ai.completion")
+"""Attributes of OpenInference and of OpenTelemetry's GenAI conventions."""
+
 PLACES = "args"
 """What MLflow calls the arguments that were given without a name."""
 
@@ -60,7 +64,7 @@ class Span:
         Raises:
             ValueError: it cannot be read.
         """
-        return _value(self.attributes, "mlflow.spanInputs", ("input.value",))
+        return _value(self.attributes, "mlflow.spanInputs", INPUTS)
 
     @cached_property
     def outputs(self) -> Any:
@@ -69,7 +73,7 @@ class Span:
         Raises:
             ValueError: it cannot be read.
         """
-        return _value(self.attributes, "mlflow.spanOutputs", ("output.value",))
+        return _value(self.attributes, "mlflow.spanOutputs", OUTPUTS)
 
 
 def call_span(spans: Sequence[Span], shape: CallShape) -> Span | None:

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from teleprompt.config.traces import TraceAccess, TracesConfig, TraceSourceName
+from teleprompt.config.project import project_dir
+from teleprompt.config.traces import IN_MLFLOW, TraceAccess, TracesConfig
 from teleprompt.errors import ConfigurationError
 from teleprompt.traces.sources._datasets import DatasetSource
 from teleprompt.traces.sources._experiments import production_experiments
@@ -15,6 +16,7 @@ from teleprompt.traces.sources._second_process import SecondProcess
 from teleprompt.traces.sources._trace_rows import SpanReader
 from teleprompt.traces.sources._traces_client import TracesClientSource
 from teleprompt.traces.sources.call_span import CallShape
+from teleprompt.traces.sources.own import own_source
 from teleprompt.traces.sources.raw import TraceSource
 from teleprompt.traces.sources.sql.database import Database, FastPathUnavailableError
 from teleprompt.traces.sources.sql.open import open_database
@@ -48,9 +50,12 @@ class Store:
         Raises:
             ConfigurationError: an experiment does not exist, or `traces.access: sql` cannot be met.
         """
-        experiments = production_experiments(self._client, config.experiments)
-        wanted = {"runs", "traces"} if config.source is TraceSourceName.AUTO else {config.source.value}
         shape = shape or CallShape(span=config.span)
+        datasets = [DatasetSource(self._client, name) for name in config.datasets]
+        if config.source not in IN_MLFLOW:
+            return [own_source(config.source, config.options, shape=shape, project=project_dir()), *datasets]
+        experiments = production_experiments(self._client, config.experiments)
+        wanted = {"runs", "traces"} if config.source == "auto" else {config.source}
         traces = TracesClientSource(self._client, experiments, page_size=page_size, outcomes=outcomes, shape=shape)
         found: tuple[TraceSource, ...]
         database = self._fast_path(config.access)
@@ -72,7 +77,6 @@ class Store:
                 self._client, experiments, page_size=page_size, second_process=self._second_process
             )
             found = (runs, traces)
-        datasets = [DatasetSource(self._client, name) for name in config.datasets]
         return [*(source for source in found if source.kind in wanted), *datasets]
 
     def close(self) -> None:

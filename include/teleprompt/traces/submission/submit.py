@@ -56,9 +56,10 @@ def accept(spool: Spool, config: ProgramConfig, lines: Iterable[bytes | dict[str
         ConfigurationError: the program would never read them.
         SpoolFullError: too many wait already; nothing was kept.
     """
-    if config.traces.source == "runs":
+    if config.traces.source not in {"auto", "traces"}:
         raise ConfigurationError(
-            f"{config.name} reads MLflow runs only, and these become traces; set `traces.source: auto` in its file."
+            f"{config.name} reads no MLflow traces (`traces.source: {config.traces.source}`), and these become some; "
+            "set `traces.source: auto` in its file."
         )
     now = datetime.now(UTC)
     good: list[tuple[int, SubmittedTrace]] = []

@@ -1,0 +1,94 @@
+"""Whether a source of one's own keeps what is promised of sources, tried on a window of its calls."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from teleprompt.errors import ConfigurationError
+from teleprompt.records import Record
+from teleprompt.traces.sources.raw import TraceSource, raw_schema
+from teleprompt.window import Window
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class SourceCheck(Record):
+    """What was found."""
+
+    calls: int
+    """Of none nothing can be told."""
+    with_outcome: int
+    """Calls of which anything was said."""
+    problems: tuple[str, ...]
+    """Each in a sentence; none is a source that keeps its promises on this window."""
+
+
+def check_source(source: TraceSource, program: str, window: Window) -> SourceCheck:
+    """Read a window in several ways and compare.
+
+    Raises:
+        ConfigurationError: the source itself says what is wrong.
+    """
+    try:
+        rows = _read(source, program, window)
+        problems = list(_problems(source, program, window, rows))
+    except ConfigurationError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is the source's
+        return SourceCheck(calls=0, with_outcome=0, problems=(f"It raised {type(error).__name__}: {error}",))
+    said = sum(bool(outcomes) for outcomes in rows["outcomes"].to_pylist())
+    return SourceCheck(calls=len(rows), with_outcome=said, problems=tuple(problems))
+
+
+def _problems(source: TraceSource, program: str, window: Window, rows: "pa.Table") -> Iterator[str]:
+    ids, starts = rows["trace_id"].to_pylist(), rows["started_at_ms"].to_pylist()
+    if not ids:
+        return
+    if len(set(ids)) < len(ids):
+        yield f"It gives {len(ids) - len(set(ids))} ids twice; an id is one call."
+    if list(zip(starts, ids, strict=True)) != sorted(zip(starts, ids, strict=True)):
+        yield "Its calls do not come in the order of start and id."
+    outside = sum(not window.start_ms <= start < window.end_ms for start in starts)
+    if outside:
+        yield f"{outside} calls start outside of the window that was asked for."
+    if _read(source, program, window).to_pylist() != rows.to_pylist():
+        yield "Read again, it gives other rows; a call must be the same each time."
+    yield from _parts(source, program, window, rows)
+    yield from _numbers(source, program, window, len(ids))
+    if _read(source, f"{program} of nobody", window).num_rows:
+        yield "Asked for a program that nobody has, it gives calls all the same."
+
+
+def _parts(source: TraceSource, program: str, window: Window, rows: "pa.Table") -> Iterator[str]:
+    """The halves of the window together are the window; the border falls onto a call."""
+    middle = window.start + timedelta(milliseconds=rows["started_at_ms"][len(rows) // 2].as_py() - window.start_ms)
+    if not window.start < middle < window.end:
+        return
+    halves = [Window(start=window.start, end=middle), Window(start=middle, end=window.end)]
+    found = [row for half in halves for row in _read(source, program, half).to_pylist()]
+    if found != rows.to_pylist():
+        yield f"The parts of the window before and from {middle.isoformat()} on do not give what the whole gives."
+
+
+def _numbers(source: TraceSource, program: str, window: Window, calls: int) -> Iterator[str]:
+    counted = source.count(program, window)
+    if counted != calls:
+        yield f"count() says {counted}, and {calls} calls were read."
+    for number in (0, calls, calls + 1):
+        if source.holds(program, window, number) is not (number <= calls):
+            yield f"holds({number}) is {number > calls}, with {calls} calls."
+    marks = source.marks(program, [window])
+    if marks is not None and (len(marks) != 1 or source.marks(program, [window]) != marks):
+        yield "marks() is not one text for each window, the same while nothing changes."
+
+
+def _read(source: TraceSource, program: str, window: Window) -> "pa.Table":
+    import pyarrow as pa
+
+    tables: list[Any] = list(source.read(program, window))
+    wrong = next((table for table in tables if table.schema != raw_schema()), None)
+    if wrong is not None:
+        names = sorted({field.name for field in raw_schema()} ^ set(wrong.schema.names)) or ["the types"]
+        raise ConfigurationError(f"It gives tables of another schema than raw_schema() ({', '.join(names)} differ).")
+    return pa.concat_tables([raw_schema().empty_table(), *tables])

@@ -222,6 +222,10 @@ def call(number: int, **more: Any) -> Call:
     return Call(f"c{number}", START + timedelta(hours=number), {"ticket": "lost"}, {"queue": "post"}, **own)
 
 
+def test_an_outcome_that_is_no_number_is_the_same_each_time() -> None:
+    assert check_source(Own(call(1, said=[Said("resolved", float("nan"))])), PROGRAM, WINDOW).problems == ()
+
+
 def test_one_call_that_cannot_be_read_is_set_aside_by_its_id() -> None:
     source = Own(call(1), call(2, forms={"spans": "unreadable"}))
     assert usable(source) == [("c1", "lost", "post", 1.0, None), ("c2", "spans_unreadable")]

@@ -83,7 +83,7 @@ def check_source(program: str, start: Start = None, end: End = None, json_: Json
     if json_:
         print_json({kind: check.model_dump(mode="json") for kind, check in checks.items()})
     for kind, check in () if json_ else checks.items():
-        say(f"{kind}: {check.calls} calls, {check.with_outcome} of them with an outcome or an expectation")
+        say(f"{kind}: {check.calls} calls, {check.with_outcome} of them with an outcome that counts, or an expectation")
         for problem in check.problems:
             say(f"  {problem}")
     if not any(check.calls for check in checks.values()):

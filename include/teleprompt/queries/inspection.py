@@ -32,7 +32,10 @@ def try_source(
     described = describe_program(ProgramFile(file, config.entry_point, config.declaration), None, config=process)
     with open_store(client) as store:
         sources = program_sources(store, config, declared=described.fields)
-        return {source.kind: check_source(source, config.name, maturing(window, config)) for source in sources}
+        return {
+            source.kind: check_source(source, config.name, maturing(window, config), config.outcome)
+            for source in sources
+        }
 
 
 def inspect_window(

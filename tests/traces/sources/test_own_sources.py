@@ -2,15 +2,16 @@
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from teleprompt.config.outcome import OutcomeConfig
 from teleprompt.config.program import ProgramConfig
-from teleprompt.errors import ConfigurationError
+from teleprompt.errors import ConfigurationError, TelepromptError
 from teleprompt.program.fields import DeclaredFields, Field
 from teleprompt.traces._validate import validate
 from teleprompt.traces.check_source import check_source
@@ -31,6 +32,7 @@ def text(name: str) -> Field:
     return Field(name=name, is_text=True, type="str", json_schema={"type": "string"})
 
 
+RESOLVED = OutcomeConfig(metric="resolved")
 DECLARED = DeclaredFields(inputs=(text("ticket"),), outputs=(text("queue"),))
 
 
@@ -115,7 +117,7 @@ def test_spans_of_opentelemetry_are_calls(tmp_path: Path) -> None:
         ("c2", "late", "post", 0.0, None),
         ("c3", "late", "post", 0.0, None),
     ]
-    assert check_source(source, PROGRAM, WINDOW).problems == ()
+    assert check_source(source, PROGRAM, WINDOW, RESOLVED).problems == ()
 
 
 def test_a_program_below_other_spans_is_the_call(tmp_path: Path) -> None:
@@ -142,7 +144,7 @@ def test_data_frames_of_phoenix_are_calls(tmp_path: Path) -> None:
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "spans.parquet")
     source = source_of("otel", path=str(tmp_path / "*.parquet"), outcomes={"resolved": "ok"})
     assert [row[3] for row in usable(source)] == [1.0, 0.0, 1.0, 0.0]
-    assert check_source(source, PROGRAM, WINDOW).problems == ()
+    assert check_source(source, PROGRAM, WINDOW, RESOLVED).problems == ()
 
 
 @pytest.mark.parametrize("as_array", [True, False])
@@ -169,7 +171,7 @@ def test_an_export_of_langfuse_is_calls(tmp_path: Path, as_array: bool) -> None:
         ("c5", "in words", "post", 1.0, "S1"),
         ("c3", "uncounted_outcome"),
     ]
-    assert check_source(source, PROGRAM, WINDOW).problems == ()
+    assert check_source(source, PROGRAM, WINDOW, RESOLVED).problems == ()
 
 
 def test_a_query_is_calls(tmp_path: Path) -> None:
@@ -194,7 +196,7 @@ def test_a_query_is_calls(tmp_path: Path) -> None:
     )
     source = source_of("table", query=query)
     assert usable(source) == [("c0", "lost", "post", 1.0, None), ("c2", "lost", "post", 0.0, None)]
-    assert check_source(source, PROGRAM, WINDOW).problems == ()
+    assert check_source(source, PROGRAM, WINDOW, RESOLVED).problems == ()
     assert source.count("O'Hara", WINDOW) == 2
 
 
@@ -223,7 +225,7 @@ def call(number: int, **more: Any) -> Call:
 
 
 def test_an_outcome_that_is_no_number_is_the_same_each_time() -> None:
-    assert check_source(Own(call(1, said=[Said("resolved", float("nan"))])), PROGRAM, WINDOW).problems == ()
+    assert check_source(Own(call(1, said=[Said("resolved", float("nan"))])), PROGRAM, WINDOW, RESOLVED).problems == ()
 
 
 def test_one_call_that_cannot_be_read_is_set_aside_by_its_id() -> None:
@@ -231,11 +233,13 @@ def test_one_call_that_cannot_be_read_is_set_aside_by_its_id() -> None:
     assert usable(source) == [("c1", "lost", "post", 1.0, None), ("c2", "spans_unreadable")]
 
 
-class Careless(Own):
-    """Gives all its calls whatever is asked for."""
+class Arrow(Own):
+    """Gives tables itself, of all its calls whatever is asked for."""
 
-    def calls(self, program: str, window: Window) -> Iterable[Call]:
-        return self._calls
+    def read(self, program: str, window: Window, *, known: Any = None) -> Iterator[Any]:
+        import pyarrow as pa
+
+        yield pa.Table.from_pylist([self._row(call) for call in self._calls], schema=raw_schema())
 
 
 class Forgetful(Own):
@@ -250,14 +254,14 @@ class Forgetful(Own):
 @pytest.mark.parametrize(
     ("source", "problem"),
     [
-        (Own(call(1), call(1)), "gives 1 ids twice"),
-        (Careless(call(1), call(24 * 8)), "1 calls start outside of the window"),
-        (Careless(call(1)), "Asked for a program that nobody has"),
+        (Arrow(call(1), call(1)), "gives 1 ids twice"),
+        (Arrow(call(1), call(24 * 8)), "1 calls start outside of the window"),
+        (Arrow(call(2), call(1)), "do not come in the order"),
         (Forgetful(call(1), call(2), call(3)), "Read again, it gives other rows"),
     ],
 )
 def test_a_source_that_breaks_its_promises_is_told_how(source: Any, problem: str) -> None:
-    assert any(problem in found for found in check_source(source, PROGRAM, WINDOW).problems)
+    assert any(problem in found for found in check_source(source, PROGRAM, WINDOW, RESOLVED).problems)
 
 
 @pytest.mark.parametrize(
@@ -275,10 +279,40 @@ def test_what_is_no_source_is_said(name: str, options: Any, error: str) -> None:
         source_of(name, **options)
 
 
-def test_a_line_that_is_no_span_is_named(tmp_path: Path) -> None:
-    source = source_of("otel", path=lines(tmp_path, [otlp("c1", 1), {"hello": 1}]), program_attribute="")
-    with pytest.raises(ConfigurationError, match=r"calls\.jsonl:2 is no span"):
-        usable(source)
+def test_a_line_that_is_half_written_costs_that_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = lines(tmp_path, [otlp("c1", 1, **OPENINFERENCE), {"hello": 1}])
+    with Path(path).open("a") as file:
+        file.write('{"traceId": "c2", "spa')
+    assert len(usable(source_of("otel", path=path, program_attribute=""))) == 1
+    assert [record.getMessage().split(" is no span")[0] for record in caplog.records] == [f"{path}:2", f"{path}:3"]
+
+
+class Careless(Own):
+    """Gives all its calls, and some twice."""
+
+    def calls(self, program: str, window: Window) -> Iterable[Call]:
+        return [*self._calls, *self._calls[:1]]
+
+
+def test_a_call_beyond_the_window_or_twice_is_left_out() -> None:
+    source = Careless(call(1), call(24 * 8))
+    assert len(usable(source)) == source.count(PROGRAM, WINDOW) == 1
+
+
+def test_what_a_source_raises_is_said_with_its_place() -> None:
+    class Broken(CallSource):
+        def calls(self, program: str, window: Window) -> Iterable[Call]:
+            raise KeyError("star")
+
+    with pytest.raises(TelepromptError, match=r"Broken raised KeyError: 'star' \(.*test_own_sources\.py:\d+\)"):
+        usable(Broken())
+
+
+def test_what_would_be_misread_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="`started_at` of call c1 has no offset"):
+        Call("c1", datetime(2026, 11, 9), {}, {})  # noqa: DTZ001
+    with pytest.raises(ConfigurationError, match=r"`Said\.source` is 'Human'"):
+        Said("resolved", 1, source="Human")
 
 
 def test_the_page_names_each_source_in_the_box() -> None:

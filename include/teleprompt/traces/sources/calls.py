@@ -1,5 +1,6 @@
 """What a source of one's own gives: calls, one after the other. All else follows from them."""
 
+import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from teleprompt.config.project import project_dir
-from teleprompt.errors import ConfigurationError
+from teleprompt.errors import ConfigurationError, TelepromptError
 from teleprompt.program.fields import WHOLE
 from teleprompt.traces.sources._assessments import EXPECTATION, FEEDBACK, event, standing
 from teleprompt.traces.sources.call_span import CallShape, named_inputs, named_outputs
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 CHUNK = 1000
+SAID_BY = ("HUMAN", "CODE", "LLM_JUDGE")
+TEXTS = ("contributor_id", "contributor_address", "program_version", "group", "user")
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,15 @@ class Said:
     rater: str | None = None
     rationale: str | None = None
     is_expected: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a source that nothing would count.
+
+        Raises:
+            ConfigurationError: it is none of the three.
+        """
+        if self.source not in SAID_BY:
+            raise ConfigurationError(f"`Said.source` is {self.source!r}; it is one of {', '.join(SAID_BY)}.")
 
 
 @dataclass(frozen=True)
@@ -59,7 +71,18 @@ class Call:
     group: str | None = None
     user: str | None = None
     forms: Mapping[str, str] = field(default_factory=dict)
-    """As in `raw`; `{"spans": "unreadable"}` for a call whose inputs or outputs cannot be read."""
+    """`{"spans": "unreadable"}` for a call whose inputs or outputs cannot be read."""
+
+    def __post_init__(self) -> None:
+        """Refuse a time that would mean another one elsewhere.
+
+        Raises:
+            ConfigurationError: it has no offset.
+        """
+        for name in ("started_at", "ended_at"):
+            moment: datetime | None = getattr(self, name)
+            if moment is not None and moment.tzinfo is None:
+                raise ConfigurationError(f"`{name}` of call {self.trace_id} has no offset from UTC; give one.")
 
 
 class CallSource(ABC):
@@ -72,14 +95,35 @@ class CallSource(ABC):
 
     @abstractmethod
     def calls(self, program: str, window: Window) -> Iterable[Call]:
-        """The program's calls that started in `window`, in any order; the same ones each time."""
+        """The calls of the program of that name that started in `window`, in any order; the same ones each time."""
+
+    def _given(self, program: str, window: Window) -> Iterator[Call]:
+        """Those of `calls` that lie in the window, each id once.
+
+        Raises:
+            TelepromptError: `calls` raised something.
+        """
+        seen: set[str] = set()
+        try:
+            for call in self.calls(program, window):
+                if window.start <= call.started_at < window.end and call.trace_id not in seen:
+                    seen.add(call.trace_id)
+                    yield call
+        except TelepromptError:
+            raise
+        except Exception as error:
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            raise TelepromptError(
+                f"The source {type(self).__name__} raised {type(error).__name__}: {error} "
+                f"({where.filename}:{where.lineno}); correct it."
+            ) from error
 
     def read(self, program: str, window: Window, *, known: "pa.Table | None" = None) -> Iterator["pa.Table"]:
         """The calls as raw traces, ordered by start and id."""
         import pyarrow as pa
 
         del known
-        found = sorted(self.calls(program, window), key=lambda call: (call.started_at, call.trace_id))
+        found = sorted(self._given(program, window), key=lambda call: (call.started_at, call.trace_id))
         for first in range(0, len(found), CHUNK):
             rows = [self._row(call) for call in found[first : first + CHUNK]]
             yield pa.Table.from_pylist(rows, schema=raw_schema()).sort_by(
@@ -88,7 +132,7 @@ class CallSource(ABC):
 
     def count(self, program: str, window: Window, *, enough: int | None = None) -> int:
         """How many calls started in `window`; counting stops at `enough`."""
-        return sum(1 for _ in islice(self.calls(program, window), enough))
+        return sum(1 for _ in islice(self._given(program, window), enough))
 
     def holds(self, program: str, window: Window, number: int) -> bool:
         """Whether at least `number` calls started in `window`."""
@@ -112,7 +156,7 @@ class CallSource(ABC):
         started = _milliseconds(call.started_at)
         ended = started if call.ended_at is None else _milliseconds(call.ended_at)
         return {
-            "trace_id": call.trace_id,
+            "trace_id": str(call.trace_id),
             "source": self.kind,
             "started_at_ms": started,
             "latency_ms": None if call.ended_at is None else ended - started,
@@ -121,11 +165,7 @@ class CallSource(ABC):
             "outputs": as_texts(outputs, OUTPUT_PREFIX, forms),
             "forms": list(forms.items()),
             "outcomes": [one._asdict() for one in standing(_event(said, ended) for said in call.said)],
-            "contributor_id": call.contributor_id,
-            "contributor_address": call.contributor_address,
-            "program_version": call.program_version,
-            "group": call.group,
-            "user": call.user,
+            **{name: None if (said := getattr(call, name)) is None else str(said) for name in TEXTS},
         }
 
 

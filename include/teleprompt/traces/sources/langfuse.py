@@ -4,15 +4,17 @@ The shape is that of Langfuse's API for traces (https://api.reference.langfuse.c
 """
 
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from teleprompt.errors import ConfigurationError
 from teleprompt.traces.sources import tags
 from teleprompt.traces.sources.calls import Call, CallSource, Said, matching_files
 from teleprompt.window import Window
+
+log = logging.getLogger(__name__)
 
 SOURCES = {"ANNOTATION": "HUMAN", "API": "CODE", "EVAL": "LLM_JUDGE"}
 """Who gave a score, in MLflow's words."""
@@ -37,9 +39,9 @@ class LangfuseExport(CallSource):
                 try:
                     call = _call(trace, program)
                 except (ValueError, TypeError, KeyError, AttributeError) as error:
-                    raise ConfigurationError(
-                        f"Trace {number} of {file} is none of Langfuse's ({type(error).__name__}: {error}); remove it."
-                    ) from error
+                    name = type(error).__name__
+                    log.warning("Trace %d of %s is none of Langfuse's (%s); it is passed over", number, file, name)
+                    continue
                 if call is not None and window.start <= call.started_at < window.end:
                     yield call
 
@@ -49,7 +51,12 @@ def _traces(file: Path) -> Iterator[Mapping[str, Any]]:
     if text.lstrip().startswith("["):
         yield from json.loads(text)
     else:
-        yield from (json.loads(line) for line in text.splitlines() if line.strip())
+        for number, line in enumerate(text.splitlines(), start=1):
+            try:
+                if line.strip():
+                    yield json.loads(line)
+            except ValueError:
+                log.warning("%s:%d is no JSON; it is passed over", file, number)
 
 
 def _call(trace: Mapping[str, Any], program: str) -> Call | None:

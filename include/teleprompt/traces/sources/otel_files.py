@@ -6,17 +6,19 @@ OTLP/JSON: https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
 """
 
 import json
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from teleprompt.errors import ConfigurationError
 from teleprompt.traces.sources import tags
 from teleprompt.traces.sources.call_span import Span, call_span
 from teleprompt.traces.sources.calls import Call, CallSource, Said, matching_files
 from teleprompt.window import Window
+
+log = logging.getLogger(__name__)
 
 GROUPS = (tags.GROUP, "session.id", "gen_ai.conversation.id")
 USERS = ("user.id", "enduser.id")
@@ -107,12 +109,11 @@ def _json_lines(file: Path) -> Iterator[_Read]:
             if not line.strip():
                 continue
             try:
-                found = json.loads(line)
-                yield from _spans(found)
+                found = list(_spans(json.loads(line)))
             except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-                raise ConfigurationError(
-                    f"{file}:{number} is no span ({type(error).__name__}: {error}); remove the line."
-                ) from error
+                log.warning("%s:%d is no span (%s); it is passed over", file, number, type(error).__name__)
+                continue
+            yield from found
 
 
 def _spans(line: Mapping[str, Any]) -> Iterator[_Read]:

@@ -29,6 +29,9 @@ log = logging.getLogger(__name__)
 VERSION = 4
 """Of what is kept; another one does not find it."""
 
+MOST_BYTES_OF_A_DAY = 32 * 2**20
+"""A larger day is not kept: it would have to be held whole."""
+
 
 class Day(Record):
     """One UTC day of one program's calls of one kind, as it was read."""
@@ -126,11 +129,10 @@ def _read_stretch(
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    before = [shelf.rows(day) for i in stretch if source.kind == "traces" and (day := known[i]) is not None]
-    held = [table for table in before if table is not None]
+    held = _held(source, shelf, [day for i in stretch if (day := known[i]) is not None])
     span = Window(start=days[stretch[0]].start, end=days[stretch[-1]].end)
     pending: list[pa.Table] = []
-    todo = list(stretch)
+    todo, too_large = list(stretch), set[int]()
 
     def close(upto_ms: int | None) -> Iterator[pa.Table]:
         """Give out and keep the days that end by `upto_ms`; all of them for None."""
@@ -141,7 +143,7 @@ def _read_stretch(
             mine = pc.less(rows["started_at_ms"], day.end_ms)
             pending = [rows.filter(pc.invert(mine))]
             rows = rows.filter(mine).combine_chunks()
-            if is_whole_day(day) and day.end <= now:
+            if is_whole_day(day) and day.end <= now and todo[0] not in too_large:
                 # What could not be read whole is kept for the next attempt, but as old as the day itself.
                 whole = not pc.any(pc.is_in(_forms(rows), value_set=pa.array([UNFETCHED]))).as_py()
                 mark = marks[todo[0]] if marks is not None and whole else None
@@ -154,7 +156,27 @@ def _read_stretch(
         if len(batch):
             pending.append(batch)
             yield from close(batch["started_at_ms"][-1].as_py())
+            if sum(table.nbytes for table in pending) > MOST_BYTES_OF_A_DAY:
+                if todo[0] not in too_large:
+                    log.info(
+                        "%s has more than %d MB and is not kept", f"{days[todo[0]].start:%F}", MOST_BYTES_OF_A_DAY >> 20
+                    )
+                too_large.add(todo[0])
+                yield from pending
+                pending = []
     yield from close(None)
+
+
+def _held(source: TraceSource, shelf: Shelf, days: Sequence[Day]) -> "list[pa.Table]":
+    """What is kept of days that are read again, so that their spans need not be; as much as memory may hold."""
+    held: list[pa.Table] = []
+    for day in days if source.kind == "traces" else ():
+        table = shelf.rows(day)
+        if table is not None:
+            held.append(table)
+        if sum(table.nbytes for table in held) > 2 * MOST_BYTES_OF_A_DAY:
+            break
+    return held
 
 
 def _forms(rows: "pa.Table") -> "pa.Array":

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROW_GROUP = 10_000
+ROW_GROUP_BYTES = 16 * 2**20
 
 
 def write_snapshot(
@@ -144,7 +145,7 @@ class _ParquetFile:
         self.rows += len(table)
         self._pending.append(table)
         self._pending_rows += len(table)
-        if self._pending_rows >= ROW_GROUP:
+        if self._pending_rows >= ROW_GROUP or sum(part.nbytes for part in self._pending) >= ROW_GROUP_BYTES:
             self._flush()
 
     def _flush(self) -> None:

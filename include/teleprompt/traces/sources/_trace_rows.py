@@ -1,7 +1,7 @@
 """From a trace of MLflow to a row of a raw table."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,7 +19,9 @@ log = logging.getLogger(__name__)
 
 FAILED = "ERROR"
 SESSION = "session"
-"""Column of a call's session."""
+SIZE = "size"
+"""Columns of a call's session and its size."""
+SIZE_BYTES = "mlflow.trace.sizeBytes"
 
 Texts = list[tuple[str, str | None]]
 
@@ -103,10 +105,10 @@ def places_of(spans: Sequence[Span], shape: CallShape) -> Places:
 
 
 def info_schema() -> "pa.Schema":
-    """Columns of a raw table on its way: with the session of each call."""
+    """Columns of a raw table on its way: with the session of each call, and its size in bytes."""
     import pyarrow as pa
 
-    return raw_schema().append(pa.field(SESSION, pa.string()))
+    return raw_schema().append(pa.field(SESSION, pa.string())).append(pa.field(SIZE, pa.int64()))
 
 
 def info_table(infos: Sequence[TraceInfo]) -> "pa.Table":
@@ -116,6 +118,17 @@ def info_table(infos: Sequence[TraceInfo]) -> "pa.Table":
     rows = [_row(info) for info in infos]
     columns = {name: [row[name] for row in rows] for name in info_schema().names}
     return pa.table(columns, schema=info_schema())
+
+
+def cut_by_size(page: "pa.Table", most_bytes: int) -> Iterator["pa.Table"]:
+    """A table (`info_schema`) in parts whose calls have at most so many bytes together, or are one."""
+    first = held = 0
+    for i, size in enumerate(page[SIZE].to_pylist()):
+        if i > first and held + (size or 0) > most_bytes:
+            yield page.slice(first, i - first)
+            first, held = i, 0
+        held += size or 0
+    yield page.slice(first)
 
 
 def with_sessions(page: "pa.Table", sessions: SessionFeedback, *, is_known: bool = False) -> "pa.Table":
@@ -129,7 +142,7 @@ def with_sessions(page: "pa.Table", sessions: SessionFeedback, *, is_known: bool
             said = [Assessed(**one) for one in row["outcomes"] if one["of_session"]]
             sessions.add(row[SESSION], row["started_at_ms"], row["trace_id"], said)
     found = [sessions.of(row[SESSION], row["started_at_ms"], row["trace_id"]) for row in rows]
-    page = page.drop_columns([SESSION])
+    page = page.drop_columns([SESSION, SIZE])
     if not any(found):
         return page
     merged = [sessions.merged(row["outcomes"], said) for row, said in zip(rows, found, strict=True)]
@@ -154,6 +167,7 @@ def _row(info: TraceInfo) -> dict[str, Any]:
         "group": said.get(tags.GROUP) or session,
         "user": said.get(tags.USER),
         SESSION: session,
+        SIZE: int(size) if (size := said.get(SIZE_BYTES, "")).isdigit() else 0,
     }
 
 

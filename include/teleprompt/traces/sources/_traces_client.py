@@ -23,6 +23,7 @@ from teleprompt.traces.sources._trace_rows import (
     SpanReader,
     TraceInfo,
     absent,
+    cut_by_size,
     info_table,
     payload_of,
     places_of,
@@ -45,6 +46,8 @@ MAX_PAGE = 500
 """MLflow's page limit for traces."""
 
 SPAN_BATCH = 100
+PART_BYTES = 8 * 2**20
+"""Spans of so many bytes are read at a time, as MLflow noted their size."""
 IN_A_SESSION = f" AND metadata.`{tags.SESSION}` IS NOT NULL"
 
 
@@ -87,7 +90,8 @@ class TracesClientSource(CountsByProbing):
         reader = SpanReader(self.payloads, self.places)
         pages = [self._pages(program, window.start_ms, window.end_ms, place=place) for place in WHERE_NAMED]
         for page in in_time_order(pages):
-            yield with_spans(with_sessions(page, sessions), known=known, outcomes=self._outcomes, reader=reader)
+            for part in cut_by_size(page, PART_BYTES):
+                yield with_spans(with_sessions(part, sessions), known=known, outcomes=self._outcomes, reader=reader)
 
     def _pages(self, program: str, start_ms: int, end_ms: int, *, place: str, more: str = "") -> Iterator["pa.Table"]:
         """The traces that name the program in their tags or in their metadata; what their tags say goes first."""

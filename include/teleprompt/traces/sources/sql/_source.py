@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 CHUNK = 5000
 """Calls whose details are fetched at a time; more is no faster and takes more memory."""
 
+CHUNK_BYTES = 8 * 2**20
+"""And so many bytes of them, where the store knows how large calls are."""
+
 SCAN_WHEN_ONE_OF = 5
 """Tags are scanned once when the window holds at least one in so many of the store's calls."""
 
@@ -48,8 +51,8 @@ class SqlSource:
         ids, details = self._ids(program, window), self._details(program, window)
         under_way: deque[Future[pa.Table]] = deque()
         try:
-            for first in range(0, len(ids), CHUNK):
-                calls = ids.slice(first, CHUNK).combine_chunks()
+            for first, number in self._chunks(ids):
+                calls = ids.slice(first, number).combine_chunks()
                 under_way.append(self._database.threads.submit(patiently, partial(details, calls, known)))
                 if len(under_way) > THREADS:
                     yield under_way.popleft().result()
@@ -58,6 +61,26 @@ class SqlSource:
         finally:
             for future in under_way:
                 future.cancel()
+
+    def _chunks(self, ids: "pa.Table") -> Iterator[tuple[int, int]]:
+        """Where to cut the calls: first and number of each part."""
+        sizes = self._sizes(ids)
+        if sizes is None:
+            yield from ((first, min(CHUNK, len(ids) - first)) for first in range(0, len(ids), CHUNK))
+            return
+        first = held = 0
+        for i, size in enumerate(sizes):
+            if i > first and (held + size > CHUNK_BYTES or i - first == CHUNK):
+                yield first, i - first
+                first, held = i, 0
+            held += size
+        if len(ids):
+            yield first, len(ids) - first
+
+    def _sizes(self, ids: "pa.Table") -> Sequence[int] | None:
+        """Bytes of each call; None where the store does not know, and calls are small."""
+        del ids
+        return None
 
     def _ids(self, program: str, window: Window) -> "pa.Table":
         """Ids, starts, latencies and states of the calls, ordered."""

@@ -23,7 +23,7 @@ from teleprompt.traces.sources._trace_rows import (
 )
 from teleprompt.traces.sources.call_span import CallShape, Span, call_span, holds_the_fields, is_the_call
 from teleprompt.traces.sources.sql._marks import DayMarks
-from teleprompt.traces.sources.sql._source import EVER, SqlSource, one_of
+from teleprompt.traces.sources.sql._source import CHUNK, EVER, SqlSource, one_of
 from teleprompt.traces.sources.sql.database import Database
 from teleprompt.window import EARLIEST, Window
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 SPANS_LOCATION = "mlflow.trace.spansLocation"
 IN_DATABASE = "TRACKING_STORE"
 SIZE = "mlflow.trace.sizeStats"
+SIZE_BYTES = "mlflow.trace.sizeBytes"
 TAGS = (
     tags.PROGRAM,
     tags.CONTRIBUTOR_ID,
@@ -149,6 +150,24 @@ class TracesSqlSource(SqlSource):
             return with_spans(page, known=known, outcomes=self._outcomes, reader=SpanReader(payloads, places))
 
         return details
+
+    def _sizes(self, ids: "pa.Table") -> Sequence[int]:
+        """MLflow notes the size of each trace; one without a note counts as small."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if not len(ids):
+            return []
+        names = ids["trace_id"].combine_chunks()
+        key = one_of("x.key", (SIZE_BYTES,))
+        known = [
+            self._of("trace_request_metadata", "request_id", ("x.value",), names.slice(first, CHUNK), key)
+            for first in range(0, len(names), CHUNK)
+        ]
+        pair = pa.schema([("id", pa.string()), ("size", pa.string())])
+        table = pa.concat_tables([part.rename_columns(pair.names).cast(pair) for part in known])
+        sizes = table.column(1).combine_chunks().take(pc.index_in(names, value_set=table.column(0).combine_chunks()))
+        return [int(size) if size is not None and size.isdigit() else 0 for size in sizes.to_pylist()]
 
     def _infos(self, program: str, calls: "pa.Table") -> list[TraceInfo]:
         """What is known of the calls without spans."""

@@ -91,17 +91,17 @@ def collect_in_vain(settings: Settings, folder: Path) -> None:
     with mlflow_client(settings.tracking_uri) as client:
         shop = client.get_experiment_by_name("shop").experiment_id
         for i in range(20):
-            call = {"inputs": {"thing": f"thing {i}"}, "outputs": {"shelf": "left"}, "contributor": ""}
+            call = {"inputs": {"thing": f"thing {i}"}, "outputs": {"shelf": "left"}, "metrics": {"outcome_score": 7}}
             log_run(client, shop, program="Useless", **call)
     context = run_context()
     sensor = TraceVolumeSensor(task_id="wait_for_traces", program="useless", max_wait=timedelta(days=1))
     try:
         CollectOperator(task_id="collect", program="useless", waited=sensor.execute(context)).execute(context)
     except AirflowFailException as error:
-        if "missing_contributor 20" not in str(error):
+        if "outcome_out_of_range 20" not in str(error):
             raise
     else:
-        raise AssertionError("calls without a contributor were used")
+        raise AssertionError("calls with an impossible outcome were used")
 
 
 def hand_in_in_vain(settings: Settings) -> None:

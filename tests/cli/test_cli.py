@@ -17,6 +17,10 @@ WINDOW = ("--start", "2026-11-09", "--end", "2026-11-16")
 def test_from_traces_to_rewards(call, settings: Settings, tmp_path: Path) -> None:
     log_shelf_calls(settings, count=160)
     assert call("traces", "count", "shelves", *WINDOW, "--json").json["count"] == 160
+    checked = call("traces", "check-source", "shelves", *WINDOW, "--json")
+    assert (checked.status, checked.json["runs"]["calls"], checked.json["runs"]["problems"]) == (0, 160, [])
+    of_nothing = call("traces", "check-source", "shelves", "--start", "2025-11-09", "--end", "2025-11-16", "--json")
+    assert (of_nothing.status, of_nothing.json["runs"]["calls"]) == (1, 0)
     inspected = call("traces", "inspect", "shelves", *WINDOW, "--json").json
     assert (inspected["usable"], inspected["good"]) == (160, 80)
     assert "160 usable (enough), 80 with a good outcome" in call("traces", "inspect", "shelves", *WINDOW).out

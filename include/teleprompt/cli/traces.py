@@ -80,16 +80,14 @@ def check_source(program: str, start: Start = None, end: End = None, json_: Json
     settings, config, window, file = _resolve(program, start, end)
     with mlflow_client(settings.tracking_uri) as client:
         checks = try_source(client, file, config, window, process=settings.program_process)
+    calls = sum(check.calls for check in checks.values())
     if json_:
         print_json({kind: check.model_dump(mode="json") for kind, check in checks.items()})
-    for kind, check in () if json_ else checks.items():
-        say(f"{kind}: {check.calls} calls, {check.with_outcome} of them with an outcome that counts, or an expectation")
-        for problem in check.problems:
-            say(f"  {problem}")
-    if not any(check.calls for check in checks.values()):
-        say(f"No call of {config.name} in {window}, so nothing can be told; choose a window with calls.")
-        raise typer.Exit(1)
-    if any(check.problems for check in checks.values()):
+    else:
+        _show_checks(checks)
+        if not calls:
+            say(f"No call of {config.name} in {window}, so nothing can be told; choose a window with calls.")
+    if not calls or any(check.problems for check in checks.values()):
         raise typer.Exit(1)
 
 
@@ -166,6 +164,13 @@ def _show(profile: Any, *, min_traces: int) -> None:
     print_table(("quarantined because", "traces", "for instance", ""), quarantined, empty="Nothing is quarantined.")
     verdict = "enough" if profile.usable >= min_traces else f"fewer than min_traces {min_traces}"
     say(f"{profile.usable} usable ({verdict}), {profile.good} with a good outcome")
+
+
+def _show_checks(checks: Any) -> None:
+    for kind, check in checks.items():
+        say(f"{kind}: {check.calls} calls, {check.with_outcome} of them with an outcome that counts, or an expectation")
+        for problem in check.problems:
+            say(f"  {problem}")
 
 
 def _resolve(program: str, start: str | None, end: str | None) -> tuple[Any, Any, Window, Any]:

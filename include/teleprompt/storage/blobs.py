@@ -69,7 +69,7 @@ def get_blob(blob: Blob) -> bytes:
     except FileNotFoundError as error:
         raise BlobMissingError(blob.uri) from error
     if sha256_hex(data) != blob.digest:
-        raise TelepromptError(f"{blob.uri} is damaged: its content no longer matches its digest; restore it.")
+        raise _damaged(blob)
     return data
 
 
@@ -89,6 +89,33 @@ def put_file(storage_uri: str, kind: str, file: Path, *, suffix: str) -> Blob:
     with file.open("rb") as source:
         write_whole(target, source)
     return blob
+
+
+def fetch_file(blob: Blob, folder: Path) -> Path:
+    """`blob` as a file in `folder`, without ever holding it in memory; what `put_file` is to `put_blob`.
+
+    Raises:
+        BlobMissingError: it is not there.
+        TelepromptError: it is damaged (no longer matches its digest).
+    """
+    from upath import UPath
+
+    target = folder / blob.digest
+    digest = hashlib.sha256()
+    try:
+        with UPath(blob.uri).open("rb") as source, target.open("wb") as copy:
+            while part := source.read(2**20):
+                digest.update(part)
+                copy.write(part)
+    except FileNotFoundError as error:
+        raise BlobMissingError(blob.uri) from error
+    if digest.hexdigest() != blob.digest:
+        raise _damaged(blob)
+    return target
+
+
+def _damaged(blob: Blob) -> TelepromptError:
+    return TelepromptError(f"{blob.uri} is damaged: its content no longer matches its digest; restore it.")
 
 
 def read_note(storage_uri: str, name: str) -> str | None:

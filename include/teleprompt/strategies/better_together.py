@@ -30,7 +30,7 @@ class BetterTogetherOptions(SeededOptions):
 
 def _compile(teaching: Teaching, options: BetterTogetherOptions) -> Any:
     from dspy import GEPA
-    from dspy.teleprompt import BetterTogether, BootstrapFewShot
+    from dspy.teleprompt import BetterTogether
 
     learn, validation = teaching.halves(options.max_validation)
     optimizer = BetterTogether(
@@ -43,12 +43,8 @@ def _compile(teaching: Teaching, options: BetterTogetherOptions) -> Any:
             seed=teaching.seed,
             gepa_kwargs={"stop_callbacks": [lambda _state: teaching.nearly_spent()]},
         ),
-        demonstrations=BootstrapFewShot(
-            metric=teaching.metric,
-            metric_threshold=teaching.good_from,
-            max_bootstrapped_demos=options.max_bootstrapped_demos,
-            max_labeled_demos=options.max_labeled_demos,
-            max_rounds=teaching.rounds,
+        demonstrations=teaching.bootstrapper(
+            max_bootstrapped_demos=options.max_bootstrapped_demos, max_labeled_demos=options.max_labeled_demos
         ),
     )
     student = teaching.student.deepcopy()

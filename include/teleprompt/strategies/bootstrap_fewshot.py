@@ -17,14 +17,8 @@ class BootstrapFewShotOptions(Options):
 
 
 def _compile(teaching: Teaching, options: BootstrapFewShotOptions) -> Any:
-    from dspy.teleprompt import BootstrapFewShot
-
-    optimizer = BootstrapFewShot(
-        metric=teaching.metric,
-        metric_threshold=teaching.good_from,
-        max_bootstrapped_demos=options.max_bootstrapped_demos,
-        max_labeled_demos=options.max_labeled_demos,
-        max_rounds=teaching.rounds,
+    optimizer = teaching.bootstrapper(
+        max_bootstrapped_demos=options.max_bootstrapped_demos, max_labeled_demos=options.max_labeled_demos
     )
     return optimizer.compile(teaching.student, teacher=teaching.teacher, trainset=list(teaching.examples))
 

@@ -199,7 +199,7 @@ def _in_order(value: Any) -> Any:
     if isinstance(value, (set, frozenset)):
         return sorted((_in_order(item) for item in value), key=_text)
     if isinstance(value, dict):
-        return {str(_text(key)): _in_order(item) for key, item in value.items()}
+        return {_text(key): _in_order(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)) and not hasattr(value, "_fields"):
         return [_in_order(item) for item in value]
     return value

@@ -30,8 +30,6 @@ class EnsembleOptions(SeededOptions):
 
 
 def _compile(teaching: Teaching, options: EnsembleOptions) -> Any:
-    from dspy.teleprompt import BootstrapFewShot
-
     from teleprompt.strategies.composition import ensemble
 
     order = random.Random(teaching.seed)  # noqa: S311 - an order of examples is no secret
@@ -39,12 +37,8 @@ def _compile(teaching: Teaching, options: EnsembleOptions) -> Any:
     for _ in range(options.size):
         examples = list(teaching.examples)
         order.shuffle(examples)
-        optimizer = BootstrapFewShot(
-            metric=teaching.metric,
-            metric_threshold=teaching.good_from,
-            max_bootstrapped_demos=options.max_bootstrapped_demos,
-            max_labeled_demos=options.max_labeled_demos,
-            max_rounds=teaching.rounds,
+        optimizer = teaching.bootstrapper(
+            max_bootstrapped_demos=options.max_bootstrapped_demos, max_labeled_demos=options.max_labeled_demos
         )
         members.append(optimizer.compile(teaching.student, teacher=teaching.teacher, trainset=examples))
     fields = {name: None for example in teaching.examples for name in example.labels()}

@@ -30,17 +30,13 @@ class KnnFewShotOptions(Options):
 
 
 def _compile(teaching: Teaching, options: KnnFewShotOptions) -> Any:
-    from dspy.teleprompt import BootstrapFewShot
-
     from teleprompt.strategies.composition import show_nearest
 
-    compiled = BootstrapFewShot(
-        metric=teaching.metric,
-        metric_threshold=teaching.good_from,
+    optimizer = teaching.bootstrapper(
         max_bootstrapped_demos=options.max_bootstrapped_demos,
         max_labeled_demos=options.k if options.max_bootstrapped_demos else 0,
-        max_rounds=teaching.rounds,
-    ).compile(teaching.student, teacher=teaching.teacher, trainset=list(teaching.examples))
+    )
+    compiled = optimizer.compile(teaching.student, teacher=teaching.teacher, trainset=list(teaching.examples))
     for predictor in compiled.predictors():
         made = [demo for demo in predictor.demos if "augmented" in demo]
         asked = [_inputs(demo, predictor) for demo in made]

@@ -58,6 +58,18 @@ class Teaching:
         learn = [example for i, example in enumerate(self.examples) if i not in held]
         return learn, [self.examples[i] for i in sorted(held)]
 
+    def bootstrapper(self, *, max_bootstrapped_demos: int, max_labeled_demos: int) -> Any:
+        """DSPy's BootstrapFewShot with what a strategy is given."""
+        from dspy.teleprompt import BootstrapFewShot
+
+        return BootstrapFewShot(
+            metric=self.metric,
+            metric_threshold=self.good_from,
+            max_bootstrapped_demos=max_bootstrapped_demos,
+            max_labeled_demos=max_labeled_demos,
+            max_rounds=self.rounds,
+        )
+
     def at_most(self, number: int) -> list[Any]:
         """That many of the examples, evenly taken."""
         return [self.examples[i] for i in evenly(len(self.examples), min(number, len(self.examples)))]

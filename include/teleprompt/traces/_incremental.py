@@ -7,16 +7,19 @@ again.
 """
 
 import logging
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from teleprompt.encoding.canonical_json import digest_of
 from teleprompt.errors import TelepromptError
 from teleprompt.records import Record
-from teleprompt.storage.blobs import Blob, delete_blob, get_blob, put_blob, read_note, write_note
+from teleprompt.storage.blobs import Blob, delete_blob, fetch_file, put_file, read_note, write_note
 from teleprompt.traces.sources.pieces import days_of, is_whole_day
 from teleprompt.traces.sources.raw import UNFETCHED, TraceSource, raw_schema
 from teleprompt.window import Window
@@ -29,8 +32,8 @@ log = logging.getLogger(__name__)
 VERSION = 4
 """Of what is kept; another one does not find it."""
 
-MOST_BYTES_OF_A_DAY = 32 * 2**20
-"""A larger day is not kept: it would have to be held whole."""
+MOST_BYTES_HELD = 64 * 2**20
+"""Of what was read before, to compare with; beyond that, spans are read again."""
 
 
 class Day(Record):
@@ -63,30 +66,66 @@ class Shelf:
             log.warning("What is kept of %s cannot be read (%s); the day is read again.", f"{day.start:%F}", error)
             return None
 
-    def rows(self, day: Day) -> "pa.Table | None":
-        """The raw traces of `day`; None if they were lost or damaged."""
-        import pyarrow as pa
-
+    def fetch(self, day: Day, folder: Path) -> "DayFile | None":
+        """The raw traces of `day`, laid into a folder; None if they were lost or damaged."""
         try:
-            return pa.ipc.open_file(get_blob(day.blob)).read_all()
+            return DayFile(fetch_file(day.blob, folder), day.rows)
         except TelepromptError as error:
             log.warning("%s The day is read again.", error)
             delete_blob(day.blob)
             return None
 
-    def keep(self, day: Window, table: "pa.Table", *, mark: str | None, read_at: datetime) -> None:
+    def keep(self, day: Window, file: "DayFile", *, mark: str | None, read_at: datetime) -> None:
         """Keep the raw traces of `day`, in place of what was kept of it."""
-        import pyarrow as pa
-
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_file(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
-            writer.write_table(table)
-        blob = put_blob(self.storage_uri, f"days/{self.name}", sink.getvalue().to_pybytes(), suffix=".arrow")
+        blob = put_file(self.storage_uri, f"days/{self.name}", file.path, suffix=".arrow")
         before = self.find(day)
-        kept = Day(rows=len(table), mark=mark, read_at=read_at, blob=blob)
+        kept = Day(rows=file.rows, mark=mark, read_at=read_at, blob=blob)
         write_note(self.storage_uri, f"days/{self.name}/{day.start:%Y-%m-%d}.json", kept.to_stored())
         if before and before.rows and before.blob.digest != blob.digest:  # all empty days are one file
             delete_blob(before.blob)
+
+
+@dataclass(frozen=True)
+class DayFile:
+    """The raw traces of a day in a file, which no day is too large for."""
+
+    path: Path
+    rows: int
+
+    def tables(self) -> Iterator["pa.Table"]:
+        """The rows, a part at a time, as they were written."""
+        import pyarrow as pa
+
+        with pa.OSFile(str(self.path)) as source:
+            reader = pa.ipc.open_file(source)
+            for number in range(reader.num_record_batches):
+                yield pa.Table.from_batches([reader.get_batch(number)])
+
+
+class _OpenDay:
+    """A day's rows on their way into a file."""
+
+    def __init__(self, path: Path) -> None:
+        import pyarrow as pa
+
+        self._path, self._rows = path, 0
+        self._writer = pa.ipc.new_file(str(path), raw_schema(), options=pa.ipc.IpcWriteOptions(compression="zstd"))
+        self.is_whole = True
+        """Whether all of it could be read."""
+
+    def append(self, rows: "pa.Table") -> None:
+        """Add rows that follow those before."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        self._writer.write_table(rows)
+        self._rows += len(rows)
+        self.is_whole = self.is_whole and not pc.any(pc.is_in(_forms(rows), value_set=pa.array([UNFETCHED]))).as_py()
+
+    def close(self) -> DayFile:
+        """The file, complete."""
+        self._writer.close()
+        return DayFile(self._path, self._rows)
 
 
 def read_new(
@@ -107,11 +146,14 @@ def read_new(
         stretch = list(numbers)
         for some in ([i] for i in stretch) if is_fresh else [stretch]:
             kept = known[some[0]] if is_fresh else None
-            rows = shelf.rows(kept) if kept is not None else None
-            if rows is not None:
-                yield rows
-            else:
-                yield from _read_stretch(source, program, days, some, known, marks, shelf=shelf, now=now)
+            with TemporaryDirectory(prefix="teleprompt-days-") as folder:
+                file = shelf.fetch(kept, Path(folder)) if kept is not None else None
+                if file is not None:
+                    yield from file.tables()
+                else:
+                    yield from _read_stretch(
+                        source, program, days, some, known, marks, shelf=shelf, now=now, folder=Path(folder)
+                    )
 
 
 def _read_stretch(
@@ -124,59 +166,53 @@ def _read_stretch(
     *,
     shelf: Shelf,
     now: datetime,
+    folder: Path,
 ) -> Iterator["pa.Table"]:
     """Read consecutive days at once; each is kept as soon as it is complete, so that a later attempt goes on there."""
-    import pyarrow as pa
     import pyarrow.compute as pc
 
-    held = _held(source, shelf, [day for i in stretch if (day := known[i]) is not None])
+    held = _held(source, shelf, [day for i in stretch if (day := known[i]) is not None], folder)
     span = Window(start=days[stretch[0]].start, end=days[stretch[-1]].end)
-    pending: list[pa.Table] = []
-    todo, too_large = list(stretch), set[int]()
+    todo, opened = deque(stretch), _OpenDay(folder / "day.arrow")
 
-    def close(upto_ms: int | None) -> Iterator[pa.Table]:
-        """Give out and keep the days that end by `upto_ms`; all of them for None."""
-        nonlocal pending
-        while todo and (upto_ms is None or days[todo[0]].end_ms <= upto_ms):
-            day = days[todo[0]]
-            rows = pa.concat_tables([raw_schema().empty_table(), *pending])
-            mine = pc.less(rows["started_at_ms"], day.end_ms)
-            pending = [rows.filter(pc.invert(mine))]
-            rows = rows.filter(mine).combine_chunks()
-            if is_whole_day(day) and day.end <= now and todo[0] not in too_large:
-                # What could not be read whole is kept for the next attempt, but as old as the day itself.
-                whole = not pc.any(pc.is_in(_forms(rows), value_set=pa.array([UNFETCHED]))).as_py()
-                mark = marks[todo[0]] if marks is not None and whole else None
-                shelf.keep(day, rows, mark=mark, read_at=now if whole else day.start)
-            todo.pop(0)
+    def close() -> None:
+        """Keep the day that was read, if it is one that can be kept, and begin the next."""
+        nonlocal opened
+        number, file = todo.popleft(), opened.close()
+        day = days[number]
+        if is_whole_day(day) and day.end <= now:
+            # What could not be read whole is kept for the next attempt, but as old as the day itself.
+            mark = marks[number] if marks is not None and opened.is_whole else None
+            shelf.keep(day, file, mark=mark, read_at=now if opened.is_whole else day.start)
+        opened = _OpenDay(folder / "day.arrow")
+
+    for batch in source.read(program, span, known=held):
+        rows = batch
+        while len(rows):
+            mine = pc.less(rows["started_at_ms"], days[todo[0]].end_ms)
+            of_day, rows = rows.filter(mine), rows.filter(pc.invert(mine))
+            if len(of_day):
+                opened.append(of_day)
+                yield of_day
             if len(rows):
-                yield rows
-
-    for batch in source.read(program, span, known=pa.concat_tables(held) if held else None):
-        if len(batch):
-            pending.append(batch)
-            yield from close(batch["started_at_ms"][-1].as_py())
-            if sum(table.nbytes for table in pending) > MOST_BYTES_OF_A_DAY:
-                if todo[0] not in too_large:
-                    log.info(
-                        "%s has more than %d MB and is not kept", f"{days[todo[0]].start:%F}", MOST_BYTES_OF_A_DAY >> 20
-                    )
-                too_large.add(todo[0])
-                yield from pending
-                pending = []
-    yield from close(None)
+                close()
+    while todo:
+        close()
+    opened.close()
 
 
-def _held(source: TraceSource, shelf: Shelf, days: Sequence[Day]) -> "list[pa.Table]":
+def _held(source: TraceSource, shelf: Shelf, days: Sequence[Day], folder: Path) -> "pa.Table | None":
     """What is kept of days that are read again, so that their spans need not be; as much as memory may hold."""
+    import pyarrow as pa
+
     held: list[pa.Table] = []
     for day in days if source.kind == "traces" else ():
-        table = shelf.rows(day)
-        if table is not None:
+        file = shelf.fetch(day, folder)
+        for table in file.tables() if file is not None else ():
+            if sum(part.nbytes for part in held) + table.nbytes > MOST_BYTES_HELD:
+                return pa.concat_tables(held) if held else None
             held.append(table)
-        if sum(table.nbytes for table in held) > 2 * MOST_BYTES_OF_A_DAY:
-            break
-    return held
+    return pa.concat_tables(held) if held else None
 
 
 def _forms(rows: "pa.Table") -> "pa.Array":

@@ -18,6 +18,7 @@ from mlflow.entities.assessment import AssessmentError
 
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import LMConfig
+from teleprompt.config.traces import TraceAccess, TracesConfig
 from teleprompt.errors import ConfigurationError, TransientError
 from teleprompt.lm.build import build_lm
 from teleprompt.program.fields import DeclaredFields, Field
@@ -93,6 +94,8 @@ def log_meanings(experiment: str) -> None:
         ),
         1,
     )
+    for _ in range(5):
+        call("named twice", metadata={"dspy_program_name": "named twice"}, **own)
     _log_calls_below_spans()
 
 
@@ -244,6 +247,18 @@ MEANINGS: dict[str, list[Any]] = {
 def test_what_was_logged_means_the_same(store: dict[str, str], program: str, route: str) -> None:
     access = "sql" if route == "sql" else "api"
     assert usable(store[route], access, program) == MEANINGS[program]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page_size", [1, 2, 500])
+def test_calls_that_name_their_program_in_both_places_are_read_once(store: dict[str, str], page_size: int) -> None:
+    config = TracesConfig(access=TraceAccess.API, source="traces")
+    now = datetime.now(UTC).replace(microsecond=0)
+    window = Window(start=now - timedelta(hours=1), end=now + timedelta(hours=1))
+    with mlflow_client(store["api"]) as client, open_store(client) as opened:
+        (source,) = opened.sources(config, outcomes=[], page_size=page_size)
+        ids = [name for table in source.read("named twice", window) for name in table["trace_id"].to_pylist()]
+        assert len(ids) == len(set(ids)) == source.count("named twice", window) == 5
 
 
 @pytest.mark.slow

@@ -229,7 +229,7 @@ def test_an_outcome_that_is_no_number_is_the_same_each_time() -> None:
 
 
 def test_one_call_that_cannot_be_read_is_set_aside_by_its_id() -> None:
-    source = Own(call(1), call(2, forms={"spans": "unreadable"}))
+    source = Own(call(1), call(2, is_readable=False))
     assert usable(source) == [("c1", "lost", "post", 1.0, None), ("c2", "spans_unreadable")]
 
 
@@ -277,6 +277,15 @@ def test_a_source_that_breaks_its_promises_is_told_how(source: Any, problem: str
 def test_what_is_no_source_is_said(name: str, options: Any, error: str) -> None:
     with pytest.raises(ConfigurationError, match=error):
         source_of(name, **options)
+
+
+def test_a_password_is_refused_and_comes_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigurationError, match=r"holds a password.*name the variable"):
+        source_of("table", query="SELECT 1", uri="postgresql://reader:secret-word@nowhere/db")
+    monkeypatch.setenv("WAREHOUSE", "postgresql://reader:secret-word@127.0.0.1:9/db")
+    with pytest.raises(TelepromptError) as error:
+        usable(source_of("table", query="SELECT 1", uri="$WAREHOUSE"))
+    assert "secret-word" not in str(error.value)
 
 
 def test_a_line_that_is_half_written_costs_that_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

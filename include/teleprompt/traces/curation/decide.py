@@ -81,9 +81,7 @@ def decide(facts: "pa.Table", config: ProgramConfig) -> Decisions:
             parts[train[~stays]], reasons[train[~stays]] = None, reason
             funnel.append(_step(f"{step.step} (train)", stays, reason))
     unknown = np.all([np.isnan(column) for column in values.values()], axis=0)
-    imputed = int(np.sum(unknown & (parts != None)))  # noqa: E711 - elementwise
-    if config.traces.labels is Labels.EXPECTATION:
-        imputed = 0
+    is_imputed = unknown & (parts != None) & (config.traces.labels is Labels.OUTCOME)  # noqa: E711 - elementwise
     return Decisions(
         parts=parts,
         reasons=reasons,
@@ -91,7 +89,7 @@ def decide(facts: "pa.Table", config: ProgramConfig) -> Decisions:
         funnel=tuple(funnel),
         fits=fits,
         leakage=found,
-        imputed=imputed,
+        imputed=int(np.sum(is_imputed)),
     )
 
 

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from teleprompt.traces.sources._keyset import keyset_pages
 from teleprompt.traces.sources._trace_rows import info_schema
@@ -11,47 +11,80 @@ from teleprompt.traces.sources.raw import UNFETCHED
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from mlflow import MlflowClient
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 Fetch = Callable[[int, int, str | None], tuple["pa.Table", str | None]]
 """`fetch(end_ms, start_ms, token)`: a page of calls of that span, ordered by start, and the token of the next."""
 
 
-def past_damage(fetch: Fetch, start_ms: int, end_ms: int, *, answers: Callable[[], bool]) -> Iterator["pa.Table"]:
+class DamagedError(Exception):
+    """MLflow answers other questions, and not this one: something that it was to give is damaged."""
+
+
+def asked(question: Callable[[], T], client: "MlflowClient", *, times: int = 1) -> T:
+    """What MLflow gives to a question.
+
+    A server that was away, and is back for the question whether it is, is told from damage by asking `times` more than
+    once; where what is damaged is looked for by halves, each half is asked for anew anyway.
+
+    Raises:
+        DamagedError: it answers others, and failed on this one each time.
+        Exception: whatever the question raised, where MLflow answers nothing.
+    """
+    failures = 0
+    while True:
+        try:
+            return question()
+        except Exception as error:
+            if not _answers(client):
+                raise
+            failures += 1
+            if failures == times:
+                raise DamagedError(type(error).__name__) from error
+
+
+def _answers(client: "MlflowClient") -> bool:
+    try:
+        client.search_experiments(max_results=1)
+    except Exception:  # noqa: BLE001 - whatever it is, MLflow does not answer
+        return False
+    return True
+
+
+def past_damage(fetch: Fetch, start_ms: int, end_ms: int) -> Iterator["pa.Table"]:
     """All calls of a span in order, a page at a time; in place of those that cannot be read a row that says so.
 
-    A span that fails while MLflow `answers` is halved until the failure lies in one millisecond.
+    A span of which a page is damaged is halved until the damage lies in one millisecond.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
 
     reached, given = start_ms, pa.array([], pa.string())
     try:
-        for page in keyset_pages(partial(fetch, end_ms), start_ms, answers=answers):
+        for page in keyset_pages(partial(fetch, end_ms), start_ms):
             yield page
             reached = page["started_at_ms"][-1].as_py()
             given = page.filter(pc.equal(page["started_at_ms"], reached))["trace_id"].combine_chunks()
-    except Exception as error:
-        if not answers():
-            raise
-        for page in _halves(fetch, reached, end_ms, error, answers=answers):
+    except DamagedError as error:
+        for page in _halves(fetch, reached, end_ms, error):
             yield page.filter(pc.invert(pc.is_in(page["trace_id"], value_set=given)))
 
 
-def _halves(
-    fetch: Fetch, start_ms: int, end_ms: int, error: Exception, *, answers: Callable[[], bool]
-) -> Iterator["pa.Table"]:
+def _halves(fetch: Fetch, start_ms: int, end_ms: int, error: DamagedError) -> Iterator["pa.Table"]:
     if end_ms - start_ms <= 1:
-        log.warning(
-            "MLflow cannot read a call that started at %d (Unix time in ms; %s: %s); it is left out",
-            start_ms, type(error).__name__, str(error)[:200],
-        )  # fmt: skip
-        yield _unreadable(start_ms)
+        try:
+            yield from list(keyset_pages(partial(fetch, end_ms), start_ms))
+        except DamagedError:
+            log.warning("MLflow cannot read a call that started at %d (Unix time in ms; %s)", start_ms, error)
+            yield _unreadable(start_ms)
         return
     middle = (start_ms + end_ms) // 2
-    yield from past_damage(fetch, start_ms, middle, answers=answers)
-    yield from past_damage(fetch, middle, end_ms, answers=answers)
+    yield from past_damage(fetch, start_ms, middle)
+    yield from past_damage(fetch, middle, end_ms)
 
 
 def _unreadable(at_ms: int) -> "pa.Table":

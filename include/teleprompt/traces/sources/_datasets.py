@@ -1,6 +1,6 @@
 """MLflow evaluation datasets: inputs with what is expected, as people curate them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +8,7 @@ from teleprompt.errors import ConfigurationError
 from teleprompt.traces.sources import tags
 from teleprompt.traces.sources._assessments import EXPECTATION, event, standing
 from teleprompt.traces.sources._patience import patiently
+from teleprompt.traces.sources._untold import Untold
 from teleprompt.traces.sources.raw import DATASET, INPUT_PREFIX, OUTPUT_PREFIX, as_texts, in_order, raw_schema
 from teleprompt.tracking.connection import fluent_tracking, quoted
 from teleprompt.window import Window
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 
-class DatasetSource:
+class DatasetSource(Untold):
     """Reads an evaluation dataset. A record belongs to every window that ends after it was made."""
 
     kind = DATASET
@@ -49,11 +50,6 @@ class DatasetSource:
         """None: a dataset has expectations, no outcomes."""
         del program, window, metric
         return 0
-
-    def marks(self, program: str, windows: Sequence[Window]) -> list[str] | None:
-        """A dataset is read each time."""
-        del program, windows
-        return None
 
     def _records(self, window: Window) -> list[Any]:
         """Its records.

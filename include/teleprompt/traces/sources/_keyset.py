@@ -18,18 +18,15 @@ Fetch = Callable[[int, str | None], tuple["pa.Table", str | None]]
 """`fetch(start_ms, token)`: a page of calls from `start_ms` on, ordered by start, and the token of the next page."""
 
 
-def keyset_pages(fetch: Fetch, start_ms: int, *, answers: Callable[[], bool] = lambda: False) -> Iterator["pa.Table"]:
-    """All calls from `start_ms` on, each once, a page at a time; a page that failed is asked for again.
-
-    Not if `answers` tells that MLflow answers something else: then the error is raised.
-    """
+def keyset_pages(fetch: Fetch, start_ms: int) -> Iterator["pa.Table"]:
+    """All calls from `start_ms` on, each once, a page at a time; a page that failed is asked for again."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     seen = pa.array([], pa.string())
     """Ids already given of the millisecond `start_ms`."""
     while True:
-        page, more = patiently(partial(fetch, start_ms, None), answers=answers)
+        page, more = patiently(partial(fetch, start_ms, None))
         last_ms = pc.max(page["started_at_ms"]).as_py()
         if more and last_ms == start_ms:
             page = _whole_millisecond(fetch, start_ms)

@@ -14,29 +14,19 @@ MAX_WAIT_SECONDS = 300
 T = TypeVar("T")
 
 
-def patiently(
-    fetch: Callable[[], T],
-    *,
-    max_wait_seconds: float = MAX_WAIT_SECONDS,
-    answers: Callable[[], bool] = lambda: False,
-) -> T:
+def patiently(fetch: Callable[[], T], *, max_wait_seconds: float = MAX_WAIT_SECONDS) -> T:
     """What `fetch` gives; asked again, with growing pauses, while MLflow does not answer.
-
-    `answers` tells whether MLflow answers something else: then waiting is no use, the fault lies in what was asked.
 
     Raises:
         Exception: whatever `fetch` raised last, if that was no outage or the time is up.
     """
     from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_exponential_jitter
 
-    def is_worth_a_wait(error: BaseException) -> bool:
-        return is_outage(error) and not answers()
-
     def say(_state: object) -> None:
         log.warning("MLflow does not answer; asking again for up to %d s", max_wait_seconds)
 
     retrying = Retrying(
-        retry=retry_if_exception(is_worth_a_wait),
+        retry=retry_if_exception(is_outage),
         stop=stop_after_delay(max_wait_seconds),
         wait=wait_exponential_jitter(multiplier=0.5, max=15),
         before_sleep=say,

@@ -1,12 +1,12 @@
 """Counting through an API that only gives pages: by asking for single rows at an offset."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
 
+from teleprompt.traces.sources._untold import Untold
 from teleprompt.window import Window
 
 
-class CountsByProbing:
+class CountsByProbing(Untold):
     """Counting for sources whose store gives pages by offset: some twenty requests for two rows each."""
 
     @abstractmethod
@@ -39,13 +39,3 @@ class CountsByProbing:
             middle = (low + high) // 2
             low, high = (middle, high) if self._finds(program, window, middle) else (low, middle)
         return low + self.beside(program, window)
-
-    def outcomes(self, program: str, window: Window, metric: str) -> int | None:
-        """MLflow's search has no filter on the time of a metric or a feedback."""
-        del program, window, metric
-        return None
-
-    def marks(self, program: str, windows: Sequence[Window]) -> list[str] | None:
-        """Whether anything changed cannot be told without reading."""
-        del program, windows
-        return None

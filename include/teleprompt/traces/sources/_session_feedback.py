@@ -39,6 +39,7 @@ class SessionFeedback:
             return []
         return self._said[carriers[place - 1]]
 
-    def merged(self, own: Sequence[Any], session: Sequence[Assessed]) -> list[Any]:
-        """What was said of a call and of its session, in order of time; both as mappings."""
-        return sorted([*(one._asdict() for one in session), *own], key=lambda one: one["at_ms"])
+
+def in_order_of_time(of_session: Sequence[Assessed], own: Sequence[Any]) -> list[Any]:
+    """What was said of a call and of its session, as mappings."""
+    return sorted([*(one._asdict() for one in of_session), *own], key=lambda one: one["at_ms"])

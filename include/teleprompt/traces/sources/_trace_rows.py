@@ -2,14 +2,21 @@
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from teleprompt.program.fields import WHOLE
 from teleprompt.traces.sources import tags
 from teleprompt.traces.sources._assessments import Assessed
-from teleprompt.traces.sources._session_feedback import SessionFeedback
-from teleprompt.traces.sources.call_span import CallShape, Span, call_span, named_inputs, named_outputs
+from teleprompt.traces.sources._session_feedback import SessionFeedback, in_order_of_time
+from teleprompt.traces.sources.call_span import (
+    CallShape,
+    Span,
+    call_span,
+    holds_the_fields,
+    named_inputs,
+    named_outputs,
+)
 from teleprompt.traces.sources.raw import UNFETCHED, as_texts, raw_schema
 
 if TYPE_CHECKING:
@@ -88,6 +95,17 @@ def payload_of(span: Span, shape: CallShape) -> Payload:
     )
 
 
+def payload_of_trace(spans: Sequence[Span | None], shape: CallShape) -> Payload:
+    """What all spans of a trace tell; None stands for one that is damaged."""
+    good = [span for span in spans if span is not None]
+    call = call_span(good, shape)
+    if call is None:
+        return absent() if good else unreadable()
+    if len(good) < len(spans) and not holds_the_fields(call, shape):
+        return unreadable()  # the damaged one may be the call
+    return replace(payload_of(call, shape), places=places_of(good, shape))
+
+
 def unreadable() -> Payload:
     """That of a trace whose spans are damaged."""
     return Payload(forms={UNFETCHED: "unreadable"})
@@ -131,22 +149,22 @@ def cut_by_size(page: "pa.Table", most_bytes: int) -> Iterator["pa.Table"]:
     yield page.slice(first)
 
 
-def with_sessions(page: "pa.Table", sessions: SessionFeedback, *, is_known: bool = False) -> "pa.Table":
-    """A raw table with what was said of each call's session; `page` comes in order of time.
+def note_sessions(page: "pa.Table", sessions: SessionFeedback) -> None:
+    """Take note of what lies on the calls of a table (`info_schema`) and was said of their sessions."""
+    for row in page.select(["trace_id", "started_at_ms", SESSION, "outcomes"]).to_pylist():
+        said = [Assessed(**one) for one in row["outcomes"] if one["of_session"]]
+        sessions.add(row[SESSION], row["started_at_ms"], row["trace_id"], said)
 
-    What lies on its own calls is taken note of, unless that `is_known` already.
-    """
-    rows = page.select(["trace_id", "started_at_ms", SESSION, "outcomes"]).to_pylist()
-    if not is_known:
-        for row in rows:
-            said = [Assessed(**one) for one in row["outcomes"] if one["of_session"]]
-            sessions.add(row[SESSION], row["started_at_ms"], row["trace_id"], said)
+
+def with_sessions(page: "pa.Table", sessions: SessionFeedback) -> "pa.Table":
+    """A table (`info_schema`) as a raw one, with what was said of each call's session."""
+    rows = page.select(["trace_id", "started_at_ms", SESSION]).to_pylist()
     found = [sessions.of(row[SESSION], row["started_at_ms"], row["trace_id"]) for row in rows]
     page = page.drop_columns([SESSION, SIZE])
     if not any(found):
         return page
-    merged = [sessions.merged(row["outcomes"], said) for row, said in zip(rows, found, strict=True)]
-    return _set(page, "outcomes", merged)
+    own = page["outcomes"].to_pylist()
+    return _set(page, "outcomes", [in_order_of_time(*both) for both in zip(found, own, strict=True)])
 
 
 def _row(info: TraceInfo) -> dict[str, Any]:

@@ -5,14 +5,13 @@ finished call that has an outcome, and that was not read before.
 """
 
 import logging
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from teleprompt.traces.sources import tags
 from teleprompt.traces.sources._assessments import EXPECTATION, FEEDBACK, event, standing
-from teleprompt.traces.sources._damage import past_damage
+from teleprompt.traces.sources._damage import DamagedError, asked, past_damage
 from teleprompt.traces.sources._filters import METADATA, TAG, WHERE_NAMED, calls_of
 from teleprompt.traces.sources._patience import patiently
 from teleprompt.traces.sources._probing import CountsByProbing
@@ -22,16 +21,15 @@ from teleprompt.traces.sources._trace_rows import (
     Places,
     SpanReader,
     TraceInfo,
-    absent,
     cut_by_size,
     info_table,
-    payload_of,
+    note_sessions,
+    payload_of_trace,
     places_of,
-    unreadable,
     with_sessions,
     with_spans,
 )
-from teleprompt.traces.sources.call_span import CallShape, Span, call_span
+from teleprompt.traces.sources.call_span import CallShape, Span
 from teleprompt.traces.sources.merge import in_time_order
 from teleprompt.traces.sources.raw import in_order
 from teleprompt.window import Window
@@ -86,34 +84,39 @@ class TracesClientSource(CountsByProbing):
             for place in WHERE_NAMED
         ]
         for page in in_time_order(before):
-            with_sessions(page, sessions)
+            note_sessions(page, sessions)
         reader = SpanReader(self.payloads, self.places)
         pages = [self._pages(program, window.start_ms, window.end_ms, place=place) for place in WHERE_NAMED]
         for page in in_time_order(pages):
+            note_sessions(page, sessions)
             for part in cut_by_size(page, PART_BYTES):
                 yield with_spans(with_sessions(part, sessions), known=known, outcomes=self._outcomes, reader=reader)
 
     def _pages(self, program: str, start_ms: int, end_ms: int, *, place: str, more: str = "") -> Iterator["pa.Table"]:
         """The traces that name the program in their tags or in their metadata; what their tags say goes first."""
+        tagged: set[str] = set()
 
         def fetch(end_ms: int, start_ms: int, token: str | None) -> tuple["pa.Table", str | None]:
             infos, following = self._page(_traces_of(program, start_ms, end_ms, place=place) + more, token)
-            page = in_order(info_table([_read(info) for info in infos]))
-            if place == TAG:
-                return page, following
-            tagged = [info.trace_id for info in infos if tags.PROGRAM in info.tags]
-            return _without(page, tagged), following
+            if place == METADATA:
+                tagged.update(info.trace_id for info in infos if tags.PROGRAM in info.tags)
+            return in_order(info_table([_read(info) for info in infos])), following
 
-        return past_damage(fetch, start_ms, end_ms, answers=self._answers)
+        for page in past_damage(fetch, start_ms, end_ms):
+            yield _without(page, tagged) if tagged else page
 
     def _page(self, wanted: str, token: str | None) -> tuple[list[Any], str | None]:
-        page = self._client.search_traces(
-            locations=self._experiment_ids,
-            filter_string=wanted,
-            max_results=self._page_size,
-            order_by=["timestamp_ms ASC"],
-            page_token=token,
-            include_spans=False,
+        page = asked(
+            partial(
+                self._client.search_traces,
+                locations=self._experiment_ids,
+                filter_string=wanted,
+                max_results=self._page_size,
+                order_by=["timestamp_ms ASC"],
+                page_token=token,
+                include_spans=False,
+            ),
+            self._client,
         )
         return [trace.info for trace in page], page.token
 
@@ -129,69 +132,51 @@ class TracesClientSource(CountsByProbing):
 
         if not self._experiment_ids:
             return 0
+        two = partial(
+            self._client.search_traces,
+            locations=self._experiment_ids,
+            filter_string=_traces_of(program, window.start_ms, window.end_ms),
+            max_results=2,
+            page_token=SearchTraceUtils.create_page_token(offset).decode() if offset else None,
+            include_spans=False,
+        )
         try:
-            page = self._client.search_traces(
-                locations=self._experiment_ids,
-                filter_string=_traces_of(program, window.start_ms, window.end_ms),
-                max_results=2,
-                page_token=SearchTraceUtils.create_page_token(offset).decode() if offset else None,
-                include_spans=False,
-            )
-        except Exception:
-            if not self._answers():
-                raise
-            return 2  # something is there that MLflow cannot read
-        return len(page)
+            return len(asked(two, self._client, times=2))
+        except DamagedError:  # something is there that MLflow cannot read
+            return 2
 
     def payloads(self, trace_ids: Sequence[str]) -> dict[str, Payload]:
         """What the spans tell of the traces whose spans can be read; damaged ones are told apart."""
-        return {trace_id: _payload(spans, self._shape) for trace_id, spans in self._spans(trace_ids)}
+        return {trace_id: payload_of_trace(spans, self._shape) for trace_id, spans in self._spans(trace_ids)}
 
     def places(self, trace_ids: Sequence[str]) -> dict[str, Places]:
         """The spans of traces by id: the name, and whether it is the call or without a parent."""
-        return {trace_id: places_of(spans or [], self._shape) for trace_id, spans in self._spans(trace_ids)}
+        return {trace_id: places_of(spans, self._shape) for trace_id, spans in self._spans(trace_ids)}
 
-    def _spans(self, trace_ids: Sequence[str]) -> Iterator[tuple[str, list[Span] | None]]:
+    def _spans(self, trace_ids: Sequence[str]) -> Iterator[tuple[str, list[Span]]]:
         for first in range(0, len(trace_ids), SPAN_BATCH):
             yield from self._batch(list(trace_ids[first : first + SPAN_BATCH]))
 
-    def _batch(self, trace_ids: list[str]) -> Iterator[tuple[str, list[Span] | None]]:
-        """The spans of traces; None for those of a trace that cannot be read though MLflow answers."""
+    def _batch(self, trace_ids: list[str]) -> Iterator[tuple[str, list[Span]]]:
+        """The spans of traces; none of a trace that is damaged."""
         from mlflow.tracing.client import TracingClient
 
         tracing = TracingClient(self._client.tracking_uri)
+
+        def spans() -> list[tuple[str, list[Span]]]:
+            traces = tracing.batch_get_traces(trace_ids)
+            return [(trace.info.trace_id, [_span(span) for span in trace.data.spans]) for trace in traces]
+
         try:
-            traces = patiently(partial(tracing.batch_get_traces, trace_ids), answers=self._answers)
-            found = [(trace.info.trace_id, [_span(span) for span in trace.data.spans]) for trace in traces]
-        except Exception as error:
-            if not self._answers():
-                raise
+            yield from patiently(lambda: asked(spans, self._client, times=2 if len(trace_ids) == 1 else 1))
+        except DamagedError as error:
             if len(trace_ids) == 1:
-                log.warning("Trace %s is damaged (%s)", trace_ids[0], type(error).__name__)
-                yield trace_ids[0], None
+                log.warning("Trace %s is damaged (%s)", trace_ids[0], error)
+                yield trace_ids[0], []
                 return
             half = len(trace_ids) // 2
             yield from self._batch(trace_ids[:half])
             yield from self._batch(trace_ids[half:])
-            return
-        yield from found
-
-    def _answers(self) -> bool:
-        """Whether MLflow is there, so that an error comes from what was asked."""
-        try:
-            self._client.search_experiments(max_results=1)
-        except Exception:  # noqa: BLE001 - whatever it is, it does not answer
-            return False
-        return True
-
-
-def _payload(spans: list[Span] | None, shape: CallShape) -> Payload:
-    if spans is None:
-        return unreadable()
-    call = call_span(spans, shape)
-    if call is None:
-        return absent() if spans else unreadable()
-    return replace(payload_of(call, shape), places=places_of(spans, shape))
 
 
 def _span(span: Any) -> Span:
@@ -203,11 +188,11 @@ def _traces_of(program: str, start_ms: int, end_ms: int, *, place: str = TAG) ->
     return calls_of(program, start_ms=start_ms, end_ms=end_ms, time="trace.timestamp_ms", place=place)
 
 
-def _without(page: "pa.Table", trace_ids: Sequence[str]) -> "pa.Table":
+def _without(page: "pa.Table", trace_ids: Iterable[str]) -> "pa.Table":
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    return page.filter(pc.invert(pc.is_in(page["trace_id"], value_set=pa.array(trace_ids, pa.string()))))
+    return page.filter(pc.invert(pc.is_in(page["trace_id"], value_set=pa.array(list(trace_ids), pa.string()))))
 
 
 def _read(info: Any) -> TraceInfo:

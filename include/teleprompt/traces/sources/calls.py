@@ -3,7 +3,7 @@
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -13,8 +13,9 @@ from teleprompt.config.project import project_dir
 from teleprompt.errors import ConfigurationError, TelepromptError
 from teleprompt.program.fields import WHOLE
 from teleprompt.traces.sources._assessments import EXPECTATION, FEEDBACK, event, standing
+from teleprompt.traces.sources._untold import Untold
 from teleprompt.traces.sources.call_span import CallShape, named_inputs, named_outputs
-from teleprompt.traces.sources.raw import INPUT_PREFIX, OUTPUT_PREFIX, as_texts, raw_schema
+from teleprompt.traces.sources.raw import INPUT_PREFIX, OUTPUT_PREFIX, UNFETCHED, as_texts, raw_schema
 from teleprompt.window import Window
 
 if TYPE_CHECKING:
@@ -70,8 +71,8 @@ class Call:
     program_version: str | None = None
     group: str | None = None
     user: str | None = None
-    forms: Mapping[str, str] = field(default_factory=dict)
-    """`{"spans": "unreadable"}` for a call whose inputs or outputs cannot be read."""
+    is_readable: bool = True
+    """False for a call whose inputs or outputs cannot be read: it is set aside by its id."""
 
     def __post_init__(self) -> None:
         """Refuse a time that would mean another one elsewhere.
@@ -85,7 +86,7 @@ class Call:
                 raise ConfigurationError(f"`{name}` of call {self.trace_id} has no offset from UTC; give one.")
 
 
-class CallSource(ABC):
+class CallSource(Untold, ABC):
     """A source of calls for `traces.source`; a subclass says which calls there are."""
 
     kind: ClassVar[str] = "calls"
@@ -138,18 +139,8 @@ class CallSource(ABC):
         """Whether at least `number` calls started in `window`."""
         return number <= 0 or self.count(program, window, enough=number) >= number
 
-    def outcomes(self, program: str, window: Window, metric: str) -> int | None:
-        """How many outcomes arrived in `window`; None: it cannot be told without reading."""
-        del program, window, metric
-        return None
-
-    def marks(self, program: str, windows: Sequence[Window]) -> list[str] | None:
-        """For each window a text that changes when anything in it does; None: it cannot be told without reading."""
-        del program, windows
-        return None
-
     def _row(self, call: Call) -> dict[str, Any]:
-        forms: dict[str, str] = dict(call.forms)
+        forms: dict[str, str] = {} if call.is_readable else {UNFETCHED: "unreadable"}
         inputs, outputs = named_inputs(call.inputs, self.shape), named_outputs(call.outputs, self.shape)
         if not isinstance(outputs, Mapping):
             outputs = {} if outputs is None else {WHOLE: outputs}

@@ -54,13 +54,14 @@ class OtelFiles(CallSource):
 
     def calls(self, program: str, window: Window) -> Iterator[Call]:
         """One for each trace that names the program."""
+        del window
         traces: dict[str, list[_Read]] = {}
         for file in self._files:
             for read in _parquet(file) if file.suffix == ".parquet" else _json_lines(file):
                 traces.setdefault(read.trace_id, []).append(read)
         for trace_id, spans in traces.items():
             call = self._call(trace_id, spans, program)
-            if call is not None and window.start <= call.started_at < window.end:
+            if call is not None:
                 yield call
 
     def _call(self, trace_id: str, spans: list[_Read], program: str) -> Call | None:
@@ -75,9 +76,9 @@ class OtelFiles(CallSource):
             return None
         main = next(read for read in spans if read.span is own)
         try:
-            inputs, outputs, forms = own.inputs, own.outputs, {}
+            inputs, outputs, is_readable = own.inputs, own.outputs, True
         except (ValueError, RecursionError):
-            inputs, outputs, forms = {}, None, {"spans": "unreadable"}
+            inputs, outputs, is_readable = {}, None, False
         return Call(
             trace_id=trace_id,
             started_at=_moment(own.started_ns),
@@ -91,7 +92,7 @@ class OtelFiles(CallSource):
             program_version=_text(attributes.get(tags.PROGRAM_VERSION)),
             group=_first(attributes, GROUPS),
             user=_first(attributes, USERS),
-            forms=forms,
+            is_readable=is_readable,
         )
 
     def _said(self, attributes: Mapping[str, Any]) -> Iterator[Said]:

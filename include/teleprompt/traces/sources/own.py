@@ -19,7 +19,7 @@ IN_THE_BOX: Mapping[str, str] = {
 }
 
 
-def own_source(name: str, options: Mapping[str, Any], *, shape: CallShape, project: Path | None) -> TraceSource:
+def own_source(name: str, options: Mapping[str, Any], *, shape: CallShape, project: Path) -> TraceSource:
     """The source of that name or path, made with `options` as keyword arguments.
 
     A module is looked for as Python does, then in the project's folder, its `plugins` and `include`.
@@ -44,7 +44,7 @@ def own_source(name: str, options: Mapping[str, Any], *, shape: CallShape, proje
     return source  # type: ignore[no-any-return]
 
 
-def _class(name: str, project: Path | None) -> Any:
+def _class(name: str, project: Path) -> Any:
     path = IN_THE_BOX.get(name, name)
     if ":" not in path:
         offered = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
@@ -53,7 +53,7 @@ def _class(name: str, project: Path | None) -> Any:
             raise ConfigurationError(f"There is no source {name!r} (known: {known}); correct `traces.source`.")
         return offered[path].load()
     module, _, attribute = path.partition(":")
-    folders = [] if project is None else [project, project / "plugins", project / "include"]
+    folders = [project, project / "plugins", project / "include"]
     sys.path += [str(folder) for folder in folders if str(folder) not in sys.path]
     try:
         return getattr(importlib.import_module(module), attribute)

@@ -5,11 +5,13 @@ Columns: `trace_id`, `started_at`, `input.<field>` and `output.<field>` are need
 are not.
 """
 
+import os
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from teleprompt.config.project import project_dir
+from teleprompt.encoding.secret_uri import SecretUri
 from teleprompt.errors import ConfigurationError
 from teleprompt.traces.sources.calls import Call, CallSource, Said
 from teleprompt.window import Window, format_utc
@@ -25,27 +27,35 @@ class Table(CallSource):
 
     Args:
         query: SQL; `:program`, `:start` and `:end` stand for the program's name and the window as texts (ISO 8601).
-        uri: `duckdb:` (also for files: `SELECT … FROM 'calls/*.parquet'`), `duckdb:///path`, or `postgresql://…`.
+        uri: `duckdb:` (also for files: `SELECT … FROM 'calls/*.parquet'`), `duckdb:///path`, or `postgresql://…`;
+            `$NAME` stands for a variable of the environment.
     """
 
     route = "sql"
 
     def __init__(self, query: str, *, uri: str = "duckdb:") -> None:
-        self._query, self._uri = query, uri
+        if SecretUri(uri).secrets:
+            raise ConfigurationError(
+                "`traces.options.uri` holds a password, and many people read program files; put the URI into the "
+                "environment and name the variable: `uri: $WAREHOUSE`."
+            )
+        self._query, self._uri = query, SecretUri(os.path.expandvars(uri))
 
     def calls(self, program: str, window: Window) -> Iterator[Call]:
-        """A row is a call; rows beyond the window are left out."""
-        for row in self._rows(program, window).to_pylist():
-            call = _call(row)
-            if window.start <= call.started_at < window.end:
-                yield call
+        """A row is a call."""
+        return map(_call, self._rows(program, window).to_pylist())
 
     def _rows(self, program: str, window: Window) -> "pa.Table":
         sql = self._query
         for name, value in (("program", program), ("start", format_utc(window.start)), ("end", format_utc(window.end))):
             quoted = value.replace("'", "''")
             sql = sql.replace(f":{name}", f"'{quoted}'")
-        table = _duckdb(self._uri, sql) if self._uri.startswith("duckdb:") else _adbc(self._uri, sql)
+        uri = self._uri.get_secret_value()
+        try:
+            table = _duckdb(uri, sql) if uri.startswith("duckdb:") else _adbc(uri, sql)
+        except Exception as error:
+            self._uri.hide_in_error(error)
+            raise
         missing = {"trace_id", "started_at"} - set(table.column_names)
         if missing:
             raise ConfigurationError(
@@ -67,7 +77,7 @@ def _duckdb(uri: str, sql: str) -> "pa.Table":
 
 def _adbc(uri: str, sql: str) -> "pa.Table":
     if not uri.startswith(("postgresql://", "postgres://")):
-        raise ConfigurationError(f"A table is read by `duckdb:` or `postgresql://`, not by {uri.partition(':')[0]}:.")
+        raise ConfigurationError(f"A table is read by `duckdb:` or `postgresql://`, not by {uri.partition(':')[0]!r}.")
     try:
         import adbc_driver_postgresql.dbapi as adbc
     except ImportError as error:

@@ -2,26 +2,25 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from teleprompt.traces.sources import tags
 from teleprompt.traces.sources._assessments import EXPECTATION, FEEDBACK, Event, event, standing
 from teleprompt.traces.sources._session_feedback import REACH, SessionFeedback
 from teleprompt.traces.sources._trace_rows import (
+    SIZE_BYTES,
     Payload,
     Places,
     SpanReader,
     TraceInfo,
-    absent,
     info_table,
     payload_of,
+    payload_of_trace,
     places_of,
-    unreadable,
     with_sessions,
     with_spans,
 )
-from teleprompt.traces.sources.call_span import CallShape, Span, call_span, holds_the_fields, is_the_call
+from teleprompt.traces.sources.call_span import CallShape, Span, is_the_call
 from teleprompt.traces.sources.sql._marks import DayMarks
 from teleprompt.traces.sources.sql._source import CHUNK, EVER, SqlSource, one_of
 from teleprompt.traces.sources.sql.database import Database
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 SPANS_LOCATION = "mlflow.trace.spansLocation"
 IN_DATABASE = "TRACKING_STORE"
 SIZE = "mlflow.trace.sizeStats"
-SIZE_BYTES = "mlflow.trace.sizeBytes"
 TAGS = (
     tags.PROGRAM,
     tags.CONTRIBUTOR_ID,
@@ -146,7 +144,7 @@ class TracesSqlSource(SqlSource):
                 rest = [name for name in wanted if name not in found]
                 return {**found, **(self._elsewhere.places(rest) if rest else {})}
 
-            page = with_sessions(info_table(infos), sessions, is_known=True)
+            page = with_sessions(info_table(infos), sessions)
             return with_spans(page, known=known, outcomes=self._outcomes, reader=SpanReader(payloads, places))
 
         return details
@@ -217,18 +215,16 @@ class TracesSqlSource(SqlSource):
 
         Most calls are the span without a parent: only of others all spans are read.
         """
-        found, unclear = {}, []
+        found = {}
         for trace_id, spans in self._spans(trace_ids, " AND x.parent_span_id IS NULL").items():
             root = spans[0] if len(spans) == 1 else None
-            if root is not None and _is_clear(root, self._shape):
+            if root is not None and is_the_call(root, self._shape):
                 found[trace_id] = payload_of(root, self._shape)
-            else:
-                unclear.append(trace_id)
-        unclear += [name for name in trace_ids if name not in found and name not in set(unclear)]
+        unclear = [name for name in trace_ids if name not in found]
         for first in range(0, len(unclear), WHOLE_TRACES):
             for trace_id, some in self._spans(unclear[first : first + WHOLE_TRACES]).items():
                 if len(some) >= numbers[trace_id]:
-                    found[trace_id] = _payload(some, self._shape)
+                    found[trace_id] = payload_of_trace(some, self._shape)
         return found
 
     def _places(self, trace_ids: Sequence[str]) -> dict[str, Places]:
@@ -251,29 +247,12 @@ class TracesSqlSource(SqlSource):
         return found
 
 
-def _payload(some: Sequence[Span | None], shape: CallShape) -> Payload:
-    spans = [span for span in some if span is not None]
-    call = call_span(spans, shape)
-    if call is None:
-        return absent() if spans else unreadable()
-    if len(spans) < len(some) and not holds_the_fields(call, shape):
-        return unreadable()
-    return replace(payload_of(call, shape), places=places_of(spans, shape))
-
-
 def _number_of_spans(size: str | None) -> int:
     """How many spans a trace has, as MLflow counted them; 0 where it did not."""
     try:
         return int(json.loads(size or "{}")["num_spans"])
     except (ValueError, TypeError, KeyError):
         return 0
-
-
-def _is_clear(root: Span, shape: CallShape) -> bool:
-    try:
-        return is_the_call(root, shape)
-    except (ValueError, RecursionError):
-        return False
 
 
 def _span(row: Mapping[str, Any]) -> Span | None:

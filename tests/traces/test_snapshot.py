@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from teleprompt.encoding.canonical_json import digest_of
 from teleprompt.errors import TelepromptError
 from teleprompt.traces.row import from_arrow
-from teleprompt.traces.snapshot import read_rows, read_snapshot
+from teleprompt.traces.snapshot import Snapshot, read_rows, read_snapshot
 from teleprompt.traces.split import Part
 from tests.support import ALICE, BOB, FIELDS, WEEK, raw_trace, rows_of, to_arrow, trace_row, write_snapshot_of
 
@@ -49,6 +50,17 @@ def test_a_snapshot_reads_back_with_parts_reasons_and_contributors(tmp_path: Pat
 
 def test_the_same_data_has_the_same_digest_wherever_it_lies(tmp_path: Path) -> None:
     assert snapshot_in(tmp_path / "a")[1].digest == snapshot_in(tmp_path / "b")[1].digest
+
+
+def test_what_version_0_1_did_not_measure_is_not_in_its_digests(tmp_path: Path) -> None:
+    snapshot, _ = snapshot_in(tmp_path)
+    manifest = snapshot.model_dump(mode="json")
+    manifest["leakage"] = {"exact": 0, "near": None}
+    old = Snapshot.model_validate(manifest)
+    hashed = old.model_dump(mode="json", exclude={"reading", "quarantine"}) | {"leakage": {"exact": 0, "near": None}}
+    for part in hashed["parts"].values():
+        del part["blob"]
+    assert old.digest == digest_of(hashed)
 
 
 def test_a_damaged_part_is_noticed(tmp_path: Path) -> None:

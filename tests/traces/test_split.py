@@ -4,11 +4,10 @@ from hypothesis import strategies as st
 
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.split import SplitConfig
-from teleprompt.errors import TelepromptError
 from teleprompt.traces._facts import concat_facts, facts_of
 from teleprompt.traces._validate import validate
-from teleprompt.traces.split import Part, leakage, row_units, split
-from tests.support import FIELDS, raw_table, raw_trace, trace_row
+from teleprompt.traces.split import Part, split
+from tests.support import FIELDS, raw_table, raw_trace
 
 Call = tuple[str, str | None]
 calls = st.lists(
@@ -28,33 +27,38 @@ def facts(given_calls: list[Call], config: SplitConfig, **changes):
 
 def parts_of(given_calls: list[Call], config: SplitConfig | None = None) -> list[Part | None]:
     config = config or SplitConfig()
-    table = facts(given_calls, config)
-    parts = split(table, config)
-    leakage(table, parts, config)
-    return parts
+    return split(facts(given_calls, config), config).parts
 
 
-@settings(deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(calls, st.integers(0, 5))
-def test_each_row_has_one_part_and_what_belongs_together_stays_together(given_calls: list[Call], seed: int) -> None:
+def test_what_belongs_together_is_in_one_part_or_left_out(given_calls: list[Call], seed: int) -> None:
     parts = parts_of(given_calls, SplitConfig(seed=seed))
     assert len(parts) == len(given_calls)
-    assert None not in parts
-    seen: dict[str, set[Part | None]] = {}
+    seen: dict[str, set[Part]] = {}
     for (question, group), part in zip(given_calls, parts, strict=True):
-        seen.setdefault(f"q:{' '.join(question.split())}", set()).add(part)
-        if group:
-            seen.setdefault(f"g:{group}", set()).add(part)
+        if part is not None:
+            seen.setdefault(f"q:{' '.join(question.split())}", set()).add(part)
+            if group:
+                seen.setdefault(f"g:{group}", set()).add(part)
     assert all(len(some) == 1 for some in seen.values())
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(calls)
-def test_an_input_has_the_same_part_whatever_is_around_it(given_calls: list[Call]) -> None:
-    alone: list[Call] = [(question, None) for question, _ in given_calls]
-    together = parts_of(alone)
-    for call, part in zip(alone, together, strict=True):
-        assert parts_of([call]) == [part]
+def test_a_row_never_changes_its_part_whatever_is_around_it(given_calls: list[Call]) -> None:
+    parts = parts_of(given_calls)
+    for call, part in zip(given_calls, parts, strict=True):
+        assert part in (*parts_of([call]), None)
+
+
+def test_two_conversations_that_begin_alike_stay_apart_and_the_later_part_keeps_the_opening() -> None:
+    conversations: list[Call] = [(text, name) for name in "abcdefgh" for text in ("hi", f"why {name}")]
+    shared = split(facts(conversations, SplitConfig()), SplitConfig())
+    openings = {part for (text, _), part in zip(conversations, shared.parts, strict=True) if text == "hi"}
+    assert openings == {Part.GATE, None}
+    assert {*shared.parts} == {*Part, None}
+    assert [part is None for part in shared.parts] == shared.elsewhere.tolist()
 
 
 def test_shares_are_met_on_average() -> None:
@@ -86,7 +90,7 @@ def test_in_time_order_the_newest_judge() -> None:
 def test_a_contributor_or_a_field_can_hold_rows_together() -> None:
     config = SplitConfig(group_by=("contributor", "input.question"))
     table = facts([(str(i), None) for i in range(20)], config)
-    assert len(set(split(table, config))) == 1  # all are alice's
+    assert len(set(split(table, config).parts)) == 1  # all are alice's
 
 
 def test_near_duplicates_are_in_one_part() -> None:
@@ -97,41 +101,9 @@ def test_near_duplicates_are_in_one_part() -> None:
     assert len(set(parts_of(similar))) > 1
 
 
-def test_a_split_that_leaks_is_refused() -> None:
-    config = SplitConfig()
-    table = facts([("same", None), (" SAME", None)], config)
-    with pytest.raises(TelepromptError, match="leaks: 1 equal"):
-        leakage(table, [Part.TRAIN, Part.GATE], config)
-
-
-def test_the_gate_counts_rows_of_one_unit_as_one() -> None:
-    rows = [
-        trace_row(inputs={"question": "a"}, group="g"),
-        trace_row(inputs={"question": "b"}, group="g"),
-        trace_row(inputs={"question": "B "}),
-        trace_row(inputs={"question": "c"}),
-    ]
-    units = row_units(rows, SplitConfig())
-    assert units[0] == units[1] == units[2] != units[3]
-    assert row_units([], SplitConfig()) == []
-
-
 @pytest.mark.parametrize(
     "sizes", [{"train": 1, "select": 0.5, "gate": 0.5}, {"train": 0.5, "select": 0.5, "gate": 0.5}]
 )
 def test_sizes_that_contradict_each_other_are_refused(sizes: dict) -> None:
     with pytest.raises(ValueError, match="train, select and gate"):
         SplitConfig.model_validate(sizes)
-
-
-def test_what_the_split_groups_by_is_one_unit_in_the_statistics_too() -> None:
-    rows = [
-        trace_row(inputs={"question": "how long is the river of my town in the north"}, contributor_id="alice"),
-        trace_row(inputs={"question": "where"}, contributor_id="alice"),
-        trace_row(inputs={"question": "how long is the river of my town in the north?"}, contributor_id="bob"),
-    ]
-    assert len(set(row_units(rows, SplitConfig()))) == 3
-    assert len(set(row_units(rows, SplitConfig(group_by=("contributor",))))) == 2
-    assert len(set(row_units(rows, SplitConfig(group_by=("near_duplicates",), near_threshold=0.5)))) == 2
-    assert len(set(row_units(rows, SplitConfig(group_by=("contributor", "near_duplicates"), near_threshold=0.5)))) == 1
-    assert len(set(row_units(rows, SplitConfig(group_by=("input.question",))))) == 3

@@ -155,6 +155,10 @@ def _show(profile: Any, *, min_traces: int) -> None:
     ]
     print_table(("score from", "traces", ""), bars, empty="No usable trace.")
     print_table(("part", "traces"), [(part.value, n) for part, n in profile.parts.items()], empty="")
+    leaks = profile.leakage
+    found = (("inputs", leaks.exact), ("groups", leaks.groups), ("contributors", leaks.contributors))
+    counted = [*found, (f"near duplicates (pairs, of {leaks.compared} traces)", leaks.near)]
+    print_table(("in more than one part", ""), [(what, n) for what, n in counted if n is not None], empty="")
     print_table(("contributor", "traces"), profile.contributors.items(), empty="No usable trace.")
     quarantined = [
         (reason, n if i == 0 else "", example.trace_id, example.raw[:EXCERPT])

@@ -10,6 +10,9 @@ from teleprompt.config._section import Section, Share
 Size = Annotated[int, Field(ge=1, strict=True)] | Share
 
 
+NEAR_DUPLICATES = "near_duplicates"
+
+
 class SplitConfig(Section):
     """How the traces are shared out between learning, choosing and judging."""
 
@@ -28,6 +31,11 @@ class SplitConfig(Section):
     """Similarity from which inputs are near duplicates."""
     time_order: bool = False
     """Learn from the oldest, judge on the newest, instead of at random."""
+
+    @property
+    def named_keys(self) -> tuple[str, ...]:
+        """What is grouped by, without the near duplicates: the columns that hold a name of what a trace belongs to."""
+        return tuple(key for key in self.group_by if key != NEAR_DUPLICATES)
 
     @property
     def by_count(self) -> bool:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from teleprompt.config.curation import BalanceStep, NearDuplicatesStep
 from teleprompt.config.program import ProgramConfig
+from teleprompt.config.split import NEAR_DUPLICATES
 from teleprompt.traces._similarity import signatures
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def facts_of(
         if key not in columns:
             side, _, field = key.partition(".")
             columns[key] = pc.struct_field(rows[f"{side}s"].combine_chunks(), field)
-    if "near_duplicates" in config.split.group_by:
+    if NEAR_DUPLICATES in config.split.group_by:
         columns["near_inputs"] = signatures(inputs)
     if any(isinstance(step, NearDuplicatesStep) for step in config.curation):
         columns["near_content"] = signatures(both)
@@ -53,7 +54,7 @@ def facts_of(
 def wanted_keys(config: ProgramConfig) -> list[str]:
     """The columns that balance and split go by."""
     by = [step.by for step in config.curation if isinstance(step, BalanceStep)]
-    return [*by, *(key for key in config.split.group_by if key != "near_duplicates")]
+    return [*by, *config.split.named_keys]
 
 
 def normalised(fields: "pa.ChunkedArray") -> "pa.Array":

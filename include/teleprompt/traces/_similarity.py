@@ -15,6 +15,10 @@ SHINGLE = 3
 STEEP_FROM = 0.85
 """From this threshold on bands of eight values still find 98 of 100 pairs; below it bands of four do."""
 
+LIKENESS = 4
+"""Numbers of a signature that near duplicates mostly share and others mostly do not: of two texts that have half of
+their sequences in common, one pair in sixteen."""
+
 MOST_CANDIDATES = 200
 """Earlier rows of one band that are compared at most; beyond, likeness may go unseen."""
 
@@ -53,6 +57,11 @@ def earlier_alike(column: "pa.Array", *, threshold: float, only_of_kept: bool) -
             there = band.setdefault(key, [])
             if len(there) < MOST_CANDIDATES:
                 there.append(row)
+
+
+def likeness(column: "pa.Array") -> list[str]:
+    """Of each signature its first numbers: mostly the same for near duplicates, whichever of them there are."""
+    return [row.tobytes().hex() for row in _matrix(column)[:, :LIKENESS]]
 
 
 def _shingles(text: str) -> list[str]:

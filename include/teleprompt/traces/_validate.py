@@ -54,6 +54,7 @@ class Reason(StrEnum):
     NEAR_DUPLICATE = "near_duplicate"
     OUTLIER = "outlier"
     CONTRIBUTOR_BURST = "contributor_burst"
+    IN_LATER_PART = "in_later_part"
     LOW_QUALITY = "low_quality"
     OVER_CAP = "over_cap"
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from teleprompt.records import Record
 from teleprompt.storage.blobs import get_blob
 from teleprompt.traces.funnel import FunnelStep
+from teleprompt.traces.leakage import Leakage
 from teleprompt.traces.snapshot import Snapshot, read_outcomes
-from teleprompt.traces.split import Leakage, Part
+from teleprompt.traces.split import Part
 from teleprompt.window import Window
 
 if TYPE_CHECKING:

@@ -27,6 +27,10 @@ PAGE = """<!doctype html>
 {%- endfor %}</table>
 <table><tr>{% for part in profile.parts %}<th class="n">{{ part.value }}</th>{% endfor %}</tr>
 <tr>{% for n in profile.parts.values() %}<td class="n">{{ n }}</td>{% endfor %}</tr></table>
+<p>In more than one part: {{ profile.leakage.exact }} inputs
+{%- if profile.leakage.groups is not none %}, {{ profile.leakage.groups }} groups,
+{{ profile.leakage.contributors }} contributors{% endif %}
+{%- if profile.leakage.near is not none %}, {{ profile.leakage.near }} pairs of near duplicates{% endif %}.</p>
 <h2>Scores</h2><figure>{{ scores }}</figure>
 <h2>Days</h2><figure>{{ days }}</figure>
 <h2>Contributors</h2><figure>{{ contributors }}</figure>

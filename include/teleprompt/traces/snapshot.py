@@ -15,9 +15,10 @@ from teleprompt.program.fields import ProgramFields
 from teleprompt.records import Digest, Record
 from teleprompt.storage.blobs import Blob, get_blob
 from teleprompt.traces.funnel import FunnelStep
+from teleprompt.traces.leakage import Leakage
 from teleprompt.traces.outcomes import OutcomeFit
 from teleprompt.traces.row import TraceRow, from_arrow
-from teleprompt.traces.split import Leakage, Part
+from teleprompt.traces.split import Part
 from teleprompt.window import Window
 
 if TYPE_CHECKING:
@@ -120,6 +121,9 @@ class Snapshot(Record):
         manifest = self.model_dump(mode="json", exclude={"reading", "quarantine"})
         for part in manifest["parts"].values():
             del part["blob"]
+        for name in ("groups", "contributors", "compared"):  # version 0.1 did not know them, nor do its digests
+            if manifest["leakage"][name] is None:
+                del manifest["leakage"][name]
         return digest_of(manifest)
 
 

@@ -9,10 +9,11 @@ from teleprompt.config.program import ProgramConfig
 from teleprompt.config.traces import Labels
 from teleprompt.records import MILLION
 from teleprompt.traces._facts import OUTCOME
+from teleprompt.traces._validate import Reason
 from teleprompt.traces.curation._steps import REASONS, kept, kept_for_training
 from teleprompt.traces.funnel import FunnelStep
 from teleprompt.traces.outcomes import OutcomeFit, fit, score_e6
-from teleprompt.traces.split import Leakage, Part, leakage, split
+from teleprompt.traces.split import Part, split
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,7 +33,6 @@ class Decisions:
     score_e6: "Integers"
     funnel: tuple[FunnelStep, ...]
     fits: tuple[OutcomeFit, ...]
-    leakage: Leakage
     imputed: int
     """Rows in a part that have no outcome of their own."""
 
@@ -56,14 +56,16 @@ def decide(facts: "pa.Table", config: ProgramConfig) -> Decisions:
     if len(sampled) < len(alive):
         funnel.append(FunnelStep(step="max_traces", rows_in=len(alive), rows_out=len(sampled)))
         alive = alive[sampled]
-    used = facts.take(alive)
-    placed = split(used, config.split)
-    found = leakage(used, placed, config.split)
+    shared = split(facts.take(alive), config.split)
     parts = np.full(len(facts), None, dtype=object)
-    parts[alive] = [None if part is None else part.value for part in placed]
-    unplaced = placed.count(None)
+    parts[alive] = [None if part is None else part.value for part in shared.parts]
+    if shared.elsewhere.any():
+        reasons[alive[shared.elsewhere]] = Reason.IN_LATER_PART.value
+        funnel.append(_step("split", ~shared.elsewhere, Reason.IN_LATER_PART.value))
+    used = int(np.sum(~shared.elsewhere))
+    unplaced = used - sum(part is not None for part in shared.parts)
     if unplaced:
-        funnel.append(FunnelStep(step="split sizes", rows_in=len(alive), rows_out=len(alive) - unplaced))
+        funnel.append(FunnelStep(step="split sizes", rows_in=used, rows_out=used - unplaced))
     values = {name: facts[f"{OUTCOME}{name}"].to_numpy().astype(float) for name in _metric_names(config)}
     fits = fit(values, parts == Part.TRAIN.value, config.outcome)
     scores = np.zeros(len(facts), dtype=np.int64)
@@ -88,7 +90,6 @@ def decide(facts: "pa.Table", config: ProgramConfig) -> Decisions:
         score_e6=scores,
         funnel=tuple(funnel),
         fits=fits,
-        leakage=found,
         imputed=int(np.sum(is_imputed)),
     )
 

@@ -1,0 +1,156 @@
+"""What belongs together: the home of each row, by which it is shared out, and the units of the statistics."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from teleprompt.config.split import NEAR_DUPLICATES, SplitConfig
+from teleprompt.traces._facts import digests, normalised
+from teleprompt.traces._similarity import earlier_alike, likeness, signatures
+from teleprompt.traces.row import TraceRow
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+    Codes = np.ndarray[Any, np.dtype[np.int64]]
+
+
+class Belonging:
+    """The rows of a window, and what they have in common: inputs, the keys that are grouped by, near duplicates."""
+
+    def __init__(self, facts: "pa.Table", config: SplitConfig) -> None:
+        """Of rows by their facts: `asked`, a column for each key, and `near_inputs` where near duplicates count."""
+        self.rows = len(facts)
+        self.inputs = facts["asked"].combine_chunks()
+        self.keys = {key: facts[key].combine_chunks() for key in config.named_keys}
+        self._signatures = facts["near_inputs"] if NEAR_DUPLICATES in config.group_by else None
+        self.near_pairs: list[tuple[int, int]] = []
+        if self._signatures is not None:
+            self.near_pairs = list(earlier_alike(self._signatures, threshold=config.near_threshold, only_of_kept=False))
+
+    def homes(self) -> list[str]:
+        """The one thing that decides each row's part.
+
+        It is named by the row and what it is about, not by who else is in the window, so that it is the same in every
+        window: the largest of the keys that the row has (`contributor:alice` before `group:s1`, if a contributor has
+        more rows than a session); else, where near duplicates count, what most of its near duplicates share; else
+        its inputs.
+        """
+        homes: list[str | None] = [None] * self.rows
+        for key in sorted(self.keys, key=self._rows_per_value, reverse=True):
+            values = self.keys[key].to_pylist()
+            homes = [home or (f"{key}:{value}" if value else None) for home, value in zip(homes, values, strict=True)]
+        if self._signatures is not None:
+            return self._with_likeness(homes)
+        return [home or f"input:{digest.hex()}" for home, digest in zip(homes, self.inputs.to_pylist(), strict=True)]
+
+    def units(self) -> list[str]:
+        """The unit of each row in the statistics: all rows that share inputs or a key, or are near duplicates.
+
+        Directly or through others; it is named after the home that most of them have.
+        """
+        keys: list[list[str]] = [[digest.hex()] for digest in self.inputs.to_pylist()]
+        for key, column in self.keys.items():
+            for own, value in zip(keys, column.to_pylist(), strict=True):
+                if value:
+                    own.append(f"{key}:{value}")
+        joined = components(keys, self.near_pairs)
+        names = _most_common_of_each(joined, self.homes())
+        return [names[root] for root in joined]
+
+    def shared(self) -> list["Codes"]:
+        """What must not be in two parts: for inputs and each key, which value a row has, as a number; -1 is none."""
+        return [codes(self.inputs), *(codes(column) for column in self.keys.values())]
+
+    def _rows_per_value(self, key: str) -> float:
+        import numpy as np
+
+        there = codes(self.keys[key])
+        there = there[there >= 0]
+        return len(there) / max(1, len(np.unique(there)))
+
+    def _with_likeness(self, homes: Sequence[str | None]) -> list[str]:
+        """`homes`, where a row that has none is at home with most of its near duplicates that have none.
+
+        A likeness is made of the text alone, and near duplicates mostly have the same; so their common one outlives
+        each of them. Of a single row in its place the next window may lack just that one.
+        """
+        own = likeness(self._signatures)
+        homeless = [home is None for home in homes]
+        pairs = [(a, b) for a, b in self.near_pairs if homeless[a] and homeless[b]]
+        joined = components([[digest.hex()] for digest in self.inputs.to_pylist()], pairs)
+        names = _most_common_of_each(
+            [root for root, mine in zip(joined, homeless, strict=True) if mine],
+            [name for name, mine in zip(own, homeless, strict=True) if mine],
+        )
+        return [home or f"near:{names[root]}" for home, root in zip(homes, joined, strict=True)]
+
+
+def row_units(rows: Sequence[TraceRow], config: SplitConfig) -> list[str]:
+    """The unit of each row by its inputs and what the split groups by: rows of one unit are one in the statistics."""
+    import pyarrow as pa
+
+    if not rows:
+        return []
+    texts = normalised(pa.array([dict(row.inputs) for row in rows]))
+    columns: dict[str, Any] = {"asked": digests(texts)}
+    for key in config.named_keys:
+        columns[key] = pa.array([_key_of(row, key) for row in rows], pa.string())
+    if NEAR_DUPLICATES in config.group_by:
+        columns["near_inputs"] = signatures(texts)
+    return Belonging(pa.table(columns), config).units()
+
+
+def _key_of(row: TraceRow, key: str) -> str | None:
+    match key.split(".", 1):
+        case ["group"]:
+            return row.group
+        case ["contributor"]:
+            return row.contributor_id
+        case [_, field]:
+            return row.inputs[field]
+    raise ValueError(f"nothing is grouped by {key!r}")
+
+
+def components(keys: Sequence[Sequence[str]], pairs: Iterable[tuple[int, int]] = ()) -> list[str]:
+    """A name for each row, the same for all rows that share a key, or are a pair, directly or through others."""
+    parent: dict[str, str] = {}
+
+    def root(node: str) -> str:
+        while parent.setdefault(node, node) != node:
+            parent[node] = node = parent[parent[node]]
+        return node
+
+    def join(one: str, other: str) -> None:
+        low, high = sorted((root(one), root(other)))
+        parent[high] = low
+
+    for own in keys:
+        for key in own[1:]:
+            join(own[0], key)
+    for one, other in pairs:
+        join(keys[one][0], keys[other][0])
+    return [root(own[0]) for own in keys]
+
+
+def codes(column: "pa.Array") -> "Codes":
+    """The values of a column as numbers from 0, the same number for the same value; -1 where it is empty."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if pa.types.is_string(column.type):
+        column = pc.if_else(pc.equal(column, ""), None, column)
+    found: Codes = column.dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    return found
+
+
+def _most_common_of_each(of: Sequence[str], values: Sequence[str]) -> dict[str, str]:
+    """For each of `of` the value that stands beside it most often; of equally common ones the smallest."""
+    counted: dict[str, Counter[str]] = {}
+    for name, value in zip(of, values, strict=True):
+        counted.setdefault(name, Counter())[value] += 1
+    return {name: min(found, key=lambda value: (-found[value], value)) for name, found in counted.items()}

@@ -1,0 +1,102 @@
+"""What is in more than one part after the split, found anew from the rows."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from teleprompt.config.split import NEAR_DUPLICATES, SplitConfig
+from teleprompt.errors import TelepromptError
+from teleprompt.records import Record
+from teleprompt.traces._facts import normalised
+from teleprompt.traces._similarity import earlier_alike, signatures
+from teleprompt.traces.belonging import codes
+from teleprompt.traces.split import Part
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+    Parts = Sequence[Part | None] | np.ndarray[Any, np.dtype[np.object_]]
+
+MOST_COMPARED = 10_000
+"""Rows among which near duplicates are looked for where the split does not keep them together."""
+
+
+class Leakage(Record):
+    """What was found in more than one part after the split."""
+
+    exact: int
+    """Inputs, equal after normalisation, and values of what the split groups by. Always 0: a split that leaks is
+    refused."""
+    near: int | None
+    """Pairs of near-duplicate inputs in two parts. None in snapshots of version 0.1 that did not group by them."""
+    groups: int | None = None
+    """Groups: sessions, customers. This and what follows is None in snapshots of version 0.1."""
+    contributors: int | None = None
+    """Contributors; many, unless the split groups by them."""
+    compared: int | None = None
+    """Rows among which near duplicates were looked for: all, or an even sample of so many."""
+
+
+class SampledInputs:
+    """Signatures of the inputs of the used rows, or of an even sample of them, taken while the rows pass by."""
+
+    def __init__(self, parts: "Parts") -> None:
+        import numpy as np
+        import pyarrow as pa
+
+        used = np.flatnonzero([part is not None for part in parts])
+        self.rows = used[np.arange(MOST_COMPARED) * len(used) // MOST_COMPARED] if len(used) > MOST_COMPARED else used
+        self._found = [signatures(pa.array([], pa.string()))]
+        self._passed = 0
+
+    def add(self, batch: "pa.Table") -> None:
+        """The next rows."""
+        here = self.rows[(self.rows >= self._passed) & (self.rows < self._passed + len(batch))] - self._passed
+        if len(here):
+            self._found.append(signatures(normalised(batch["inputs"].take(here))))
+        self._passed += len(batch)
+
+    def signatures(self) -> "pa.Array":
+        """Of `rows`, in their order."""
+        import pyarrow as pa
+
+        return pa.concat_arrays(self._found)
+
+
+def measure_leakage(facts: "pa.Table", parts: "Parts", config: SplitConfig, *, sampled: SampledInputs) -> Leakage:
+    """Count what is in two parts; `facts`, `parts` and the rows that `sampled` saw are in one order.
+
+    Raises:
+        TelepromptError: what must not be is in two parts; the split is wrong and must not be used.
+    """
+    import numpy as np
+
+    place = np.array([-1 if part is None else list(Part).index(part) for part in parts], dtype=np.int64)
+    exact = _in_several(facts["asked"], place) + sum(_in_several(facts[key], place) for key in config.named_keys)
+    if NEAR_DUPLICATES in config.group_by:
+        rows, found = np.arange(len(place)), facts["near_inputs"].combine_chunks()
+    else:
+        rows, found = sampled.rows, sampled.signatures()
+    pairs = earlier_alike(found, threshold=config.near_threshold, only_of_kept=False)
+    near = sum(len({*place[[rows[one], rows[other]]].tolist()} - {-1}) > 1 for one, other in pairs)
+    if exact or (near and NEAR_DUPLICATES in config.group_by):
+        raise TelepromptError(
+            f"The split leaks: {exact} equal inputs or groups and {near} near duplicates are in two parts."
+        )
+    return Leakage(
+        exact=exact,
+        near=near,
+        groups=_in_several(facts["group"], place),
+        contributors=_in_several(facts["contributor"], place),
+        compared=len(rows),
+    )
+
+
+def _in_several(column: "pa.ChunkedArray", place: "np.ndarray[Any, np.dtype[np.int64]]") -> int:
+    """How many values of `column` are in more than one part."""
+    import numpy as np
+
+    values = codes(column.combine_chunks())
+    used = (values >= 0) & (place >= 0)
+    there = np.unique(values[used] * len(Part) + place[used]) // len(Part)
+    return int((np.unique(there, return_counts=True)[1] > 1).sum())

@@ -10,6 +10,7 @@ import pytest
 from teleprompt.config.traces import TracesConfig
 from teleprompt.traces.sources.choose import open_store
 from teleprompt.traces.sources.raw import raw_schema
+from teleprompt.traces.sources.sql import _source
 from teleprompt.tracking.connection import mlflow_client
 from tests.support import WEEK
 from tests.traces.sources.odd_store import PROGRAM
@@ -37,6 +38,7 @@ def rows(source: Any, window=WEEK) -> list[str]:
 def test_sql_and_client_agree_row_by_row(
     store: str, kind: str, at_least: int, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(_source, "PIECE", 300)
     uri = request.getfixturevalue(store)
     with sources(uri, "sql") as by_sql, sources(uri, "api", page_size=3) as by_client:
         assert (by_sql[kind].route, by_client[kind].route) == ("sql", "client")

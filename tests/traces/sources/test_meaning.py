@@ -24,6 +24,7 @@ from teleprompt.lm.build import build_lm
 from teleprompt.program.fields import DeclaredFields, Field
 from teleprompt.traces import collect
 from teleprompt.traces._validate import validate
+from teleprompt.traces.sources import _traces_rest
 from teleprompt.traces.sources.choose import open_store
 from teleprompt.traces.sources.of_program import program_sources
 from teleprompt.traces.sources.raw import raw_schema
@@ -247,6 +248,16 @@ MEANINGS: dict[str, list[Any]] = {
 def test_what_was_logged_means_the_same(store: dict[str, str], program: str, route: str) -> None:
     access = "sql" if route == "sql" else "api"
     assert usable(store[route], access, program) == MEANINGS[program]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("program", ["below a handler", "an expectation of that name"])
+def test_of_an_older_server_mlflows_client_reads(
+    store: dict[str, str], program: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_traces_rest, "SEARCH", "/api/3.0/mlflow/traces/not-yet")
+    monkeypatch.setattr(_traces_rest, "SPANS", "/api/3.0/mlflow/traces/not-yet-either")
+    assert usable(store["server"], "api", program) == MEANINGS[program]
 
 
 @pytest.mark.slow

@@ -1,14 +1,11 @@
-"""Calls logged as MLflow runs, read from a tracking server by its documented REST endpoint, some requests at a time.
-
-https://mlflow.org/docs/latest/rest-api.html#search-runs. Building the answer is most of the work and the server's;
-what the client adds (protobuf, entities) is left out here: JSON goes straight into Arrow.
-"""
+"""Calls logged as MLflow runs, read from a tracking server by its REST API."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from teleprompt.traces.sources._rest import REQUESTS_AT_A_TIME, RestApi
 from teleprompt.traces.sources._runs_client import (
     ORDER,
     RunsClientSource,
@@ -24,9 +21,6 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 ENDPOINT = "/api/2.0/mlflow/runs/search"
-REQUESTS_AT_A_TIME = 3
-ONE_EACH = {"Connection": "close"}
-"""A connection stays with one of the server's workers, two maybe with the same; a new one goes to a free worker."""
 
 
 class RunsRestSource(RunsClientSource):
@@ -36,9 +30,7 @@ class RunsRestSource(RunsClientSource):
 
     def __init__(self, client: "MlflowClient", experiment_ids: Sequence[str], *, page_size: int) -> None:
         super().__init__(client, experiment_ids, page_size=page_size)
-        from mlflow.utils.credentials import get_default_host_creds
-
-        self._credentials = get_default_host_creds(client.tracking_uri)
+        self._api = RestApi(client.tracking_uri)
 
     def _spans(self, program: str, spans: Sequence[Window]) -> Iterator["pa.Table"]:
         """The runs of consecutive spans, some requests at a time."""
@@ -60,9 +52,6 @@ class RunsRestSource(RunsClientSource):
 
     def _fetch(self, program: str, end_ms: int, start_ms: int, token: str | None) -> tuple["pa.Table", str | None]:
         """One page of runs, and the token of the next."""
-        import orjson
-        from mlflow.utils.rest_utils import http_request, verify_rest_response
-
         body = {
             "experiment_ids": self._experiment_ids,
             "filter": runs_of(program, start_ms, end_ms),
@@ -72,9 +61,7 @@ class RunsRestSource(RunsClientSource):
         }
         if token:
             body["page_token"] = token
-        answer = http_request(self._credentials, ENDPOINT, "POST", json=body, extra_headers=ONE_EACH)
-        answer.encoding = "utf-8"  # else the check guesses it from all of a page's megabytes
-        page = orjson.loads(verify_rest_response(answer, ENDPOINT).content)
+        page = self._api.ask("POST", ENDPOINT, json=body)
         return _raw_table(page.get("runs", [])), page.get("next_page_token")
 
 

@@ -43,6 +43,8 @@ class TraceInfo(NamedTuple):
     said: Mapping[str, str]
     """Tags, and metadata under them."""
     outcomes: Sequence[Assessed]
+    is_tagged: bool
+    """Whether its tags name a program; else its metadata do."""
 
 
 @dataclass(frozen=True)

@@ -97,28 +97,25 @@ class TracesClientSource(CountsByProbing):
         tagged: set[str] = set()
 
         def fetch(end_ms: int, start_ms: int, token: str | None) -> tuple["pa.Table", str | None]:
-            infos, following = self._page(_traces_of(program, start_ms, end_ms, place=place) + more, token)
+            wanted = _traces_of(program, start_ms, end_ms, place=place) + more
+            infos, following = asked(partial(self._search, wanted, token), self._client)
             if place == METADATA:
-                tagged.update(info.trace_id for info in infos if tags.PROGRAM in info.tags)
-            return in_order(info_table([_read(info) for info in infos])), following
+                tagged.update(info.trace_id for info in infos if info.is_tagged)
+            return in_order(info_table(infos)), following
 
         for page in past_damage(fetch, start_ms, end_ms):
             yield _without(page, tagged) if tagged else page
 
-    def _page(self, wanted: str, token: str | None) -> tuple[list[Any], str | None]:
-        page = asked(
-            partial(
-                self._client.search_traces,
-                locations=self._experiment_ids,
-                filter_string=wanted,
-                max_results=self._page_size,
-                order_by=["timestamp_ms ASC"],
-                page_token=token,
-                include_spans=False,
-            ),
-            self._client,
+    def _search(self, wanted: str, token: str | None) -> tuple[list[TraceInfo], str | None]:
+        page = self._client.search_traces(
+            locations=self._experiment_ids,
+            filter_string=wanted,
+            max_results=self._page_size,
+            order_by=["timestamp_ms ASC"],
+            page_token=token,
+            include_spans=False,
         )
-        return [trace.info for trace in page], page.token
+        return [_info(trace.info) for trace in page], page.token
 
     def beside(self, program: str, window: Window) -> int:
         """How many calls name the program in their metadata only; mostly none, which one request tells."""
@@ -159,14 +156,7 @@ class TracesClientSource(CountsByProbing):
 
     def _batch(self, trace_ids: list[str]) -> Iterator[tuple[str, list[Span]]]:
         """The spans of traces; none of a trace that is damaged."""
-        from mlflow.tracing.client import TracingClient
-
-        tracing = TracingClient(self._client.tracking_uri)
-
-        def spans() -> list[tuple[str, list[Span]]]:
-            traces = tracing.batch_get_traces(trace_ids)
-            return [(trace.info.trace_id, [_span(span) for span in trace.data.spans]) for trace in traces]
-
+        spans = partial(self._fetch, trace_ids)
         try:
             yield from patiently(lambda: asked(spans, self._client, times=2 if len(trace_ids) == 1 else 1))
         except DamagedError as error:
@@ -177,6 +167,12 @@ class TracesClientSource(CountsByProbing):
             half = len(trace_ids) // 2
             yield from self._batch(trace_ids[:half])
             yield from self._batch(trace_ids[half:])
+
+    def _fetch(self, trace_ids: list[str]) -> list[tuple[str, list[Span]]]:
+        from mlflow.tracing.client import TracingClient
+
+        traces = TracingClient(self._client.tracking_uri).batch_get_traces(trace_ids)
+        return [(trace.info.trace_id, [_span(span) for span in trace.data.spans]) for trace in traces]
 
 
 def _span(span: Any) -> Span:
@@ -195,7 +191,7 @@ def _without(page: "pa.Table", trace_ids: Iterable[str]) -> "pa.Table":
     return page.filter(pc.invert(pc.is_in(page["trace_id"], value_set=pa.array(list(trace_ids), pa.string()))))
 
 
-def _read(info: Any) -> TraceInfo:
+def _info(info: Any) -> TraceInfo:
     return TraceInfo(
         trace_id=info.trace_id,
         status=str(info.state.value),
@@ -217,4 +213,5 @@ def _read(info: Any) -> TraceInfo:
             for a in info.assessments
             if a.valid is not False and (a.feedback is not None or a.expectation is not None)
         ),
+        is_tagged=tags.PROGRAM in info.tags,
     )

@@ -14,10 +14,10 @@ Topmost is a span without a parent, then one whose parent lies in another trace:
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from json import loads
 from typing import Any
 
 from teleprompt.program.fields import WHOLE
+from teleprompt.traces.sources._json import loads
 
 INPUTS = ("input.value", "gen_ai.input.messages", "gen_ai.prompt")
 OUTPUTS = ("output.value", "gen_ai.output.messages", "gen_ai.completion")

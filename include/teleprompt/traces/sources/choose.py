@@ -15,6 +15,7 @@ from teleprompt.traces.sources._runs_rest import RunsRestSource
 from teleprompt.traces.sources._second_process import SecondProcess
 from teleprompt.traces.sources._trace_rows import SpanReader
 from teleprompt.traces.sources._traces_client import TracesClientSource
+from teleprompt.traces.sources._traces_rest import TracesRestSource
 from teleprompt.traces.sources.call_span import CallShape
 from teleprompt.traces.sources.own import own_source
 from teleprompt.traces.sources.raw import TraceSource
@@ -71,7 +72,10 @@ class Store:
                 ),
             )
         elif self._client.tracking_uri.startswith(("http://", "https://")):
-            found = (RunsRestSource(self._client, experiments, page_size=page_size), traces)
+            found = (
+                RunsRestSource(self._client, experiments, page_size=page_size),
+                TracesRestSource(self._client, experiments, page_size=page_size, outcomes=outcomes, shape=shape),
+            )
         else:
             runs = RunsProcessesSource(
                 self._client, experiments, page_size=page_size, second_process=self._second_process

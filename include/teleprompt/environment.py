@@ -6,6 +6,7 @@ import os
 import sys
 
 _DEFAULTS = {
+    "MIMALLOC_PURGE_DELAY": "0",  # Arrow gives memory back at once: a million runs take 160 MB less, and no more time
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else LiteLLM fetches its price list while it is imported
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",

@@ -1,7 +1,6 @@
 """What curation needs to know of each row: small columns that stay in memory while the texts lie on disk."""
 
 import hashlib
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from teleprompt.config.curation import BalanceStep, NearDuplicatesStep
@@ -80,12 +79,20 @@ def digests(texts: "pa.Array") -> "pa.Array":
     )
 
 
-def concat_facts(parts: Sequence["pa.Table"]) -> "pa.Table":
-    """The facts of all rows, with contributors, groups and other keys as dictionaries."""
+def concat_facts(parts: list["pa.Table"]) -> "pa.Table":
+    """The facts of all rows, with contributors, groups and other keys as dictionaries.
+
+    `parts` is emptied, so that not all of it is in memory twice.
+    """
     import pyarrow as pa
 
-    table = pa.concat_tables(parts).combine_chunks()
-    for i, field in enumerate(table.schema):
+    schema = parts[0].schema
+    chunks = {name: [chunk for part in parts for chunk in part[name].chunks] for name in schema.names}
+    parts.clear()
+    columns = {}
+    for field in schema:
+        column = pa.chunked_array(chunks.pop(field.name), field.type)
         if pa.types.is_string(field.type):
-            table = table.set_column(i, field.name, table.column(i).dictionary_encode())
-    return table
+            column = column.dictionary_encode()
+        columns[field.name] = column.combine_chunks()
+    return pa.table(columns)

@@ -47,7 +47,7 @@ def decide(facts: "pa.Table", config: ProgramConfig) -> Decisions:
     for step in config.curation:
         if isinstance(step, (RedactStep, *ON_TRAIN_ONLY)):
             continue
-        stays = kept(step, facts.take(alive))
+        stays = kept(step, facts if len(alive) == len(facts) else facts.take(alive))
         reason = REASONS[step.step].value
         reasons[alive[~stays]] = reason
         funnel.append(_step(step.step, stays, reason))

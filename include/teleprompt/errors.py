@@ -85,34 +85,42 @@ class InsufficientTracesError(NothingToDoError):
     facts = ("found", "needed", "quarantined")
 
     def __init__(
-        self, found: int, needed: int, *, program: str, window: str, quarantined: Mapping[str, int] | None = None
+        self,
+        found: int,
+        needed: int,
+        *,
+        program: str,
+        window: str,
+        quarantined: Mapping[str, int] | None = None,
+        instead: str | None = None,
     ) -> None:
+        """`instead` says what was found in place of what is missing, and what to do."""
         self.found = found
         self.needed = needed
         self.quarantined = quarantined or {}
         """Traces that cannot be used, by reason."""
-        super().__init__(
-            self._why_unusable(program, window)
-            if self.is_for_quarantine
-            else (
-                f"Insufficient traces: {found} < {needed} ({program}, {window}); lower `optimization.min_traces` "
-                "in its program file, widen the window, or check that traces and outcomes are logged where "
+        where = f"({program}, {window})"
+        if self.is_for_quarantine:
+            reasons = ", ".join(f"{reason} {count}" for reason, count in self.quarantined.items())
+            where = f"{where}, for {sum(self.quarantined.values())} more cannot be used ({reasons})"
+        if instead is not None:
+            super().__init__(f"Insufficient traces: {found} < {needed} {where}: {instead}")
+        elif self.is_for_quarantine:
+            super().__init__(
+                f"Insufficient traces: {found} < {needed} {where}; correct how they are logged: "
+                "`teleprompt traces inspect` shows examples of each."
+            )
+        else:
+            super().__init__(
+                f"Insufficient traces: {found} < {needed} {where}; lower `optimization.min_traces` in its program "
+                "file, widen the window, or check that traces and outcomes are logged where "
                 "`teleprompt traces inspect` looks."
             )
-        )
 
     @property
     def is_for_quarantine(self) -> bool:
         """Whether there would be enough, if all could be used."""
         return bool(self.quarantined) and self.found + sum(self.quarantined.values()) >= self.needed
-
-    def _why_unusable(self, program: str, window: str) -> str:
-        reasons = ", ".join(f"{reason} {count}" for reason, count in self.quarantined.items())
-        return (
-            f"Insufficient traces: {self.found} < {self.needed} ({program}, {window}), for "
-            f"{sum(self.quarantined.values())} more cannot be used ({reasons}); correct how they are logged: "
-            "`teleprompt traces inspect` shows examples of each."
-        )
 
 
 class UnreadableGradeError(TelepromptError):

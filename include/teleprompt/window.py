@@ -69,6 +69,15 @@ class Window(Record):
             said = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
             raise ConfigurationError(f"There is no such window: {said}; correct its start or its end.") from error
 
+    @classmethod
+    def of_datetimes(cls, start: datetime, end: datetime) -> Self:
+        """The window of two times of Python's; as everywhere in Python, one without a zone is local.
+
+        Raises:
+            ValueError: it is empty, or out of range.
+        """
+        return cls(start=start.astimezone(UTC), end=end.astimezone(UTC))
+
     @property
     def start_ms(self) -> int:
         """Start in milliseconds since the epoch (inclusive)."""

@@ -1,3 +1,5 @@
+import time
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -42,6 +44,26 @@ def test_what_a_limit_leaves_out_is_said_and_the_rest_is_spread_over_time(
     assert "10 traces of P: 5 returned, evenly spaced in time" in caplog.text
     loader.load_table("P", WEEK.start, WEEK.end)
     assert loader.truncated is None
+
+
+@pytest.fixture(params=["UTC", "America/Los_Angeles", "Asia/Tokyo"])
+def _zone(request: pytest.FixtureRequest) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", request.param)
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("_zone")
+def test_times_without_a_zone_are_local_ones(settings: Settings) -> None:
+    with mlflow_client(settings.tracking_uri) as client:
+        prod = client.create_experiment("prod")
+        ids = [log_run(client, prod, at=WEEK.start + timedelta(hours=hour)) for hour in (0, 12, 167)]
+        log_run(client, prod, at=WEEK.start - timedelta(hours=1))
+        log_run(client, prod, at=WEEK.end)
+    start, end = (moment.astimezone().replace(tzinfo=None) for moment in (WEEK.start, WEEK.end))
+    assert [trace["trace_id"] for trace in TraceLoader(settings).load_traces("P", start, end)] == ids
 
 
 def test_batches_stream(settings: Settings) -> None:

@@ -34,6 +34,13 @@ def test_it_counts_what_is_there(tmp_path: Path) -> None:
     assert [example.trace_id for example in found.examples["failed_call"]] == ["t00", "t01"]
 
 
+def test_a_score_on_an_edge_is_in_the_bin_that_begins_there(tmp_path: Path) -> None:
+    traces = [
+        raw_trace(trace_id=str(i), inputs={"question": str(i)}, outcomes={"outcome_score": i / 20}) for i in range(21)
+    ]
+    assert profile_of(write_snapshot_of(traces, tmp_path)[0], good_from=0.7).scores == (*[1] * 19, 2)
+
+
 def test_the_page_is_whole_quotes_no_text_and_escapes_names(tmp_path: Path) -> None:
     page = profile_page(profile(tmp_path))
     assert page.count("<svg") == page.count("</svg>") == 3

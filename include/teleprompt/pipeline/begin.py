@@ -50,6 +50,8 @@ def begin_run(config: ProgramConfig, settings: Settings, window: Window, request
         InsufficientTracesError: the window holds fewer calls than the program asks for; nothing is written.
         TrackingUnavailableError: MLflow does not answer.
     """
+    from teleprompt.traces.found_instead import calls_instead
+    from teleprompt.traces.sources.of_program import maturing
     from teleprompt.traces.volume import volume
     from teleprompt.tracking.connection import mlflow_client
     from teleprompt.tracking.pipeline_run import PipelineRun
@@ -58,7 +60,11 @@ def begin_run(config: ProgramConfig, settings: Settings, window: Window, request
         found = volume(client, config=config, window=window, enough=config.optimization.min_traces)
         if found.calls < config.optimization.min_traces:
             raise InsufficientTracesError(
-                found.calls, config.optimization.min_traces, program=config.name, window=str(window)
+                found.calls,
+                config.optimization.min_traces,
+                program=config.name,
+                window=str(window),
+                instead=None if found.calls else calls_instead(client, config, maturing(window, config)),
             )
         code = code_of(find_program_file(settings.programs_dir, config.slug), config.entry_point).digest
         key = run_key(config, code_digest=code, settings=settings, window=window)

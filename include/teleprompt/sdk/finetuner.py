@@ -78,11 +78,12 @@ class TelepromptFinetuner:
     ) -> OptimizationResult:
         """Collect the traces of `[start_date, end_date)`, compile candidates and select one.
 
+        Times without a zone are local, as everywhere in Python.
         `program` is a `dspy.Module`; its traces are those whose `dspy_program_name` is its class name, or its
         attribute `program_name`.
         """
         try:
-            stages = self._run(program, Window(start=start_date, end=end_date), outcome_metric)
+            stages = self._run(program, Window.of_datetimes(start_date, end_date), outcome_metric)
         except TelepromptError as error:
             return OptimizationResult(success=False, error=str(error))
         return OptimizationResult(

@@ -55,12 +55,12 @@ class TraceLoader:
         outcome_metric: str = "outcome_score",
         limit: int = 100_000,
     ) -> list[dict[str, Any]]:
-        """The calls in `[start_date, end_date)` (naive means UTC) whose `outcome_metric` is at least `min_score`.
+        """The calls in `[start_date, end_date)` whose `outcome_metric` is at least `min_score`.
 
-        Calls without that outcome are left out, for they have no score. Of more than `limit`, so many are returned,
-        evenly spaced in time; `truncated` and a warning then say how many there were. Oldest first. Each is a dict with
-        `trace_id`, `program`, `program_version`, `started_at`, `inputs`, `outputs`, `outcomes`, `score`,
-        `contributor_id`, `contributor_address`, `source`.
+        Times without a zone are local, as everywhere in Python. Calls without that outcome are left out, for they have
+        no score. Of more than `limit`, so many are returned, evenly spaced in time; `truncated` and a warning then say
+        how many there were. Oldest first. Each is a dict with `trace_id`, `program`, `program_version`, `started_at`,
+        `inputs`, `outputs`, `outcomes`, `score`, `contributor_id`, `contributor_address`, `source`.
         """
         table = self.load_table(program_name, start_date, end_date, min_score, outcome_metric, limit)
         return [_as_dict(row) for row in table.to_pylist()]
@@ -100,7 +100,7 @@ class TraceLoader:
         batch_size: int = 1000,
     ) -> Iterator["pa.Table"]:
         """All such calls as Arrow tables of at most `batch_size` rows, oldest first, in bounded memory."""
-        window = Window(start=start_date, end=end_date)
+        window = Window.of_datetimes(start_date, end_date)
         config = ProgramConfig(
             name=program_name, slug="loader", traces=self._traces, outcome=OutcomeConfig(metric=outcome_metric)
         )

@@ -16,6 +16,7 @@ from teleprompt.traces._logged_fields import LoggedFields, completed
 from teleprompt.traces._validate import quarantine_schema, validate
 from teleprompt.traces.curation.redact import redacted
 from teleprompt.traces.first_use import FirstUse, add_first_uses
+from teleprompt.traces.found_instead import LoggedOutcomes
 from teleprompt.traces.row import unscored_schema
 from teleprompt.traces.sources.raw import raw_schema
 
@@ -67,6 +68,7 @@ class Staged:
     reasons: Counter[str]
     """Of the raw traces that cannot be used, how many for which reason."""
     logged: LoggedFields
+    outcomes: LoggedOutcomes
     fields: ProgramFields
     first_uses: dict[str, FirstUse]
     """Of all calls, by contributor's id."""
@@ -84,7 +86,7 @@ def stage(
     redact = next((step for step in config.curation if isinstance(step, RedactStep)), None)
     facts: list[Any] = []
     reasons: Counter[str] = Counter()
-    read, logged = 0, LoggedFields()
+    read, logged, outcomes = 0, LoggedFields(), LoggedOutcomes()
     first_uses: dict[str, FirstUse] = {}
     with (
         TableFile(folder / "rows.arrow", unscored_schema(fields)) as rows,
@@ -93,6 +95,7 @@ def stage(
         for batch in chain([raw_schema().empty_table()], raw):  # so that there are facts even of nothing
             read += len(batch)
             logged.add(batch)
+            outcomes.add(batch)
             table = redacted(batch, redact) if redact else batch
             judged = validate(
                 table,
@@ -114,6 +117,7 @@ def stage(
         read=read,
         reasons=reasons,
         logged=logged,
+        outcomes=outcomes,
         fields=fields,
         first_uses=first_uses,
     )

@@ -20,6 +20,7 @@ from teleprompt.traces._staging import Staged, stage
 from teleprompt.traces._write import valid_step, write_snapshot
 from teleprompt.traces.curation.decide import Decisions, decide
 from teleprompt.traces.first_use import FirstUse
+from teleprompt.traces.found_instead import calls_instead
 from teleprompt.traces.snapshot import Reading, SnapshotRecord, SourceReading
 from teleprompt.traces.sources.choose import open_store
 from teleprompt.traces.sources.merge import in_time_order
@@ -72,7 +73,14 @@ def collect_snapshot(
         if usable < least:
             quarantined = staged.reasons + Counter(reason for reason in decisions.reasons if reason is not None)
             raise InsufficientTracesError(
-                usable, least, program=config.name, window=str(window), quarantined=dict(quarantined.most_common())
+                usable,
+                least,
+                program=config.name,
+                window=str(window),
+                quarantined=dict(quarantined.most_common()),
+                instead=staged.outcomes.instead_of(config)
+                if staged.read
+                else calls_instead(client, config, maturing(window, config)),
             )
         _, record = write_snapshot(
             staged,

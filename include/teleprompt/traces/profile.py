@@ -4,7 +4,7 @@ import io
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from teleprompt.records import Record
+from teleprompt.records import MILLION, Record
 from teleprompt.storage.blobs import get_blob
 from teleprompt.traces.funnel import FunnelStep
 from teleprompt.traces.leakage import Leakage
@@ -60,7 +60,8 @@ def profile_of(snapshot: Snapshot, *, good_from: float) -> Profile:
     rows = pa.concat_tables([read_outcomes(part) for part in snapshot.parts.values()])
     scores = rows["score"].to_numpy()
     days = Counter(pc.strftime(rows["started_at"], format="%Y-%m-%d").to_pylist())
-    counts, _ = np.histogram(scores, bins=BINS, range=(0, 1))
+    # In integers: 0.15 and its like lie just below the edge that they are, or above it, as floats.
+    counts = np.bincount(np.minimum(np.rint(scores * MILLION).astype(int) * BINS // MILLION, BINS - 1), minlength=BINS)
     people = Counter({share.contributor_id: share.trace_count for share in snapshot.contributors})
     return Profile(
         program=snapshot.program,

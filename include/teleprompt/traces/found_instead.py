@@ -1,0 +1,126 @@
+"""What a window holds where it lacks what was asked for: a metric of another name, calls of another program."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+from typing import TYPE_CHECKING, Any
+
+from teleprompt.config.program import ProgramConfig
+from teleprompt.config.traces import IN_MLFLOW, Labels
+from teleprompt.traces.sources import tags
+from teleprompt.traces.sources._experiments import production_experiments
+from teleprompt.tracking.connection import quoted
+from teleprompt.window import Window, format_utc
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from mlflow import MlflowClient
+
+LOOKED_AT = 200
+"""Calls of each kind whose program's name is read."""
+
+MOST_NAMED = 3
+
+
+@dataclass
+class LoggedOutcomes:
+    """How many calls hold an outcome of each name, counted over a stream of raw traces."""
+
+    calls: int = 0
+    names: Counter[str] = field(default_factory=Counter)
+
+    def add(self, raw: "pa.Table") -> None:
+        """Count raw traces."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        self.calls += len(raw)
+        lists = raw["outcomes"].combine_chunks()
+        names = pc.list_flatten(lists).field("name")
+        once = pa.table({"call": pc.list_parent_indices(lists), "name": names}).group_by(["call", "name"]).aggregate([])
+        self.names.update({count["values"]: count["counts"] for count in pc.value_counts(once["name"]).to_pylist()})
+
+    def instead_of(self, config: ProgramConfig) -> str | None:
+        """What calls hold in place of the program's metric; None where half of them hold it, or nothing was read."""
+        metric = config.outcome.metric
+        if config.traces.labels is not Labels.OUTCOME or not self.calls or 2 * self.names[metric] >= self.calls:
+            return None
+        others = {name: count for name, count in self.names.items() if name != metric}
+        found = f"they hold {_listed(metric, others)}" if others else "they hold no outcome at all"
+        return (
+            f"{self.names[metric]} of {self.calls} calls hold the outcome `{metric}`, {found}; correct "
+            "`outcome.metric`, or log it under that name."
+        )
+
+
+def calls_instead(client: "MlflowClient", config: ProgramConfig, span: Window) -> str | None:
+    """What MLflow holds where the program has no call in a span; None where it holds nothing that helps."""
+    if config.traces.source not in IN_MLFLOW:
+        return None
+    experiments = production_experiments(client, config.traces.experiments)
+    newest = max(_newest(client, experiments, config.name), default=None)
+    if newest is not None:
+        return f"the newest call of `{config.name}` is of {format_utc(newest)}; choose a window that holds it."
+    elsewhere = [name for name in production_experiments(client, ()) if name not in experiments]
+    if elsewhere and any(_newest(client, elsewhere, config.name)):
+        named = ", ".join(config.traces.experiments)
+        return f"`{config.name}` has no call in {named}, but in other experiments; correct `traces.experiments`."
+    programs = Counter(_programs(client, experiments, span))
+    unnamed = programs.pop(None, 0)
+    if programs:
+        return (
+            f"calls there name {_listed(config.name, programs)}, none names `{config.name}`; correct the program "
+            f"file's `name`, or the tag `{tags.PROGRAM}` of the calls."
+        )
+    if unnamed:
+        return f"calls there ({unnamed} were looked at) name no program; give them the tag `{tags.PROGRAM}`."
+    return None
+
+
+def _newest(client: "MlflowClient", experiments: list[str], program: str) -> Iterator[Any]:
+    """When the newest run and the newest trace of a program started."""
+    from datetime import UTC, datetime
+
+    if not experiments:
+        return
+    mine = f"tags.{tags.PROGRAM} = {quoted(program)}"
+    for run in client.search_runs(experiments, mine, order_by=["attributes.start_time DESC"], max_results=1):
+        yield datetime.fromtimestamp(run.info.start_time / 1000, UTC)
+    for trace in client.search_traces(
+        locations=experiments,
+        filter_string=mine,
+        order_by=["timestamp_ms DESC"],
+        max_results=1,
+        include_spans=False,
+    ):
+        yield datetime.fromtimestamp(trace.info.request_time / 1000, UTC)
+
+
+def _programs(client: "MlflowClient", experiments: list[str], span: Window) -> Iterator[str | None]:
+    """The programs that some calls of a span name; None for one that names none."""
+    if not experiments:
+        return
+    runs = f"attributes.start_time >= {span.start_ms} AND attributes.start_time < {span.end_ms}"
+    for run in client.search_runs(experiments, runs, max_results=LOOKED_AT):
+        yield run.data.tags.get(tags.PROGRAM)
+    traces = f"trace.timestamp_ms >= {span.start_ms} AND trace.timestamp_ms < {span.end_ms}"
+    for trace in client.search_traces(
+        locations=experiments, filter_string=traces, max_results=LOOKED_AT, include_spans=False
+    ):
+        yield {**trace.info.trace_metadata, **trace.info.tags}.get(tags.PROGRAM)
+
+
+def _listed(wanted: str, found: dict[Any, int]) -> str:
+    """The names that are most like the one that was wanted, then the most frequent, with their numbers."""
+
+    def by_likeness(name: str) -> tuple[float, int, str]:
+        like = SequenceMatcher(None, wanted.lower(), name.lower()).ratio()
+        return -like if like > 0.6 else 0.0, -found[name], name
+
+    return _joined(f"`{name}` ({found[name]})" for name in sorted(found, key=by_likeness)[:MOST_NAMED])
+
+
+def _joined(names: Iterable[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last

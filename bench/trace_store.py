@@ -27,6 +27,9 @@ CHUNK = 500
 GENERATED = {"duration_ns"}
 """Columns that the database fills itself."""
 
+CUT = {"request_preview": 1000, "response_preview": 1000, "value": 250}
+"""Characters that MLflow keeps of these columns."""
+
 TABLES = ("trace_info", "trace_tags", "trace_request_metadata", "spans", "assessments")
 LONG_TEXT = " ".join(random.Random(0).choices(WORDS, k=200_000))
 
@@ -126,7 +129,7 @@ def _moved(
         if isinstance(value, str):
             for old, other in replaced.items():
                 value = value.replace(old, other)
-            new[column] = value
+            new[column] = value[: CUT.get(column)]
         elif column.endswith(("timestamp_ms", "_timestamp")) and value is not None:
             new[column] = value + later_ms
         elif column.endswith("_unix_nano"):

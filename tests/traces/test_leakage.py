@@ -19,7 +19,7 @@ def measured(traces: list[dict], parts: list[Part | None], **split) -> Leakage:
     table = raw_table(raw_trace(**{"trace_id": str(i), "started_at_ms": i, **trace}) for i, trace in enumerate(traces))
     judged = validate(table, program="P", fields=FIELDS, outcome=program.outcome, now_ms=2**62)
     facts = concat_facts([facts_of(judged.rows, judged.values, judged.latency_ms, program)])
-    sampled = SampledInputs(parts)
+    sampled = SampledInputs(facts, parts)
     for i in range(0, len(traces), 3):
         sampled.add(judged.rows.slice(i, 3))
     return measure_leakage(facts, parts, program.split, sampled=sampled)
@@ -55,5 +55,8 @@ def test_a_split_that_leaks_what_it_groups_by_is_refused(traces: list[dict], spl
 
 def test_of_many_rows_an_even_sample_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leakage, "MOST_COMPARED", 5)
-    found = measured(asked(*(LETTER.format(i) for i in range(12))), [Part.TRAIN, Part.GATE] * 6)
+    letters = asked(*(LETTER.format(i) for i in range(12)))
+    found = measured(letters, [Part.TRAIN, Part.GATE] * 6)
     assert (found.compared, found.near) == (5, 6)  # of rows 0, 2, 4, 7, 9
+    monkeypatch.setattr(leakage, "MOST_CHARACTERS", 3 * len(LETTER))
+    assert measured(letters, [Part.TRAIN, Part.GATE] * 6).compared == 2  # answers count, too

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 DIGEST_BYTES = 16
 OUTCOME = "outcome:"
+WHITE_SPACE = r"[\s\p{Z}]{2,}|[^\S ]|[^\P{Z} ]"
+"""All but a single space: texts are full of those, and to replace each by itself takes four times as long."""
 
 
 def facts_of(
@@ -65,7 +67,7 @@ def normalised(fields: "pa.ChunkedArray") -> "pa.Array":
     texts = []
     for i in range(struct.type.num_fields):
         text = pc.utf8_lower(pc.utf8_normalize(pc.fill_null(struct.field(i).cast(pa.string()), ""), form="NFKC"))
-        texts.append(pc.utf8_trim_whitespace(pc.replace_substring_regex(text, r"[\s\p{Z}]+", " ")))
+        texts.append(pc.utf8_trim_whitespace(pc.replace_substring_regex(text, WHITE_SPACE, " ")))
     return pc.binary_join_element_wise(*texts, "\x1f") if texts else pa.repeat("", len(struct))
 
 

@@ -45,7 +45,7 @@ def write_snapshot(
     Raises:
         TelepromptError: the storage is full.
     """
-    contributors, sampled = ContributorCounts(), SampledInputs(decisions.parts)
+    contributors, sampled = ContributorCounts(), SampledInputs(staged.facts, decisions.parts)
     with ExitStack() as stack:
         schema = arrow_schema(fields)
         files = {

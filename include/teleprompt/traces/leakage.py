@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     Parts = Sequence[Part | None] | np.ndarray[Any, np.dtype[np.object_]]
 
 MOST_COMPARED = 10_000
-"""Rows among which near duplicates are looked for where the split does not keep them together."""
+MOST_CHARACTERS = 2_000_000
+"""Of rows, and of their texts, among which near duplicates are looked for where the split does not keep them together:
+a quarter of a second at most."""
 
 
 class Leakage(Record):
@@ -40,12 +42,14 @@ class Leakage(Record):
 class SampledInputs:
     """Signatures of the inputs of the used rows, or of an even sample of them, taken while the rows pass by."""
 
-    def __init__(self, parts: "Parts") -> None:
+    def __init__(self, facts: "pa.Table", parts: "Parts") -> None:
         import numpy as np
         import pyarrow as pa
 
         used = np.flatnonzero([part is not None for part in parts])
-        self.rows = used[np.arange(MOST_COMPARED) * len(used) // MOST_COMPARED] if len(used) > MOST_COMPARED else used
+        characters = facts["length"].to_numpy()[used].sum()
+        most = min(MOST_COMPARED, len(used), int(MOST_CHARACTERS * len(used) / max(characters, 1)))
+        self.rows = used[np.arange(most) * len(used) // max(most, 1)]
         self._found = [signatures(pa.array([], pa.string()))]
         self._passed = 0
 

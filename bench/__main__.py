@@ -3,6 +3,7 @@
 from bench.api import main as api
 from bench.attribution import main as attribution
 from bench.deltaone import main as deltaone
+from bench.long_texts import main as long_texts
 from bench.merkle import main as merkle
 from bench.parse import main as parse
 from bench.racing import main as racing
@@ -20,3 +21,4 @@ if __name__ == "__main__":
     strategies()
     submission()
     traces()
+    long_texts()

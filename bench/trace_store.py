@@ -116,9 +116,12 @@ class _Template:
             replaced |= {span: other, _base64(span): _base64(other)}
         later_ms = started_ms - self._start_ms
         score = round(rng.betavariate(4, 2), 4)
-        return {
+        rows = {
             table: [_moved(row, replaced, later_ms, score, rng) for row in rows] for table, rows in template.items()
         }
+        (size,) = (row for row in rows["trace_request_metadata"] if row["key"] == "mlflow.trace.sizeBytes")
+        size["value"] = str(sum(len(span["content"]) for span in rows["spans"]))
+        return rows
 
 
 def _moved(

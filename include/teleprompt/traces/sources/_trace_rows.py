@@ -29,6 +29,7 @@ SESSION = "session"
 SIZE = "size"
 """Columns of a call's session and its size."""
 SIZE_BYTES = "mlflow.trace.sizeBytes"
+UNNOTED_BYTES = 16 * 2**10
 
 Texts = list[tuple[str, str | None]]
 
@@ -140,6 +141,11 @@ def info_table(infos: Sequence[TraceInfo]) -> "pa.Table":
     return pa.table(columns, schema=info_schema())
 
 
+def noted_bytes(note: str | None) -> int:
+    """The size of a trace as MLflow noted it; of one without a note what many have."""
+    return int(note) if note is not None and note.isdigit() else UNNOTED_BYTES
+
+
 def cut_by_size(page: "pa.Table", most_bytes: int) -> Iterator["pa.Table"]:
     """A table (`info_schema`) in parts whose calls have at most so many bytes together, or are one."""
     first = held = 0
@@ -187,7 +193,7 @@ def _row(info: TraceInfo) -> dict[str, Any]:
         "group": said.get(tags.GROUP) or session,
         "user": said.get(tags.USER),
         SESSION: session,
-        SIZE: int(size) if (size := said.get(SIZE_BYTES, "")).isdigit() else 0,
+        SIZE: noted_bytes(said.get(SIZE_BYTES)),
     }
 
 

@@ -14,6 +14,7 @@ from teleprompt.traces.sources._trace_rows import (
     SpanReader,
     TraceInfo,
     info_table,
+    noted_bytes,
     payload_of,
     payload_of_trace,
     places_of,
@@ -149,7 +150,7 @@ class TracesSqlSource(SqlSource):
         return details
 
     def _sizes(self, ids: "pa.Table") -> Sequence[int]:
-        """MLflow notes the size of each trace; one without a note counts as small."""
+        """MLflow notes the size of each trace; of one without a note it is guessed."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -164,7 +165,7 @@ class TracesSqlSource(SqlSource):
         pair = pa.schema([("id", pa.string()), ("size", pa.string())])
         table = pa.concat_tables([part.rename_columns(pair.names).cast(pair) for part in known])
         sizes = table.column(1).combine_chunks().take(pc.index_in(names, value_set=table.column(0).combine_chunks()))
-        return [int(size) if size is not None and size.isdigit() else 0 for size in sizes.to_pylist()]
+        return [noted_bytes(size) for size in sizes.to_pylist()]
 
     def _infos(self, program: str, calls: "pa.Table") -> list[TraceInfo]:
         """What is known of the calls without spans."""

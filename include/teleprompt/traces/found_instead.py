@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.traces import IN_MLFLOW, Labels
 from teleprompt.traces.sources import tags
-from teleprompt.traces.sources._experiments import production_experiments
+from teleprompt.traces.sources.experiments import production_experiments
 from teleprompt.tracking.connection import quoted
 from teleprompt.window import Window, format_utc
 

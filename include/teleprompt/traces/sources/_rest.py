@@ -6,13 +6,20 @@ JSON is read as it is.
 
 from typing import Any
 
+from teleprompt.errors import TelepromptError
+
 REQUESTS_AT_A_TIME = 3
 ONE_EACH = {"Connection": "close"}
 """A connection stays with one of the server's workers, two maybe with the same; a new one goes to a free worker."""
 
 
-class UnknownEndpointError(Exception):
-    """The server is older than the endpoint."""
+class UnknownEndpointError(TelepromptError):
+    """The server is older than the endpoint, or is not MLflow's."""
+
+    def __init__(self, endpoint: str) -> None:
+        super().__init__(
+            f"The tracking server has no {endpoint}; correct the tracking URI, or use a newer MLflow there."
+        )
 
 
 class RestApi:
@@ -34,7 +41,7 @@ class RestApi:
         from mlflow.utils.rest_utils import http_request, verify_rest_response
 
         answer = http_request(self._credentials, endpoint, method, extra_headers=ONE_EACH, **request)
-        if answer.status_code == 404 and not answer.headers.get("Content-Type", "").startswith("application/json"):
+        if answer.status_code in {404, 405}:  # an older one takes the last word for the id of a trace
             raise UnknownEndpointError(endpoint)
         if answer.status_code != 200:
             verify_rest_response(answer, endpoint)

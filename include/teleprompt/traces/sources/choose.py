@@ -9,7 +9,6 @@ from teleprompt.config.project import project_dir
 from teleprompt.config.traces import IN_MLFLOW, TraceAccess, TracesConfig
 from teleprompt.errors import ConfigurationError
 from teleprompt.traces.sources._datasets import DatasetSource
-from teleprompt.traces.sources._experiments import production_experiments
 from teleprompt.traces.sources._runs_processes import RunsProcessesSource
 from teleprompt.traces.sources._runs_rest import RunsRestSource
 from teleprompt.traces.sources._second_process import SecondProcess
@@ -17,6 +16,7 @@ from teleprompt.traces.sources._trace_rows import SpanReader
 from teleprompt.traces.sources._traces_client import TracesClientSource
 from teleprompt.traces.sources._traces_rest import TracesRestSource
 from teleprompt.traces.sources.call_span import CallShape
+from teleprompt.traces.sources.experiments import production_experiments
 from teleprompt.traces.sources.own import own_source
 from teleprompt.traces.sources.raw import TraceSource
 from teleprompt.traces.sources.sql.database import Database, FastPathUnavailableError

@@ -76,7 +76,10 @@ class Window(Record):
         Raises:
             ValueError: it is empty, or out of range.
         """
-        return cls(start=start.astimezone(UTC), end=end.astimezone(UTC))
+        try:
+            return cls(start=max(start.astimezone(UTC), EARLIEST), end=end.astimezone(UTC))
+        except OverflowError as error:
+            raise ValueError(f"{start} or {end} is out of range") from error
 
     @property
     def start_ms(self) -> int:

@@ -44,7 +44,7 @@ def test_near_duplicates_keep_the_name_of_what_they_have_in_common() -> None:
     assert first == second  # of two windows that share no row
 
 
-def test_the_larger_of_two_keys_is_the_home() -> None:
+def test_a_contributor_is_a_home_before_a_session() -> None:
     config = SplitConfig(group_by=("group", "contributor"))
     rows = [
         trace_row(inputs={"question": str(i)}, group=f"s{i // 2}", contributor_id="alice" if i < 6 else "bob")

@@ -1,4 +1,5 @@
 import re
+from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -8,7 +9,7 @@ from teleprompt.config.settings import Settings
 from teleprompt.errors import InsufficientTracesError
 from teleprompt.program.fields import DeclaredFields
 from teleprompt.traces.collect import collect_snapshot
-from teleprompt.traces.found_instead import calls_instead
+from teleprompt.traces.found_instead import LoggedOutcomes, calls_instead
 from teleprompt.tracking.connection import mlflow_client
 from tests.support import FIELDS, MONDAY, WEEK, log_run
 
@@ -72,6 +73,17 @@ def test_calls_without_a_name_are_told_of(settings: Settings) -> None:
         run = client.create_run(client.create_experiment("prod"), start_time=WEEK.start_ms)
         client.set_terminated(run.info.run_id)
     assert said(settings) == "calls there (1 were looked at) name no program; give them the tag `dspy_program_name`."
+
+
+def test_a_rare_outcome_has_the_right_name() -> None:
+    config = ProgramConfig.model_validate({"name": "P", "slug": "p", "outcome": {"metric": "ok"}})
+    some = LoggedOutcomes(calls=100, names=Counter({"ok": 5, "latency_ms": 100}))
+    assert some.instead_of(config) is None
+    assert LoggedOutcomes(calls=100).instead_of(config) is None
+
+
+def test_a_hint_that_cannot_be_given_ends_nothing(settings: Settings) -> None:
+    assert said(settings, traces={"experiments": ["nowhere"]}) is None
 
 
 def test_of_an_empty_store_nothing_is_said(settings: Settings) -> None:

@@ -33,12 +33,11 @@ class Belonging:
         """The one thing that decides each row's part.
 
         It is named by the row and what it is about, not by who else is in the window, so that it is the same in every
-        window: the largest of the keys that the row has (`contributor:alice` before `group:s1`, if a contributor has
-        more rows than a session); else, where near duplicates count, what most of its near duplicates share; else
-        its inputs.
+        window: its contributor, if that is a key, else a field of its inputs, else its group; else, where near
+        duplicates count, what most of its near duplicates share; else its inputs.
         """
         homes: list[str | None] = [None] * self.rows
-        for key in sorted(self.keys, key=self._rows_per_value, reverse=True):
+        for key in sorted(self.keys, key=lambda key: (key != "contributor", key == "group")):
             values = self.keys[key].to_pylist()
             homes = [home or (f"{key}:{value}" if value else None) for home, value in zip(homes, values, strict=True)]
         if self._signatures is not None:
@@ -62,13 +61,6 @@ class Belonging:
     def shared(self) -> list["Codes"]:
         """What must not be in two parts: for inputs and each key, which value a row has, as a number; -1 is none."""
         return [codes(self.inputs), *(codes(column) for column in self.keys.values())]
-
-    def _rows_per_value(self, key: str) -> float:
-        import numpy as np
-
-        there = codes(self.keys[key])
-        there = there[there >= 0]
-        return len(there) / max(1, len(np.unique(there)))
 
     def _with_likeness(self, homes: Sequence[str | None]) -> list[str]:
         """`homes`, where a row that has none is at home with most of its near duplicates that have none.

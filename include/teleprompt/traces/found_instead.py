@@ -1,5 +1,6 @@
 """What a window holds where it lacks what was asked for: a metric of another name, calls of another program."""
 
+import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -17,10 +18,15 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from mlflow import MlflowClient
 
+log = logging.getLogger(__name__)
+
 LOOKED_AT = 200
 """Calls of each kind whose program's name is read."""
 
 MOST_NAMED = 3
+
+FEW = 20
+"""A metric that one in so many calls holds has the right name, and is merely rare."""
 
 
 @dataclass
@@ -42,15 +48,16 @@ class LoggedOutcomes:
         self.names.update({count["values"]: count["counts"] for count in pc.value_counts(once["name"]).to_pylist()})
 
     def instead_of(self, config: ProgramConfig) -> str | None:
-        """What calls hold in place of the program's metric; None where half of them hold it, or nothing was read."""
-        metric = config.outcome.metric
-        if config.traces.labels is not Labels.OUTCOME or not self.calls or 2 * self.names[metric] >= self.calls:
+        """What calls hold in place of the program's metric; None where some hold it, or none another."""
+        metric, known = config.outcome.metric, {one.metric for one in config.outcome.metrics}
+        if config.traces.labels is not Labels.OUTCOME or FEW * self.names[metric] >= self.calls:
             return None
-        others = {name: count for name, count in self.names.items() if name != metric}
-        found = f"they hold {_listed(metric, others)}" if others else "they hold no outcome at all"
+        others = {name: count for name, count in self.names.items() if name not in known}
+        if not others:
+            return None
         return (
-            f"{self.names[metric]} of {self.calls} calls hold the outcome `{metric}`, {found}; correct "
-            "`outcome.metric`, or log it under that name."
+            f"{self.names[metric]} of {self.calls} calls hold the outcome `{metric}`, they hold "
+            f"{_listed(metric, others)}; correct `outcome.metric`, or log it under that name."
         )
 
 
@@ -58,15 +65,24 @@ def calls_instead(client: "MlflowClient", config: ProgramConfig, span: Window) -
     """What MLflow holds where the program has no call in a span; None where it holds nothing that helps."""
     if config.traces.source not in IN_MLFLOW:
         return None
+    try:
+        return _calls_instead(client, config, span)
+    except Exception as error:  # noqa: BLE001 - a hint that cannot be given must not end what it was for
+        log.warning("What there is instead of calls of %s cannot be told: %s", config.name, type(error).__name__)
+        return None
+
+
+def _calls_instead(client: "MlflowClient", config: ProgramConfig, span: Window) -> str | None:
+    kinds = {"runs", "traces"} if config.traces.source == "auto" else {config.traces.source}
     experiments = production_experiments(client, config.traces.experiments)
-    newest = max(_newest(client, experiments, config.name), default=None)
+    newest = max(_newest(client, experiments, config.name, kinds), default=None)
     if newest is not None:
         return f"the newest call of `{config.name}` is of {format_utc(newest)}; choose a window that holds it."
     elsewhere = [name for name in production_experiments(client, ()) if name not in experiments]
-    if elsewhere and any(_newest(client, elsewhere, config.name)):
+    if elsewhere and any(_newest(client, elsewhere, config.name, kinds)):
         named = ", ".join(config.traces.experiments)
         return f"`{config.name}` has no call in {named}, but in other experiments; correct `traces.experiments`."
-    programs = Counter(_programs(client, experiments, span))
+    programs = Counter(_programs(client, experiments, span, kinds))
     unnamed = programs.pop(None, 0)
     if programs:
         return (
@@ -78,15 +94,18 @@ def calls_instead(client: "MlflowClient", config: ProgramConfig, span: Window) -
     return None
 
 
-def _newest(client: "MlflowClient", experiments: list[str], program: str) -> Iterator[Any]:
+def _newest(client: "MlflowClient", experiments: list[str], program: str, kinds: set[str]) -> Iterator[Any]:
     """When the newest run and the newest trace of a program started."""
     from datetime import UTC, datetime
 
     if not experiments:
         return
     mine = f"tags.{tags.PROGRAM} = {quoted(program)}"
-    for run in client.search_runs(experiments, mine, order_by=["attributes.start_time DESC"], max_results=1):
-        yield datetime.fromtimestamp(run.info.start_time / 1000, UTC)
+    if "runs" in kinds:
+        for run in client.search_runs(experiments, mine, order_by=["attributes.start_time DESC"], max_results=1):
+            yield datetime.fromtimestamp(run.info.start_time / 1000, UTC)
+    if "traces" not in kinds:
+        return
     for trace in client.search_traces(
         locations=experiments,
         filter_string=mine,
@@ -97,13 +116,16 @@ def _newest(client: "MlflowClient", experiments: list[str], program: str) -> Ite
         yield datetime.fromtimestamp(trace.info.request_time / 1000, UTC)
 
 
-def _programs(client: "MlflowClient", experiments: list[str], span: Window) -> Iterator[str | None]:
+def _programs(client: "MlflowClient", experiments: list[str], span: Window, kinds: set[str]) -> Iterator[str | None]:
     """The programs that some calls of a span name; None for one that names none."""
     if not experiments:
         return
     runs = f"attributes.start_time >= {span.start_ms} AND attributes.start_time < {span.end_ms}"
-    for run in client.search_runs(experiments, runs, max_results=LOOKED_AT):
-        yield run.data.tags.get(tags.PROGRAM)
+    if "runs" in kinds:
+        for run in client.search_runs(experiments, runs, max_results=LOOKED_AT):
+            yield run.data.tags.get(tags.PROGRAM)
+    if "traces" not in kinds:
+        return
     traces = f"trace.timestamp_ms >= {span.start_ms} AND trace.timestamp_ms < {span.end_ms}"
     for trace in client.search_traces(
         locations=experiments, filter_string=traces, max_results=LOOKED_AT, include_spans=False

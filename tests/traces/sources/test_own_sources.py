@@ -288,6 +288,13 @@ def test_a_password_is_refused_and_comes_by_the_environment(monkeypatch: pytest.
     assert "secret-word" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "uri", ["postgresql://reader@db/wh", "postgresql://db/wh?sslmode=require", "postgresql://reader:$PASSWORD@db/wh"]
+)
+def test_an_address_without_a_password_is_taken(uri: str) -> None:
+    source_of("table", query="SELECT 1", uri=uri)
+
+
 def test_a_line_that_is_half_written_costs_that_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = lines(tmp_path, [otlp("c1", 1, **OPENINFERENCE), {"hello": 1}])
     with Path(path).open("a") as file:

@@ -17,6 +17,9 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+REFUSALS = {401, 403, 429}
+"""HTTP status codes that tell nothing of what was asked for."""
+
 Fetch = Callable[[int, int, str | None], tuple["pa.Table", str | None]]
 """`fetch(end_ms, start_ms, token)`: a page of calls of that span, ordered by start, and the token of the next."""
 
@@ -40,11 +43,17 @@ def asked(question: Callable[[], T], client: "MlflowClient", *, times: int = 1) 
         try:
             return question()
         except Exception as error:
-            if not _answers(client):
+            if _refused(error) or not _answers(client):
                 raise
             failures += 1
             if failures == times:
                 raise DamagedError(type(error).__name__) from error
+
+
+def _refused(error: Exception) -> bool:
+    """Whether it is not allowed, or not so often."""
+    status = getattr(error, "get_http_status_code", None)
+    return status is not None and status() in REFUSALS
 
 
 def _answers(client: "MlflowClient") -> bool:

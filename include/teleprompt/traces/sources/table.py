@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
 
 from teleprompt.config.project import project_dir
 from teleprompt.encoding.secret_uri import SecretUri
@@ -34,7 +35,7 @@ class Table(CallSource):
     route = "sql"
 
     def __init__(self, query: str, *, uri: str = "duckdb:") -> None:
-        if SecretUri(uri).secrets:
+        if _shows_a_password(uri):
             raise ConfigurationError(
                 "`traces.options.uri` holds a password, and many people read program files; put the URI into the "
                 "environment and name the variable: `uri: $WAREHOUSE`."
@@ -62,6 +63,12 @@ class Table(CallSource):
                 f"The query of `traces.options` gives no column {min(missing)!r}; name one so (`AS {min(missing)}`)."
             )
         return table
+
+
+def _shows_a_password(uri: str) -> bool:
+    parts = urlsplit(uri)
+    given = [parts.password, *(value for name, value in parse_qsl(parts.query) if "password" in name.lower())]
+    return any(value and not value.startswith("$") for value in given)
 
 
 def _duckdb(uri: str, sql: str) -> "pa.Table":

@@ -48,6 +48,8 @@ class SqlSource:
 
     def __init__(self, database: Database, experiment_ids: Sequence[str]) -> None:
         self._database = database
+        self._total: int | None = None
+        """Calls of the store, all programs', counted once."""
         self._experiments = ", ".join(str(int(experiment)) for experiment in experiment_ids)
 
     def read(self, program: str, window: Window, *, known: "pa.Table | None" = None) -> Iterator["pa.Table"]:
@@ -119,11 +121,13 @@ class SqlSource:
         import pyarrow as pa
 
         mine = self._database.is_text("x.value")
-        total = self._database.rows(f"SELECT COUNT(*) FROM {self.call_table}")[0][0]  # noqa: S608 - our own names
+        if self._total is None:
+            count = f"SELECT COUNT(*) FROM {self.call_table}"  # noqa: S608 - our own names
+            self._total = int(patiently(lambda: self._database.rows(count))[0][0])
         found = []
         for table in self.tag_tables:
             named = f"SELECT x.{self.id_column} FROM {table} x WHERE {mine}"  # noqa: S608
-            if len(ids) * SCAN_WHEN_ONE_OF >= total:
+            if len(ids) * SCAN_WHEN_ONE_OF >= self._total:
                 scans = [f"{named}{one_of('x.key', (tags.PROGRAM,))}"]
             else:
                 chunks = (ids.slice(first, CHUNK) for first in range(0, len(ids), CHUNK))

@@ -6,7 +6,7 @@ from teleprompt.errors import TelepromptError
 from teleprompt.traces import leakage
 from teleprompt.traces._facts import concat_facts, facts_of
 from teleprompt.traces._validate import validate
-from teleprompt.traces.leakage import Leakage, SampledInputs, measure_leakage
+from teleprompt.traces.leakage import ComparedInputs, Leakage, measure_leakage
 from teleprompt.traces.split import Part
 from tests.support import FIELDS, raw_table, raw_trace
 
@@ -19,10 +19,10 @@ def measured(traces: list[dict], parts: list[Part | None], **split) -> Leakage:
     table = raw_table(raw_trace(**{"trace_id": str(i), "started_at_ms": i, **trace}) for i, trace in enumerate(traces))
     judged = validate(table, program="P", fields=FIELDS, outcome=program.outcome, now_ms=2**62)
     facts = concat_facts([facts_of(judged.rows, judged.values, judged.latency_ms, program)])
-    sampled = SampledInputs(facts, parts)
+    compared = ComparedInputs(facts, parts)
     for i in range(0, len(traces), 3):
-        sampled.add(judged.rows.slice(i, 3))
-    return measure_leakage(facts, parts, program.split, sampled=sampled)
+        compared.add(judged.rows.slice(i, 3))
+    return measure_leakage(facts, parts, program.split, compared=compared)
 
 
 def asked(*texts: str, **common) -> list[dict]:

@@ -58,7 +58,7 @@ def test_two_conversations_that_begin_alike_stay_apart_and_the_later_part_keeps_
     openings = {part for (text, _), part in zip(conversations, shared.parts, strict=True) if text == "hi"}
     assert openings == {Part.GATE, None}
     assert {*shared.parts} == {*Part, None}
-    assert [part is None for part in shared.parts] == shared.elsewhere.tolist()
+    assert [part is None for part in shared.parts] == shared.left_out.tolist()
 
 
 def test_shares_are_met_on_average() -> None:

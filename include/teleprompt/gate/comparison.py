@@ -19,7 +19,7 @@ from teleprompt.evaluate.score import Scores
 from teleprompt.gate.ledger import Look, OpenedGate
 from teleprompt.records import Record, to_millionths
 from teleprompt.storage.blobs import Blob, get_blob, put_blob
-from teleprompt.traces.belonging import row_units
+from teleprompt.traces.grouping import row_units
 
 log = logging.getLogger(__name__)
 

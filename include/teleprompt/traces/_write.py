@@ -16,7 +16,7 @@ from teleprompt.traces._staging import Staged
 from teleprompt.traces._validate import quarantine_schema, quarantined
 from teleprompt.traces.curation.decide import Decisions
 from teleprompt.traces.funnel import FunnelStep
-from teleprompt.traces.leakage import SampledInputs, measure_leakage
+from teleprompt.traces.leakage import ComparedInputs, measure_leakage
 from teleprompt.traces.row import SCHEMA_VERSION, arrow_schema, with_score
 from teleprompt.traces.snapshot import Reading, Snapshot, SnapshotPart, SnapshotRecord
 from teleprompt.traces.split import Part
@@ -45,7 +45,7 @@ def write_snapshot(
     Raises:
         TelepromptError: the storage is full.
     """
-    contributors, sampled = ContributorCounts(), SampledInputs(staged.facts, decisions.parts)
+    contributors, compared = ContributorCounts(), ComparedInputs(staged.facts, decisions.parts)
     with ExitStack() as stack:
         schema = arrow_schema(fields)
         files = {
@@ -56,7 +56,7 @@ def write_snapshot(
         for table in staged.quarantine.read():
             aside.append(table)
         for rows, parts, reasons in _decided(staged, decisions, fields):
-            sampled.add(rows)
+            compared.add(rows)
             for part in Part:
                 mine = rows.filter(parts == part.value)
                 files[part].append(mine)
@@ -84,7 +84,7 @@ def write_snapshot(
             for part, file in files.items()
         },
         split_digest=digest_of({part.value: file.ids.hexdigest() for part, file in files.items()}),
-        leakage=measure_leakage(staged.facts, decisions.parts, config.split, sampled=sampled),
+        leakage=measure_leakage(staged.facts, decisions.parts, config.split, compared=compared),
         contributors=contributors.shares(),
         reading=reading,
     )

@@ -4,6 +4,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
 
@@ -96,8 +97,6 @@ def _calls_instead(client: "MlflowClient", config: ProgramConfig, span: Window) 
 
 def _newest(client: "MlflowClient", experiments: list[str], program: str, kinds: set[str]) -> Iterator[Any]:
     """When the newest run and the newest trace of a program started."""
-    from datetime import UTC, datetime
-
     if not experiments:
         return
     mine = f"tags.{tags.PROGRAM} = {quoted(program)}"

@@ -1,21 +1,19 @@
 """What is in more than one part after the split, found anew from the rows."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from teleprompt.config.split import NEAR_DUPLICATES, SplitConfig
 from teleprompt.errors import TelepromptError
 from teleprompt.records import Record
 from teleprompt.traces._facts import normalised
 from teleprompt.traces._similarity import earlier_alike, signatures
-from teleprompt.traces.belonging import codes
-from teleprompt.traces.split import Part
+from teleprompt.traces.grouping import codes
+from teleprompt.traces.split import Part, numbered
 
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow as pa
 
-    Parts = Sequence[Part | None] | np.ndarray[Any, np.dtype[np.object_]]
+    from teleprompt.traces.split import Integers, Parts
 
 MOST_COMPARED = 10_000
 MOST_CHARACTERS = 2_000_000
@@ -39,25 +37,32 @@ class Leakage(Record):
     """Rows among which near duplicates were looked for: all, or an even sample of so many."""
 
 
-class SampledInputs:
-    """Signatures of the inputs of the used rows, or of an even sample of them, taken while the rows pass by."""
+class ComparedInputs:
+    """Signatures of inputs: of all where the facts have them, else of the used rows or an even sample of them.
+
+    Those of a sample are taken while the rows pass by.
+    """
 
     def __init__(self, facts: "pa.Table", parts: "Parts") -> None:
         import numpy as np
         import pyarrow as pa
 
+        self._passed = 0
+        if "near_inputs" in facts.column_names:
+            self.rows, self._waiting = np.arange(len(facts)), np.arange(0)
+            self._found = [facts["near_inputs"].combine_chunks()]
+            return
         used = np.flatnonzero([part is not None for part in parts])
         characters = facts["length"].to_numpy()[used].sum()
         most = min(MOST_COMPARED, len(used), int(MOST_CHARACTERS * len(used) / max(characters, 1)))
-        self.rows = used[np.arange(most) * len(used) // max(most, 1)]
+        self.rows = self._waiting = used[np.arange(most) * len(used) // max(most, 1)]
         self._found = [signatures(pa.array([], pa.string()))]
-        self._passed = 0
 
     def add(self, batch: "pa.Table") -> None:
         """The next rows."""
-        here = self.rows[(self.rows >= self._passed) & (self.rows < self._passed + len(batch))] - self._passed
+        here = self._waiting[(self._waiting >= self._passed) & (self._waiting < self._passed + len(batch))]
         if len(here):
-            self._found.append(signatures(normalised(batch["inputs"].take(here))))
+            self._found.append(signatures(normalised(batch["inputs"].take(here - self._passed))))
         self._passed += len(batch)
 
     def signatures(self) -> "pa.Array":
@@ -67,21 +72,15 @@ class SampledInputs:
         return pa.concat_arrays(self._found)
 
 
-def measure_leakage(facts: "pa.Table", parts: "Parts", config: SplitConfig, *, sampled: SampledInputs) -> Leakage:
-    """Count what is in two parts; `facts`, `parts` and the rows that `sampled` saw are in one order.
+def measure_leakage(facts: "pa.Table", parts: "Parts", config: SplitConfig, *, compared: ComparedInputs) -> Leakage:
+    """Count what is in two parts; `facts`, `parts` and the rows that `compared` saw are in one order.
 
     Raises:
         TelepromptError: what must not be is in two parts; the split is wrong and must not be used.
     """
-    import numpy as np
-
-    place = np.array([-1 if part is None else list(Part).index(part) for part in parts], dtype=np.int64)
+    place, rows = numbered(parts), compared.rows
     exact = _in_several(facts["asked"], place) + sum(_in_several(facts[key], place) for key in config.named_keys)
-    if NEAR_DUPLICATES in config.group_by:
-        rows, found = np.arange(len(place)), facts["near_inputs"].combine_chunks()
-    else:
-        rows, found = sampled.rows, sampled.signatures()
-    pairs = earlier_alike(found, threshold=config.near_threshold, only_of_kept=False)
+    pairs = earlier_alike(compared.signatures(), threshold=config.near_threshold, only_of_kept=False)
     near = sum(len({*place[[rows[one], rows[other]]].tolist()} - {-1}) > 1 for one, other in pairs)
     if exact or (near and NEAR_DUPLICATES in config.group_by):
         raise TelepromptError(
@@ -96,7 +95,7 @@ def measure_leakage(facts: "pa.Table", parts: "Parts", config: SplitConfig, *, s
     )
 
 
-def _in_several(column: "pa.ChunkedArray", place: "np.ndarray[Any, np.dtype[np.int64]]") -> int:
+def _in_several(column: "pa.ChunkedArray", place: "Integers") -> int:
     """How many values of `column` are in more than one part."""
     import numpy as np
 

@@ -56,14 +56,14 @@ def decide(facts: "pa.Table", config: ProgramConfig) -> Decisions:
     if len(sampled) < len(alive):
         funnel.append(FunnelStep(step="max_traces", rows_in=len(alive), rows_out=len(sampled)))
         alive = alive[sampled]
-    shared = split(facts.take(alive), config.split)
+    found = split(facts.take(alive), config.split)
     parts = np.full(len(facts), None, dtype=object)
-    parts[alive] = [None if part is None else part.value for part in shared.parts]
-    if shared.elsewhere.any():
-        reasons[alive[shared.elsewhere]] = Reason.IN_LATER_PART.value
-        funnel.append(_step("split", ~shared.elsewhere, Reason.IN_LATER_PART.value))
-    used = int(np.sum(~shared.elsewhere))
-    unplaced = used - sum(part is not None for part in shared.parts)
+    parts[alive] = [None if part is None else part.value for part in found.parts]
+    if found.left_out.any():
+        reasons[alive[found.left_out]] = Reason.IN_LATER_PART.value
+        funnel.append(_step("split", ~found.left_out, Reason.IN_LATER_PART.value))
+    used = int(np.sum(~found.left_out))
+    unplaced = used - sum(part is not None for part in found.parts)
     if unplaced:
         funnel.append(FunnelStep(step="split sizes", rows_in=used, rows_out=used - unplaced))
     values = {name: facts[f"{OUTCOME}{name}"].to_numpy().astype(float) for name in _metric_names(config)}

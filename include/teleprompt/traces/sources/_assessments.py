@@ -105,16 +105,25 @@ def _read(value: Any) -> tuple[float | None, str | None]:
         except OverflowError:  # an integer beyond 10**308
             return None, "number"
     try:
-        return None, _writable(value if isinstance(value, str) else json_text(value))
+        return None, _writable(value if isinstance(value, str) else json_text(_whole(value)))
     except (ValueError, TypeError, RecursionError):
         return None, None
 
 
 def _as_json(value: Any) -> str | None:
     try:
-        return _writable(json_text(value))
+        return _writable(json_text(_whole(value)))
     except (ValueError, TypeError, RecursionError):
         return None
+
+
+def _whole(value: Any) -> Any:
+    """A value with whole numbers as such: MLflow's API gives each number as a float, its database as it was logged."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, Mapping):
+        return {name: _whole(item) for name, item in value.items()}
+    return [_whole(item) for item in value] if isinstance(value, list) else value
 
 
 def _writable(text: str | None) -> str | None:

@@ -36,7 +36,7 @@ def asked(question: Callable[[], T], client: "MlflowClient", *, times: int = 1) 
 
     Raises:
         DamagedError: it answers others, and failed on this one each time.
-        Exception: whatever the question raised, where MLflow answers nothing.
+        Exception: whatever the question raised, where MLflow answers nothing, or refuses.
     """
     failures = 0
     while True:

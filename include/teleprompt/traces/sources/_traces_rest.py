@@ -4,8 +4,9 @@ import json
 from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
 
 from teleprompt.traces.sources import tags
 from teleprompt.traces.sources._assessments import EXPECTATION, FEEDBACK, Event, event, standing
@@ -13,16 +14,13 @@ from teleprompt.traces.sources._otlp import attributes_of
 from teleprompt.traces.sources._rest import REQUESTS_AT_A_TIME, RestApi, UnknownEndpointError
 from teleprompt.traces.sources._trace_rows import TraceInfo
 from teleprompt.traces.sources._traces_client import TracesClientSource
-from teleprompt.traces.sources.call_span import CallShape, Span
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
+from teleprompt.traces.sources.call_span import Span
+from teleprompt.window import EARLIEST
 
 SEARCH = "/api/3.0/mlflow/traces/search"
 SPANS = "/api/3.0/mlflow/traces/batchGet"
 BATCH = 40
 """Traces of one request, whose ids stand in its address: two kilobytes of the eight that proxies let through."""
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class TracesRestSource(TracesClientSource):
@@ -30,24 +28,16 @@ class TracesRestSource(TracesClientSource):
 
     route = "rest"
 
-    def __init__(
-        self,
-        client: "MlflowClient",
-        experiment_ids: Sequence[str],
-        *,
-        page_size: int,
-        outcomes: Sequence[str],
-        shape: CallShape,
-    ) -> None:
-        super().__init__(client, experiment_ids, page_size=page_size, outcomes=outcomes, shape=shape)
-        self._api = RestApi(client.tracking_uri)
-        self._locations = [
-            {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": name}} for name in experiment_ids
-        ]
+    @cached_property
+    def _api(self) -> RestApi:
+        return RestApi(self._client.tracking_uri)
 
     def _search(self, wanted: str, token: str | None) -> tuple[list[TraceInfo], str | None]:
         search = {
-            "locations": self._locations,
+            "locations": [
+                {"type": "MLFLOW_EXPERIMENT", "mlflow_experiment": {"experiment_id": experiment}}
+                for experiment in self._experiment_ids
+            ],
             "filter": wanted,
             "max_results": self._page_size,
             "order_by": ["timestamp_ms ASC"],
@@ -129,4 +119,4 @@ def _hexadecimal(base64: str) -> str:
 
 
 def _milliseconds(moment: str) -> int:
-    return (datetime.fromisoformat(moment) - EPOCH) // timedelta(milliseconds=1)
+    return (datetime.fromisoformat(moment) - EARLIEST) // timedelta(milliseconds=1)

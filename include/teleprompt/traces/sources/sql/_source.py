@@ -85,7 +85,7 @@ class SqlSource:
 
     def _chunks(self, ids: "pa.Table") -> Iterator[tuple[int, int]]:
         """Where to cut the calls: first and number of each part."""
-        sizes = self._sizes(ids)
+        sizes = patiently(partial(self._sizes, ids))
         if sizes is None:
             yield from ((first, min(CHUNK, len(ids) - first)) for first in range(0, len(ids), CHUNK))
             return

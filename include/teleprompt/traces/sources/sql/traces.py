@@ -1,11 +1,13 @@
 """MLflow 3 traces, from the tables `trace_info`, its tags and metadata, `assessments` and `spans`."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from teleprompt.traces.sources import tags
 from teleprompt.traces.sources._assessments import EXPECTATION, FEEDBACK, Event, event, standing
 from teleprompt.traces.sources._json import loads
+from teleprompt.traces.sources._patience import patiently
 from teleprompt.traces.sources._session_feedback import REACH, SessionFeedback
 from teleprompt.traces.sources._trace_rows import (
     SIZE_BYTES,
@@ -127,7 +129,8 @@ class TracesSqlSource(SqlSource):
             marks.add("session", said.filter(pc.equal(said["of_session"], 1)), days_later=1)
 
     def _details(self, program: str, window: Window) -> Callable[["pa.Table", "pa.Table | None"], "pa.Table"]:
-        sessions = self._sessions(program, Window(start=max(window.start - REACH, EARLIEST), end=window.end))
+        before = Window(start=max(window.start - REACH, EARLIEST), end=window.end)
+        sessions = patiently(partial(self._sessions, program, before))
 
         def details(calls: "pa.Table", known: "pa.Table | None") -> "pa.Table":
             infos = self._infos(program, calls)

@@ -1,5 +1,5 @@
 from teleprompt.config.split import SplitConfig
-from teleprompt.traces.belonging import row_units
+from teleprompt.traces.grouping import row_units
 from tests.support import trace_row
 
 LETTER = "please find the invoice for the chairs that we ordered in the second week of may from your shop in town {}"
@@ -44,7 +44,7 @@ def test_near_duplicates_keep_the_name_of_what_they_have_in_common() -> None:
     assert first == second  # of two windows that share no row
 
 
-def test_a_contributor_is_a_home_before_a_session() -> None:
+def test_a_contributor_goes_before_a_session() -> None:
     config = SplitConfig(group_by=("group", "contributor"))
     rows = [
         trace_row(inputs={"question": str(i)}, group=f"s{i // 2}", contributor_id="alice" if i < 6 else "bob")

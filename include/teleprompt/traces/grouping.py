@@ -1,4 +1,4 @@
-"""What belongs together: the home of each row, by which it is shared out, and the units of the statistics."""
+"""What belongs together: the key of each row by which it is split, and the units of the statistics."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Codes = np.ndarray[Any, np.dtype[np.int64]]
 
 
-class Belonging:
+class Grouping:
     """The rows of a window, and what they have in common: inputs, the keys that are grouped by, near duplicates."""
 
     def __init__(self, facts: "pa.Table", config: SplitConfig) -> None:
@@ -29,25 +29,25 @@ class Belonging:
         if self._signatures is not None:
             self.near_pairs = list(earlier_alike(self._signatures, threshold=config.near_threshold, only_of_kept=False))
 
-    def homes(self) -> list[str]:
+    def split_keys(self) -> list[str]:
         """The one thing that decides each row's part.
 
         It is named by the row and what it is about, not by who else is in the window, so that it is the same in every
         window: its contributor, if that is a key, else a field of its inputs, else its group; else, where near
         duplicates count, what most of its near duplicates share; else its inputs.
         """
-        homes: list[str | None] = [None] * self.rows
+        found: list[str | None] = [None] * self.rows
         for key in sorted(self.keys, key=lambda key: (key != "contributor", key == "group")):
             values = self.keys[key].to_pylist()
-            homes = [home or (f"{key}:{value}" if value else None) for home, value in zip(homes, values, strict=True)]
+            found = [own or (f"{key}:{value}" if value else None) for own, value in zip(found, values, strict=True)]
         if self._signatures is not None:
-            return self._with_likeness(homes)
-        return [home or f"input:{digest.hex()}" for home, digest in zip(homes, self.inputs.to_pylist(), strict=True)]
+            return self._with_likeness(found)
+        return [own or f"input:{digest.hex()}" for own, digest in zip(found, self.inputs.to_pylist(), strict=True)]
 
     def units(self) -> list[str]:
         """The unit of each row in the statistics: all rows that share inputs or a key, or are near duplicates.
 
-        Directly or through others; it is named after the home that most of them have.
+        Directly or through others; it is named after the split key that most of them have.
         """
         keys: list[list[str]] = [[digest.hex()] for digest in self.inputs.to_pylist()]
         for key, column in self.keys.items():
@@ -55,28 +55,28 @@ class Belonging:
                 if value:
                     own.append(f"{key}:{value}")
         joined = components(keys, self.near_pairs)
-        names = _most_common_of_each(joined, self.homes())
+        names = _most_common_of_each(joined, self.split_keys())
         return [names[root] for root in joined]
 
     def shared(self) -> list["Codes"]:
         """What must not be in two parts: for inputs and each key, which value a row has, as a number; -1 is none."""
         return [codes(self.inputs), *(codes(column) for column in self.keys.values())]
 
-    def _with_likeness(self, homes: Sequence[str | None]) -> list[str]:
-        """`homes`, where a row that has none is at home with most of its near duplicates that have none.
+    def _with_likeness(self, known: Sequence[str | None]) -> list[str]:
+        """`known` keys; a row that has none gets what most of its near duplicates that have none are like.
 
         A likeness is made of the text alone, and near duplicates mostly have the same; so their common one outlives
         each of them. Of a single row in its place the next window may lack just that one.
         """
-        own = likeness(self._signatures)
-        homeless = [home is None for home in homes]
-        pairs = [(a, b) for a, b in self.near_pairs if homeless[a] and homeless[b]]
+        alike = likeness(self._signatures)
+        open_ = [key is None for key in known]
+        pairs = [(a, b) for a, b in self.near_pairs if open_[a] and open_[b]]
         joined = components([[digest.hex()] for digest in self.inputs.to_pylist()], pairs)
         names = _most_common_of_each(
-            [root for root, mine in zip(joined, homeless, strict=True) if mine],
-            [name for name, mine in zip(own, homeless, strict=True) if mine],
+            [root for root, mine in zip(joined, open_, strict=True) if mine],
+            [name for name, mine in zip(alike, open_, strict=True) if mine],
         )
-        return [home or f"near:{names[root]}" for home, root in zip(homes, joined, strict=True)]
+        return [key or f"near:{names[root]}" for key, root in zip(known, joined, strict=True)]
 
 
 def row_units(rows: Sequence[TraceRow], config: SplitConfig) -> list[str]:
@@ -91,7 +91,7 @@ def row_units(rows: Sequence[TraceRow], config: SplitConfig) -> list[str]:
         columns[key] = pa.array([_key_of(row, key) for row in rows], pa.string())
     if NEAR_DUPLICATES in config.group_by:
         columns["near_inputs"] = signatures(texts)
-    return Belonging(pa.table(columns), config).units()
+    return Grouping(pa.table(columns), config).units()
 
 
 def _key_of(row: TraceRow, key: str) -> str | None:

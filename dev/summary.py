@@ -32,6 +32,8 @@ class ProgramSummary:
     n_gate: int | None
     model_version: int | None
     attestation: str | None
+    reason: str | None
+    """Why nothing was compared, where that is so."""
 
 
 def summarize(program: str, dag_id: str, dag_run_id: str, state: str, window: Window) -> ProgramSummary:
@@ -60,6 +62,7 @@ def summarize(program: str, dag_id: str, dag_run_id: str, state: str, window: Wi
         n_gate=run.n_gate if run else None,
         model_version=run.model_version if run else None,
         attestation=attestation,
+        reason=run.skipped if run else None,
     )
 
 
@@ -95,6 +98,8 @@ def print_summary(summaries: list[ProgramSummary], file: Path) -> None:
         console.width = 140
     console.print(table)
     for summary in summaries:
+        if summary.reason:
+            print(f"{summary.program}: {summary.reason}")
         if summary.attestation:
             print(f"Verify it:   .venv/bin/teleprompt attest verify {summary.attestation} "
                   f"--trusted-signer {signer_address()}")  # fmt: skip

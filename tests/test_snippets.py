@@ -5,6 +5,8 @@ the surrounding words ask for. The `schedule` loop is Airflow's work and left ou
 """
 
 import ast
+import shutil
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,14 +16,20 @@ import mlflow
 import pytest
 
 from include.programs.email_draft import EmailDraft
-from teleprompt import OptimizationAttestationService, OptimizationConfig, OptimizationStrategy
+from teleprompt import OptimizationAttestationService, OptimizationConfig, OptimizationStrategy, TraceLoader
+from teleprompt.attest.stored import AttestationStore
 from teleprompt.config.settings import LMConfig, Settings
 from teleprompt.lm.build import build_lm
-from teleprompt.tracking.connection import fluent_tracking
+from teleprompt.queries.history import list_runs
+from teleprompt.registry.changes import rollback
+from teleprompt.registry.listing import list_versions
+from teleprompt.tracking.connection import fluent_tracking, mlflow_client
 from tests.attest.test_attestation import service_facts
 from tests.support import ALICE, fenced_blocks
 
 SNIPPETS = Path(__file__).parent / "snippets"
+USABLE = 1042
+"""Of the seeded week's calls."""
 
 
 class FillPlaceholders(ast.NodeTransformer):
@@ -51,11 +59,13 @@ def run(name: str, namespace: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def seeded(email_store: Settings, monkeypatch: pytest.MonkeyPatch):
-    """The environment names a store with a week of e-mail traffic up to now."""
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", email_store.tracking_uri.get_secret_value())
-    monkeypatch.setenv("TELEPROMPT_STORAGE_URI", email_store.storage_uri)
-    with fluent_tracking(email_store.tracking_uri.get_secret_value()):
+def seeded(_email_traffic: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The environment names a store with a week of e-mail traffic up to now, in which nothing ran yet."""
+    shutil.copy(_email_traffic, tmp_path / "mlflow.db")
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    monkeypatch.setenv("TELEPROMPT_STORAGE_URI", str(tmp_path / "storage"))
+    with fluent_tracking(uri):
         mlflow.set_experiment("production")
         yield
     mlflow.tracking.fluent._active_experiment_id = None  # MLflow has no way to take `set_experiment` back
@@ -71,25 +81,36 @@ def test_the_snippets_of_the_documentation_run() -> None:
     assert names["attestation"]["performance"]["deltaone_achieved"]
 
 
+@pytest.fixture
+def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch):
+    """Python's local time is that of another place."""
+    monkeypatch.setenv("TZ", request.param)
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
 @pytest.mark.slow
-@pytest.mark.usefixtures("seeded")
+@pytest.mark.usefixtures("seeded", "zone")
+@pytest.mark.parametrize("zone", ["Asia/Tokyo"], indirect=True)
+def test_a_window_up_to_now_is_the_same_traffic_where_the_sun_rises_earlier() -> None:
+    names = run("configure_and_run", surroundings())
+    assert names["result"].success, names["result"].error
+    assert names["result"].trace_count == USABLE
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("seeded", "zone")
+@pytest.mark.parametrize("zone", ["America/Los_Angeles"], indirect=True)
 def test_the_snippets_run_in_their_order(capsys: pytest.CaptureFixture[str]) -> None:
-    end = datetime.now(UTC) + timedelta(minutes=1)
-    names: dict[str, Any] = {
-        "datetime": datetime,
-        "timedelta": timedelta,
-        "my_dspy_program": EmailDraft(),
-        "email_draft_program": EmailDraft(),
-        "start_date": end - timedelta(days=7),
-        "end_date": end,
-    }
-    # Naive times mean UTC, and `datetime.now()` is naive local time: the tests run in UTC (see conftest.py).
+    names = surroundings()
     run("configure_and_run", names)
     assert names["result"].success, names["result"].error
-    assert names["result"].trace_count > 1000
+    assert names["result"].trace_count == USABLE
 
     run("load_traces", names)
-    assert names["traces"] == []  # nobody logged an engagement score
+    assert names["traces"] == []  # nobody logged an engagement score yet
 
     run("create_attestation", names | {"given": service_facts()})
 
@@ -119,18 +140,56 @@ def test_the_snippets_run_in_their_order(capsys: pytest.CaptureFixture[str]) -> 
     assert 0 < sum(names["rewards"].values()) <= 1000
 
     run("retrieve_models", names)
-    assert "DeltaOne achieved: true" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "Latest optimized version: 1" in printed
+    assert "DeltaOne achieved: true" in printed
+    assert_that_the_rest_of_the_product_knows_of_it(names)
 
+    logged_and_read_back(names)
+
+
+def surroundings() -> dict[str, Any]:
+    """What the documents take for granted."""
+    end = datetime.now(UTC) + timedelta(minutes=1)
+    return {
+        "datetime": datetime,
+        "timedelta": timedelta,
+        "my_dspy_program": EmailDraft(),
+        "email_draft_program": EmailDraft(),
+        "start_date": end - timedelta(days=7),
+        "end_date": end,
+    }
+
+
+def assert_that_the_rest_of_the_product_knows_of_it(names: dict[str, Any]) -> None:
+    settings = Settings()
+    with mlflow_client(settings.tracking_uri) as client:
+        (promoted, *_) = (found for found in list_runs(client, program="EmailDraft") if found.verdict == "promote")
+        assert (promoted.state, promoted.stage) == ("finished", "attestation")
+        issued = AttestationStore(client).find(promoted.attestation_id).attestation.to_dict()
+        champion = next(line for line in list_versions(client, "EmailDraft") if "champion" in line.aliases)
+        assert champion.version_id == names["model_info"]["version_id"] == issued["model_info"]["optimized_version"]
+        own = client.get_experiment_by_name("teleprompt/EmailDraft")
+        states = {found.info.status for found in client.search_runs([own.experiment_id])}
+        assert states <= {"FINISHED", "FAILED"}  # none runs for ever
+        assert rollback(client, "EmailDraft", who="test", why="one step back") is not None
+
+
+def logged_and_read_back(names: dict[str, Any]) -> None:
+    before = datetime.now(UTC)
+    call = {
+        "dspy_program": EmailDraft(),
+        "inputs": {"recipient": "Ann", "subject": "the audit"},
+        "actual_reply_rate": 0.9,
+        "normalized_score": 0.9,
+        "contributor_id": "alice",
+        "eth_address": ALICE,
+    }
     with dspy.context(lm=build_lm(LMConfig())):
-        run(
-            "log_a_trace",
-            names
-            | {
-                "dspy_program": EmailDraft(),
-                "inputs": {"recipient": "Ann", "subject": "the audit"},
-                "actual_reply_rate": 0.9,
-                "normalized_score": 0.9,
-                "contributor_id": "alice",
-                "eth_address": ALICE,
-            },
-        )
+        run("log_a_trace", names | call)
+    after = datetime.now(UTC) + timedelta(seconds=1)
+    (trace,) = TraceLoader().load_traces("EmailDraft", before, after, outcome_metric="reply_rate")
+    assert trace["inputs"] == call["inputs"]
+    assert trace["outputs"]["email_body"]
+    assert (trace["score"], trace["outcomes"]["outcome_score"]) == (0.9, 0.9)
+    assert (trace["contributor_id"], trace["contributor_address"]) == ("alice", ALICE)

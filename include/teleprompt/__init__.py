@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from teleprompt.config.optimization import OptimizationConfig, OptimizationStrategy
     from teleprompt.sdk.attestation_service import OptimizationAttestationService
     from teleprompt.sdk.finetuner import OptimizationResult, TelepromptFinetuner
+    from teleprompt.sdk.latest import latest
     from teleprompt.sdk.trace_loader import TraceLoader
     from teleprompt.serving.call_log import flush_calls, log_outcome
     from teleprompt.serving.choose import ChosenVersion, choose_version
@@ -28,6 +29,7 @@ _HOMES = {
     "TraceLoader": "sdk.trace_loader",
     "choose_version": "serving.choose",
     "flush_calls": "serving.call_log",
+    "latest": "sdk.latest",
     "load_program": "serving.load",
     "log_outcome": "serving.call_log",
     "trace_id_of": "serving.logged_program",
@@ -43,6 +45,7 @@ __all__ = [
     "TraceLoader",
     "choose_version",
     "flush_calls",
+    "latest",
     "load_program",
     "log_outcome",
     "trace_id_of",

@@ -130,7 +130,21 @@ class UnreadableGradeError(TelepromptError):
         super().__init__("The judge gave no number from 0 to 1; correct `gate.judge.instructions`.")
 
 
-class LowPowerError(NothingToDoError):
+class NothingToCompareError(NothingToDoError):
+    """A run ended before a sealed example was opened, for a comparison could say nothing: skipped, whoever asked."""
+
+
+class NothingBetterError(NothingToCompareError):
+    """The search gave no program that could be better than the running one."""
+
+    def __init__(self, program: str, why: str) -> None:
+        super().__init__(
+            f"The search found nothing better than the running version of {program}: {why}; no sealed example was "
+            "opened, so widen the window, or search further with another `optimization.strategy`."
+        )
+
+
+class LowPowerError(NothingToCompareError):
     """The comparison could not see the threshold, and the program asks to skip such a run."""
 
     def __init__(self, program: str, estimate: str) -> None:

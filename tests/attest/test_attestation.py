@@ -320,8 +320,8 @@ def test_a_wrong_password_is_a_clear_error() -> None:
 def service_facts() -> dict[str, Any]:
     performance = {
         **BODY["performance"],
-        "baseline_metrics": {"reply_rate": 0.134},
-        "optimized_metrics": {"reply_rate": 0.157},
+        "baseline_metrics": {"reply_rate": 0.134, "click_rate": 0.089},
+        "optimized_metrics": {"reply_rate": 0.157, "click_rate": 0.095},
     }
     return {
         "model_info": BODY["model_info"],
@@ -340,6 +340,17 @@ def test_the_documents_own_example_is_made_verified_and_paid() -> None:
     attestation = service.create_attestation(**service_facts())
     assert service.verify_attestation(attestation).valid
     assert service.calculate_rewards(attestation, total_reward=1000.0) == {ALICE: 700.0, BOB: 300.0}
+
+
+def test_an_address_of_the_document_is_refused_with_its_right_form() -> None:
+    """As printed there it fails EIP-55's checksum; in lower case, which has none, it is taken."""
+    printed = "0x742d35Cc6634C0532925a3b844Bc9e7595f62341"
+    service, facts = OptimizationAttestationService(), service_facts()
+    facts["contributors"][0]["address"] = printed
+    with pytest.raises(ConfigurationError, match=f"{printed} fails its EIP-55 checksum; the right form is 0x742D35cc"):
+        service.create_attestation(**facts)
+    facts["contributors"][0]["address"] = printed.lower()
+    assert service.verify_attestation(service.create_attestation(**facts)).valid
 
 
 def test_the_service_refuses_facts_that_contradict_each_other() -> None:

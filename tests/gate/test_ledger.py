@@ -30,7 +30,7 @@ from teleprompt.window import Window, format_utc
 from tests.conftest import store_in
 from tests.support import GRADING_CODE, WEEK, log_run, log_shelf_calls, rows_of, write_program
 
-NOTHING_LEARNT = {"max_labeled_demos": 0, "max_bootstrapped_demos": 0}
+LITTLE_LEARNT = {"max_labeled_demos": 1, "max_bootstrapped_demos": 0}
 
 
 def pipeline(settings: Settings, folder: Path, *, window: Window = WEEK, **overrides) -> Pipeline:
@@ -114,7 +114,7 @@ def test_the_same_key_looks_once_and_another_one_again(settings: Settings, progr
     for _ in range(2):
         run_all_stages(pipeline(settings, programs))
     assert len(looks(settings)) == 1
-    again = run_all_stages(pipeline(settings, programs, optimization={"options": NOTHING_LEARNT})).comparison
+    again = run_all_stages(pipeline(settings, programs, optimization={"options": LITTLE_LEARNT})).comparison
     assert (again.look.number, again.look.seen_before) == (2, again.look.used)
 
 
@@ -129,7 +129,7 @@ def test_an_interrupted_look_counts_though_it_decided_nothing(
         with pytest.raises(ConnectionError):
             run_all_stages(pipeline(settings, programs))
     assert [(entry.look.number, entry.verdict) for entry in looks(settings)] == [(1, None)]
-    other = run_all_stages(pipeline(settings, programs, optimization={"options": NOTHING_LEARNT})).comparison
+    other = run_all_stages(pipeline(settings, programs, optimization={"options": LITTLE_LEARNT})).comparison
     assert other.look.number == 2
     assert run_all_stages(pipeline(settings, programs)).comparison.look.number == 2  # the first, tried again after that
 
@@ -144,7 +144,7 @@ def test_the_looks_of_deleted_runs_count(settings: Settings, programs: Path) -> 
 
 def test_examples_that_were_looked_at_too_often_are_retired(settings: Settings, programs: Path) -> None:
     """Windows that overlap: the third look leaves out what two have seen, and says so."""
-    options = {"optimization": {"options": NOTHING_LEARNT}, "gate": {"retire_after": 2}}
+    options = {"optimization": {"options": LITTLE_LEARNT}, "gate": {"retire_after": 2}}
     windows = [Window(start=WEEK.start + timedelta(days=i), end=WEEK.end + timedelta(days=i)) for i in range(3)]
     log_shelf_calls(settings, count=160, window=Window(start=WEEK.end, end=WEEK.end + timedelta(days=7)), first=160)
     first, second, third = (
@@ -162,7 +162,7 @@ def test_a_burnt_gate_is_an_error_that_says_so(settings: Settings, programs: Pat
     with pytest.raises(
         TelepromptError, match=r"All \d+ sealed examples of Shelves were looked at 1 times and are retired"
     ):
-        run_all_stages(pipeline(settings, programs, gate={"retire_after": 1}, optimization={"options": NOTHING_LEARNT}))
+        run_all_stages(pipeline(settings, programs, gate={"retire_after": 1}, optimization={"options": LITTLE_LEARNT}))
     assert len(looks(settings)) == 1  # nothing was compared, so it was no look
 
 
@@ -175,7 +175,7 @@ def test_power_is_known_before_it_costs_and_learns_from_the_last_comparison(
     assert (estimate.basis, estimate.is_enough) == (Basis.ASSUMED, False)
     assert estimate.in_words in caplog.text
     run_all_stages(run)
-    second = pipeline(settings, programs, optimization={"options": NOTHING_LEARNT})
+    second = pipeline(settings, programs, optimization={"options": LITTLE_LEARNT})
     assert second.power(second.collect()).basis is Basis.LAST_COMPARISON
 
 

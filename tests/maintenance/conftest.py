@@ -1,4 +1,4 @@
-"""A store in which one run promoted and was attested, and another one was inconclusive."""
+"""A store in which one run promoted and was attested, and another one promoted nothing."""
 
 import shutil
 from pathlib import Path
@@ -33,8 +33,8 @@ def _shop(tmp_path_factory: pytest.TempPathFactory, _empty_store: Path) -> tuple
     log_shelf_calls(settings, count=160, window=NEXT_WEEK, first=1000)
     promoted = run_all_stages(shelves(settings))
     assert promoted.attestation is not None
-    nothing = {"max_labeled_demos": 0, "max_bootstrapped_demos": 0}
-    assert run_all_stages(shelves(settings, NEXT_WEEK, options=nothing)).version is None
+    little = {"max_labeled_demos": 1, "max_bootstrapped_demos": 0}
+    assert run_all_stages(shelves(settings, NEXT_WEEK, options=little)).version is None
     return settings, promoted
 
 

@@ -105,6 +105,7 @@ class Bench:
             "seed": 0,
             "config": config,
             "budget": config.budget,
+            "seconds": config.timeout_seconds,
             "fields": self.fields,
             "judging": Judging(GateConfig(), (self.file.parent,)),
             "lm": lm or LMConfig(),

@@ -10,8 +10,9 @@ from teleprompt.attest.stored import AttestationStore
 from teleprompt.attest.verify import verify_attestation
 from teleprompt.config.settings import LMConfig, Settings
 from teleprompt.deltaone.report import Verdict
-from teleprompt.errors import InsufficientTracesError, TelepromptError
+from teleprompt.errors import InsufficientTracesError, NothingBetterError, TelepromptError
 from teleprompt.evaluate.self_agreement import UnreadableLabelError
+from teleprompt.gate.ledger import list_looks
 from teleprompt.lm.build import build_lm
 from teleprompt.pipeline.pipeline import Pipeline
 from teleprompt.pipeline.whole_run import Outcome, run_all_stages
@@ -110,17 +111,53 @@ def test_the_parts_share_no_input_and_lose_no_trace(signed: Settings, tmp_path: 
     assert sum(map(len, inputs.values())) == len(set.union(*inputs.values())) == 60
 
 
-def test_no_gain_is_not_promoted(settings: Settings, tmp_path: Path) -> None:
-    """Zero demonstrations: candidate and baseline are the same program."""
+def test_a_worse_candidate_is_not_promoted(settings: Settings, tmp_path: Path) -> None:
+    """After a promotion, one demonstration has to beat many."""
     log_shelf_calls(settings, count=160)
+    run_all_stages(pipeline(settings, tmp_path / "programs"))
     outcome = run_all_stages(
-        pipeline(settings, tmp_path / "programs", options={"max_labeled_demos": 0, "max_bootstrapped_demos": 0})
+        pipeline(settings, tmp_path / "programs", options={"max_labeled_demos": 1, "max_bootstrapped_demos": 0})
     )
-    assert (outcome.comparison.report.verdict, outcome.comparison.report.delta_e6) == (Verdict.INCONCLUSIVE, 0)
+    assert outcome.comparison.report.verdict is not Verdict.PROMOTE
     assert outcome.version is outcome.attestation is None
     with mlflow_client(settings.tracking_uri) as client:
-        (entry, _) = list_changes(client, "Shelves")
+        entry = next(iter(list_changes(client, "Shelves")))
     assert (entry.action, entry.before == entry.after) == (Action.REJECT, True)
+    assert entry.why.startswith(outcome.comparison.report.reason)
+
+
+def test_a_search_that_ends_with_the_champion_itself_opens_nothing(settings: Settings, tmp_path: Path) -> None:
+    """Zero demonstrations: candidate and baseline are the same program."""
+    log_shelf_calls(settings, count=160)
+    same = pipeline(settings, tmp_path / "programs", options={"max_labeled_demos": 0, "max_bootstrapped_demos": 0})
+    for _ in range(2):  # a second time it says the same
+        with pytest.raises(NothingBetterError, match=r"nothing better than the running version of Shelves: the best"):
+            run_all_stages(same)
+    with mlflow_client(settings.tracking_uri) as client:
+        assert list(list_looks(client, "Shelves")) == []
+        (run,) = list_runs(client)
+    assert (run.state, run.stage, run.verdict, run.error) == ("finished", "selection", "inconclusive", None)
+    assert run.skipped.startswith("The search found nothing better")
+
+
+def test_a_candidate_that_answers_as_the_champion_does_opens_nothing(settings: Settings, tmp_path: Path) -> None:
+    """Two programs that teach the same by other demonstrations."""
+    log_shelf_calls(settings, count=160)
+    run_all_stages(pipeline(settings, tmp_path / "programs"))
+    other = pipeline(settings, tmp_path / "programs", options={"max_labeled_demos": 12, "max_bootstrapped_demos": 0})
+    with pytest.raises(NothingBetterError, match=r"gives the same answers to all \d+ select examples"):
+        run_all_stages(other)
+    with mlflow_client(settings.tracking_uri) as client:
+        assert len(list(list_looks(client, "Shelves"))) == 1
+
+
+def test_what_a_run_cost_is_known_by_stage(promoted: Outcome, signed: Settings) -> None:
+    with mlflow_client(signed.tracking_uri) as client:
+        (run,) = list_runs(client)
+    comparison = promoted.comparison
+    assert set(run.spend) == {"compile", "select", "gate", "load"}
+    assert run.lm_calls == sum(stage.calls for stage in run.spend.values())
+    assert run.spend["gate"].calls == comparison.spend.calls >= 2 * comparison.report.n
 
 
 def test_too_few_traces_in_the_documents_words(settings: Settings, tmp_path: Path) -> None:

@@ -95,6 +95,13 @@ def interval(low_e6: int | None, high_e6: int | None) -> str:
     return "-" if low_e6 is None or high_e6 is None else f"[{points(low_e6)}, {points(high_e6)}]"
 
 
+def dollars(amount: float | None) -> str | None:
+    """Dollars and cents; below a cent with two digits that count."""
+    if amount is None:
+        return None
+    return f"${amount:,.2f}" if amount >= 0.01 or amount == 0 else f"${amount:.2g}"
+
+
 def window_text(start: str, end: str) -> str:
     """A window of two ISO times; midnights as days."""
     return " - ".join(moment.removesuffix("T00:00:00Z") for moment in (start, end))

@@ -22,16 +22,28 @@ def rewards(
     contract: Annotated[bool, typer.Option("--contract", help="Show what the DeltaVerifier's own rule gives.")] = False,
     json_: JsonOption = False,
 ) -> None:
-    """Divide a total among the contributors of an attestation, exactly to the last base unit."""
+    """Divide a total among the contributors of an attestation, exactly to the last base unit.
+
+    The audit trail of the program says who did, once for each total.
+    """
     from teleprompt.attest.proofs import RewardTree
     from teleprompt.attest.stored import open_attestations
     from teleprompt.attribution.rewards import base_units, format_units, reward_shares
     from teleprompt.config.attribution import Unpayable
     from teleprompt.config.settings import Settings
+    from teleprompt.environment import current_user
+    from teleprompt.registry.audit_trail import Deed, Done, append
 
     amount = base_units(total, decimals=decimals)
     with open_attestations(Settings()) as store:
         attestation = store.find(attestation_id).attestation
+        about = f"{attestation.attestation_id} {amount}" + (" by the contract's rule" if contract else "")
+        paid = {"total": str(amount), "decimals": decimals}
+        append(
+            store.client,
+            attestation.model_info.model_id,
+            Done(deed=Deed.REWARD, who=current_user(), about=about, after=paid),
+        )
     if contract:
         _print_contract(attestation, amount, decimals, json_)
         return

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from teleprompt.cli.output import JsonOption, interval, points, print_json, print_table, say, window_text
+from teleprompt.cli.output import JsonOption, dollars, interval, points, print_json, print_table, say, window_text
 
 
 def status(
@@ -38,6 +38,8 @@ def status(
             "n",
             "version",
             "attestation",
+            "requests",
+            "cost",
         ),
         [
             (
@@ -52,6 +54,8 @@ def status(
                 run.n_gate,
                 run.model_version,
                 run.attestation_id,
+                run.lm_calls,
+                dollars(run.cost_usd),
             )
             for run in runs
         ],
@@ -60,5 +64,7 @@ def status(
     for run in runs:
         if run.progress is not None:
             say(f"{run.program} {window_text(run.window_start, run.window_end)} compiles: {run.progress}")
+        if run.skipped is not None:
+            say(f"{run.program} {window_text(run.window_start, run.window_end)} compared nothing: {run.skipped}")
         if run.error is not None:
             say(f"{run.program} {window_text(run.window_start, run.window_end)} failed: {run.error}")

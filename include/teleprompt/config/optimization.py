@@ -64,7 +64,9 @@ class OptimizationConfig(Section):
     optimization_rounds: int = Field(3, ge=1, le=100)
     """How often bootstrapping may try each training example (DSPy's `max_rounds`); COPRO's depth."""
     timeout_seconds: float = Field(7200, gt=0, le=30 * 86_400)
-    """Time limit of compiling one candidate."""
+    """Time limit of compiling, all candidates together; choosing among them may take as long again."""
+    candidate_timeout_seconds: float | None = Field(None, gt=0, le=30 * 86_400)
+    """Time limit of compiling one candidate; None: what is left of `timeout_seconds`."""
     enable_deltaone_check: bool = True
     """Compare with the running program on sealed examples; without it nothing is ever promoted."""
     deltaone_threshold: float = Field(0.01, gt=0, lt=1)
@@ -82,6 +84,8 @@ class OptimizationConfig(Section):
     40; with more it is invalid. Demonstrations are training texts and do not count."""
     max_error_rate: float = Field(0.1, ge=0, lt=1)
     """Share of failed answers (or metric errors) above which a candidate is invalid."""
+    max_failed_candidates: float = Field(0.5, ge=0, lt=1)
+    """Share of the candidates that may fail to compile; the others race. With more, the run fails."""
 
     @field_validator("options", mode="before")
     @classmethod

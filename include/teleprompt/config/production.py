@@ -44,3 +44,10 @@ class ApprovalConfig(Section):
 
     timeout_hours: float = Field(72, gt=0, le=24 * 366)
     """Without an answer for so long, the version is not promoted."""
+    approvers: tuple[str, ...] = ()
+    """Who may answer: ids of Airflow's users, and for `teleprompt run --approve` names of this system's. Empty: all who
+    may answer for the DAG."""
+
+    def may_answer(self, who: str) -> bool:
+        """Whether somebody's answer counts."""
+        return not self.approvers or who in self.approvers

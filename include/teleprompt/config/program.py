@@ -218,7 +218,7 @@ class ProgramConfig(Section):
                 "prompt_lm_conn_id": True,
                 "num_threads": True,
                 "traces": {"lookback_days", "access", "incremental", "settled_days"},
-                "optimization": {"batch_size"},
+                "optimization": {"batch_size", "max_failed_candidates"},
                 "gate": {"on_low_power": True, "judge": {"lm_conn_id"}},
                 "approval": True,
                 "rollout": True,

@@ -1,5 +1,6 @@
 """Where the package runs: MLflow, storage, the language model and the signer."""
 
+import os
 import re
 from pathlib import Path
 from typing import Annotated, Any
@@ -105,6 +106,12 @@ class Settings(BaseSettings):
     """Where submitted traces wait for MLflow, on this machine's disk."""
     program_process: ProgramProcessConfig = ProgramProcessConfig()
     """The processes that program code runs in."""
+    parallel_candidates: int = Field(default_factory=lambda: min(4, os.cpu_count() or 1), ge=1, le=64)
+    """Candidates that a run outside of Airflow compiles at a time, each in a process of its own. Default: one per
+    processor, at most 4. In Airflow pools and slots decide."""
+    stage_retries: int = Field(2, ge=0, le=20)
+    """How often a stage outside of Airflow is tried again where something did not answer, after 30 seconds, then 60,
+    and so on. In Airflow the task's `retries` decide."""
     retention: RetentionConfig = RetentionConfig()
     """How long what is not evidence is kept."""
 

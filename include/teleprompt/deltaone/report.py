@@ -97,6 +97,11 @@ class GateReport(Record):
         return tuple(check for check in self.guardrails if not check.holds)
 
     @property
+    def room_e6(self) -> int:
+        """What the baseline leaves to gain."""
+        return MILLION - self.baseline_e6 if self.policy.direction is Direction.HIGHER else self.baseline_e6
+
+    @property
     def reason(self) -> str:
         """The verdict in one sentence."""
         figures = (
@@ -111,6 +116,11 @@ class GateReport(Record):
                 return f"{figures}: at least {threshold}, {self.evidence}."
             case Verdict.REJECT:
                 return f"{figures}: the whole interval lies below {threshold}."
+            case Verdict.INCONCLUSIVE if self.room_e6 < self.policy.threshold_e6:
+                left = f"{self.room_e6 / 1e4:.2g} points"
+                return f"{figures}: not decided; on these examples the baseline leaves {left} to gain."
+            case Verdict.INCONCLUSIVE if self.ties == self.n:
+                return f"{figures}: not decided; both programs scored alike on every example."
             case Verdict.INCONCLUSIVE if self.examples_needed == 0:
                 return f"{figures}: not decided; the change is too close to {threshold} to tell on which side it lies."
             case Verdict.INCONCLUSIVE:

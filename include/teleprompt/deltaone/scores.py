@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from teleprompt.records import Record
+from teleprompt.records import Digest, Record
 
 
 class Usage(Record):
@@ -25,6 +25,8 @@ class ScoredAnswer(Record):
     failure: str | None = None
     """Kind of error where the program gave no answer; then the scores are 0."""
     usage: Usage | None = None
+    answer: Digest | None = None
+    """SHA-256 of the outputs; None where the program gave none, or from a version of the package before 0.3."""
 
 
 def mean_e6(values_e6: Sequence[int]) -> int:

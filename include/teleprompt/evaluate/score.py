@@ -16,6 +16,7 @@ from teleprompt.evaluate.objective import Objective
 from teleprompt.evaluate.quiet_dspy import quiet_dspy
 from teleprompt.lm.meter import ModelGone
 from teleprompt.lm.tally import Tally, counting_into, tallied
+from teleprompt.program.typed_fields import given
 from teleprompt.program.value_type import as_json
 from teleprompt.records import Digest, Record, to_millionths
 from teleprompt.storage.journal import Journal
@@ -174,7 +175,14 @@ def _answer(program: Any, example: Any, objective: Objective, lm: Any) -> Scored
         score_e6=score,
         parts_e6={name: to_millionths(part) for name, part in sorted(parts.items()) if math.isfinite(part)},
         usage=Usage(latency_us=round(seconds * 1e6), tokens=tally.tokens, cost_e6=tally.cost_e6),
+        answer=_digest_of_answer(example, prediction),
     )
+
+
+def _digest_of_answer(example: Any, prediction: Any) -> Digest:
+    """SHA-256 of the outputs that the example has a label for."""
+    outputs = {name: given(prediction, name) for name in example.labels().keys()}  # noqa: SIM118 - no mapping
+    return sha256_hex(json.dumps(as_json(outputs), sort_keys=True).encode())
 
 
 def _failed(kind: str) -> ScoredAnswer:

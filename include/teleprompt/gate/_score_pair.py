@@ -73,6 +73,7 @@ class PairJob:
                 baseline=scores_of(self.baseline_state, bear=UNREADABLE),
                 optimized=scores_of(self.optimized_state),
                 judge=self._agreement(objective, typed, channel) if own.config.gate.metric == JUDGE else None,
+                spend=meter.spend,  # read last: arguments are evaluated in their order
             )
         except CallsStopped as stopped:
             raise TelepromptError(

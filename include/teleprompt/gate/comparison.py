@@ -17,11 +17,15 @@ from teleprompt.encoding.canonical_json import canonical_json, sha256_hex
 from teleprompt.evaluate.judge import JudgeAgreement
 from teleprompt.evaluate.score import Scores
 from teleprompt.gate.ledger import Look, OpenedGate
+from teleprompt.lm.meter import Spend
 from teleprompt.records import Record, to_millionths
 from teleprompt.storage.blobs import Blob, get_blob, put_blob
 from teleprompt.traces.grouping import row_units
 
 log = logging.getLogger(__name__)
+
+NOT_KEPT = {"baseline": {"answer"}, "optimized": {"answer"}}
+"""Digests of short answers can be guessed, and nothing is decided by them."""
 
 
 class Comparison(Record):
@@ -43,6 +47,9 @@ class Comparison(Record):
     """Failed calls by program (`baseline`, `optimized`) and error type; each scored 0."""
     judge: JudgeAgreement | None
     """Where a language model is the metric."""
+    spend: Spend | None = None
+    """Of both programs and the judge, on select examples before and on the sealed ones; None from a version of the
+    package before 0.3."""
     decided_at: AwareDatetime
 
 
@@ -68,6 +75,7 @@ class PairScores(Record):
     optimized: Scores
     judge: JudgeAgreement | None
     """Where a language model is the metric."""
+    spend: Spend
 
 
 def compare(
@@ -79,11 +87,13 @@ def compare(
     config: GateConfig,
     threshold: float,
     split: SplitConfig,
+    spent_before: Spend,
     storage_uri: str,
 ) -> Comparison:
     """Decide by the scores of both states on the opened examples.
 
-    Examples that share something that the `split` groups by are not independent of each other.
+    Examples that share something that the `split` groups by are not independent of each other. `spent_before` went
+    into select examples.
     """
     baseline, optimized = pair.baseline, pair.optimized
     answers = [
@@ -96,7 +106,7 @@ def compare(
     policy = GatePolicy(threshold_e6=to_millionths(threshold), claim=config.claim, alpha=opened.look.alpha)
     report = verdict_on(answers, policy, config.guardrails)
     log.info("%s: %s", report.verdict, report.reason)
-    content = [answer.model_dump(mode="json") for answer in answers]
+    content = [answer.model_dump(mode="json", exclude=NOT_KEPT) for answer in answers]
     return Comparison(
         report=report,
         look=opened.look,
@@ -109,6 +119,7 @@ def compare(
         scores=put_blob(storage_uri, "scores", canonical_json(content), suffix=".json"),
         failures={"baseline": baseline.failures, "optimized": optimized.failures},
         judge=pair.judge,
+        spend=spent_before + pair.spend,
         decided_at=datetime.now(UTC).replace(microsecond=0),
     )
 

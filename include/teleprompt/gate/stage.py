@@ -1,24 +1,27 @@
 """The gate of one run: what it could see, and what it says."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from teleprompt.config.gate import JUDGE, LATENCY, MEASURED, GateConfig
 from teleprompt.config.program import ProgramConfig
 from teleprompt.deltaone.power import PowerEstimate, estimate_power
-from teleprompt.errors import ConfigurationError
+from teleprompt.errors import ConfigurationError, NothingBetterError
 from teleprompt.evaluate.examples import good_rows
 from teleprompt.evaluate.self_agreement import UnreadableLabelError
 from teleprompt.gate._rehearsal import CALLS, Rehearsal, RehearsalJob, check_budget, check_rehearsal
+from teleprompt.gate._same_answers import SameAnswers, SameAnswersJob, same_answers
 from teleprompt.gate._score_pair import PairJob, ScoreNames, ScoreNamesJob, judged_sample
 from teleprompt.gate.comparison import Comparison, PairScores, compare
 from teleprompt.gate.ledger import alpha_of_next_look, open_gate, restore_look
+from teleprompt.lm.meter import Spend
 from teleprompt.optimize.optimization import Optimization
 from teleprompt.program.fields import ProgramFields
 from teleprompt.records import to_millionths
 from teleprompt.storage.blobs import Blob
-from teleprompt.traces.snapshot import Snapshot, read_outcomes, read_rows
+from teleprompt.traces.snapshot import Snapshot, read_rows
 from teleprompt.traces.split import Part
 from teleprompt.tracking.connection import quoted
 from teleprompt.tracking.pipeline_run import PipelineRun, experiment_name, internal_experiment
@@ -43,13 +46,10 @@ class Gate:
     storage_uri: str
 
     def power(self, run: PipelineRun, snapshot: Snapshot) -> PowerEstimate:
-        """What a comparison on this snapshot's sealed examples could see; no model is asked, and no example opened.
-
-        How many sealed traces are good enough is taken from the select part's share of good ones.
-        """
+        """What a comparison on this snapshot's sealed examples could see; no model is asked, and no example opened."""
         config = self.config
         estimate = estimate_power(
-            n=_expected_examples(snapshot, config),
+            n=_expected_examples(snapshot),
             threshold_e6=to_millionths(config.optimization.deltaone_threshold),
             alpha=alpha_of_next_look(run, config),
             known_sd_e6=_last_sd_e6(run.client, config.name),
@@ -65,15 +65,21 @@ class Gate:
         champion: int,
         baseline_state: Blob,
         optimized_state: Blob,
+        on_spend: Callable[[Spend], None] = lambda _spend: None,
     ) -> Comparison:
         """Open the sealed examples, and compare the candidate with the champion on them.
 
+        `on_spend` is told what each part of the work cost.
+
         Raises:
+            NothingBetterError: the candidate is the champion, or answers as it does; then it was no look.
             UnreadableLabelError: too many of their labels cannot be compared; then it was no look.
         """
         config, optimization = self.config, self.optimization
+        if optimized_state.digest == baseline_state.digest:
+            raise NothingBetterError(config.name, "the best candidate is that very program")
         self._check_guardrails(snapshot)
-        self._rehearse(snapshot, baseline_state, optimized_state)
+        spend = self._rehearse(snapshot, baseline_state, optimized_state, on_spend)
         opened = open_gate(
             run,
             config=config,
@@ -96,6 +102,7 @@ class Gate:
         except UnreadableLabelError:  # found before anything was scored
             restore_look(run, opened.tags_before)
             raise
+        on_spend(pair.spend)
         comparison = compare(
             pair,
             opened,
@@ -104,15 +111,19 @@ class Gate:
             config=config.gate,
             threshold=config.optimization.deltaone_threshold,
             split=config.split,
+            spent_before=spend,
             storage_uri=self.storage_uri,
         )
         run.tag(**{SD: str(comparison.report.sd_e6)})
         return comparison
 
-    def _rehearse(self, snapshot: Snapshot, baseline_state: Blob, optimized_state: Blob) -> None:
-        """Call both programs on a few examples that are not sealed.
+    def _rehearse(
+        self, snapshot: Snapshot, baseline_state: Blob, optimized_state: Blob, on_spend: Callable[[Spend], None]
+    ) -> Spend:
+        """Call both programs on examples that are not sealed: a few, and all while they answer alike.
 
         Raises:
+            NothingBetterError: they answer alike on all of them.
             TelepromptError: a comparison would be worthless, or dearer than it may be.
         """
         optimization, config = self.optimization, self.config
@@ -121,8 +132,20 @@ class Gate:
         )
         job = RehearsalJob(optimization.without_secrets(), baseline_state, optimized_state, tuple(rows[:CALLS]))
         rehearsal = optimization.in_process(job, Rehearsal)
+        on_spend(rehearsal.spend)
         check_rehearsal(rehearsal)
-        check_budget(rehearsal, config.gate.budget, examples=_expected_examples(snapshot, config))
+        check_budget(rehearsal, config.gate.budget, examples=_expected_examples(snapshot))
+        if not same_answers(rehearsal.baseline, rehearsal.optimized):
+            return rehearsal.spend
+        found = optimization.in_process(
+            SameAnswersJob(optimization.without_secrets(), baseline_state, optimized_state, tuple(rows)), SameAnswers
+        )
+        on_spend(found.spend)
+        if found.alike:
+            raise NothingBetterError(
+                config.name, f"the best candidate gives the same answers to all {found.n} select examples"
+            )
+        return rehearsal.spend + found.spend
 
     def _check_guardrails(self, snapshot: Snapshot) -> None:
         """Refuse a guardrail on a score that the metric does not give, before a look is spent on it.
@@ -143,20 +166,15 @@ class Gate:
                 )
 
 
-def _expected_examples(snapshot: Snapshot, config: ProgramConfig) -> int:
-    return round(snapshot.gate.rows * _good_share(snapshot, config.optimization.min_quality_score))
+def _expected_examples(snapshot: Snapshot) -> int:
+    """Sealed examples that a comparison would use; counted when they were sealed, for nobody reads them before."""
+    gate = snapshot.gate
+    return gate.rows if gate.good is None else gate.good
 
 
 def _measures_time(gate: GateConfig) -> bool:
     """Whether latencies are compared: an answer of weeks ago was given under another load."""
     return any(guardrail.metric == LATENCY for guardrail in gate.guardrails)
-
-
-def _good_share(snapshot: Snapshot, min_quality_score: float) -> float:
-    import pyarrow.compute as pc
-
-    scores = read_outcomes(snapshot.parts[Part.SELECT])["score"]
-    return float(pc.mean(pc.greater_equal(scores, min_quality_score).cast("float64")).as_py() or 0.0)
 
 
 def _last_sd_e6(client: "MlflowClient", program: str) -> int | None:

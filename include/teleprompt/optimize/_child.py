@@ -25,7 +25,7 @@ def compile_in_child(job: CompileJob, *, on_progress: Callable[[Progress], None]
     """
     better: bytes | None = None
     last = Progress(seed=job.seed, calls=0, tokens=0, cost_e6=0, best_e6=None, seconds_left=None)
-    limit = job.config.timeout_seconds
+    limit = job.seconds
 
     def hear(message: dict[str, Any]) -> None:
         nonlocal better, last

@@ -45,6 +45,8 @@ class CompileJob:
     config: OptimizationConfig
     budget: BudgetConfig
     """This candidate's share."""
+    seconds: float
+    """Time limit."""
     fields: ProgramFields
     judging: Judging
     lm: LMConfig
@@ -71,7 +73,7 @@ class CompileJob:
     def run(self, channel: Channel) -> Candidate:
         """Compile, keeping every answer and every better program on the way."""
         self._check_price()
-        meter = Meter(self.budget, timeout_seconds=self.config.timeout_seconds)
+        meter = Meter(self.budget, timeout_seconds=self.seconds)
         with Journal(self.storage_uri, self.checkpoint, fingerprint=self.fingerprint) as journal:
             channel.to_close.append(journal)
             answers = AnswerJournal(journal, meter)

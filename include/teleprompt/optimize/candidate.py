@@ -1,9 +1,11 @@
 """A compiled program and what it took."""
 
+from collections.abc import Sequence
 from typing import Self
 
 from pydantic import model_validator
 
+from teleprompt.errors import TelepromptError
 from teleprompt.lm.meter import Spend
 from teleprompt.records import Record
 from teleprompt.storage.blobs import Blob
@@ -29,6 +31,8 @@ class Candidate(Record):
     """The limit that ended compiling; `state` then is the best program until there, if there was one."""
     invalid: str | None = None
     """Why there is no program to choose."""
+    error: str | None = None
+    """What compiling failed with; then there is no program."""
     prompt: PromptMeasure | None = None
     """None where there is no program, or from a version of the package before 0.2."""
     failures: dict[str, int]
@@ -36,8 +40,33 @@ class Candidate(Record):
     spend: Spend
     seconds: float
 
+    @classmethod
+    def failed(cls, seed: int, error: str) -> Self:
+        """The candidate of a seed of which nothing came; what it spent is not known."""
+        return cls(seed=seed, state=None, error=error, failures={}, spend=Spend(), seconds=0)
+
+    @classmethod
+    def without_time(cls, seed: int, limit: str) -> Self:
+        """The candidate of a seed that was not begun, for the time was up."""
+        return cls(seed=seed, state=None, cut_short=limit, failures={}, spend=Spend(), seconds=0)
+
     @model_validator(mode="after")
     def _a_missing_program_has_a_reason(self) -> Self:
-        if self.state is None and not (self.cut_short or self.invalid):
+        if self.state is None and not (self.cut_short or self.invalid or self.error):
             raise ValueError("a candidate without a program says why")
         return self
+
+
+def check_failed(candidates: Sequence[Candidate], most: float) -> None:
+    """Refuse to choose among the rest where too many candidates failed.
+
+    Raises:
+        TelepromptError: naming each that did.
+    """
+    failed = [candidate for candidate in candidates if candidate.error is not None]
+    if len(failed) > most * len(candidates):
+        named = "; ".join(f"seed {candidate.seed}: {candidate.error}" for candidate in failed)
+        raise TelepromptError(
+            f"{len(failed)} of {len(candidates)} candidates failed to compile, more than the share of {most:g} that "
+            f"`optimization.max_failed_candidates` allows ({named})."
+        )

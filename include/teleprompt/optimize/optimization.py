@@ -13,7 +13,13 @@ from teleprompt.config.optimization import StartFrom
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import Settings
 from teleprompt.encoding.canonical_json import digest_of, sha256_hex
-from teleprompt.errors import OptimizationTimeoutError, TelepromptError
+from teleprompt.errors import (
+    ConfigurationError,
+    InternalError,
+    OptimizationTimeoutError,
+    TelepromptError,
+    TransientError,
+)
 from teleprompt.evaluate.examples import good_rows
 from teleprompt.evaluate.judging import Judging
 from teleprompt.evaluate.objective import Objective
@@ -27,7 +33,7 @@ from teleprompt.optimize._child import compile_in_child
 from teleprompt.optimize._job import CompileJob
 from teleprompt.optimize._preflight import check_gate_price, check_guardrail_price, check_package, check_price
 from teleprompt.optimize._progress import Progress
-from teleprompt.optimize.candidate import Candidate
+from teleprompt.optimize.candidate import Candidate, check_failed
 from teleprompt.optimize.select import Selection, select_candidate
 from teleprompt.program.channel import Channel, Job
 from teleprompt.program.fields import ProgramFields
@@ -92,16 +98,20 @@ class Optimization:
         *,
         seed: int,
         champion: Blob,
+        seconds: float,
         on_progress: Callable[[Progress], None] = lambda _progress: None,
     ) -> Candidate:
-        """Compile one candidate from the train part, in a process group of its own.
+        """Compile one candidate from the train part, in a process group of its own and at most so many `seconds`.
 
         Raises:
             OptimizationTimeoutError: the time limit passed without a program, and there is no other candidate.
-            TelepromptError: compiling failed.
+            TransientError, ConfigurationError, InternalError: what the other candidates would meet, too.
+            TelepromptError: compiling failed, and there is no other candidate.
         """
         optimization = self.config.optimization
         seeds = optimization.seeds
+        if seconds <= 0:  # the others took it all
+            return Candidate.without_time(seed, TIMED_OUT.format(optimization.timeout_seconds))
         job = CompileJob(
             source=self.source,
             start=get_blob(champion) if optimization.start_from is StartFrom.CHAMPION else None,
@@ -109,6 +119,7 @@ class Optimization:
             seed=seed,
             config=optimization,
             budget=optimization.budget.share(len(seeds)),
+            seconds=seconds,
             fields=self.fields,
             judging=self.judging,
             lm=self.settings.lm,
@@ -120,10 +131,18 @@ class Optimization:
             fingerprint=self._fingerprint(snapshot, champion),
             process=self.settings.program_process,
         )
-        candidate = compile_in_child(job, on_progress=on_progress)
+        try:
+            candidate = compile_in_child(job, on_progress=on_progress)
+        except (TransientError, ConfigurationError, InternalError):
+            raise
+        except TelepromptError as error:
+            if len(seeds) == 1:
+                raise
+            log.warning("seed %d failed, and the others go on without it: %s", seed, error)
+            return Candidate.failed(seed, str(error))
         if candidate.state is None and len(seeds) == 1:
-            if candidate.cut_short == TIMED_OUT.format(optimization.timeout_seconds):
-                raise OptimizationTimeoutError(optimization.timeout_seconds)
+            if candidate.cut_short == TIMED_OUT.format(seconds):
+                raise OptimizationTimeoutError(seconds)
             raise TelepromptError(f"No candidate came of compiling: {candidate.invalid or candidate.cut_short}")
         return candidate
 
@@ -140,7 +159,12 @@ class Optimization:
         *,
         on_rung: Callable[[int, int], None] = lambda _programs, _examples: None,
     ) -> Selection:
-        """Choose the best candidate on the select part, with what the budget has left, in a process of its own."""
+        """Choose the best candidate on the select part, with what the budget has left, in a process of its own.
+
+        Raises:
+            TelepromptError: too many candidates failed, or none can be chosen.
+        """
+        check_failed(candidates, self.config.optimization.max_failed_candidates)
 
         def hear(message: dict[str, Any]) -> None:
             match message:

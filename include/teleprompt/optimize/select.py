@@ -48,6 +48,8 @@ class Selection(Record):
     """Limits that ended the compiling of a candidate, or the race, before their end."""
     spend: Spend
     """Of all compiles and of this comparison."""
+    spend_select: Spend | None = None
+    """Of this comparison alone; None from a version of the package before 0.3."""
     seconds: float
     """Time of all compiles, added up."""
 
@@ -98,6 +100,7 @@ def select_candidate(
         n_select=len(examples),
         cut_short=tuple(sorted(limit for limit in limits if limit)),
         spend=sum((c.spend for c in candidates), meter.spend),
+        spend_select=meter.spend,
         seconds=round(sum(c.seconds for c in candidates), 3),
     )
 
@@ -121,7 +124,7 @@ def _race_of_the_valid(
     Nothing is asked for twice: the scores are known by then.
     """
     racers = [candidate for candidate in candidates if candidate.state is not None]
-    out = {c.seed: (c.invalid or c.cut_short or "", c.failures) for c in candidates if c.state is None}
+    out = {c.seed: (c.error or c.invalid or c.cut_short or "", c.failures) for c in candidates if c.state is None}
     while racers:
         try:
             return _Finish(racers, _race(racers, ground, config, on_rung), out)

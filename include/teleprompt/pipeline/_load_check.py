@@ -115,9 +115,15 @@ def _failure(program: Any, inputs: dict[str, Any], lm: Any) -> str | None:
 
 
 def check_loads(
-    config: ProgramConfig, settings: Settings, snapshot: SnapshotRecord | None, source: ProgramFile, *, where: str
+    config: ProgramConfig,
+    settings: Settings,
+    snapshot: SnapshotRecord | None,
+    source: ProgramFile,
+    *,
+    where: str,
+    on_spend: Callable[[Spend], None] = lambda _spend: None,
 ) -> Callable[[VersionFiles], None]:
-    """What tries the files of a version; without a snapshot it is loaded only."""
+    """What tries the files of a version; without a snapshot it is loaded only. `on_spend` is told what that cost."""
 
     def check(files: VersionFiles) -> None:
         rows, fields = _examples(config, snapshot)
@@ -144,6 +150,7 @@ def check_loads(
                 search_path=_without_project(settings.project_dir),
             )
         log.info("%s was loaded from its own files; it made %d calls", where, found.spend.calls)
+        on_spend(found.spend)
 
     return check
 

@@ -14,13 +14,16 @@ from teleprompt.deltaone.power import PowerEstimate
 from teleprompt.deltaone.report import Verdict
 from teleprompt.encoding.canonical_json import sha256_hex
 from teleprompt.environment import current_user
-from teleprompt.errors import LowPowerError
+from teleprompt.errors import LowPowerError, NothingBetterError
 from teleprompt.evaluate.describe import DescribeJob, ProgramDescription, describe_program
 from teleprompt.evaluate.judging import Judging
 from teleprompt.gate.comparison import Comparison
 from teleprompt.gate.stage import Gate
+from teleprompt.lm.meter import Spend
+from teleprompt.lm.stage_spend import with_spend
 from teleprompt.optimize.candidate import Candidate
 from teleprompt.optimize.optimization import Optimization
+from teleprompt.optimize.optimizer_parameters import optimizer_parameters
 from teleprompt.optimize.select import Selection
 from teleprompt.pipeline._collected import collect_for
 from teleprompt.pipeline._load_check import check_loads
@@ -30,6 +33,7 @@ from teleprompt.program.fields import ProgramFields
 from teleprompt.program.fingerprint import code_digest, run_key
 from teleprompt.program.source import ProgramFile, ProgramObject
 from teleprompt.records import Digest
+from teleprompt.registry.audit_trail import Deed, Done, append
 from teleprompt.registry.change_log import Action
 from teleprompt.registry.changes import note
 from teleprompt.registry.version_files import VersionFiles
@@ -106,6 +110,7 @@ class Pipeline:
 
         def stage(run: PipelineRun) -> SnapshotRecord:
             self._optimization(self._described.fields.known()).preflight()
+            run.describe(**optimizer_parameters(self.config.optimization))
             return collect_for(
                 run, self.key, config=self.config, declared=self._described.fields, settings=self.settings
             )
@@ -151,10 +156,13 @@ class Pipeline:
                 taken,
                 seed=seed,
                 champion=baseline.state,
+                seconds=self._seconds_for_a_candidate(run),
                 on_progress=lambda now: show(now.in_words()),
             )
+            self._note_spend(f"compile_seed_{seed}", compiled.spend)
             progress.end(
-                f"seed {seed}, {compiled.spend.calls} calls, {compiled.invalid or compiled.cut_short or 'done'}"
+                f"seed {seed}, {compiled.spend.calls} calls, "
+                f"{compiled.error or compiled.invalid or compiled.cut_short or 'done'}"
             )
             return compiled
 
@@ -163,8 +171,17 @@ class Pipeline:
         self._optimization(taken.fields).forget_checkpoint(taken, seed=seed, champion=baseline.state)
         return candidate
 
+    def _seconds_for_a_candidate(self, run: PipelineRun) -> float:
+        optimization = self.config.optimization
+        left = optimization.timeout_seconds - run.seconds_since("first_compile")
+        return min(left, optimization.candidate_timeout_seconds or left)
+
     def select(self, snapshot: SnapshotRecord, candidates: Sequence[Candidate]) -> Selection:
-        """Choose the best candidate on the select part."""
+        """Choose the best candidate on the select part; a seed of which no candidate is given counts as failed."""
+        given = {candidate.seed: candidate for candidate in candidates}
+        candidates = [
+            given.get(seed) or Candidate.failed(seed, "its task failed, and its log says why") for seed in self.seeds
+        ]
 
         def stage(run: PipelineRun) -> Selection:
             show = self._shown(ProgressTags(run, "select"))
@@ -174,8 +191,7 @@ class Pipeline:
                 candidates,
                 on_rung=lambda programs, examples: show(f"{programs} candidates on {examples} examples"),
             )
-            spend = selection.spend
-            run.measure(lm_calls=spend.calls, lm_tokens=spend.tokens_in + spend.tokens_out, lm_cost=spend.cost_e6 / 1e6)
+            self._note_spend("select", selection.spend_select or Spend())
             if selection.cut_short:
                 run.tag(cut_short="; ".join(selection.cut_short))
             return selection
@@ -202,14 +218,17 @@ class Pipeline:
 
         estimate = self._records.once("power", PowerEstimate, stage)
         if not estimate.is_enough and self.config.gate.on_low_power is OnLowPower.SKIP:
-            with self._records.open() as run:
-                run.tag(skipped=estimate.in_words)
-                run.end()
-            raise LowPowerError(self.config.name, estimate.in_words)
+            error = LowPowerError(self.config.name, estimate.in_words)
+            self._end_without_comparison(str(error))
+            raise error
         return estimate
 
     def gate(self, snapshot: SnapshotRecord, selection: Selection, baseline: ProgramVersion) -> Comparison:
-        """Compare the selected candidate with the baseline on the sealed part."""
+        """Compare the selected candidate with the baseline on the sealed part.
+
+        Raises:
+            NothingBetterError: the candidate is the champion, or answers as it does.
+        """
 
         def stage(run: PipelineRun) -> Comparison:
             taken = read_snapshot(snapshot)
@@ -219,19 +238,33 @@ class Pipeline:
                 champion=baseline.number,
                 baseline_state=baseline.state,
                 optimized_state=selection.state,
+                on_spend=lambda spend: self._note_spend("gate", spend),
             )
 
-        comparison = self._records.once("gate", Comparison, stage)
+        try:
+            comparison = self._records.once("gate", Comparison, stage)
+        except NothingBetterError as error:
+            self._end_without_comparison(str(error))
+            raise
         with self._records.open() as run:
             report = comparison.report
             run.measure(delta=report.delta_e6 / 1e6, n_gate=report.n)
             run.tag(verdict=report.verdict.value)
             if report.verdict is not Verdict.PROMOTE:
-                note(
-                    run.client, self.config.name, Action.REJECT, key=self.key.digest, who=self.actor, why=report.reason
-                )
+                action = Action(report.verdict.value)
+                note(run.client, self.config.name, action, key=self.key.digest, who=self.actor, why=report.reason)
                 run.end()
         return comparison
+
+    def _end_without_comparison(self, why: str) -> None:
+        with self._records.open() as run:
+            run.tag(skipped=why)
+            run.end()
+
+    def note_approval(self) -> None:
+        """Write into the audit trail that who runs this let the promotion happen; once."""
+        with self._records.open() as run:
+            append(run.client, self.config.name, Done(deed=Deed.APPROVE, who=self.actor, about=self.key.digest))
 
     def compared(self) -> ComparedCandidate | None:
         """What the run found until its verdict; None if it did not come so far. Nothing is done for it."""
@@ -266,7 +299,18 @@ class Pipeline:
         if isinstance(self._source, ProgramObject):
             return lambda _files: None
         where = f"{self.config.name} {version_id}"
-        return check_loads(self.config, self.settings, snapshot, self._source, where=where)
+        return check_loads(
+            self.config,
+            self.settings,
+            snapshot,
+            self._source,
+            where=where,
+            on_spend=lambda spend: self._note_spend("load", spend),
+        )
+
+    def _note_spend(self, stage: str, spend: Spend) -> None:
+        with self._records.open() as run:
+            run.measure(**with_spend(run.measures(), stage, spend))
 
     def _shown(self, progress: ProgressTags) -> Callable[[str], None]:
         def show(text: str) -> None:

@@ -1,5 +1,6 @@
 """From a comparison that promotes to a version that runs and a document that says so."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,9 +17,10 @@ from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import Settings
 from teleprompt.deltaone.report import Verdict
 from teleprompt.gate.comparison import Comparison, traces_compared
+from teleprompt.optimize.optimizer_parameters import optimizer_json
 from teleprompt.optimize.select import Selection
 from teleprompt.program.code import ProgramCode
-from teleprompt.records import Digest, Record
+from teleprompt.records import Digest, Record, from_millionths
 from teleprompt.registry.aliases import CHALLENGER, CHAMPION, SHARE, aliases_of
 from teleprompt.registry.changes import challenge, promote
 from teleprompt.registry.version_files import VersionFiles
@@ -33,6 +35,10 @@ from teleprompt.tracking.stage_records import StageRecords
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+
+MOST_TAG_CHARACTERS = 5000
+"""Of a model version's tag, in MLflow."""
 
 
 class ComparedCandidate(Record):
@@ -163,6 +169,9 @@ class Promotion:
                 "delta_e6": str(comparison.report.delta_e6),
                 "metric": comparison.metric,
                 "strategy": self.config.optimization.strategy.value,
+                "optimizer": optimizer_json(self.config.optimization),
+                "seed": str(compared.selection.winner.seed),
+                **_contributors(attribution),
                 "trace_count": str(compared.snapshot.trace_count),
                 "snapshot_digest": compared.snapshot.digest,
                 "parent_version_id": baseline.version_id,
@@ -191,6 +200,14 @@ class Promotion:
         aliases = aliases_of(client, version.program) if change is None else change.after
         held = [alias for alias in (CHAMPION, CHALLENGER) if aliases.get(alias) == version.number]
         return version.model_copy(update={"alias": held[0] if held else None})
+
+
+def _contributors(attribution: Attribution) -> dict[str, str]:
+    """Who is credited, by weight; by number alone where a tag could not hold them all."""
+    weights = {credit.contributor_id: from_millionths(credit.weight_e6) for credit in attribution.credits}
+    named = json.dumps(weights, ensure_ascii=False)
+    number = {"contributor_count": str(len(weights))}
+    return {**number, "contributors": named} if len(named) <= MOST_TAG_CHARACTERS else number
 
 
 def attribute_selection(

@@ -1,16 +1,32 @@
-"""All stages of the pipeline, one after the other, in one process."""
+"""All stages of the pipeline, one after the other, outside of Airflow."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 from teleprompt.attest.issue import AttestationRecord
 from teleprompt.chain.receipt import Receipt
 from teleprompt.deltaone.report import Verdict
+from teleprompt.errors import TransientError
 from teleprompt.gate.comparison import Comparison
+from teleprompt.optimize.candidate import Candidate
+from teleprompt.optimize.select import Selection
 from teleprompt.pipeline.pipeline import Pipeline
 from teleprompt.pipeline.promotion import ComparedCandidate
 from teleprompt.records import Record
 from teleprompt.registry.aliases import CHAMPION
 from teleprompt.registry.versions import ProgramVersion
+from teleprompt.traces.snapshot import SnapshotRecord
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+FIRST_WAIT, LONGEST_WAIT = 30.0, 900.0
+"""Seconds before a stage is tried again; as the DAGs' tasks."""
+
+OnStage = Callable[[str, int], None]
 
 
 class Outcome(Record):
@@ -26,59 +42,130 @@ class Outcome(Record):
     """None where the program names no contract."""
 
 
+class SelectedCandidate(Record):
+    """What a run found until its best candidate."""
+
+    snapshot: SnapshotRecord
+    baseline: ProgramVersion
+    selection: Selection
+
+
 def run_all_stages(
     pipeline: Pipeline,
     *,
-    on_stage: Callable[[str, int], None] = lambda _name, _of: None,
+    on_stage: OnStage = lambda _name, _of: None,
     approve: Callable[[Comparison], bool] = lambda _comparison: False,
 ) -> Outcome:
     """Run all stages; `on_stage` is told of each that begins, and how many there are at most.
 
-    `approve` is asked before a promotion if the program wants that; without it nothing is promoted then.
+    `approve` is asked before a promotion if the program wants that; without it nothing is promoted then. An approval is
+    an entry of the audit trail, under the name of who runs the pipeline.
     """
     config = pipeline.config
     compared = compare_candidate(pipeline, on_stage=on_stage)
     if compared is None:
         return Outcome()
     of, comparison = _stages(pipeline), compared.comparison
-    if comparison.report.verdict is not Verdict.PROMOTE or (config.approval is not None and not approve(comparison)):
+    if comparison.report.verdict is not Verdict.PROMOTE:
         return Outcome(comparison=comparison)
+    if config.approval is not None:
+        if not approve(comparison):
+            return Outcome(comparison=comparison)
+        patiently(pipeline, pipeline.note_approval)
     on_stage("register", of)
-    version = pipeline.promotion.promote(compared)
+    version = patiently(pipeline, lambda: pipeline.promotion.promote(compared))
     if version.alias != CHAMPION:
         return Outcome(comparison=comparison, version=version)
     on_stage("attest", of)
-    attestation = pipeline.promotion.attest(compared, version)
+    attestation = patiently(pipeline, lambda: pipeline.promotion.attest(compared, version))
     if config.chain is None:
         return Outcome(comparison=comparison, version=version, attestation=attestation)
     on_stage("submit", of)
-    receipt = pipeline.promotion.submit(attestation)
+    receipt = patiently(pipeline, lambda: pipeline.promotion.submit(attestation))
     return Outcome(comparison=comparison, version=version, attestation=attestation, receipt=receipt)
 
 
-def compare_candidate(
-    pipeline: Pipeline, *, on_stage: Callable[[str, int], None] = lambda _name, _of: None
-) -> ComparedCandidate | None:
+def compare_candidate(pipeline: Pipeline, *, on_stage: OnStage = lambda _name, _of: None) -> ComparedCandidate | None:
     """All stages up to the verdict, those that were done before read back; None where the program has no gate."""
-    check, of = pipeline.config.optimization.enable_deltaone_check, _stages(pipeline)
-    on_stage("collect", of)
-    snapshot = pipeline.collect()
-    on_stage("baseline", of)
-    baseline = pipeline.baseline()
-    if check:
-        on_stage("power", of)
-        pipeline.power(snapshot)
-    candidates = []
-    for seed in pipeline.seeds:
-        on_stage(f"compile seed {seed}", of)
-        candidates.append(pipeline.compile(snapshot, baseline, seed=seed))
-    on_stage("select", of)
-    selection = pipeline.select(snapshot, candidates)
-    if not check:
+    found = select_candidate(pipeline, on_stage=on_stage)
+    if not pipeline.config.optimization.enable_deltaone_check:
         return None
-    on_stage("gate", of)
-    comparison = pipeline.gate(snapshot, selection, baseline)
-    return ComparedCandidate(snapshot=snapshot, selection=selection, baseline=baseline, comparison=comparison)
+    on_stage("gate", _stages(pipeline))
+    return gate_candidate(pipeline, found)
+
+
+def gate_candidate(pipeline: Pipeline, found: SelectedCandidate) -> ComparedCandidate:
+    """Compare the best candidate with the champion.
+
+    Raises:
+        NothingBetterError: it is the champion, or answers as that does; nothing was opened.
+    """
+    comparison = patiently(pipeline, lambda: pipeline.gate(found.snapshot, found.selection, found.baseline))
+    return ComparedCandidate(
+        snapshot=found.snapshot, selection=found.selection, baseline=found.baseline, comparison=comparison
+    )
+
+
+def select_candidate(pipeline: Pipeline, *, on_stage: OnStage = lambda _name, _of: None) -> SelectedCandidate:
+    """All stages up to the best candidate, those that were done before read back."""
+    of = _stages(pipeline)
+    on_stage("collect", of)
+    snapshot = pipeline.collect()  # what does not answer at the very start is said at once
+    on_stage("baseline", of)
+    baseline = patiently(pipeline, pipeline.baseline)
+    if pipeline.config.optimization.enable_deltaone_check:
+        on_stage("power", of)
+        patiently(pipeline, lambda: pipeline.power(snapshot))
+    candidates = _compile_all(pipeline, snapshot, baseline, on_stage)
+    on_stage("select", of)
+    selection = patiently(pipeline, lambda: pipeline.select(snapshot, candidates))
+    return SelectedCandidate(snapshot=snapshot, baseline=baseline, selection=selection)
+
+
+def _compile_all(
+    pipeline: Pipeline, snapshot: SnapshotRecord, baseline: ProgramVersion, on_stage: OnStage
+) -> Sequence[Candidate]:
+    """The candidates of all seeds, some at a time; an outage that outlasts the tries of one costs that one alone."""
+    of = _stages(pipeline)
+
+    def compiled(seed: int) -> Candidate:
+        on_stage(f"compile seed {seed}", of)
+        try:
+            return patiently(pipeline, lambda: pipeline.compile(snapshot, baseline, seed=seed))
+        except TransientError as error:
+            if len(pipeline.seeds) == 1:
+                raise
+            return Candidate.failed(seed, str(error))
+
+    with ThreadPoolExecutor(pipeline.settings.parallel_candidates) as pool:
+        try:
+            return list(pool.map(compiled, pipeline.seeds))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def patiently(pipeline: Pipeline, stage: Callable[[], T]) -> T:
+    """Do a stage, again where something did not answer for a moment; in Airflow the task's retries do that.
+
+    Raises:
+        TransientError: it did not answer for the last time.
+    """
+    from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
+
+    tries = pipeline.settings.stage_retries + 1
+
+    def tell(state: RetryCallState) -> None:
+        error, seconds = state.outcome and state.outcome.exception(), state.upcoming_sleep
+        log.warning("%s It is tried again in %g seconds (%d of %d).", error, seconds, state.attempt_number, tries - 1)
+
+    return Retrying(
+        retry=retry_if_exception_type(TransientError),
+        stop=stop_after_attempt(tries),
+        wait=wait_exponential(multiplier=FIRST_WAIT, max=LONGEST_WAIT),
+        before_sleep=tell,
+        reraise=True,
+    )(stage)
 
 
 def _stages(pipeline: Pipeline) -> int:

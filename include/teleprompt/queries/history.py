@@ -9,8 +9,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
 from teleprompt.attest.issue import AttestationRecord
+from teleprompt.deltaone.report import Verdict
 from teleprompt.errors import ConfigurationError
 from teleprompt.gate.comparison import Comparison
+from teleprompt.lm.stage_spend import StageSpend, spend_by_stage
 from teleprompt.optimize.select import Selection
 from teleprompt.records import Digest, Millionths, Record
 from teleprompt.registry.versions import ProgramVersion
@@ -57,9 +59,13 @@ class RunSummary(Record):
     model_version: int | None
     attestation_id: str | None
     lm_calls: int | None
-    """Requests to language models while compiling and selecting."""
+    """Requests to language models, of all stages until now."""
     cost_usd: float | None
     """Their price, as far as it is known."""
+    spend: dict[str, StageSpend]
+    """By stage; empty for a run of a version of the package before 0.3, which counted compiling and selecting only."""
+    skipped: str | None
+    """Why nothing was compared, where the run ended before that; its verdict is `inconclusive` then."""
     low_power: str | None
     """Why the comparison could not have seen the threshold, if so."""
     cut_short: str | None
@@ -226,6 +232,9 @@ def _summary(client: "MlflowClient", run: Any) -> RunSummary:
     _, selection, comparison, version, attestation = kept
     report = comparison.report if comparison else None
     tags = run.data.tags
+    skipped = tags.get("teleprompt.skipped") if report is None and run.info.status == "FINISHED" else None
+    spend = spend_by_stage(run.data.metrics)
+    total = sum(spend.values(), StageSpend()) if spend else _spend_of_selection(selection)
     return RunSummary(
         run_id=run.info.run_id,
         key=tags[KEY_TAG],
@@ -236,7 +245,7 @@ def _summary(client: "MlflowClient", run: Any) -> RunSummary:
         error=tags.get("teleprompt.error") if run.info.status == "FAILED" else None,
         stage=next((name for name, record in reversed(kept._asdict().items()) if record is not None), "none"),
         progress=_progress(tags) if run.info.status == "RUNNING" and selection is None else None,
-        verdict=report.verdict.value if report else None,
+        verdict=report.verdict.value if report else skipped and Verdict.INCONCLUSIVE.value,
         delta_e6=report.delta_e6 if report else None,
         ci_low_e6=report.ci_low_e6 if report else None,
         ci_high_e6=report.ci_high_e6 if report else None,
@@ -245,12 +254,21 @@ def _summary(client: "MlflowClient", run: Any) -> RunSummary:
         optimized_e6=report.optimized_e6 if report else None,
         model_version=version.number if version else None,
         attestation_id=attestation.attestation_id if attestation else None,
-        lm_calls=selection.spend.calls if selection else None,
-        cost_usd=selection.spend.cost_e6 / 1e6 if selection else None,
+        lm_calls=total and total.calls,
+        cost_usd=total and total.cost_usd,
+        spend=spend,
+        skipped=skipped,
         low_power=tags.get("teleprompt.low_power"),
         cut_short=tags.get("teleprompt.cut_short"),
         dag_run_id=tags.get("teleprompt.dag_run_id"),
     )
+
+
+def _spend_of_selection(selection: Selection | None) -> StageSpend | None:
+    if selection is None:
+        return None
+    known = selection.spend
+    return StageSpend(calls=known.calls, tokens=known.tokens_in + known.tokens_out, cost_usd=known.cost_e6 / 1e6)
 
 
 def _read(run: PipelineRun, name: str, model: type[R]) -> R | None:

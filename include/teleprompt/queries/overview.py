@@ -31,7 +31,7 @@ class Overview(Record):
     """Calls since the newest window ended, or in the lookback if there was none; counted to `min_traces` at least."""
     min_traces: int
     cost_usd: float
-    """Of compiling and selecting in the last runs, as far as prices are known."""
+    """Of the last 10 runs, all stages, as far as prices are known."""
 
 
 def overview(client: "MlflowClient", *, slug: str, config: ProgramConfig, now: datetime | None = None) -> Overview:
@@ -49,7 +49,7 @@ def overview(client: "MlflowClient", *, slug: str, config: ProgramConfig, now: d
         name=config.name,
         champion=next((version for version in versions if "champion" in version.aliases), None),
         last_run=runs[0] if runs else None,
-        last_verdict=next((run for run in runs if run.verdict is not None), None),
+        last_verdict=next((run for run in runs if run.delta_e6 is not None), None),
         backlog=waiting,
         min_traces=enough,
         cost_usd=sum(run.cost_usd or 0 for run in runs),

@@ -44,6 +44,8 @@ class Deed(StrEnum):
     """An attestation was handed in at a contract."""
     REVOKE = "revoke"
     """An attestation was revoked there."""
+    REWARD = "reward"
+    """A total was divided among the contributors of an attestation."""
     DISTRUST = "distrust"
     """A stored attestation was not what had been issued, and nothing was done with it."""
 

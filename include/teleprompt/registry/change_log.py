@@ -43,6 +43,8 @@ class Action(StrEnum):
     """A person did not let a version in, or nobody answered in time; nothing was moved."""
     REJECT = "reject"
     """A candidate did not pass the gate; nothing was moved."""
+    INCONCLUSIVE = "inconclusive"
+    """The gate could not decide on a candidate; nothing was moved."""
     OVERTAKEN = "overtaken"
     """A version was compared with one that is not champion any more, or another is challenger; nothing was moved."""
 

@@ -16,6 +16,7 @@ from teleprompt.registry.aliases import CHALLENGER, CHAMPION, PREVIOUS, aliases_
 from teleprompt.registry.audit_trail import record_changes
 from teleprompt.registry.change_log import Action, Change, ChangeState, list_changes, mark, write_entry
 from teleprompt.registry.lock import Lease, registry_lock
+from teleprompt.registry.published import publish_champion
 from teleprompt.window import format_utc
 
 if TYPE_CHECKING:
@@ -131,9 +132,11 @@ def note(client: "MlflowClient", name: str, action: Action, *, key: str, who: st
 
 @contextmanager
 def _changing(client: "MlflowClient", name: str) -> Iterator[tuple[dict[str, int], Lease]]:
-    """Holds the program's lock, with its aliases; what was changed, by others too, is in the audit trail after."""
+    """Holds the program's lock, with its aliases; what was changed, by others too, is published and in the audit trail
+    after."""
     with registry_lock(client, name) as lease:
         yield _repaired_aliases(client, name), lease
+    publish_champion(client, name)
     try:
         record_changes(client, name)
     except (RegistryBusyError, LockLostError) as error:  # the change stands

@@ -4,7 +4,8 @@ A version is a registered MLflow model version; lineage stands in its tags. None
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -67,7 +68,8 @@ def ensure_baseline(
     if not _versions(client, name, VERSION_ID, version_id):
         experiment = internal_experiment(client, experiment_name(name))
         run = client.create_run(experiment, run_name=f"{name} {version_id}")
-        logged = _log(client, name=name, run_id=run.info.run_id, files=files, try_out=try_out)
+        with _ending(client, run.info.run_id):
+            logged = _log(client, name=name, run_id=run.info.run_id, files=files, try_out=try_out)
         with registry_lock(client, name):
             if not _versions(client, name, VERSION_ID, version_id):  # another run may have been faster
                 create_version(client, logged, name=name, tags={VERSION_ID: version_id, "deltaone": "false"})
@@ -200,6 +202,17 @@ def _free_id(client: "MlflowClient", name: str, version_id: str) -> str:
         later = datetime.strptime(moment, "%Y%m%d%H%M%S") + timedelta(seconds=1)  # noqa: DTZ007 - digits of an id
         version_id = f"{stem}{later:%Y%m%d%H%M%S}"
     return version_id
+
+
+@contextmanager
+def _ending(client: "MlflowClient", run_id: str) -> Iterator[None]:
+    """Marks a run as what it came to."""
+    try:
+        yield
+    except BaseException:
+        client.set_terminated(run_id, "FAILED")
+        raise
+    client.set_terminated(run_id, "FINISHED")
 
 
 def _log(

@@ -16,22 +16,20 @@ from teleprompt.config.outcome import OutcomeConfig
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import Settings
 from teleprompt.deltaone.report import Verdict
-from teleprompt.errors import ConfigurationError, TelepromptError
-from teleprompt.optimize.select import Selection
+from teleprompt.errors import ConfigurationError, NothingToCompareError, TelepromptError
 from teleprompt.pipeline.pipeline import Pipeline
 from teleprompt.pipeline.promotion import ComparedCandidate, attribute_selection
+from teleprompt.pipeline.whole_run import SelectedCandidate, gate_candidate, patiently, select_candidate
 from teleprompt.program.code import ProgramCode, code_beside
 from teleprompt.program.source import ProgramObject
 from teleprompt.program.state import load_state
 from teleprompt.records import from_millionths
-from teleprompt.registry.aliases import CHAMPION, aliases_of
-from teleprompt.registry.changes import promote
-from teleprompt.registry.versions import ProgramVersion
+from teleprompt.registry.aliases import CHAMPION
+from teleprompt.registry.published import publish_version
 from teleprompt.signing.signer import open_signer
 from teleprompt.storage.blobs import get_blob
-from teleprompt.traces.snapshot import Snapshot, SnapshotRecord, read_snapshot
+from teleprompt.traces.snapshot import Snapshot, read_snapshot
 from teleprompt.tracking.connection import mlflow_client
-from teleprompt.tracking.pipeline_run import PipelineRun
 from teleprompt.window import Window
 
 
@@ -54,10 +52,8 @@ class OptimizationResult:
 @dataclass(frozen=True)
 class _Stages:
     pipeline: Pipeline
-    baseline: ProgramVersion
+    found: SelectedCandidate
     snapshot: Snapshot
-    snapshot_record: SnapshotRecord
-    selection: Selection
     attribution: Attribution
 
 
@@ -89,10 +85,10 @@ class TelepromptFinetuner:
         return OptimizationResult(
             success=True,
             trace_count=stages.snapshot.trace_count,
-            optimized_program=load_state(program, get_blob(stages.selection.state)),
+            optimized_program=load_state(program, get_blob(stages.found.selection.state)),
             contributors={credit.contributor_id: _contributor(credit) for credit in stages.attribution.credits},
             strategy=self.config.strategy.value,
-            optimization_time_seconds=stages.selection.seconds,
+            optimization_time_seconds=stages.found.selection.seconds,
             stages=stages,
         )
 
@@ -100,10 +96,13 @@ class TelepromptFinetuner:
         """Compare the optimised program with the running one on sealed examples.
 
         The documents' keys `deltaone_achieved`, `performance_delta`, `baseline_metrics`, `optimized_metrics`, and
-        `verdict`, `reason`, `confidence_interval`, `n`. Achieved means promoted: large enough and shown.
+        `verdict`, `reason`, `confidence_interval`, `n`. Achieved means promoted: large enough and shown. Where the
+        search found nothing to compare, no sealed example was opened: `n` is 0, and there are no metrics.
         """
-        stages = _stages(result)
-        comparison = stages.pipeline.gate(stages.snapshot_record, stages.selection, stages.baseline)
+        try:
+            comparison = self._compared(_stages(result)).comparison
+        except NothingToCompareError as error:
+            return _nothing_compared(str(error))
         report = comparison.report
         return {
             **performance_section(comparison),
@@ -131,36 +130,39 @@ class TelepromptFinetuner:
         return sign(attestation, [open_signer(signer) for signer in self.settings.signers]).to_dict()
 
     def save_optimized_model(self, result: OptimizationResult, model_name: str) -> dict[str, Any]:
-        """Register the optimised program as a version of `model_name`; its alias `champion` names it.
+        """Register the optimised program, attest it, and publish it as a version of `model_name`.
 
-        Returns `model_name`, `version`, `version_id`, `deltaone`. Saving the same result again adds no version.
+        As in a run of the DAG the program's new version becomes champion, and its attestation is kept with the run:
+        `teleprompt status`, `attest`, `rewards` and `versions` know it. `model_name` may be the program's own name.
+
+        Returns `model_name`, `version`, `version_id`, `deltaone`, and `alias`, which is None where another version
+        became champion meanwhile. Saving the same result again adds no version.
 
         Raises:
-            ConfigurationError: the gate did not promote it.
+            ConfigurationError: the gate did not promote it, or the DeltaOne check is switched off.
         """
         stages = _stages(result)
+        if not self.config.enable_deltaone_check:
+            raise ConfigurationError(
+                "With `enable_deltaone_check=False` nothing is promoted, so no version is saved; switch it on."
+            )
         compared, promotion = self._compared(stages), stages.pipeline.promotion
-        comparison = compared.comparison
-        if comparison.report.verdict is not Verdict.PROMOTE:
-            raise ConfigurationError(f"Only a promoted program is registered: {comparison.report.reason}")
-        with mlflow_client(self.settings.tracking_uri) as client:
-            version = promotion.register(
-                PipelineRun.open(client, stages.pipeline.key), compared, promotion.credit(compared), name=model_name
-            )
-            own = model_name == stages.baseline.program
-            promote(
-                client,
-                model_name,
-                version.number,
-                instead_of=stages.baseline.number if own else aliases_of(client, model_name).get(CHAMPION),
-                who=promotion.actor,
-                why=comparison.report.reason,
-            )
+        reason = compared.comparison.report.reason
+        if compared.comparison.report.verdict is not Verdict.PROMOTE:
+            raise ConfigurationError(f"Only a promoted program is registered: {reason}")
+        version = patiently(stages.pipeline, lambda: promotion.promote(compared))
+        if version.alias == CHAMPION:
+            patiently(stages.pipeline, lambda: promotion.attest(compared, version))
+        number = version.number
+        if model_name != version.program:
+            with mlflow_client(self.settings.tracking_uri) as client:
+                number = publish_version(client, version.program, version.number, to=model_name)
         return {
             "model_name": model_name,
-            "version": version.number,
+            "version": number,
             "version_id": version.version_id,
             "deltaone": True,
+            "alias": version.alias,
         }
 
     def _run(self, program: Any, window: Window, outcome_metric: str) -> _Stages:
@@ -174,31 +176,32 @@ class TelepromptFinetuner:
         pipeline = Pipeline(
             ProgramObject(program), config=config, code=_code(program), settings=self.settings, window=window
         )
-        record = pipeline.collect()
-        baseline = pipeline.baseline()
-        candidates = [pipeline.compile(record, baseline, seed=seed) for seed in pipeline.seeds]
-        snapshot, selection = read_snapshot(record), pipeline.select(record, candidates)
+        found = select_candidate(pipeline)
         with pipeline.promotion.records.open() as run:
-            attribution = attribute_selection(run, config, record, selection, None)
-        return _Stages(
-            pipeline=pipeline,
-            baseline=baseline,
-            snapshot=snapshot,
-            snapshot_record=record,
-            selection=selection,
-            attribution=attribution,
-        )
+            attribution = attribute_selection(run, config, found.snapshot, found.selection, None)
+        return _Stages(pipeline=pipeline, found=found, snapshot=read_snapshot(found.snapshot), attribution=attribution)
 
     def _compared(self, stages: _Stages) -> ComparedCandidate:
-        record, selection, baseline = stages.snapshot_record, stages.selection, stages.baseline
-        comparison = stages.pipeline.gate(record, selection, baseline)
-        return ComparedCandidate(snapshot=record, selection=selection, baseline=baseline, comparison=comparison)
+        return gate_candidate(stages.pipeline, stages.found)
 
 
 def _stages(result: OptimizationResult) -> _Stages:
     if result.stages is None:
         raise ConfigurationError(f"The optimization did not succeed: {result.error}")
     return result.stages
+
+
+def _nothing_compared(why: str) -> dict[str, Any]:
+    return {
+        "deltaone_achieved": False,
+        "performance_delta": 0.0,
+        "baseline_metrics": {},
+        "optimized_metrics": {},
+        "verdict": Verdict.INCONCLUSIVE.value,
+        "reason": why,
+        "confidence_interval": None,
+        "n": 0,
+    }
 
 
 def _contributor(credit: Credit) -> dict[str, Any]:

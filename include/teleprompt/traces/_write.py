@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from teleprompt.config.program import ProgramConfig
 from teleprompt.encoding.canonical_json import canonical_json, digest_of
 from teleprompt.program.fields import ProgramFields
+from teleprompt.records import MILLION, to_millionths
 from teleprompt.storage.blobs import put_blob, put_file
 from teleprompt.traces._content_digest import ContentDigest
 from teleprompt.traces._shares import ContributorCounts
@@ -45,6 +46,7 @@ def write_snapshot(
     Raises:
         TelepromptError: the storage is full.
     """
+    good = dict.fromkeys(Part, 0)
     contributors, compared = ContributorCounts(), ComparedInputs(staged.facts, decisions.parts)
     with ExitStack() as stack:
         schema = arrow_schema(fields)
@@ -60,6 +62,7 @@ def write_snapshot(
             for part in Part:
                 mine = rows.filter(parts == part.value)
                 files[part].append(mine)
+                good[part] += _good(mine, config.optimization.min_quality_score)
                 contributors.add(mine)
             aside.append(quarantined(rows.filter(reasons != None), reasons[reasons != None]))  # noqa: E711
     reasons = staged.reasons + Counter(reason for reason in decisions.reasons if reason is not None)
@@ -80,6 +83,7 @@ def write_snapshot(
                 blob=put_file(storage_uri, "traces", file.path, suffix=".parquet"),
                 rows=file.rows,
                 content=file.content.hexdigest(),
+                good=good[part],
             )
             for part, file in files.items()
         },
@@ -102,6 +106,14 @@ def valid_step(staged: Staged) -> FunnelStep:
     """The funnel's first step."""
     reasons = dict(sorted(staged.reasons.items()))
     return FunnelStep(step="valid", rows_in=staged.read, rows_out=staged.rows.rows, reasons=reasons)
+
+
+def _good(rows: "pa.Table", min_quality_score: float) -> int:
+    """How many rows are good enough to learn from and to agree with, as `good_rows` has it."""
+    import pyarrow.compute as pc
+
+    score_e6 = pc.round(pc.multiply(rows["score"], float(MILLION)))
+    return int(pc.sum(pc.greater_equal(score_e6, to_millionths(min_quality_score))).as_py() or 0)
 
 
 def _decided(staged: Staged, decisions: Decisions, fields: ProgramFields) -> Iterator[tuple["pa.Table", Any, Any]]:

@@ -42,6 +42,8 @@ class SnapshotPart(Record):
     rows: int
     content: Digest
     """Of the rows, however they are stored (`ContentDigest`)."""
+    good: int | None = None
+    """Rows whose score reaches the `min_quality_score` of then; None from a version of the package before 0.3."""
 
 
 class SealedPart(SnapshotPart):
@@ -120,7 +122,7 @@ class Snapshot(Record):
         """
         manifest = self.model_dump(mode="json", exclude={"reading", "quarantine"})
         for part in manifest["parts"].values():
-            del part["blob"]
+            del part["blob"], part["good"]  # which follows from the rows
         for name in ("groups", "contributors", "compared"):  # version 0.1 did not know them, nor do its digests
             if manifest["leakage"][name] is None:
                 del manifest["leakage"][name]

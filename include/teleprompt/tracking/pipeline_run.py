@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from teleprompt.encoding.secret_uri import SecretUri
-from teleprompt.errors import TelepromptError
+from teleprompt.errors import NothingToCompareError, TelepromptError
 from teleprompt.records import Record
 from teleprompt.tracking.connection import artifact_root, quoted
 from teleprompt.tracking.run_key import RunKey
@@ -23,6 +24,8 @@ INTERNAL_TAG = "teleprompt.internal"
 """On experiments that the package writes itself, so that they are never read as production traffic."""
 
 MAX_ERROR = 500
+CLOCK = "clock."
+"""Tags that say when something began."""
 
 R = TypeVar("R", bound=Record)
 
@@ -169,13 +172,43 @@ class PipelineRun:
         for name, value in metrics.items():
             self.client.log_metric(self.run_id, name, value)
 
+    def describe(self, **parameters: str) -> None:
+        """Log parameters. One that is logged stays as it is: MLflow refuses to change it."""
+        from mlflow.entities import Param
+
+        logged = self.client.get_run(self.run_id).data.params
+        new = [Param(name, value) for name, value in parameters.items() if name not in logged]
+        self.client.log_batch(self.run_id, params=new)
+
+    def measures(self) -> dict[str, float]:
+        """The newest value of each metric."""
+        return dict(self.client.get_run(self.run_id).data.metrics)
+
+    def seconds_since(self, moment: str) -> float:
+        """How long ago this was first asked with that `moment`; from anew once the run failed or ended."""
+        now, tag = datetime.now(UTC), f"{CLOCK}{moment}"
+        began = self.client.get_run(self.run_id).data.tags.get(f"teleprompt.{tag}")
+        if began is None:
+            self.tag(**{tag: now.isoformat()})
+            return 0.0
+        return max((now - datetime.fromisoformat(began)).total_seconds(), 0.0)
+
     @contextmanager
     def under_way(self) -> Iterator[None]:
-        """Shows the run as running, and as failed if the block raises; another try starts it again."""
-        if self.client.get_run(self.run_id).info.status != "RUNNING":
+        """Shows the run as running, and as failed if the block raises; another try starts it again.
+
+        That there is nothing to compare is an end like others, for the caller to write down.
+        """
+        known = self.client.get_run(self.run_id)
+        if known.info.status != "RUNNING":
+            for tag in known.data.tags:
+                if tag.startswith(f"teleprompt.{CLOCK}"):
+                    self.client.delete_tag(self.run_id, tag)
             self.client.update_run(self.run_id, status="RUNNING")
         try:
             yield
+        except NothingToCompareError:
+            raise
         except BaseException as error:
             self.client.update_run(self.run_id, status="FAILED")
             said = SecretUri(self.client.tracking_uri).hide_in(str(error))

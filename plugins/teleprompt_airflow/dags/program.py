@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import (
@@ -48,6 +48,9 @@ from teleprompt_airflow.run_window import run_params
 from teleprompt_airflow.sensors.trace_volume import TraceVolumeSensor
 from teleprompt_airflow.sensors.upstream_programs import UpstreamProgramsSensor
 from teleprompt_airflow.triggers.trace_volume import NewTracesTrigger
+
+if TYPE_CHECKING:
+    from airflow.sdk.execution_time.hitl import HITLUser
 
 DAG_PREFIX = "teleprompt_"
 MAINTENANCE_DAG_ID = f"{DAG_PREFIX}maintenance"
@@ -171,7 +174,13 @@ def _tasks(config: ProgramConfig) -> None:
         map_index_template="seed {{ task.seed }}",
         **limited,
     ).expand(seed=list(config.optimization.seeds))
-    select = SelectOperator(task_id="select", snapshot=collect.output, candidates=compiled.output, **limited)
+    select = SelectOperator(
+        task_id="select",
+        snapshot=collect.output,
+        candidates=compiled.output,
+        trigger_rule="none_skipped",  # a candidate that failed is one candidate
+        **limited,
+    )
     last: list[BaseOperator] = [select]
     if config.optimization.enable_deltaone_check:
         PowerOperator(task_id="power", snapshot=collect.output, **stage) >> compiled
@@ -190,11 +199,13 @@ def _promotion(config: ProgramConfig, stage: dict[str, Any], records: dict[str, 
     register = RegisterOperator(task_id="register", **records, **stage)
     first: BaseOperator = register
     if config.approval is not None:
+        approvers: list[HITLUser] = [{"id": name, "name": name} for name in config.approval.approvers]
         first = GateApprovalOperator(
             task_id="approval",
             comparison=comparison,
             subject=f"Promote the new version of {config.name}?",
             response_timeout=timedelta(hours=config.approval.timeout_hours),
+            assigned_users=approvers or None,
             **stage,
         )
         first >> register

@@ -13,7 +13,7 @@ from teleprompt.config.files import find_program_file, load_program_file
 from teleprompt.config.settings import Settings
 from teleprompt.errors import (
     ConfigurationError,
-    LowPowerError,
+    NothingToCompareError,
     NothingToDoError,
     TelepromptError,
     TransientError,
@@ -126,7 +126,7 @@ def domain_errors(*, skip_without_traces: bool) -> Iterator[None]:
     except TransientError:
         raise
     except NothingToDoError as error:
-        skipped = skip_without_traces or isinstance(error, LowPowerError)  # which the program file asks for
+        skipped = skip_without_traces or isinstance(error, NothingToCompareError)
         raise (AirflowSkipException if skipped else AirflowFailException)(str(error)) from error
     except TelepromptError as error:
         raise AirflowFailException(str(error)) from error

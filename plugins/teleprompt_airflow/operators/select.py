@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from teleprompt.errors import TelepromptError
 from teleprompt_airflow.operators.base import StageOperator
 
 if TYPE_CHECKING:
@@ -13,8 +14,10 @@ if TYPE_CHECKING:
 class SelectOperator(StageOperator):
     """Races the candidates on the select part and returns the best.
 
+    With the trigger rule `none_skipped` those race whose tasks did not fail; too many failures fail this task.
+
     :param snapshot: record of the `CollectOperator`.
-    :param candidates: records of the mapped `CompileOperator`.
+    :param candidates: records of the mapped `CompileOperator`; of those that succeeded.
     """
 
     template_fields: Sequence[str] = (*StageOperator.template_fields, "snapshot", "candidates")
@@ -29,5 +32,7 @@ class SelectOperator(StageOperator):
         from teleprompt.optimize.candidate import Candidate
         from teleprompt.traces.snapshot import SnapshotRecord
 
-        candidates = [Candidate.model_validate(candidate) for candidate in self.candidates]
+        if self.snapshot is None:
+            raise TelepromptError(f"{self.program} has no snapshot, for a task before this one failed; see its log.")
+        candidates = [Candidate.model_validate(candidate) for candidate in self.candidates or ()]
         return pipeline.select(SnapshotRecord.model_validate(self.snapshot), candidates)

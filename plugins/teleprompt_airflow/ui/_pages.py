@@ -14,7 +14,7 @@ from teleprompt.attest.verify import verify_attestation
 from teleprompt.audit.attested_run import AttestedRun
 from teleprompt.audit.verify_deep import verify_deep
 from teleprompt.queries.history import page_of_runs
-from teleprompt.queries.overview import overview
+from teleprompt.queries.overview import RECENT, overview
 from teleprompt.queries.run_detail import RunDetail, read_detail
 from teleprompt.registry.change_log import list_changes
 from teleprompt.registry.listing import list_versions
@@ -53,6 +53,7 @@ def programs(user: User, client: Mlflow) -> str:
             for program in sound
         ],
         broken=[entry for entry in entries if entry.problem is not None],
+        recent=RECENT,
     )
 
 

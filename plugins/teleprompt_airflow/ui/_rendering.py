@@ -44,5 +44,7 @@ def day(moment: str) -> str:
 
 
 def money(dollars: float | None) -> str:
-    """Dollars and cents."""
-    return "-" if dollars is None else f"${dollars:,.2f}"
+    """Dollars and cents; below a cent with two digits that count."""
+    if dollars is None:
+        return "-"
+    return f"${dollars:,.2f}" if dollars >= 0.01 or dollars == 0 else f"${dollars:.2g}"

@@ -1,0 +1,104 @@
+"""The specification's `<name>-Optimized`: a registered model that holds a program's promoted versions and no other.
+
+Each of its versions is MLflow's copy of one of the program's own: the same files, run and tags. Its alias `champion`
+names the copy of the running version; it is not set while the program runs as written.
+"""
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from teleprompt.errors import ConfigurationError
+from teleprompt.records import Record
+from teleprompt.registry.aliases import CHAMPION, aliases_of
+from teleprompt.registry.lock import registry_lock
+from teleprompt.tracking.connection import fluent_tracking, quoted
+from teleprompt.tracking.search import PAGE, all_pages
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+log = logging.getLogger(__name__)
+
+PUBLISHED_FROM = "published_from"
+"""Tag of a copy: the program's own version, as `EmailDraft/3`."""
+
+
+class PublishedVersion(Record):
+    """A version of a registered model."""
+
+    name: str
+    number: int
+    tags: dict[str, str]
+
+    @property
+    def uri(self) -> str:
+        """What `mlflow.pyfunc.load_model` takes."""
+        return f"models:/{self.name}/{self.number}"
+
+
+def published_name(program: str) -> str:
+    """The registered model of a program's promoted versions."""
+    return f"{program}-Optimized"
+
+
+def publish_version(client: "MlflowClient", program: str, number: int, *, to: str) -> int:
+    """Copy version `number` of a program to the registered model `to`, once; the number of the copy."""
+    import mlflow
+
+    origin = f"{program}/{number}"
+    try:
+        client.create_registered_model(to)
+    except mlflow.MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    with registry_lock(client, to):
+        found = client.search_model_versions(f"name = {quoted(to)} AND tags.`{PUBLISHED_FROM}` = {quoted(origin)}")
+        if found:
+            return int(found[0].version)
+        own = client.get_model_version(program, str(number))
+        with fluent_tracking(client.tracking_uri):
+            copy = client.create_model_version(
+                to,
+                f"models:/{program}/{number}",
+                run_id=own.run_id,
+                tags={**own.tags, PUBLISHED_FROM: origin},
+                model_id=own.model_id,
+            )
+    log.info("version %d of %s is version %s of %s", number, program, copy.version, to)
+    return int(copy.version)
+
+
+def publish_champion(client: "MlflowClient", program: str) -> None:
+    """Bring `<name>-Optimized` up to date with the program's champion."""
+    number = aliases_of(client, program).get(CHAMPION)
+    if number is None:
+        return
+    name = published_name(program)
+    standing = aliases_of(client, name).get(CHAMPION)
+    if client.get_model_version(program, str(number)).tags.get("deltaone") != "true":  # the program as written
+        if standing is not None:
+            client.delete_registered_model_alias(name, CHAMPION)
+        return
+    copy = publish_version(client, program, number, to=name)
+    if standing != copy:
+        client.set_registered_model_alias(name, CHAMPION, str(copy))
+
+
+def latest_version(client: "MlflowClient", name: str) -> PublishedVersion:
+    """The newest version of a registered model by its number, which MLflow's servers give as text: there 9 is above 11.
+
+    Raises:
+        ConfigurationError: there is no version of that name.
+    """
+    versions: list[Any] = list(
+        all_pages(
+            lambda token: client.search_model_versions(f"name = {quoted(name)}", max_results=PAGE, page_token=token)
+        )
+    )
+    if not versions:
+        raise ConfigurationError(
+            f"MLflow has no version of {name!r}; promoted versions of a program are registered as "
+            f"{published_name('<program>')!r}, and `teleprompt versions list` shows a program's own."
+        )
+    newest = max(versions, key=lambda version: int(version.version))
+    return PublishedVersion(name=name, number=int(newest.version), tags=dict(newest.tags))

@@ -28,7 +28,8 @@ def run_params(config: ProgramConfig) -> dict[str, Param]:
             None,
             **moment,
             title="End",
-            description=f"Last moment, exclusive. Without a window: the last {config.traces.lookback_days:g} days.",
+            description=f"Last moment, exclusive. Without a window: the {config.traces.lookback_days:g} days before "
+            "the logical date, or up to now. A backfill's windows are the intervals of its dates.",
         ),
     }
     for name, (kind, minimum, maximum) in OVERRIDES.items():
@@ -68,18 +69,22 @@ def was_asked_for(context: Mapping[str, Any]) -> bool:
 def resolve_window(context: Mapping[str, Any], *, lookback: timedelta) -> Window:
     """The window of this DAG run; the same at every retry.
 
-    For a scheduled run or a backfill its data interval; else what the form says; else what the event that started the
-    run says; else a data interval, should there be one; else the lookback before the run was asked for.
+    For a scheduled run or a backfill its data interval; for any other what the form says, else what the event that
+    started the run says, else the lookback before its logical date, or before it was asked for where it has none.
 
     Raises:
-        AirflowFailException: the form's window is half given or in the wrong order.
+        AirflowFailException: the form's window is half given, in the wrong order, or given for a backfill.
     """
     interval = (context.get("data_interval_start"), context.get("data_interval_end"))
     has_interval = interval[0] is not None and interval[1] is not None and interval[0] < interval[1]
-    if has_interval and run_type(context) in {"scheduled", "backfill"}:
-        return _window(*interval)
     params = context["params"]
     asked = (params.get("window_start"), params.get("window_end"))
+    if has_interval and run_type(context) in {"scheduled", "backfill"}:
+        if any(asked):
+            raise AirflowFailException(
+                "The windows of a backfill are the intervals of its dates; leave window_start and window_end empty."
+            )
+        return _window(*interval)
     if any(asked):
         if not all(asked):
             raise AirflowFailException("A window needs both window_start and window_end; give both or neither.")
@@ -87,9 +92,8 @@ def resolve_window(context: Mapping[str, Any], *, lookback: timedelta) -> Window
     announced = _announced(context)
     if announced is not None:
         return announced
-    if has_interval:
-        return _window(*interval)
-    end = context["dag_run"].run_after.replace(microsecond=0)
+    run = context["dag_run"]
+    end = (run.logical_date or run.run_after).replace(microsecond=0)
     return _window(end - lookback, end)
 
 

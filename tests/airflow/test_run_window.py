@@ -15,10 +15,15 @@ WEEK = timedelta(days=7)
 
 
 def context(
-    run_type: DagRunType, *, interval: tuple | None = None, params: dict | None = None, events: Any = None
+    run_type: DagRunType,
+    *,
+    interval: tuple | None = None,
+    params: dict | None = None,
+    events: Any = None,
+    logical_date: datetime | None = None,
 ) -> dict:
     result: dict[str, Any] = {
-        "dag_run": SimpleNamespace(run_type=run_type, run_after=NOW),
+        "dag_run": SimpleNamespace(run_type=run_type, run_after=NOW, logical_date=logical_date),
         "params": {"window_start": None, "window_end": None, **(params or {})},
     }
     if interval:
@@ -33,14 +38,25 @@ INTERVAL = (DAY, DAY + timedelta(days=1))
 
 
 @pytest.mark.parametrize("kind", [DagRunType.SCHEDULED, DagRunType.BACKFILL_JOB])
-def test_a_schedule_or_backfill_goes_by_its_interval_whatever_the_form_says(kind: DagRunType) -> None:
-    window = resolve_window(context(kind, interval=INTERVAL, params=ASKED), lookback=WEEK)
+def test_a_schedule_or_backfill_goes_by_its_interval(kind: DagRunType) -> None:
+    window = resolve_window(context(kind, interval=INTERVAL), lookback=WEEK)
     assert str(window) == "2026-03-09T00:00:00Z/2026-03-10T00:00:00Z"
+
+
+def test_a_window_in_the_form_of_a_backfill_is_not_ignored() -> None:
+    with pytest.raises(AirflowFailException, match="intervals of its dates; leave window_start and window_end empty"):
+        resolve_window(context(DagRunType.BACKFILL_JOB, interval=INTERVAL, params=ASKED), lookback=WEEK)
 
 
 def test_a_manual_run_goes_by_the_form_before_the_interval_that_airflow_infers() -> None:
     window = resolve_window(context(DagRunType.MANUAL, interval=INTERVAL, params=ASKED), lookback=WEEK)
     assert str(window) == "2026-01-01T00:00:00Z/2026-01-08T00:00:00Z"
+
+
+def test_a_manual_run_without_a_window_is_about_the_lookback_whether_or_not_it_has_a_logical_date() -> None:
+    """Airflow's form fills a logical date in, *Run now* does not; the interval that Airflow infers from it is older."""
+    dated = context(DagRunType.MANUAL, interval=INTERVAL, logical_date=DAY)
+    assert str(resolve_window(dated, lookback=WEEK)) == "2026-03-02T00:00:00Z/2026-03-09T00:00:00Z"
 
 
 def test_a_zero_width_interval_is_none() -> None:

@@ -12,16 +12,18 @@ def status(
     limit: Annotated[int, typer.Option(min=1, help="Most runs to show, newest first.")] = 20,
     json_: JsonOption = False,
 ) -> None:
-    """Show the pipeline's runs, newest first."""
+    """Show the pipeline's runs, newest first; of one program also the windows that held too few traces."""
     from teleprompt.config.files import find_program_file, load_program_file
     from teleprompt.config.settings import Settings
     from teleprompt.queries.history import list_runs
     from teleprompt.tracking.connection import mlflow_client
+    from teleprompt.tracking.skipped_windows import list_skipped
 
     settings = Settings()
     name = load_program_file(find_program_file(settings.programs_dir, program)).name if program else None
     with mlflow_client(settings.tracking_uri) as client:
         runs = list_runs(client, program=name, limit=limit)
+        skipped = list_skipped(client, name, limit=limit) if name else []
     if json_:
         print_json([run.model_dump(mode="json") for run in runs])
         return
@@ -61,6 +63,8 @@ def status(
         ],
         empty="No run yet: trigger a DAG in Airflow, or use `teleprompt run`.",
     )
+    for window in skipped:
+        say(f"{window.program} {window_text(window.window_start, window.window_end)} was skipped: {window.why}")
     for run in runs:
         if run.progress is not None:
             say(f"{run.program} {window_text(run.window_start, run.window_end)} compiles: {run.progress}")

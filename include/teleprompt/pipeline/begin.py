@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 
+SKIPPED_WHEN_EMPTY = frozenset({"scheduled", "backfill", "asset_triggered"})
+"""Types of runs that nobody asked for by hand."""
+
+
 class Request(Record):
     """Who asks for a run, and how."""
 
@@ -47,7 +51,8 @@ def begin_run(config: ProgramConfig, settings: Settings, window: Window, request
     Before tasks that run side by side would each make a record of their own.
 
     Raises:
-        InsufficientTracesError: the window holds fewer calls than the program asks for; nothing is written.
+        InsufficientTracesError: the window holds fewer calls than the program asks for. Of a run that nobody asked for
+            by hand it is written down (`skipped_windows`).
         TrackingUnavailableError: MLflow does not answer.
     """
     from teleprompt.traces.found_instead import calls_instead
@@ -55,17 +60,22 @@ def begin_run(config: ProgramConfig, settings: Settings, window: Window, request
     from teleprompt.traces.volume import volume
     from teleprompt.tracking.connection import mlflow_client
     from teleprompt.tracking.pipeline_run import PipelineRun
+    from teleprompt.tracking.skipped_windows import forget_skipped, write_skipped
 
     with mlflow_client(settings.tracking_uri) as client:
         found = volume(client, config=config, window=window, enough=config.optimization.min_traces)
         if found.calls < config.optimization.min_traces:
-            raise InsufficientTracesError(
+            error = InsufficientTracesError(
                 found.calls,
                 config.optimization.min_traces,
                 program=config.name,
                 window=str(window),
                 instead=None if found.calls else calls_instead(client, config, maturing(window, config)),
             )
+            if request.run_type in SKIPPED_WHEN_EMPTY:
+                write_skipped(client, program=config.name, window=window, dag_run_id=request.run_id, why=str(error))
+            raise error
+        forget_skipped(client, program=config.name, window=window)
         code = code_of(find_program_file(settings.programs_dir, config.slug), config.entry_point).digest
         key = run_key(config, code_digest=code, settings=settings, window=window)
         PipelineRun.open(client, key).tag(dag_run_id=request.run_id, run_type=request.run_type)

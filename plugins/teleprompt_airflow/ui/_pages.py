@@ -4,6 +4,7 @@ from typing import Annotated
 from urllib.parse import urlencode
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
+from airflow.models.dag import DagModel
 from airflow.utils.types import DagRunTriggeredByType
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -18,6 +19,7 @@ from teleprompt.queries.overview import RECENT, overview
 from teleprompt.queries.run_detail import RunDetail, read_detail
 from teleprompt.registry.change_log import list_changes
 from teleprompt.registry.listing import list_versions
+from teleprompt.tracking.skipped_windows import list_skipped
 from teleprompt_airflow.api.access import (
     Program,
     ReadProgram,
@@ -30,7 +32,7 @@ from teleprompt_airflow.api.access import (
 )
 from teleprompt_airflow.api.dag_runs import start_dag_run
 from teleprompt_airflow.api.database import airflow_session
-from teleprompt_airflow.api.problems import NotFoundError
+from teleprompt_airflow.api.problems import ConflictError, NotFoundError
 from teleprompt_airflow.api.routes.programs import schedule_of
 from teleprompt_airflow.api.tracking import Attestations, Cursor, Identifier, Mlflow
 from teleprompt_airflow.ui._charts import history_chart
@@ -82,13 +84,23 @@ def program_history(
         chart=Markup(history_chart(runs, changes)),  # noqa: S704
         may_start=may(user, program.slug, "POST", DagAccessEntity.RUN),
         started=started,
+        skipped=list_skipped(client, name),
+        lookback=program.config.traces.lookback_days,
     )
 
 
 @router.post("/programs/{program}/start")
 def start(program: StartRuns, user: User) -> RedirectResponse:
-    """Start a run about the program's lookback."""
+    """Start a run about the program's lookback; of a paused program by who may unpause it, which it is then."""
     with airflow_session() as session:
+        dag = session.get(DagModel, program.dag_id)
+        if dag is not None and dag.is_paused:
+            if not may(user, program.slug, "PUT"):
+                raise ConflictError(
+                    f"{program.dag_id} is paused in Airflow, where the run would wait for ever; have it unpaused by "
+                    "somebody who may edit it."
+                )
+            dag.is_paused = False
         run, _ = start_dag_run(program, by=DagRunTriggeredByType.UI, user=user, session=session, conf={})
         return RedirectResponse(f"../{program.slug}?{urlencode({'started': run.run_id})}", 303)
 

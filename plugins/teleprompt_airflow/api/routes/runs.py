@@ -99,8 +99,8 @@ def show_run(program: ReadRuns, run_id: Identifier, client: Mlflow) -> RunSummar
 def show_gate(program: ReadRuns, run_id: Identifier, client: Mlflow) -> Comparison:
     """The comparison on the sealed examples, with the score of each example under both programs."""
     found = _run_of(program, run_id, client)
-    if found.verdict is None:
-        raise NotFoundError(f"The run {run_id} has compared nothing yet.")
+    if found.delta_e6 is None:
+        raise NotFoundError(found.skipped or f"The run {run_id} has compared nothing yet.")
     return read_comparison(client, found.run_id)
 
 

@@ -85,13 +85,12 @@ def _checked(baseline: Sequence[int], optimized: Sequence[int], groups: Sequence
         raise TelepromptError(
             f"There are {len(baseline)} examples and {len(groups)} groups; give each example its own."
         )
-    for score in (*baseline, *optimized):
-        if not isinstance(score, int) or isinstance(score, bool):  # NaN is a float
-            raise TelepromptError(
-                f"The score {score!r} is no whole number of millionths; correct the program's metric."
-            )
-        if not 0 <= score <= MILLION:
-            raise TelepromptError("A score is outside [0, 1]; correct the program's metric.")
+    scores = (*baseline, *optimized)
+    if set(map(type, scores)) != {int}:  # NaN is a float, and a bool would be an int
+        wrong = next(score for score in scores if type(score) is not int)
+        raise TelepromptError(f"The score {wrong!r} is no whole number of millionths; correct the program's metric.")
+    if min(scores) < 0 or max(scores) > MILLION:
+        raise TelepromptError("A score is outside [0, 1]; correct the program's metric.")
     return groups
 
 

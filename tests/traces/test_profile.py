@@ -50,9 +50,7 @@ def test_the_page_is_whole_quotes_no_text_and_escapes_names(tmp_path: Path) -> N
     assert "failed_call" in page
     leaks = "In more than one part: 0 inputs, 0 groups, 2 contributors, 0 pairs of near duplicates."
     assert leaks in page.replace("\n", " ")
-    assert "http://" not in page.replace("http://www.w3.org", "").replace("http://purl.org", "").replace(
-        "http://creativecommons.org", ""
-    )
+    assert "http" not in page
 
 
 def test_the_same_numbers_give_the_same_page(tmp_path: Path) -> None:

@@ -1,9 +1,6 @@
 """A profile as one HTML page without outside requests; it names traces and people but quotes no text."""
 
-import io
-from collections.abc import Sequence
-from typing import Any
-
+from teleprompt.traces._bar_chart import bar_chart
 from teleprompt.traces.profile import BINS, Profile
 
 PROFILE_ARTIFACT = "snapshot_profile.html"
@@ -53,32 +50,11 @@ def profile_page(profile: Profile) -> str:
 
     people = list(profile.contributors.items())[:MOST_PEOPLE]
     charts = {
-        "scores": _bars([f"{i / BINS:.2f}" for i in range(BINS)], profile.scores, "score from", "traces"),
-        "days": _bars(list(profile.days), list(profile.days.values()), "UTC day", "traces"),
-        "contributors": _bars([name for name, _ in people], [count for _, count in people], "", "traces"),
+        "scores": bar_chart([f"{i / BINS:.2f}" for i in range(BINS)], profile.scores, x="score from", y="traces"),
+        "days": bar_chart(list(profile.days), list(profile.days.values()), x="UTC day", y="traces"),
+        "contributors": bar_chart([name for name, _ in people], [count for _, count in people], x="", y="traces"),
     }
     environment = jinja2.Environment(autoescape=True)
-    # The drawings are our own; matplotlib escapes what it writes into them.
+    # The drawings are our own, and they escape what they name.
     drawn = {name: Markup(chart) for name, chart in charts.items()}  # noqa: S704
     return environment.from_string(PAGE).render(profile=profile, **drawn)
-
-
-def _bars(labels: Sequence[str], values: Sequence[int], x: str, y: str) -> str:
-    """A bar chart as SVG, the same bytes for the same numbers."""
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
-    settings: dict[Any, Any] = {"svg.hashsalt": "teleprompt", "text.usetex": False, "text.parse_math": False}
-    with mpl.rc_context(settings):
-        figure = Figure(figsize=(9, 2.4), layout="constrained")
-        axes = figure.add_subplot()
-        axes.bar(range(len(values)), values, color="#3b6fb6")
-        step = max(1, len(labels) // 20)
-        axes.set_xticks(range(0, len(labels), step), [label[:24] for label in labels[::step]], rotation=60, fontsize=7)
-        axes.set_xlabel(x)
-        axes.set_ylabel(y)
-        axes.spines[["top", "right"]].set_visible(False)
-        sink = io.StringIO()
-        figure.savefig(sink, format="svg", metadata={"Date": None})
-    text = sink.getvalue()
-    return text[text.index("<svg") :]

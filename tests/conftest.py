@@ -39,6 +39,8 @@ from sqlalchemy import Engine, event  # noqa: E402
 
 from teleprompt.config.settings import Settings  # noqa: E402
 from teleprompt.tracking.connection import mlflow_client  # noqa: E402
+from tests.empty_store import empty_store  # noqa: E402
+from tests.many_runs import log_many  # noqa: E402
 from tests.rewind import Rewindable  # noqa: E402
 
 if TYPE_CHECKING:
@@ -76,11 +78,7 @@ def _environment_stays_as_it_was() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def _empty_store() -> Path:
-    """A migrated, empty MLflow database, made once: the migrations take five seconds."""
-    file = HOME / "empty" / "mlflow.db"
-    with mlflow_client(f"sqlite:///{file}") as client:
-        client.search_experiments(max_results=1)
-    return file
+    return empty_store()
 
 
 @pytest.fixture
@@ -139,9 +137,9 @@ def email_store(tmp_path_factory: pytest.TempPathFactory, _email_traffic: Path) 
 
 @pytest.fixture(scope="session")
 def _email_traffic(tmp_path_factory: pytest.TempPathFactory, _empty_store: Path) -> Path:
-    """The database of such a store, filled once: that takes half a minute."""
+    """The database of such a store, filled once."""
     from dev.traffic.email_draft import SCENARIO
-    from dev.traffic.log import log_as_runs
+    from dev.traffic.log import AsRun
     from dev.traffic.simulate import simulate
     from include.programs.email_draft import EmailDraft
     from teleprompt.config.settings import LMConfig
@@ -154,7 +152,7 @@ def _email_traffic(tmp_path_factory: pytest.TempPathFactory, _empty_store: Path)
     calls = simulate(SCENARIO, EmailDraft(), lm, start=end - timedelta(days=7), end=end)
     with mlflow_client(f"sqlite:///{folder}/mlflow.db") as client:
         prod = client.create_experiment("production", (folder / "artifacts").as_uri())
-        log_as_runs(client, prod, "EmailDraft", "reply_rate", calls)
+        log_many(client, prod, [AsRun.of("EmailDraft", "reply_rate", call) for call in calls])
     return folder / "mlflow.db"
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from dev.traffic.log import AsRun
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import Settings
 from teleprompt.config.signers import KeystoreSigner
@@ -24,6 +25,7 @@ from teleprompt.traces.sources.raw import as_texts, in_order, raw_schema
 from teleprompt.tracking.connection import mlflow_client
 from teleprompt.window import Window
 from tests import REPOSITORY
+from tests.many_runs import log_many
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -228,22 +230,26 @@ def log_shelf_calls(
         found = client.get_experiment_by_name("shop")
         folder = Path(settings.storage_uri).parent
         experiment = found.experiment_id if found else client.create_experiment("shop", str(folder / "shop"))
-        span = (window.end - window.start) / count
-        for i in range(count):
-            kind = "wooden" if i % 4 < 2 else "metal"
-            right = {"wooden": "left", "metal": "right"}[kind]
-            wrong = {"wooden": "right", "metal": "left"}[kind]
-            log_run(
-                client,
-                experiment,
-                program=program,
-                at=window.start + i * span,
-                inputs={"thing": f"{kind} thing number {first + i}"},
-                outputs={"shelf": right if i % 2 == 0 else wrong},
-                metrics={"outcome_score": good if i % 2 == 0 else 0.0},
-                contributor=("alice", "bob")[i % 3 == 0],
-                address=(ALICE, BOB)[i % 3 == 0],
-            )
+        log_many(
+            client,
+            experiment,
+            [_shelf_call(i, count, window, good=good, first=first, program=program) for i in range(count)],
+        )
+
+
+def _shelf_call(i: int, count: int, window: Window, *, good: float, first: int, program: str) -> AsRun:
+    kind = "wooden" if i % 4 < 2 else "metal"
+    right = {"wooden": "left", "metal": "right"}[kind]
+    wrong = {"wooden": "right", "metal": "left"}[kind]
+    contributor, address = ("bob", BOB) if i % 3 == 0 else ("alice", ALICE)
+    started = round((window.start + i * (window.end - window.start) / count).timestamp() * 1000)
+    return AsRun(
+        started_ms=started,
+        ended_ms=started + 1,
+        params={"input.thing": f"{kind} thing number {first + i}", "output.shelf": right if i % 2 == 0 else wrong},
+        metrics={"outcome_score": good if i % 2 == 0 else 0.0},
+        tags={"dspy_program_name": program, "contributor_id": contributor, "contributor_address": address},
+    )
 
 
 def rows_of(part: SnapshotPart) -> list[TraceRow]:

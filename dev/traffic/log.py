@@ -2,23 +2,53 @@
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from dev.traffic.simulate import LoggedCall
 
 
+@dataclass(frozen=True)
+class AsRun:
+    """A call as an MLflow run holds it."""
+
+    started_ms: int
+    ended_ms: int
+    params: dict[str, str]
+    metrics: dict[str, float]
+    tags: dict[str, str]
+
+    @classmethod
+    def of(cls, program: str, metric: str, call: LoggedCall) -> "AsRun":
+        """The call of a program whose outcome is logged as `metric`."""
+        started = _milliseconds(call)
+        return cls(
+            started_ms=started,
+            ended_ms=started + 40,
+            params={
+                **{f"input.{k}": str(v) for k, v in call.inputs.items()},
+                **{f"output.{k}": str(v) for k, v in call.outputs.items()},
+            },
+            metrics={} if call.outcome is None else {metric: call.outcome},
+            tags=_tags(program, call),
+        )
+
+    def log(self, client: Any, experiment_id: str) -> str:
+        """Log it; returns the run's id."""
+        from mlflow.entities import Metric, Param
+
+        run_id = str(client.create_run(experiment_id, start_time=self.started_ms, tags=self.tags).info.run_id)
+        params = [Param(key, value) for key, value in self.params.items()]
+        metrics = [Metric(key, value, self.started_ms, 0) for key, value in self.metrics.items()]
+        client.log_batch(run_id, params=params, metrics=metrics)
+        client.set_terminated(run_id, end_time=self.ended_ms)
+        return run_id
+
+
 def log_as_runs(client: Any, experiment_id: str, program: str, metric: str, calls: Iterable[LoggedCall]) -> None:
     """One MLflow run per call: params, metrics, tags."""
-    from mlflow.entities import Metric, Param
-
     for call in calls:
-        started = _milliseconds(call)
-        run = client.create_run(experiment_id, start_time=started, tags=_tags(program, call))
-        params = [Param(f"input.{k}", str(v)) for k, v in call.inputs.items()]
-        params += [Param(f"output.{k}", str(v)) for k, v in call.outputs.items()]
-        metrics = [] if call.outcome is None else [Metric(metric, call.outcome, started, 0)]
-        client.log_batch(run.info.run_id, params=params, metrics=metrics)
-        client.set_terminated(run.info.run_id, end_time=started + 40)
+        AsRun.of(program, metric, call).log(client, experiment_id)
 
 
 def log_as_traces(_client: Any, experiment_id: str, program: str, metric: str, calls: Iterable[LoggedCall]) -> None:

@@ -8,6 +8,7 @@ import asyncio
 import importlib.util
 import json
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -36,6 +37,7 @@ from teleprompt.program.channel import Channel, Job  # noqa: E402
 from teleprompt.queries.catalog import check_program  # noqa: E402
 from teleprompt.traces.snapshot import SnapshotPart, read_rows, read_snapshot  # noqa: E402
 from teleprompt.window import Window  # noqa: E402
+from tests.empty_store import empty_store  # noqa: E402
 from tests.loopback import serving  # noqa: E402
 from tests.shapes.corpus import SHAPES  # noqa: E402
 from tests.shapes.model_server import serve  # noqa: E402
@@ -194,6 +196,7 @@ def _number(text: str) -> int:
 def runner() -> Iterator[Runner]:
     """One in a folder of its own."""
     with tempfile.TemporaryDirectory(prefix="shapes-") as folder, serving(serve(SHAPES)) as address:
+        shutil.copy(empty_store(), Path(folder) / "mlflow.db")
         yield Runner(Path(folder), address)
 
 

@@ -45,6 +45,7 @@ HEADINGS = {
     "CommandSigner": "Signers",
     "UrlSigner": "Signers",
     "Web3Config": "The chain's node",
+    "DefaultAlerts": "Default alerts",
     "ProgramProcessConfig": "The process of program code",
     "RetentionConfig": "Retention",
 }
@@ -111,6 +112,8 @@ def _environment() -> Iterator[str]:
         yield f"{one_line(definitions[name])}\n\n{_variables('signer', definitions[name])}"
     node = definitions["Web3Config"]
     yield f"### The chain's node\n\n{one_line(node)}\n\n{_variables('web3', node)}"
+    told = definitions["DefaultAlerts"]
+    yield f"### Default alerts\n\n{one_line(told)}\n\n{_variables('default_alerts', told)}"
     process = definitions["ProgramProcessConfig"]
     yield f"### The process of program code\n\n{one_line(process)}\n\n{_variables('program_process', process)}"
     retention = definitions["RetentionConfig"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
+from teleprompt.alerts.by_default import WAY_OUT, default_notifier, extra_in_environment, who_is_told
 from teleprompt.config.settings import OFFLINE_MODEL, LMConfig, Settings, Web3Config
 from teleprompt.encoding.secret_uri import hide_credentials
 from teleprompt.errors import TelepromptError
@@ -144,6 +145,24 @@ def _alerts(settings: Settings) -> str:
     return f"{rules} rules for all programs, {len(dead_letters(settings.storage_uri))} alerts that nobody took"
 
 
+def _told(settings: Settings) -> str:
+    """Connections that Airflow keeps are not seen from here; the page in Airflow sees them."""
+    from teleprompt.config.alerts import NOBODY, shared_rules
+    from teleprompt.queries.catalog import sound_configs
+
+    wanted = settings.default_alerts
+    found = default_notifier(wanted, extra_in_environment)
+    configs = sound_configs(settings.programs_dir)
+    told = who_is_told(wanted, configs, shared_rules(settings.alerts_file), found)
+    if told.problem is not None:
+        raise TelepromptError(f"{told.problem} (Connections that only Airflow knows are not seen here.)")
+    if told.by_default is not None:
+        return f"what no rule names goes to {told.by_default}"
+    if wanted.notifier == NOBODY:
+        return "nobody is told of what no rule names, as TELEPROMPT_DEFAULT_ALERTS__NOTIFIER says"
+    return "rules name all that matters" if configs else "there is no program to tell of"
+
+
 CHECKS: Mapping[str, tuple[Callable[[Settings], str], str]] = {
     "project": (_project, "run it in the project's folder, or set TELEPROMPT_PROJECT_DIR or AIRFLOW_HOME"),
     "mlflow": (_mlflow, "start MLflow, or correct MLFLOW_TRACKING_URI or the connection mlflow_default"),
@@ -152,6 +171,7 @@ CHECKS: Mapping[str, tuple[Callable[[Settings], str], str]] = {
     "signer": (_signer, "correct TELEPROMPT_SIGNER__KEYSTORE and its password, or the connection teleprompt_signer"),
     "programs": (_programs, "correct the file that is named; `teleprompt programs validate` shows all that is wrong"),
     "alerts": (_alerts, "correct include/alerts.yaml; `teleprompt alerts check` shows the rules that apply"),
+    "told": (_told, WAY_OUT),
     "chain": (_chain, "correct TELEPROMPT_WEB3__URL, or the connection that the program's chain.conn_id names"),
 }
 """By name: what to look at, and what to do where that fails."""

@@ -103,6 +103,7 @@ def test_rules_for_all_programs_come_beside_the_programs_own(
     file = tmp_path / "alerts.yaml"
     monkeypatch.setenv("TELEPROMPT_ALERTS_FILE", str(file))
     write_rules(tmp_path)
+    monkeypatch.setenv("TELEPROMPT_DEFAULT_ALERTS__NOTIFIER", "none")
     tell([alert()], {})
     assert hook.requests == []
     file.write_text("rules:\n  - events: [rollback]\n")
@@ -221,22 +222,22 @@ def conclude(found: dict[str, Any] | None, before: Any = None, run_id: str = "r"
     )
 
 
-def test_the_third_run_in_a_row_without_traces_is_told_of(hook: Receiver, tmp_path: Path) -> None:
+def test_the_second_run_in_a_row_without_traces_is_told_of(hook: Receiver, tmp_path: Path) -> None:
     write_rules(tmp_path, {"events": ["insufficient_traces"]})
     ends: list[dict[str, Any]] = []
-    for number in range(1, 5):
+    for number in range(1, 4):
         # As Airflow gives them: nothing, one value, or many, in no order of time.
         before = None if not ends else ends[0] if len(ends) == 1 else [ends[-1], *ends[:-1]]
         ends.append({**conclude(None, before), "concluded_at": f"{2030 - number}"})  # the clock is put back
         assert ends[-1]["insufficient_in_a_row"] == number
-        assert len(hook.requests) == (number >= 3)
-    assert "The last 3 runs had fewer than 20 usable traces" in hook.bodies[0]["text"]
+        assert len(hook.requests) == (number >= 2)
+    assert "The last 2 runs had fewer than 20 usable traces" in hook.bodies[0]["text"]
 
 
 def test_a_run_with_enough_traces_begins_to_count_anew(settings: Settings, hook: Receiver, tmp_path: Path) -> None:
     write_rules(tmp_path, {"events": ["insufficient_traces"]})
     log_shelf_calls(settings, count=20)
-    assert conclude(waited(), {"insufficient_in_a_row": 2, "concluded_at": "2026"})["insufficient_in_a_row"] == 0
+    assert conclude(waited(), {"insufficient_in_a_row": 1, "concluded_at": "2026"})["insufficient_in_a_row"] == 0
     assert hook.requests == []
 
 
@@ -292,9 +293,9 @@ def test_a_run_that_found_too_few_usable_traces_counts_as_one_without(
     found = waited()
     with pytest.raises(AirflowSkipException):
         CollectOperator(task_id="collect", program="shelves", waited=found).execute(context(kind=DagRunType.SCHEDULED))
-    end = conclude(found, {"insufficient_in_a_row": 2, "concluded_at": "2026"})
-    assert end["insufficient_in_a_row"] == 3
-    assert "The last 3 runs had fewer than 20 usable traces" in hook.bodies[0]["text"]
+    end = conclude(found, {"insufficient_in_a_row": 1, "concluded_at": "2026"})
+    assert end["insufficient_in_a_row"] == 2
+    assert "The last 2 runs had fewer than 20 usable traces" in hook.bodies[0]["text"]
 
 
 def log_useless_calls(settings: Settings, *, count: int) -> None:

@@ -32,11 +32,14 @@ def test_the_rules_that_apply_are_listed_and_a_broken_file_is_named(
 ) -> None:
     file = tmp_path / "alerts.yaml"
     monkeypatch.setenv("TELEPROMPT_ALERTS_FILE", str(file))
-    assert "There is no rule yet" in call("alerts", "check").out
+    assert "There is no rule, and no default that is seen from here: set TELEPROMPT_" in call("alerts", "check").out
     file.write_text("rules: [{events: [failure, budget]}]\n")
     assert call("alerts", "check", "--json").json == [
         {"program": "all", "events": ["failure", "budget"], "notifier": "webhook"}
     ]
+    monkeypatch.setenv("TELEPROMPT_DEFAULT_ALERTS__TO", "ops@example.org")
+    default = call("alerts", "check", "--json").json[1]
+    assert (default["program"], default["events"][0]) == ("by default", "failure")
     file.write_text("rules: [{on: [failure]}]\n")
     broken = call("alerts", "check")
     assert broken.status == 2

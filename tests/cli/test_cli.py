@@ -129,14 +129,34 @@ def test_the_schema_is_the_published_one(call) -> None:
 
 
 def test_the_doctor_finds_what_is_wrong(call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TELEPROMPT_DEFAULT_ALERTS__TO", "ops@example.org")
     healthy = call("doctor", "--json")
-    assert (healthy.status, [f["ok"] for f in healthy.json]) == (0, [True] * 8)
+    assert (healthy.status, [f["ok"] for f in healthy.json]) == (0, [True] * 9)
     monkeypatch.setenv("TELEPROMPT_SIGNER__PASSWORD", "wrong")
     monkeypatch.setenv("TELEPROMPT_STORAGE_URI", "/proc/nowhere")
     sick = call("doctor")
     assert sick.status == 1
     assert [line.split()[1] for line in sick.out.splitlines() if line.startswith("FAIL")] == ["storage", "signer"]
     assert "make it writable, or correct TELEPROMPT_STORAGE_URI" in sick.out
+
+
+def test_the_doctor_says_that_nobody_is_told_until_somebody_is(call, monkeypatch: pytest.MonkeyPatch) -> None:
+    silent = call("doctor")
+    assert silent.status == 1
+    (line,) = (line for line in silent.out.splitlines() if line.startswith("FAIL"))
+    assert "told" in line.split()
+    assert "Nobody is told of failure, insufficient_traces, deltaone, rollback, regression of shelves." in line
+    assert "-> set TELEPROMPT_DEFAULT_ALERTS__TO" in silent.out
+    for variable, value, said in (
+        ("TELEPROMPT_DEFAULT_ALERTS__TO", "ops@example.org", "goes to ops@example.org by mail"),
+        ("TELEPROMPT_DEFAULT_ALERTS__NOTIFIER", "none", "nobody is told of what no rule names, as"),
+        ("AIRFLOW_CONN_TELEPROMPT_WEBHOOK", '{"conn_type": "http", "password": "MARK"}', "the webhook of the"),
+        ("AIRFLOW_CONN_SMTP_DEFAULT", "smtp://u:MARK@mail?from_email=a%40example.org", "a@example.org by mail"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setenv(variable, value)
+            told = call("doctor")
+        assert (told.status, said in told.out, "MARK" in told.out) == (0, True, False), variable
 
 
 @pytest.mark.parametrize(

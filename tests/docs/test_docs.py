@@ -129,6 +129,9 @@ def run_teleprompt(arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys
     # The README's new program has no traffic yet, and this is the documented answer to that.
     if arguments[:2] == ["run", "support_reply"]:
         assert "Insufficient traces: 0 < 1000" in output.err
+    # On a machine where nobody is told yet, the documented answer is that nobody is.
+    elif arguments == ["doctor"]:
+        assert [line.split()[1] for line in output.out.splitlines() if line.startswith("FAIL")] == ["told"]
     else:
         assert (end.value.code or 0) == 0, output.err
 

@@ -24,6 +24,7 @@ def teleprompt(settings: Settings, programs: Path, *arguments: str) -> str:
         "TELEPROMPT_PROGRAMS_DIR": str(programs),
         "TELEPROMPT_SIGNER__KEYSTORE": json.dumps(signer.keystore),
         "TELEPROMPT_SIGNER__PASSWORD": "secret",
+        "TELEPROMPT_DEFAULT_ALERTS__TO": "ops@example.org",
     }
     command = [sys.executable, "-c", "from teleprompt.cli import main; main()", *arguments]
     done = subprocess.run(command, cwd=REPOSITORY, env={**os.environ, **own}, capture_output=True, text=True)

@@ -6,7 +6,7 @@ from teleprompt.cli.output import JsonOption, print_json, say
 
 
 def doctor(json_: JsonOption = False) -> None:
-    """Check MLflow, storage, the language model, the signer, the program files and the chain's node."""
+    """Check MLflow, storage, the language model, the signer, the program files, who is told, and the chain's node."""
     from teleprompt.config.settings import Settings
     from teleprompt.health import examine
 
@@ -15,7 +15,8 @@ def doctor(json_: JsonOption = False) -> None:
         print_json([finding.model_dump() for finding in findings])
     else:
         for finding in findings:
-            say(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.check:<9} {finding.detail}")
+            line = f"{'ok  ' if finding.ok else 'FAIL'}  {finding.check:<9} {finding.detail}"
+            say(line, colour=None if finding.ok else "red")
             if finding.remedy:
                 say(f"      {'':<9} -> {finding.remedy}")
     if not all(finding.ok for finding in findings):

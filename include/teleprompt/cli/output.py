@@ -18,9 +18,9 @@ from teleprompt.errors import ConfigurationError
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 
-def say(line: object, *, err: bool = False) -> None:
-    """One line, whatever it holds; with `err` on standard error."""
-    typer.echo(visible(str(line)), err=err)
+def say(line: object, *, err: bool = False, colour: str | None = None) -> None:
+    """One line, whatever it holds; with `err` on standard error, with `colour` coloured on a terminal."""
+    typer.secho(visible(str(line)), err=err, fg=colour)
 
 
 def print_diff_line(line: str) -> None:

@@ -11,6 +11,8 @@ from teleprompt.config._section import Section
 from teleprompt.errors import ConfigurationError
 
 WEBHOOK = "webhook"
+WEBHOOK_CONNECTION = "teleprompt_webhook"
+NOBODY = "none"
 
 
 class AlertEvent(StrEnum):
@@ -46,6 +48,31 @@ class AlertEvent(StrEnum):
     """A stored attestation is not what was issued, or is gone."""
 
 
+BY_DEFAULT = (
+    AlertEvent.FAILURE,
+    AlertEvent.INSUFFICIENT_TRACES,
+    AlertEvent.DELTAONE,
+    AlertEvent.ROLLBACK,
+    AlertEvent.REGRESSION,
+)
+"""What the default notifier is given where no rule names it."""
+
+
+class DefaultAlerts(Section):
+    """Who is told of a failure, of too few traces, of DeltaOne, a rollback and a regression where no rule names that.
+
+    Without any of it: whoever the first of Airflow's connections `teleprompt_webhook`, `slack_default` and
+    `smtp_default` leads to.
+    """
+
+    to: str | None = Field(None, min_length=3, pattern="@")
+    """Who gets mail through Airflow's mail connection (`smtp_default`): addresses, separated by commas."""
+    notifier: str | None = Field(None, pattern=r"^(none|webhook|[A-Za-z_]\w*(\.[A-Za-z_]\w*)+)$")
+    """Another way than mail: `webhook`, or the import path of any Airflow notifier; `none`: nobody, on purpose."""
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    """What the notifier is made with, as in a rule; keys and passwords belong into its connection."""
+
+
 class AlertRule(Section):
     """Who is told of some events, and how."""
 
@@ -62,7 +89,7 @@ class AlertsConfig(Section):
 
     rules: tuple[AlertRule, ...] = ()
     """Beside those of `include/alerts.yaml`."""
-    insufficient_runs: int = Field(3, ge=1, le=1000)
+    insufficient_runs: int = Field(2, ge=1, le=1000)
     """Runs in a row without enough traces."""
     sensitivity: float = Field(5, gt=0, le=1000)
     """Traffic is unusual when it is so many robust standard deviations from what earlier runs saw."""

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from teleprompt.config.alerts import DefaultAlerts
 from teleprompt.config.program_process import ProgramProcessConfig
 from teleprompt.config.project import PROGRAMS, project_dir
 from teleprompt.config.retention import RetentionConfig
@@ -102,6 +103,8 @@ class Settings(BaseSettings):
     """The chain's node; only where a program file has a `chain`."""
     alerts_file: Path = Path("include/alerts.yaml")
     """Who is told of what, for all programs; it need not exist."""
+    default_alerts: DefaultAlerts = DefaultAlerts()
+    """Who is told of what no rule names."""
     spool_dir: Path = Path(".local/spool")
     """Where submitted traces wait for MLflow, on this machine's disk."""
     program_process: ProgramProcessConfig = ProgramProcessConfig()

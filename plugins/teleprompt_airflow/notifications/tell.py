@@ -8,11 +8,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import BaseNotifier
+from airflow.sdk import BaseHook, BaseNotifier
 from airflow.sdk.configuration import conf
+from airflow.sdk.exceptions import AirflowNotFoundException
 
 from teleprompt.alerts.alert import Alert
-from teleprompt.config.alerts import WEBHOOK, AlertRule, shared_rules
+from teleprompt.alerts.by_default import SMTP_CONNECTION, WAY_OUT, DefaultNotifier, default_notifier
+from teleprompt.config.alerts import BY_DEFAULT, NOBODY, WEBHOOK, AlertRule, shared_rules
 from teleprompt.config.files import find_program_file, load_program_file
 from teleprompt.config.settings import Settings
 from teleprompt.errors import ConfigurationError
@@ -34,13 +36,43 @@ USUAL_ARGUMENTS: Mapping[str, str] = {
 
 
 def tell(alerts: Iterable[Alert], context: Mapping[str, Any]) -> None:
-    """Send each alert to all whose rule, of its program or for all programs, names its event."""
+    """Send each alert to all whose rule, of its program or for all programs, names its event, else as by default."""
     for alert in map(_with_address, alerts):
         log.info("%s: %s", alert.title, alert.text)
         count("alerts", program=alert.program, event=alert.event.value)
-        for rule in (*_own_rules(alert.program), *_shared_rules(alert.program)):
-            if alert.event in rule.events:
-                _tell_one(alert, rule, context)
+        for rule in _rules_for(alert):
+            _tell_one(alert, rule, context)
+
+
+def _rules_for(alert: Alert) -> list[AlertRule]:
+    """The rules that name the event; where none does, the default's."""
+    rules = [*_own_rules(alert.program), *_shared_rules(alert.program)]
+    named = [rule for rule in rules if alert.event in rule.events]
+    if named or alert.event not in BY_DEFAULT or Settings().default_alerts.notifier == NOBODY:
+        return named
+    try:
+        found = found_default()
+    except Exception:  # where connections cannot be read, that is no reason for a run to fail
+        log.exception("Who is told by default cannot be found out, so nobody is told of: %s", alert.title)
+        count("notifier_failures", program=alert.program, notifier="default")
+        return []
+    if found is None:
+        log.warning("Nobody is told of %s, for no rule names it and there is no default: %s", alert.title, WAY_OUT)
+        return []
+    return [found.rule]
+
+
+def found_default() -> DefaultNotifier | None:
+    """Who is told of what no rule names, by the settings or by Airflow's connections; None: nobody."""
+    mail = conf.get("email", "email_conn_id", fallback=SMTP_CONNECTION)
+    return default_notifier(Settings().default_alerts, _extra_of, mail_connection=mail)
+
+
+def _extra_of(conn_id: str) -> Mapping[str, Any] | None:
+    try:
+        return dict(BaseHook.get_connection(conn_id).extra_dejson)
+    except AirflowNotFoundException:
+        return None
 
 
 def _with_address(alert: Alert) -> Alert:

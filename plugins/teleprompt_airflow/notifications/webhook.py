@@ -8,6 +8,7 @@ from pydantic import SecretStr
 
 from teleprompt.alerts.alert import Alert
 from teleprompt.alerts.webhook import Target, deliver
+from teleprompt.config.alerts import WEBHOOK_CONNECTION
 from teleprompt.errors import ConfigurationError
 from teleprompt_airflow.hooks.settings import shared_settings
 
@@ -20,7 +21,7 @@ class WebhookNotifier(BaseNotifier):
 
     template_fields: Sequence[str] = ("conn_id",)
 
-    def __init__(self, *, conn_id: str = "teleprompt_webhook") -> None:
+    def __init__(self, *, conn_id: str = WEBHOOK_CONNECTION) -> None:
         super().__init__()
         self.conn_id = conn_id
 

@@ -1,5 +1,6 @@
 """What each page shows, and what its buttons do."""
 
+import logging
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -10,10 +11,15 @@ from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse, RedirectResponse
 from markupsafe import Markup
 
+from teleprompt.alerts.by_default import WAY_OUT, Told, who_is_told
 from teleprompt.attest.stored import AttestationStore
 from teleprompt.attest.verify import verify_attestation
 from teleprompt.audit.attested_run import AttestedRun
 from teleprompt.audit.verify_deep import verify_deep
+from teleprompt.config.alerts import shared_rules
+from teleprompt.config.program import ProgramConfig
+from teleprompt.config.settings import Settings
+from teleprompt.errors import ConfigurationError
 from teleprompt.queries.history import page_of_runs
 from teleprompt.queries.overview import RECENT, overview
 from teleprompt.queries.run_detail import RunDetail, read_detail
@@ -35,8 +41,11 @@ from teleprompt_airflow.api.database import airflow_session
 from teleprompt_airflow.api.problems import ConflictError, NotFoundError
 from teleprompt_airflow.api.routes.programs import schedule_of
 from teleprompt_airflow.api.tracking import Attestations, Cursor, Identifier, Mlflow
+from teleprompt_airflow.notifications.tell import found_default
 from teleprompt_airflow.ui._charts import history_chart
 from teleprompt_airflow.ui._rendering import render
+
+log = logging.getLogger(__name__)
 
 router = APIRouter(default_response_class=HTMLResponse)
 RUNS_OF_A_PAGE = 25
@@ -56,7 +65,20 @@ def programs(user: User, client: Mlflow) -> str:
         ],
         broken=[entry for entry in entries if entry.problem is not None],
         recent=RECENT,
+        way_out=WAY_OUT,
+        told=_told([program.config for program in sound]),
     )
+
+
+def _told(configs: list[ProgramConfig]) -> Told:
+    """Who is told of what no rule names, and of what nobody is."""
+    settings = Settings()
+    try:
+        rules = shared_rules(settings.alerts_file)
+    except ConfigurationError as error:
+        log.warning("The rules for all programs are left out: %s", error)
+        rules = ()
+    return who_is_told(settings.default_alerts, configs, rules, found_default())
 
 
 @router.get("/programs/{program}")

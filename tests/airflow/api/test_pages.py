@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from tests.airflow.api.conftest import World
 
 UI = "/teleprompt/ui"
@@ -21,6 +23,19 @@ def test_all_programs_at_a_glance(world: World) -> None:
     html = page(world, "/", role="viewer")
     assert f'href="programs/shelves/runs/{world.run.run_id}"' in html
     assert "nope" in html  # what is wrong with the broken one
+
+
+def test_the_first_page_says_in_red_that_nobody_is_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    html = page(world, "/", role="viewer")
+    (said,) = re.findall(r'<p class="notice bad" id="untold"><strong class="bad">(.*?)</strong>(.*?)</p>', html)
+    assert said[0].startswith("Nobody is told of failure, ")
+    assert said[0].endswith(" of shelves.")
+    assert "TELEPROMPT_DEFAULT_ALERTS__TO" in said[1]
+    monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", "smtp://user:hunter2MARK@mail?from_email=a%40example.org")
+    html = page(world, "/", role="viewer")
+    assert 'id="untold"' not in html
+    assert "What no rule names goes to a@example.org by mail" in html
+    assert "hunter2MARK" not in html
 
 
 def test_a_programs_history_and_its_button(world: World) -> None:

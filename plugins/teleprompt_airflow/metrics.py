@@ -62,6 +62,8 @@ METRICS = {
     "outbox_waiting": Metric(Kind.GAUGE, ("program",), "transactions that wait for the chain"),
     "spool_waiting": Metric(Kind.GAUGE, (), "submitted traces that wait for MLflow on an API server's disk"),
     "spool_set_aside": Metric(Kind.GAUGE, (), "submitted traces there that could not be written to MLflow"),
+    "runs": Metric(Kind.COUNTER, ("program", "kind", "state"), "ended runs of its DAGs: `success`, `failed`"),
+    "failures": Metric(Kind.COUNTER, ("program", "error"), "tasks that failed for good, by the class of their error"),
     "alerts": Metric(Kind.COUNTER, ("program", "event"), "alerts that were raised"),
     "notifier_failures": Metric(Kind.COUNTER, ("program", "notifier"), "alerts that a notifier could not send"),
 }  # fmt: skip

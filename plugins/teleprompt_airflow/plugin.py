@@ -1,15 +1,18 @@
-"""Registers the pages and the REST API with Airflow. Loaded in every Airflow process, so it imports nothing heavy."""
+"""Registers pages, REST API and listener with Airflow. Loaded in every Airflow process, so it imports nothing heavy."""
 
 from functools import cached_property
 from typing import Any
 
 from airflow.sdk.plugins_manager import AirflowPlugin
 
+from teleprompt_airflow import listener
+
 
 class TelepromptPlugin(AirflowPlugin):
-    """The REST API and the pages. Operators, sensors and triggers need no registration; they are imported by name."""
+    """The REST API, the pages, the listener. All else needs no registration; it is imported by name."""
 
     name = "teleprompt"
+    listeners = [listener]  # noqa: RUF012 - as Airflow's base class has it
     external_views = [  # noqa: RUF012 - as Airflow's base class has it
         {"name": "Teleprompt", "href": "teleprompt/ui/", "destination": "nav", "url_route": "teleprompt"}
     ]

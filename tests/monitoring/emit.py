@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from airflow.listeners.listener import get_listener_manager
 from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
 from airflow.sdk.observability import stats
@@ -28,6 +29,7 @@ from teleprompt.window import format_utc
 from teleprompt_airflow.api._courier import COURIER
 from teleprompt_airflow.assets import ended_asset
 from teleprompt_airflow.dags.program import program_dags
+from teleprompt_airflow.notifications.failure import FailureAlert
 from teleprompt_airflow.operators import (
     BaselineOperator,
     CollectOperator,
@@ -63,6 +65,7 @@ def main(folder: Path) -> None:
     log_unusable(settings)
     run_tasks()
     collect_in_vain(settings, folder)
+    end_runs()
     hand_in_in_vain(settings)
     COURIER._carry()
     metrics.get_meter_provider().force_flush()  # type: ignore[attr-defined]
@@ -83,6 +86,16 @@ def run_tasks() -> None:
     GateOperator(task_id="gate", **records, **stage).execute(context)
     ConcludeOperator(task_id="conclude", ended=ended_asset("shelves"), **stage).execute(context)
     WatchOperator(task_id="watch", program="shelves").execute(context)
+
+
+def end_runs() -> None:
+    """As the scheduler ends runs, and a task that failed for good calls back."""
+    listeners = get_listener_manager().hook
+    listeners.on_dag_run_success(dag_run=SimpleNamespace(dag_id="teleprompt_shelves"), msg="")
+    listeners.on_dag_run_success(dag_run=SimpleNamespace(dag_id="somebody_elses"), msg="")
+    listeners.on_dag_run_failed(dag_run=SimpleNamespace(dag_id="teleprompt_shelves.watch"), msg="")
+    task = SimpleNamespace(dag_id="d", run_id="r", task_id="watch", map_index=-1, log_url="")
+    FailureAlert(program="shelves")({"ti": task, "exception": AirflowFailException("version 2 does worse")})
 
 
 def collect_in_vain(settings: Settings, folder: Path) -> None:

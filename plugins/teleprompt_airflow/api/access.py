@@ -18,7 +18,7 @@ from teleprompt.config.settings import Settings
 from teleprompt.errors import ConfigurationError
 from teleprompt.queries.catalog import CatalogEntry, list_programs, programs_by_name
 from teleprompt_airflow.api.problems import NotFoundError
-from teleprompt_airflow.dags.program import dag_id
+from teleprompt_airflow.dags.names import dag_id
 
 User = GetUserDep
 Method = Literal["GET", "POST", "PUT"]

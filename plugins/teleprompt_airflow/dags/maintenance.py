@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from airflow.sdk import DAG, Param
 
 from teleprompt.config.settings import Settings
-from teleprompt_airflow.dags.program import MAINTENANCE_DAG_ID, RETRIES
+from teleprompt_airflow.dags.names import MAINTENANCE_DAG_ID
+from teleprompt_airflow.dags.program import RETRIES
 from teleprompt_airflow.notifications.failure import FailureAlert
 from teleprompt_airflow.operators import MaintenanceOperator
 

@@ -1,6 +1,5 @@
 """From program files to DAGs: one each, a visible one also for a file that cannot be used."""
 
-import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
@@ -26,6 +25,7 @@ from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import Settings
 from teleprompt.program.entry_point import check_entry_point
 from teleprompt_airflow.assets import ended_asset, traces_asset, version_asset
+from teleprompt_airflow.dags.names import MAINTENANCE_DAG_ID, dag_id, watch_dag_id
 from teleprompt_airflow.notifications.deadline import deadline_of
 from teleprompt_airflow.notifications.failure import FailureAlert
 from teleprompt_airflow.operators import (
@@ -51,10 +51,6 @@ from teleprompt_airflow.triggers.trace_volume import NewTracesTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk.execution_time.hitl import HITLUser
-
-DAG_PREFIX = "teleprompt_"
-MAINTENANCE_DAG_ID = f"{DAG_PREFIX}maintenance"
-"""Of the DAG that looks after the storage; no program can have it."""
 
 RETRIES = {
     "retries": 2,
@@ -83,11 +79,6 @@ def program_dags(programs_dir: Path | None = None) -> Iterator[DAG]:
         elif wanted is None or wanted in {own_id, watch_dag_id(slug_of(file))}:
             yield from (dag for dag in _dags_of_file(file, own_id) if wanted is None or dag.dag_id == wanted)
         seen.add(own_id)
-
-
-def dag_id(program: str) -> str:
-    """The DAG's id of a program; characters that Airflow does not take become `_`."""
-    return DAG_PREFIX + re.sub(r"[^A-Za-z0-9_.-]", "_", program)
 
 
 def _dags_of_file(file: Path, own_id: str) -> list[DAG]:
@@ -252,11 +243,6 @@ def watch_dag(config: ProgramConfig) -> DAG:
         if config.chain is not None and config.rollout.share is not None:
             _submit(config, watch.output)
     return dag
-
-
-def watch_dag_id(program: str) -> str:
-    """The id of the DAG that watches a program; no program's name has a dot."""
-    return f"{dag_id(program)}.watch"
 
 
 def _schedule(config: ProgramConfig) -> AssetOrTimeSchedule | Asset | AssetAny:

@@ -10,13 +10,14 @@ from teleprompt.alerts.alert import Alert
 from teleprompt.config.alerts import AlertEvent
 from teleprompt.encoding.secret_uri import hide_credentials
 from teleprompt.errors import TelepromptError
+from teleprompt_airflow.metrics import count
 from teleprompt_airflow.notifications.tell import tell
 
 MOST_TEXT = 500
 
 
 class FailureAlert(BaseNotifier):
-    """Callback of a program's tasks: sends the alert `failure` as the program's rules say.
+    """Callback of a program's tasks: counts the failure, and sends the alert `failure` as rules or the default say.
 
     :param program: the program's name on the command line.
     """
@@ -26,7 +27,8 @@ class FailureAlert(BaseNotifier):
         self.program = program
 
     def notify(self, context: Any) -> None:
-        """Name the task, what it said, and where its log is."""
+        """Count it; name the task, what it said, and where its log is."""
+        count("failures", program=self.program, error=error_class(context.get("exception")))
         tell([failure_alert(self.program, context)], context)
 
 
@@ -41,6 +43,14 @@ def failure_alert(program: str, context: Any) -> Alert:
         at=datetime.now(UTC),
         facts={"dag_id": task.dag_id, "dag_run_id": task.run_id, "task_id": task.task_id, "log_url": task.log_url},
     )
+
+
+def error_class(error: BaseException | str | None) -> str:
+    """The class of what failed a task; of an error of ours, not Airflow's that it was made into."""
+    if not isinstance(error, BaseException):
+        return "ProcessEnded"
+    cause = error.__cause__
+    return type(cause if isinstance(cause, TelepromptError) else error).__name__
 
 
 def _said(error: BaseException | str | None) -> str:

@@ -19,6 +19,7 @@ from teleprompt.errors import (
     TransientError,
 )
 from teleprompt.window import Window
+from teleprompt_airflow.error_tags import tag_errors
 from teleprompt_airflow.hooks.settings import settings_from_connections, shared_settings
 from teleprompt_airflow.links import ProgramLink
 from teleprompt_airflow.metrics import measure_stage, stage_span
@@ -94,13 +95,15 @@ def pipeline_of(program: str, waited: Any, context: Mapping[str, Any], *, signs:
     quiet_libraries()
     from teleprompt.pipeline.pipeline import Pipeline
 
+    window = Window.model_validate(waited["window"])
+    tag_errors(program=program, window=window)
     file = find_program_file(Settings().programs_dir, program)
     overrides = overrides_of(context["params"])
     config = load_program_file(file, overrides=overrides)
     pipeline = Pipeline.of_file(
         file,
         settings=settings_from_connections(config, signer=signs),
-        window=Window.model_validate(waited["window"]),
+        window=window,
         overrides=overrides,
     )
     pipeline.actor = actor_of(context)

@@ -9,6 +9,7 @@ from airflow.sdk import Asset, BaseOperator
 from teleprompt.config.files import find_program_file, load_program_file
 from teleprompt.config.settings import Settings
 from teleprompt.window import Window, format_utc
+from teleprompt_airflow.error_tags import tag_errors
 from teleprompt_airflow.hooks.settings import shared_settings
 from teleprompt_airflow.metrics import measure_backlog
 from teleprompt_airflow.notifications.tell import tell
@@ -49,6 +50,7 @@ class ConcludeOperator(BaseOperator):
             if self.waited
             else resolve_window(context, lookback=config.lookback)
         )
+        tag_errors(program=self.program, window=window)
         context["outlet_events"][self.ended].extra = {
             "window_start": format_utc(window.start),
             "window_end": format_utc(window.end),

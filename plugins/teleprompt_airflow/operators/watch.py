@@ -9,6 +9,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from teleprompt.config.files import find_program_file, load_program_file
 from teleprompt.config.settings import Settings
 from teleprompt.window import Window
+from teleprompt_airflow.error_tags import tag_errors
 from teleprompt_airflow.hooks.settings import settings_from_connections
 from teleprompt_airflow.metrics import gauge, measure_backlog
 from teleprompt_airflow.notifications.tell import tell
@@ -35,6 +36,7 @@ class WatchOperator(BaseOperator):
         from teleprompt.environment import quiet_libraries
 
         quiet_libraries()
+        tag_errors(program=self.program)
         from teleprompt.alerts.of_watch import alerts_before_look, alerts_of_attestations, alerts_of_look
         from teleprompt.attest.stored import AttestationStore
         from teleprompt.chain.outbox import waiting_since

@@ -14,6 +14,7 @@ from teleprompt.config.settings import Settings
 from teleprompt.errors import InsufficientTracesError, TelepromptError
 from teleprompt.tracking.last_start import BACKFILL, last_start
 from teleprompt.window import Window, format_utc
+from teleprompt_airflow.error_tags import tag_errors
 from teleprompt_airflow.hooks.settings import settings_from_connections
 from teleprompt_airflow.metrics import gauge
 from teleprompt_airflow.operators.base import actor_of, domain_errors
@@ -47,6 +48,7 @@ class TraceVolumeSensor(BaseSensorOperator):
             config, settings = self._config(context)
             self._hold_back(config, settings, context)
             window = resolve_window(context, lookback=config.lookback)
+            tag_errors(program=self.program, window=window)
             now = datetime.now(UTC).replace(microsecond=0)
             if window.end <= now:
                 return self._found(config, settings, window, context)

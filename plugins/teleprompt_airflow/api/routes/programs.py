@@ -15,7 +15,7 @@ from teleprompt_airflow.api import problems
 from teleprompt_airflow.api._program_code import program_code
 from teleprompt_airflow.api.access import ChangeProgram, Program, ReadProgram, User, visible_entries
 from teleprompt_airflow.api.database import airflow_session
-from teleprompt_airflow.dags.program import dag_id
+from teleprompt_airflow.dags.names import dag_id
 from teleprompt_airflow.notifications.tell import build_notifier
 
 router = APIRouter(tags=["programs"])

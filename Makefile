@@ -34,7 +34,7 @@ run: $(STAMP) ## the main job: traffic, Airflow, one DAG per program, a table of
 run-real: $(STAMP) ## the pipeline on real texts with a real small model on this machine; fetches 350 MB once
 	@$(BIN)/python -m dev.real
 
-up: $(STAMP) ## leave Airflow and MLflow running, with addresses and login printed
+up: $(STAMP) ## leave Airflow, MLflow and, if installed, Prometheus running, with addresses and login printed
 	@$(BIN)/python -m dev.up
 
 check: $(STAMP) ## format, rules, types, direction of imports, the fastest tests: before each commit

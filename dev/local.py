@@ -3,7 +3,7 @@
 import os
 import secrets
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from dev import REPOSITORY
 
@@ -22,11 +22,13 @@ class Ports:
     mlflow: int
     worker_logs: int
     trigger_logs: int
+    collector: int
+    prometheus: int
 
 
 def free_ports() -> Ports:
-    """Four ports that nothing listens on now."""
-    sockets = [socket.socket() for _ in range(4)]
+    """Ports that nothing listens on now."""
+    sockets = [socket.socket() for _ in fields(Ports)]
     try:
         for sock in sockets:
             sock.bind(("127.0.0.1", 0))

@@ -30,12 +30,14 @@ class ProcessFamily:
         if sys.platform == "linux":
             ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
-    def start(self, name: str, *arguments: str, env: Mapping[str, str], cwd: Path) -> subprocess.Popen[bytes]:
-        """Start a Python module or script; it writes to `<logs>/<name>.log`."""
+    def start(
+        self, name: str, *arguments: str, env: Mapping[str, str], cwd: Path, program: str = sys.executable
+    ) -> subprocess.Popen[bytes]:
+        """Start a Python module or script, or another program; it writes to `<logs>/<name>.log`."""
         self._logs.mkdir(parents=True, exist_ok=True)
         with self.log(name).open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, *arguments],
+                [program, *arguments],
                 env=dict(env),
                 cwd=cwd,
                 stdin=subprocess.DEVNULL,

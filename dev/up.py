@@ -1,4 +1,4 @@
-"""`make up`: Airflow and MLflow in the browser, until Ctrl-C."""
+"""`make up`: Airflow, MLflow and, where it is installed, Prometheus in the browser, until Ctrl-C."""
 
 import sys
 import time
@@ -9,6 +9,7 @@ from dev import REPOSITORY
 from dev.airflow_api import admin_password
 from dev.airflow_stack import START_SECONDS, StackError, start_airflow
 from dev.local import LOGS, Ports, free_ports
+from dev.monitoring import metrics_environment, start_monitoring, what_is_missing
 from dev.processes import ProcessFamily, clean_environment, process_family
 from dev.signer import ensure_signer, signer_environment
 from dev.traffic.parallel import prepare_store
@@ -37,11 +38,13 @@ def _up(family: ProcessFamily, ports: Ports) -> None:
     prepare_store()
     mlflow = f"http://127.0.0.1:{ports.mlflow}"
     _start_mlflow(family, ports.mlflow)
-    start_airflow(family, ports, extra_env=signer_environment())
+    metrics = what_is_missing() or start_monitoring(family, ports)
+    start_airflow(family, ports, extra_env={**signer_environment(), **metrics_environment(ports)})
     _wait_for(mlflow, family)
     print(f"Airflow  http://127.0.0.1:{ports.airflow}   user admin, password {admin_password()}")
     print(f"MLflow   {mlflow}")
-    print("Ctrl-C stops both.", flush=True)
+    print(metrics)
+    print("Ctrl-C stops all.", flush=True)
     while not family.fallen():
         time.sleep(1)
     raise StackError(f"{family.fallen()[0]} ended; see {family.log(family.fallen()[0])}.")

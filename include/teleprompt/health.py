@@ -156,8 +156,9 @@ def _told(settings: Settings) -> str:
     told = who_is_told(wanted, configs, shared_rules(settings.alerts_file), found)
     if told.problem is not None:
         raise TelepromptError(f"{told.problem} (Connections that only Airflow knows are not seen here.)")
-    if told.by_default is not None:
-        return f"what no rule names goes to {told.by_default}"
+    if found is not None:
+        unseen = f"; {found.missing} is not seen from here, Airflow has to have it" if found.missing else ""
+        return f"what no rule names goes to {found.who}{unseen}"
     if wanted.notifier == NOBODY:
         return "nobody is told of what no rule names, as TELEPROMPT_DEFAULT_ALERTS__NOTIFIER says"
     return "rules name all that matters" if configs else "there is no program to tell of"

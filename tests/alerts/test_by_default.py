@@ -5,6 +5,7 @@ import pytest
 from teleprompt.alerts.by_default import default_notifier, extra_in_environment, who_is_told
 from teleprompt.config.alerts import AlertRule, AlertsConfig, DefaultAlerts
 from teleprompt.config.program import ProgramConfig
+from teleprompt.config.settings import Settings
 
 ALL = ("failure", "insufficient_traces", "deltaone", "rollback", "regression")
 
@@ -52,6 +53,24 @@ def test_the_first_connection_that_reaches_somebody_is_taken(
 ) -> None:
     found = default_notifier(DefaultAlerts(), connections.get)
     assert (found and found.who.startswith(str(who))) or (found is None and who is None)
+
+
+def test_the_connection_that_a_setting_takes_is_named_where_it_was_not_found() -> None:
+    def missing(wanted: DefaultAlerts, *there: str) -> str | None:
+        found = default_notifier(wanted, {name: {} for name in there}.get)
+        assert found is not None
+        return found.missing
+
+    mail, hook = DefaultAlerts(to="ops@example.org"), DefaultAlerts(notifier="webhook")
+    other = DefaultAlerts(notifier="webhook", arguments={"conn_id": "other"})
+    assert [missing(wanted) for wanted in (mail, hook, other)] == ["smtp_default", "teleprompt_webhook", "other"]
+    assert missing(mail, "smtp_default") is missing(hook, "teleprompt_webhook") is missing(other, "other") is None
+
+
+def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TELEPROMPT_DEFAULT_ALERTS__TO", "")
+    monkeypatch.setenv("TELEPROMPT_DEFAULT_ALERTS__NOTIFIER", "")
+    assert Settings().default_alerts == DefaultAlerts()
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from sentry_sdk.consts import DEFAULT_OPTIONS
 
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import OFFLINE_MODEL, Settings
@@ -31,6 +32,8 @@ SECRETS = {
     "AIRFLOW__CELERY__RESULT_BACKEND": {"scheduler", *WORKERS},
     "AIRFLOW_CONN_TELEPROMPT_LM": {"api-server", *WORKERS},
     "AIRFLOW_CONN_TELEPROMPT_SIGNER": {"signer"},
+    "AIRFLOW_CONN_SMTP_DEFAULT": {"api-server", "triggerer", *WORKERS},
+    "GF_SECURITY_ADMIN_PASSWORD": {"grafana"},
     "AWS_SECRET_ACCESS_KEY": {"api-server", "bucket", "mlflow", *WORKERS},
     "MLFLOW_BACKEND_STORE_URI": {"mlflow"},
     "MLFLOW_POSTGRES_PASSWORD": {"postgres"},
@@ -48,8 +51,11 @@ OF_CHART = {
     "dag-processor": ("dagProcessor",),
     "triggerer": ("triggerer",),
 }
-READ_ELSEWHERE = re.compile(r"AWS_\w+|MLFLOW_BACKEND_STORE_URI|COMPILE_SLOTS|ADMIN_PASSWORD|DUMB_INIT_SETSID")
-"""Read by boto, by the command line of `mlflow server`, by the service's own command, by the image's entry point."""
+READ_ELSEWHERE = re.compile(
+    r"AWS_\w+|MLFLOW_BACKEND_STORE_URI|COMPILE_SLOTS|ADMIN_PASSWORD|DUMB_INIT_SETSID|OTEL_EXPORTER_OTLP_METRICS_\w+"
+)
+"""Read by boto, by the command line of `mlflow server`, by the service's own command, by the image's entry point, by
+OpenTelemetry's exporter."""
 
 SERVICE_KEYS = {
     "build", "command", "depends_on", "entrypoint", "environment", "healthcheck", "hostname", "image", "ports",
@@ -67,7 +73,7 @@ def filled(text: str) -> str:
     """With the example's values in the places of variables, and `$$` as the container sees it."""
     values = {
         **{name: value or "secret" for name, value in example().items()},
-        "SIGNER_CONNECTION": "",
+        **dict.fromkeys(("SIGNER_CONNECTION", "SMTP_CONNECTION", "ALERTS_TO", "SENTRY_DSN"), ""),
         "MLFLOW_MORE_HOSTS": "",
     }
     return re.sub(r"(?<!\$)\$\{(\w+)[^}]*\}", lambda found: values[found[1]], text).replace("$$", "$")
@@ -98,7 +104,8 @@ def test_compose_names_only_what_is_there() -> None:
             context = DEPLOY / service["build"]["context"]
             assert (context / service["build"]["dockerfile"]).is_file()
     assert named == set(COMPOSE["volumes"])
-    assert {name for name, service in SERVICES.items() if "healthcheck" not in service} == {"bucket", "init"}
+    without = {name for name, service in SERVICES.items() if "healthcheck" not in service}
+    assert without == {"bucket", "init", "collector"}  # the collector's image holds nothing that could ask
 
 
 def test_the_example_of_secrets_has_just_those_that_compose_reads() -> None:
@@ -119,11 +126,13 @@ def is_read(name: str) -> bool:
 
     if option := re.fullmatch(r"AIRFLOW__(.+?)__(.+)", name):
         section, key = (part.lower() for part in option.groups())
+        if section == "sentry" and key in DEFAULT_OPTIONS:  # Airflow hands it on
+            return True
         return key in conf.configuration_description.get(section, {}).get("options", {})
     if connection := re.fullmatch(r"AIRFLOW_CONN_(.+)", name):
         return connection[1].lower() in connections_read()
     if own := re.fullmatch(r"TELEPROMPT_(.+)", name):
-        return own[1].lower() in Settings.model_fields
+        return own[1].lower().partition("__")[0] in Settings.model_fields
     if READ_ELSEWHERE.fullmatch(name):
         return True
     from mlflow import environment_variables
@@ -236,7 +245,9 @@ def test_the_chart_is_given_what_compose_sets() -> None:
         if name.startswith(("TELEPROMPT_", "AIRFLOW_CONN_")) and name not in SECRETS
     }
     given = {f"AIRFLOW__{section}__{key}".upper() for section, options in HELM["config"].items() for key in options}
+    assert "AIRFLOW__METRICS__OTEL_ON" in env  # the chart brings no collector
     of_the_chart = {
+        "AIRFLOW__METRICS__OTEL_ON",
         "AIRFLOW__CORE__EXECUTOR", "AIRFLOW__CORE__EXECUTION_API_SERVER_URL", "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK",
     }  # fmt: skip
     assert {name for name in env if name.startswith("AIRFLOW__")} - set(SECRETS) == given | of_the_chart

@@ -14,10 +14,11 @@ import httpx
 import pytest
 import yaml
 
+from dev.collector import Collected
 from teleprompt_airflow.metrics import METRICS, Kind
 from tests import REPOSITORY
 from tests.loopback import free_port
-from tests.monitoring.collector import Collected, collecting
+from tests.monitoring.collecting import collecting
 from tests.support import WEEK
 from tests.waiting import wait_until
 

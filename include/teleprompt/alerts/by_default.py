@@ -25,7 +25,8 @@ SLACK_CONNECTION = "slack_default"
 
 WAY_OUT = (
     "set TELEPROMPT_DEFAULT_ALERTS__TO to an address (Airflow needs its connection smtp_default for mail), add the "
-    "connection teleprompt_webhook, or write rules into include/alerts.yaml"
+    "connection teleprompt_webhook, or write rules into include/alerts.yaml; "
+    "TELEPROMPT_DEFAULT_ALERTS__NOTIFIER=none if nobody is to be told"
 )
 
 Extras = Callable[[str], Mapping[str, Any] | None]
@@ -38,6 +39,8 @@ class DefaultNotifier(Record):
     rule: AlertRule
     who: str
     """In words, without any secret."""
+    missing: str | None = None
+    """The connection that it takes, where that was not found."""
 
 
 class Told(Record):
@@ -68,11 +71,15 @@ def default_notifier(
         return None
     if wanted.notifier is not None:
         to = {} if wanted.to is None else {"to": wanted.to}
-        return _default(wanted.notifier, {**to, **wanted.arguments}, f"{wanted.notifier}, by the settings")
+        arguments = {**to, **wanted.arguments}
+        hook = str(arguments.get("conn_id", WEBHOOK_CONNECTION))
+        missing = hook if wanted.notifier == WEBHOOK and extra_of(hook) is None else None
+        return _default(wanted.notifier, arguments, f"{wanted.notifier}, by the settings", missing=missing)
     mail = extra_of(mail_connection)
     sender = (mail or {}).get("from_email")
     if wanted.to is not None:
-        return _mail(wanted, to=wanted.to, sender=sender, who=f"{wanted.to} by mail")
+        found = _mail(wanted, to=wanted.to, sender=sender, who=f"{wanted.to} by mail")
+        return found if mail is not None else found.model_copy(update={"missing": mail_connection})
     if extra_of(WEBHOOK_CONNECTION) is not None:
         return _default(WEBHOOK, {}, f"the webhook of the connection {WEBHOOK_CONNECTION}")
     if extra_of(SLACK_CONNECTION) is not None:
@@ -91,8 +98,9 @@ def _mail(wanted: DefaultAlerts, *, to: str, sender: str | None, who: str) -> De
     return _default(SMTP, {"to": to, **own, **wanted.arguments}, who)
 
 
-def _default(notifier: str, arguments: Mapping[str, Any], who: str) -> DefaultNotifier:
-    return DefaultNotifier(rule=AlertRule(events=BY_DEFAULT, notifier=notifier, arguments=dict(arguments)), who=who)
+def _default(notifier: str, arguments: Mapping[str, Any], who: str, *, missing: str | None = None) -> DefaultNotifier:
+    rule = AlertRule(events=BY_DEFAULT, notifier=notifier, arguments=dict(arguments))
+    return DefaultNotifier(rule=rule, who=who, missing=missing)
 
 
 def who_is_told(

@@ -72,6 +72,11 @@ class DefaultAlerts(Section):
     arguments: dict[str, Any] = Field(default_factory=dict)
     """What the notifier is made with, as in a rule; keys and passwords belong into its connection."""
 
+    @field_validator("to", "notifier", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: object) -> object:
+        return None if value == "" else value
+
 
 class AlertRule(Section):
     """Who is told of some events, and how."""

@@ -78,7 +78,9 @@ def _told(configs: list[ProgramConfig]) -> Told:
     except ConfigurationError as error:
         log.warning("The rules for all programs are left out: %s", error)
         rules = ()
-    return who_is_told(settings.default_alerts, configs, rules, found_default())
+    found = found_default()
+    reached = found if found is not None and found.missing is None else None  # without its connection it reaches nobody
+    return who_is_told(settings.default_alerts, configs, rules, reached)
 
 
 @router.get("/programs/{program}")

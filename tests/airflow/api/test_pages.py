@@ -31,6 +31,9 @@ def test_the_first_page_says_in_red_that_nobody_is_told(world: World, monkeypatc
     assert said[0].startswith("Nobody is told of failure, ")
     assert said[0].endswith(" of shelves.")
     assert "TELEPROMPT_DEFAULT_ALERTS__TO" in said[1]
+    monkeypatch.setenv("TELEPROMPT_DEFAULT_ALERTS__TO", "ops@example.org")  # which no mail server takes
+    assert 'id="untold"' in page(world, "/", role="viewer")
+    monkeypatch.delenv("TELEPROMPT_DEFAULT_ALERTS__TO")
     monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", "smtp://user:hunter2MARK@mail?from_email=a%40example.org")
     html = page(world, "/", role="viewer")
     assert 'id="untold"' not in html

@@ -11,9 +11,8 @@ from teleprompt.deltaone.paired import (
     minimum_detectable_effect,
 )
 from teleprompt.deltaone.report import GatePolicy, GateReport
-from teleprompt.deltaone.scores import mean_e6
+from teleprompt.deltaone.scores import check_scores, mean_e6
 from teleprompt.deltaone.verdict import evidence_of, verdict_of
-from teleprompt.errors import TelepromptError
 from teleprompt.records import MILLION, from_millionths, to_millionths
 
 
@@ -29,7 +28,9 @@ def decide(
     Raises:
         TelepromptError: no example, unequal lengths, or a score that is no whole number in [0, 1,000,000].
     """
-    groups = _checked(baseline, optimized, groups)
+    check_scores(baseline, optimized, groups)
+    if groups is None:
+        groups = [str(i) for i in range(len(baseline))]
     sign = 1 if policy.direction is Direction.HIGHER else -1
     gains = [sign * (after - before) for before, after in zip(baseline, optimized, strict=True)]
     binary = {*baseline, *optimized} <= {0, MILLION}
@@ -71,27 +72,6 @@ def decide(
         ),
         examples_needed=max(0, needed - len(baseline)),
     )
-
-
-def _checked(baseline: Sequence[int], optimized: Sequence[int], groups: Sequence[str] | None) -> Sequence[str]:
-    if not baseline or len(baseline) != len(optimized):
-        raise TelepromptError(
-            f"The gate needs the same examples for both programs, at least one "
-            f"(got {len(baseline)} and {len(optimized)}); collect more traces or raise `split.gate`."
-        )
-    if groups is None:
-        groups = [str(i) for i in range(len(baseline))]
-    if len(groups) != len(baseline):
-        raise TelepromptError(
-            f"There are {len(baseline)} examples and {len(groups)} groups; give each example its own."
-        )
-    scores = (*baseline, *optimized)
-    if set(map(type, scores)) != {int}:  # NaN is a float, and a bool would be an int
-        wrong = next(score for score in scores if type(score) is not int)
-        raise TelepromptError(f"The score {wrong!r} is no whole number of millionths; correct the program's metric.")
-    if min(scores) < 0 or max(scores) > MILLION:
-        raise TelepromptError("A score is outside [0, 1]; correct the program's metric.")
-    return groups
 
 
 def _goal_e6(delta_e6: int, policy: GatePolicy) -> int:

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from teleprompt.records import Digest, Record
+from teleprompt.errors import TelepromptError
+from teleprompt.records import MILLION, Digest, Record
 
 
 class Usage(Record):
@@ -34,3 +35,26 @@ def mean_e6(values_e6: Sequence[int]) -> int:
     quotient, rest = divmod(sum(values_e6), len(values_e6))
     twice = 2 * rest
     return quotient + (twice > len(values_e6) or (twice == len(values_e6) and quotient % 2 == 1))
+
+
+def check_scores(baseline: Sequence[int], optimized: Sequence[int], groups: Sequence[str] | None) -> None:
+    """Whether these are scores, in millionths, of two programs on the same examples, and groups of these.
+
+    Raises:
+        TelepromptError: no example, unequal lengths, or a score that is no whole number in [0, 1,000,000].
+    """
+    if not baseline or len(baseline) != len(optimized):
+        raise TelepromptError(
+            f"The gate needs the same examples for both programs, at least one "
+            f"(got {len(baseline)} and {len(optimized)}); collect more traces or raise `split.gate`."
+        )
+    if groups is not None and len(groups) != len(baseline):
+        raise TelepromptError(
+            f"There are {len(baseline)} examples and {len(groups)} groups; give each example its own."
+        )
+    scores = (*baseline, *optimized)
+    if set(map(type, scores)) != {int}:  # NaN is a float, and a bool would be an int
+        wrong = next(score for score in scores if type(score) is not int)
+        raise TelepromptError(f"The score {wrong!r} is no whole number of millionths; correct the program's metric.")
+    if min(scores) < 0 or max(scores) > MILLION:
+        raise TelepromptError("A score is outside [0, 1]; correct the program's metric.")

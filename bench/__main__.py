@@ -10,6 +10,7 @@ from bench.racing import main as racing
 from bench.strategies import main as strategies
 from bench.submission import main as submission
 from bench.traces import main as traces
+from bench.trials import main as trials
 
 if __name__ == "__main__":
     api()
@@ -21,4 +22,5 @@ if __name__ == "__main__":
     strategies()
     submission()
     traces()
+    trials()
     long_texts()

@@ -186,6 +186,21 @@ def test_windows_are_ordered_by_their_start_other_names_by_their_numbers() -> No
     assert trial.windows == (names[3], names[1], "run 1", "run 2", "run 10")
 
 
+def test_it_says_for_which_times_it_has_no_scores() -> None:
+    """Up to its decision; times before the first window are none of the trial's."""
+    trial = Trial()
+    for number in (1, 2, 4, 7):
+        trial = trial.add(*pairs(ties=9), window=week(number))
+    assert trial.report.gaps == (
+        "2026-01-26T00:00:00Z/2026-02-02T00:00:00Z",
+        "2026-02-09T00:00:00Z/2026-02-23T00:00:00Z",
+    )
+    filled = trial.add(*pairs(ties=9), window=week(3)).add(*pairs(ties=9), window="2026-02-09/2026-02-25")
+    assert filled.report.gaps == ()
+    assert Trial().add(*pairs(wins=64), window=week(0)).add(*pairs(ties=9), window=week(5)).report.gaps == ()
+    assert Trial().add(*pairs(ties=9), window="run 1").add(*pairs(ties=9), window="run 3").report.gaps == ()
+
+
 weekly = st.lists(
     st.lists(st.tuples(st.sampled_from([0, 300_000, MILLION]), st.sampled_from([0, 700_000, MILLION]),
                        st.integers(0, 30)), min_size=1, max_size=40),

@@ -5,20 +5,17 @@ The evidence adds up and may be looked at after every window. What is tested is 
 next is promoted, for it was better when it was looked at. Units count alike, however many examples they have.
 
 A trial is a set of windows, folded in the order of their starts; the first crossing decides, and what comes after it
-changes nothing. So retries, parallel runs and backfills in any order end in the same report. A promise about errors is
-given for windows that come in one order: who acts on a fold that lacks earlier windows, and again when those arrive,
-looks at more than one path.
+changes nothing. So retries, parallel runs and backfills in any order end in the same report. The promise about errors
+is for that order: a window that fills a gap may change a decision, so wait for `gaps` before acting on one.
 """
 
 import math
-import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from fractions import Fraction
-from functools import cached_property, lru_cache
+from functools import cached_property, partial, reduce
 
 from teleprompt.config.gate import Claim
 from teleprompt.config.outcome import Direction
@@ -28,20 +25,17 @@ from teleprompt.deltaone.report import Verdict
 from teleprompt.deltaone.scores import check_scores
 from teleprompt.deltaone.trial_policy import Returning, TrialPolicy
 from teleprompt.deltaone.trial_report import EvidencePoint, Rejection, TrialReport
+from teleprompt.deltaone.trial_windows import NamedWindow, gaps, named
 from teleprompt.deltaone.units import add_cells, cell_width, common_unit, into_cells, sums_by_unit
-from teleprompt.errors import TelepromptError
 from teleprompt.records import MILLION
 from teleprompt.window import Window
-
-Order = tuple[int, tuple[object, ...]]
 
 
 @dataclass(frozen=True)
 class _Scored:
     """One window's differences: those of examples that are units of their own by value, the others by unit."""
 
-    name: str
-    order: Order
+    window: NamedWindow
     alone: Mapping[int, int]
     units: Mapping[str, tuple[int, int]]
     capped: int
@@ -93,45 +87,26 @@ class Trial:
         Raises:
             TelepromptError: no example, unequal lengths, or a score that is no whole number in [0, 1,000,000].
         """
-        order = _order(str(window))
-        if any(scored.order == order for scored in self._windows):
+        new = named(str(window))
+        at = bisect_left(self._windows, new.order, key=lambda known: known.window.order)
+        if at < len(self._windows) and self._windows[at].window.order == new.order:
             return self
-        scored = _scored(baseline, optimized, groups, name=str(window), order=order, policy=self.policy)
-        at = bisect_left(self._windows, order, key=lambda known: known.order)
+        scored = _scored(baseline, optimized, groups, window=new, policy=self.policy)
         windows = (*self._windows[:at], scored, *self._windows[at:])
-        fold = self._fold if at == len(self._windows) else _Fold()
-        for following in windows[at if at == len(self._windows) else 0 :]:
-            fold = _folded(fold, following, self.policy)
-        return Trial(self.policy, windows, fold)
+        if at == len(self._windows):
+            return Trial(self.policy, windows, _folded(self._fold, scored, self.policy))
+        return Trial(self.policy, windows, reduce(partial(_folded, policy=self.policy), windows, _Fold()))
 
     @property
     def windows(self) -> tuple[str, ...]:
         """Names of the windows, in order; those after the decision, too."""
-        return tuple(scored.name for scored in self._windows)
+        return tuple(scored.window.name for scored in self._windows)
 
     @cached_property
     def report(self) -> TrialReport:
         """What the windows show, up to the first of them at which the trial was decided."""
-        return _report(self._fold, self.policy)
-
-
-@lru_cache(maxsize=10_000)
-def _order(name: str) -> Order:
-    """By the start of an interval; other names come after these, with their numbers by value."""
-    start, separator, end = name.partition("/")
-    try:
-        moments = (datetime.fromisoformat(start), datetime.fromisoformat(end)) if separator else ()
-    except ValueError:
-        moments = ()
-    if moments:
-        try:
-            span = Window(start=moments[0], end=moments[1])
-        except ValueError as error:
-            raise TelepromptError(f"{name!r} is no window: its start is not before its end; correct one.") from error
-        return 0, (span.start_ms, span.end_ms)
-    if not name:
-        raise TelepromptError("A window needs a name; give its start and end, as 2026-01-05/2026-01-12.")
-    return 1, tuple(int(part) if i % 2 else part for i, part in enumerate(re.split(r"(\d+)", name)))
+        used = self._windows[: len(self._fold.path)]
+        return _report(self._fold, self.policy, missing=gaps(scored.window for scored in used))
 
 
 def _scored(
@@ -139,17 +114,16 @@ def _scored(
     optimized: Sequence[int],
     groups: Sequence[str] | None,
     *,
-    name: str,
-    order: Order,
+    window: NamedWindow,
     policy: TrialPolicy,
 ) -> _Scored:
     check_scores(baseline, optimized, groups)
     sign = 1 if policy.direction is Direction.HIGHER else -1
     gains = [sign * (after - before) for before, after in zip(baseline, optimized, strict=True)]
     if groups is None:
-        return _Scored(name, order, Counter(gains), {}, 0)
+        return _Scored(window, Counter(gains), {}, 0)
     units = sums_by_unit(gains, groups, cap=policy.group_cap)
-    return _Scored(name, order, {}, units, len(gains) - sum(size for _, size in units.values()))
+    return _Scored(window, {}, units, len(gains) - sum(size for _, size in units.values()))
 
 
 def _folded(fold: _Fold, scored: _Scored, policy: TrialPolicy) -> _Fold:
@@ -178,7 +152,7 @@ def _folded(fold: _Fold, scored: _Scored, policy: TrialPolicy) -> _Fold:
         seen=fold.seen.union(fresh) if fresh and policy.returning is Returning.LEFT_OUT else fold.seen,
         first=_first_look(means, unit * MILLION, policy) if opening and single else fold.first,
     )
-    return _judged(fold, scored.name, policy)
+    return _judged(fold, scored.window.name, policy)
 
 
 def _first_look(means: Counter[int], one: int, policy: TrialPolicy) -> FirstLook | None:
@@ -224,7 +198,7 @@ def _judged(fold: _Fold, window: str, policy: TrialPolicy) -> _Fold:
     )
 
 
-def _report(fold: _Fold, policy: TrialPolicy) -> TrialReport:
+def _report(fold: _Fold, policy: TrialPolicy, *, missing: tuple[str, ...]) -> TrialReport:
     last = fold.path[-1] if fold.path else None
     low_e6, high_e6 = (last.ci_low_e6, last.ci_high_e6) if last else (-MILLION, MILLION)
     p_value = math.exp(-fold.most_log_e) / (1 - policy.first_look_share)
@@ -255,4 +229,5 @@ def _report(fold: _Fold, policy: TrialPolicy) -> TrialReport:
         log_e=last.log_e if last else 0.0,
         boundary=round(policy.boundary, 6),
         path=fold.path,
+        gaps=missing,
     )

@@ -66,6 +66,10 @@ class TrialReport(Record):
     """The `log_e` that promotes."""
     path: tuple[EvidencePoint, ...] = ()
     """The evidence after each window."""
+    gaps: tuple[str, ...] = ()
+    """Times between these windows of which there are no scores. Who acts on a verdict should wait until they are
+    filled, or given up: of years without a gain that were backfilled backwards, and acted on at once, a tenth is
+    promoted."""
 
     @property
     def decided(self) -> bool:

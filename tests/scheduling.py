@@ -17,6 +17,7 @@ GROUPS: Mapping[str, str] = {
     "tests/maintenance/test_rehearsal.py": "a week of calls",
     "tests/monitoring/": "what a run sends",
     "tests/production/": "a challenger",
+    "tests/shapes/test_shapes.py::test_every_strategy_teaches": "strategies",
     "tests/test_snippets.py": "a week of calls",
 }
 """What tests share, by the beginning of their ids."""

@@ -17,6 +17,8 @@ from teleprompt.deltaone.trial_report import Rejection, TrialReport
 from teleprompt.errors import TelepromptError
 from teleprompt.records import MILLION
 from teleprompt.window import Window
+from tests import REPOSITORY
+from tests.support import fenced_blocks
 
 Scores = tuple[list[int], list[int]]
 
@@ -335,3 +337,17 @@ def test_a_trial_is_never_changed() -> None:
     assert (trial.report.n, more.report.n) == (0, 1)
     with pytest.raises(AttributeError):
         trial.policy = TrialPolicy()  # type: ignore[misc]
+
+
+def test_the_documented_trial_is_promoted(capsys: pytest.CaptureFixture[str]) -> None:
+    (block,) = fenced_blocks("docs/trials.md", "python")
+    exec(block, {})
+    verdicts = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert verdicts == ["inconclusive", "inconclusive", "inconclusive", "promote"]
+
+
+def test_the_documented_defaults_are_those_of_the_policy() -> None:
+    page = (REPOSITORY / "docs/trials.md").read_text()
+    for name, value in TrialPolicy().model_dump(mode="json").items():
+        shown = f"`{value}`" if isinstance(value, str) else f"{value:g}"
+        assert f"| `{name}` | {shown} |" in page, name

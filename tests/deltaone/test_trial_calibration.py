@@ -31,34 +31,46 @@ def shown(wins: int, losses: int, pairs: int, *, opening: bool) -> bool:
     return sure or log_e(weights, null_e6=0) >= POLICY.boundary
 
 
-@pytest.mark.parametrize("differ", [0.05, 0.3, 1.0])
-def test_of_all_years_without_a_gain_no_more_are_promoted_than_was_promised(differ: float) -> None:
-    """Twenty windows of six pairs: every year there can be, with its probability."""
-    week = {
-        (wins, losses): float(
-            multinomial.pmf([wins, losses, 6 - wins - losses], 6, [differ / 2, differ / 2, 1 - differ])
-        )
-        for wins in range(7)
-        for losses in range(7 - wins)
+def week(pairs: int, differ: float) -> dict[tuple[int, int], float]:
+    """Probability of each number of wins and losses, without a gain."""
+    shares = [differ / 2, differ / 2, 1 - differ]
+    return {
+        (wins, losses): float(multinomial.pmf([wins, losses, pairs - wins - losses], pairs, shares))
+        for wins in range(pairs + 1)
+        for losses in range(pairs + 1 - wins)
     }
-    open_trials = {(0, 0): 1.0}
-    promoted = 0.0
+
+
+@pytest.mark.parametrize("differ", [0.05, 0.2, 0.5, 1.0])
+def test_of_all_years_without_a_gain_no_more_are_promoted_than_was_promised(differ: float) -> None:
+    """An opening window of 40 pairs, twenty of four: every year there can be, with its probability."""
+    small = week(4, differ)
+    open_trials = {found: chance for found, chance in week(40, differ).items() if not shown(*found, 40, opening=True)}
+    promoted = 1 - sum(open_trials.values())
     known: dict[tuple[int, int], bool] = {}
-    for window in range(1, 21):
+    for _ in range(20):
         after: dict[tuple[int, int], float] = defaultdict(float)
         for (wins, losses), chance in open_trials.items():
-            for (more_wins, more_losses), of_week in week.items():
+            for (more_wins, more_losses), of_week in small.items():
                 after[wins + more_wins, losses + more_losses] += chance * of_week
         for found in list(after):
-            if window == 1:
-                crossed = shown(*found, 6, opening=True)
-            else:
-                crossed = known[found] = known[found] if found in known else shown(*found, 6 * window, opening=False)
-            if crossed:
+            if found not in known:
+                known[found] = shown(*found, 120, opening=False)
+            if known[found]:
                 promoted += after.pop(found)
         open_trials = after
     assert math.isclose(promoted + sum(open_trials.values()), 1)
-    assert 0 < promoted <= POLICY.level
+    assert 0 < promoted <= 0.025
+
+
+def test_the_exact_test_of_the_opening_window_errs_no_more_than_its_share() -> None:
+    for differ in (0.05, 0.1, 0.2, 0.5, 1.0):
+        errs = sum(
+            chance
+            for (wins, losses), chance in week(40, differ).items()
+            if p_value_of_no_gain(wins=wins, losses=losses, pairs=40) <= POLICY.first_error
+        )
+        assert errs <= 0.2 * 0.025
 
 
 @pytest.mark.parametrize("size", [1, 3, 12])

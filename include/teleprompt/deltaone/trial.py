@@ -87,6 +87,7 @@ class Trial:
         Raises:
             TelepromptError: no example, unequal lengths, or a score that is no whole number in [0, 1,000,000].
         """
+        check_scores(baseline, optimized, groups)
         new = named(str(window))
         at = bisect_left(self._windows, new.order, key=lambda known: known.window.order)
         if at < len(self._windows) and self._windows[at].window.order == new.order:
@@ -117,7 +118,6 @@ def _scored(
     window: NamedWindow,
     policy: TrialPolicy,
 ) -> _Scored:
-    check_scores(baseline, optimized, groups)
     sign = 1 if policy.direction is Direction.HIGHER else -1
     gains = [sign * (after - before) for before, after in zip(baseline, optimized, strict=True)]
     if groups is None:

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from teleprompt.lm.meter import Spend
 from teleprompt.records import MILLION, Record
 
+STAGES = ("compile", "select", "gate", "load")
+"""In their order; `load` is the trial of a version's files before it is registered."""
+
 CALLS, TOKENS, COST = "lm_calls", "lm_tokens", "lm_cost"
 
 _ONE_OF_MANY = re.compile(r"_seed_-?\d+$")
@@ -41,9 +44,9 @@ def with_spend(metrics: Mapping[str, float], stage: str, spend: Spend) -> dict[s
 
 
 def spend_by_stage(metrics: Mapping[str, float]) -> dict[str, StageSpend]:
-    """What each stage spent, in the order of the names; candidates that were compiled side by side are added up."""
+    """What each stage spent, in the stages' order; candidates that were compiled side by side are added up."""
     found: defaultdict[str, StageSpend] = defaultdict(StageSpend)
-    for metric, calls in sorted(metrics.items()):
+    for metric, calls in metrics.items():
         name, _, part = metric.partition("/")
         if name != CALLS or not part:
             continue
@@ -52,4 +55,8 @@ def spend_by_stage(metrics: Mapping[str, float]) -> dict[str, StageSpend]:
             tokens=int(metrics.get(f"{TOKENS}/{part}", 0)),
             cost_usd=metrics.get(f"{COST}/{part}", 0.0),
         )
-    return dict(found)
+    return {stage: found[stage] for stage in sorted(found, key=lambda stage: (_place(stage), stage))}
+
+
+def _place(stage: str) -> int:
+    return STAGES.index(stage) if stage in STAGES else len(STAGES)

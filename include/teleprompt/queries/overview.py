@@ -26,7 +26,7 @@ class Overview(Record):
     champion: VersionLine | None
     last_run: RunSummary | None
     last_verdict: RunSummary | None
-    """The newest run that compared something."""
+    """The newest run that came to a verdict."""
     backlog: int
     """Calls since the newest window ended, or in the lookback if there was none; counted to `min_traces` at least."""
     min_traces: int
@@ -49,7 +49,7 @@ def overview(client: "MlflowClient", *, slug: str, config: ProgramConfig, now: d
         name=config.name,
         champion=next((version for version in versions if "champion" in version.aliases), None),
         last_run=runs[0] if runs else None,
-        last_verdict=next((run for run in runs if run.delta_e6 is not None), None),
+        last_verdict=next((run for run in runs if run.verdict is not None), None),
         backlog=waiting,
         min_traces=enough,
         cost_usd=sum(run.cost_usd or 0 for run in runs),

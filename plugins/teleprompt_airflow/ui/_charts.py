@@ -28,8 +28,9 @@ def history_chart(runs: Sequence[RunSummary], changes: Sequence[Change]) -> str:
     with mpl.rc_context(settings):
         figure = Figure(figsize=(10, 3), layout="constrained")
         axes = figure.add_subplot()
+        compared = [run for run in runs if run.delta_e6 is not None]
         for verdict, colour in COLOURS.items():
-            _draw_comparisons(axes, [run for run in runs if run.verdict == verdict], colour, verdict)
+            _draw_comparisons(axes, [run for run in compared if run.verdict == verdict], colour, verdict)
         _draw_changes(axes, changes)
         _widen(axes, runs)
         axes.set_ylabel("score on sealed examples")

@@ -49,8 +49,8 @@ class World:
 
     name: str
     draw: Draw
-    weekly: int = 1
-    """Of so many years one is judged week by week, too; more than one where that has to resample."""
+    one_of: int = 1
+    """Of so many years only one is judged where that takes long, by a weekly test that resamples as a rule."""
 
 
 @dataclass(frozen=True)
@@ -93,10 +93,10 @@ def no_effect() -> list[World]:
     """Worlds without a gain."""
     return [
         World("plain: 64 pairs of 0/1 a week", binary(64, 0.0)),
-        World("clustered: 16 units of 4 alike", clustered(16, 4, 0.0, 1.0), weekly=10),
-        World("skewed: many small gains, few losses", skewed, weekly=100),
-        World("rare ruin: 98 % gain .01, 2 % lose .49", rare_ruin, weekly=100),
-        World("few units: the same 20 customers", customers, weekly=10),
+        World("clustered: 16 units of 4 alike", clustered(16, 4, 0.0, 1.0), one_of=10),
+        World("skewed: many small gains, few losses", skewed, one_of=100),
+        World("rare ruin: 98 % gain .01, 2 % lose .49", rare_ruin, one_of=100),
+        World("few units: the same 20 customers", customers, one_of=10),
         World("drifting: 2 to 50 % of the pairs differ", drifting),
     ]
 
@@ -109,14 +109,14 @@ def gains() -> list[World]:
         World("+10 points, 64 a week", binary(64, 0.10)),
         World("+3 points, 64 a week", binary(64, 0.03)),
         World("+5 points, 64 a week, 10 % differ", binary(64, 0.05, 0.1)),
-        World("+5 graded points, 64 a week, sd 20", graded, weekly=50),
+        World("+5 graded points, 64 a week, sd 20", graded, one_of=50),
     ]
 
 
 def gains_in_clusters() -> list[World]:
     """What programs need whose examples are not independent."""
     return [
-        World(f"+5, {units} units of {size}, correlation {alike:g}", clustered(units, size, 0.05, alike), weekly=25)
+        World(f"+5, {units} units of {size}, correlation {alike:g}", clustered(units, size, 0.05, alike), one_of=25)
         for units, size, alike in ((16, 4, 0.1), (16, 4, 0.5), (16, 4, 1), (16, 16, 0.1), (16, 16, 0.5), (8, 8, 0.5))
     ]
 
@@ -124,11 +124,12 @@ def gains_in_clusters() -> list[World]:
 def traps() -> list[tuple[World, TrialPolicy, Sequence[str]]]:
     """What a trial does not promise, or what looks like it."""
     again = TrialPolicy(returning=Returning.COUNTED)
+    backwards = [WINDOWS[0], *WINDOWS[:0:-1]]
     return [
         (World("five worse for half a year, then five better", changing(-0.05, 0.05)), POLICY, WINDOWS),
         (World("five better and five worse every other week", changing(*[0.05, -0.05] * 26)), POLICY, WINDOWS),
         (World("a gain of each week's own, sd 2 around 0", wandering), POLICY, WINDOWS),
-        (World("backfilled backwards, acted on at once", binary(64, 0.0)), POLICY, [WINDOWS[0], *WINDOWS[:0:-1]]),
+        (World("backfilled backwards, acted on at once", binary(64, 0.0), one_of=5), POLICY, backwards),
         (World("20 returning customers, counted each week", customers), again, WINDOWS),
         (World("five better for half a year, then five worse", changing(0.05, -0.05)), POLICY, WINDOWS),
         (World("the best 12 of 52 windows", the_best_twelve), POLICY, WINDOWS),
@@ -198,15 +199,15 @@ def main() -> None:
     _print_errors(years)
     _print_power(years // 2)
     _print_two_a_year(years // 2)
-    _print_caps(years // 10)
-    _print_traps(years)
+    _print_caps(max(10, years // 20))
+    _print_traps(years // 2)
 
 
 def _print_errors(years: int) -> None:
     print(f"{'without a gain: promoted within the year':<45}{'trial':>14}{'each week':>16}")
     for world in no_effect():
         trial = measure(world, a_trial, years=years)
-        weekly = measure(world, a_test_each_week, years=years // world.weekly)
+        weekly = measure(world, a_test_each_week, years=years // world.one_of)
         print(f"{world.name:<45}{trial!s:>14}{weekly!s:>16}", flush=True)
 
 
@@ -215,7 +216,7 @@ def _print_power(years: int) -> None:
           f"{'ratio':>7}   trial reads, at least")  # fmt: skip
     for world in [*gains(), *gains_in_clusters()]:
         trial = measure(world, a_trial, years=years)
-        weekly = measure(world, a_test_each_week, years=years // world.weekly)
+        weekly = measure(world, a_test_each_week, years=years // world.one_of)
         delta, low = (100 * np.mean([getattr(p, name) for p in trial.promotions]) for name in ("delta", "low"))
         print(f"{world.name:<45}{trial!s:>14}{trial.weeks:>7.1f}{weekly!s:>16}{weekly.weeks:>7.1f}"
               f"{weekly.weeks / trial.weeks:>6.1f}x{delta:>+10.1f}{low:>+8.1f}", flush=True)  # fmt: skip
@@ -246,7 +247,7 @@ def _print_caps(years: int) -> None:
 def _print_traps(years: int) -> None:
     print(f"\n{'in another order, or with other windows':<45}{'promoted':>14}")
     for world, policy, windows in traps():
-        found = measure(world, lambda year, p=policy, w=windows: a_trial(year, p, w), years=years)
+        found = measure(world, lambda year, p=policy, w=windows: a_trial(year, p, w), years=years // world.one_of)
         print(f"{world.name:<45}{found!s:>14}", flush=True)
 
 

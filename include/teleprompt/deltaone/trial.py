@@ -68,7 +68,8 @@ class Trial:
 
     policy: TrialPolicy = field(default_factory=TrialPolicy)
     _windows: tuple[_Scored, ...] = field(default=(), repr=False)
-    _fold: _Fold = field(default_factory=_Fold, repr=False, compare=False)
+    _folded: tuple[int, _Fold] = field(default=(0, _Fold()), repr=False, compare=False)
+    """How many of the first windows are folded already, and their fold."""
 
     def add(
         self,
@@ -95,13 +96,18 @@ class Trial:
         scored = _scored(baseline, optimized, groups, window=new, policy=self.policy)
         windows = (*self._windows[:at], scored, *self._windows[at:])
         if at == len(self._windows):
-            return Trial(self.policy, windows, _folded(self._fold, scored, self.policy))
-        return Trial(self.policy, windows, reduce(partial(_folded, policy=self.policy), windows, _Fold()))
+            return Trial(self.policy, windows, (at, self._fold))
+        return Trial(self.policy, windows, self._folded if self._folded[0] <= at else (0, _Fold()))
 
     @property
     def windows(self) -> tuple[str, ...]:
         """Names of the windows, in order; those after the decision, too."""
         return tuple(scored.window.name for scored in self._windows)
+
+    @cached_property
+    def _fold(self) -> _Fold:
+        count, fold = self._folded
+        return reduce(partial(_with, policy=self.policy), self._windows[count:], fold)
 
     @cached_property
     def report(self) -> TrialReport:
@@ -126,7 +132,7 @@ def _scored(
     return _Scored(window, {}, units, len(gains) - sum(size for _, size in units.values()))
 
 
-def _folded(fold: _Fold, scored: _Scored, policy: TrialPolicy) -> _Fold:
+def _with(fold: _Fold, scored: _Scored, policy: TrialPolicy) -> _Fold:
     """The fold with one more window; unchanged if it is decided."""
     if fold.verdict is not Verdict.INCONCLUSIVE or len(fold.path) == policy.horizon:
         return fold

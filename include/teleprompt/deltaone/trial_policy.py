@@ -41,7 +41,9 @@ class TrialPolicy(Record):
     takes 13.5 weeks at 64 examples a week instead of 13.0; one of three points, where 10 % of the answers differ, is
     seen in a single window of 1,000 in 67 % of the trials instead of 43 %."""
     group_cap: Annotated[int, Field(ge=1, le=100)] = 16
-    """Most examples of one unit that count. A unit is one observation, whose mean more examples make little surer."""
+    """Most examples of one unit that count: choose them by a hash before they are opened (`within_cap`), for of more
+    the first ones are taken. A unit is one observation, whose mean more examples make little surer: of units of 64 with
+    a correlation of 0.1, 16 see a gain of five points in 27.5 weeks, all in 25.0 with 3.6 times the calls."""
     returning: Returning = Returning.LEFT_OUT
     """What units count for that come again."""
     direction: Direction = Direction.HIGHER

@@ -68,8 +68,7 @@ class TrialReport(Record):
     """The evidence after each window."""
     gaps: tuple[str, ...] = ()
     """Times between these windows of which there are no scores. Who acts on a verdict should wait until they are
-    filled, or given up: of years without a gain that were backfilled backwards, and acted on at once, a tenth is
-    promoted."""
+    filled, or given up: of years without a gain that are backfilled backwards, and acted on at once, 8 % promote."""
 
     @property
     def decided(self) -> bool:

@@ -12,7 +12,7 @@ from teleprompt.traces.sources.choose import open_store
 from teleprompt.traces.sources.sql.database import FastPathUnavailableError
 from teleprompt.traces.sources.sql.open import open_database
 from teleprompt.tracking.connection import mlflow_client
-from tests.support import WEEK, log_run
+from tests.support import WEEK, log_run, log_shelf_calls
 
 
 def routes(settings: Settings, access: TraceAccess, source: str = "auto") -> list[str]:
@@ -132,3 +132,13 @@ def test_a_lost_connection_is_made_anew(odd_postgresql: str) -> None:
         with pytest.raises(TrackingUnavailableError, match="does not answer"):
             database.query("SELECT 1")
         assert len(database.query("SELECT 1")) == 1
+
+
+@pytest.mark.parametrize("access", [TraceAccess.SQL, TraceAccess.API])
+def test_no_more_calls_are_fetched_at_a_time_than_asked(settings: Settings, access: TraceAccess) -> None:
+    log_shelf_calls(settings, count=25)
+    with mlflow_client(settings.tracking_uri) as client, open_store(client) as store:
+        (runs,) = store.sources(TracesConfig(access=access, source="runs"), outcomes=[], page_size=10)
+        sizes = [len(batch) for batch in runs.read("Shelves", WEEK)]
+    assert sum(sizes) == 25
+    assert max(sizes) <= 10

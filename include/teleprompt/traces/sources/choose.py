@@ -62,10 +62,11 @@ class Store:
         database = self._fast_path(config.access)
         if database is not None:
             found = (
-                RunsSqlSource(database, experiments),
+                RunsSqlSource(database, experiments, page_size=page_size),
                 TracesSqlSource(
                     database,
                     experiments,
+                    page_size=page_size,
                     outcomes=outcomes,
                     shape=shape,
                     elsewhere=SpanReader(traces.payloads, traces.places),

@@ -23,10 +23,10 @@ PIECE = 50_000
 """Calls whose ids, or marks, are held at a time."""
 
 CHUNK = 5000
-"""Calls whose details are fetched at a time; more is no faster and takes more memory."""
+"""Calls that are asked about in one query."""
 
 CHUNK_BYTES = 8 * 2**20
-"""And so many bytes of them, where the store knows how large calls are."""
+"""Calls whose details are fetched at a time are no more than these, where the store knows how large calls are."""
 
 SCAN_WHEN_ONE_OF = 5
 """Tags are scanned once when the window holds at least one in so many of the store's calls."""
@@ -46,8 +46,10 @@ class SqlSource:
     reach: ClassVar[timedelta] = timedelta()
     """How long after a call what was said of it may count for others."""
 
-    def __init__(self, database: Database, experiment_ids: Sequence[str]) -> None:
+    def __init__(self, database: Database, experiment_ids: Sequence[str], *, page_size: int) -> None:
+        """`page_size` calls at most have their details fetched at a time."""
         self._database = database
+        self._page_size = page_size
         self._total: int | None = None
         """Calls of the store, all programs', counted once."""
         self._experiments = ", ".join(str(int(experiment)) for experiment in experiment_ids)
@@ -87,11 +89,12 @@ class SqlSource:
         """Where to cut the calls: first and number of each part."""
         sizes = patiently(partial(self._sizes, ids))
         if sizes is None:
-            yield from ((first, min(CHUNK, len(ids) - first)) for first in range(0, len(ids), CHUNK))
+            step = self._page_size
+            yield from ((first, min(step, len(ids) - first)) for first in range(0, len(ids), step))
             return
         first = held = 0
         for i, size in enumerate(sizes):
-            if i > first and (held + size > CHUNK_BYTES or i - first == CHUNK):
+            if i > first and (held + size > CHUNK_BYTES or i - first == self._page_size):
                 yield first, i - first
                 first, held = i, 0
             held += size

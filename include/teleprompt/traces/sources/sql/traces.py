@@ -72,11 +72,12 @@ class TracesSqlSource(SqlSource):
         database: Database,
         experiment_ids: Sequence[str],
         *,
+        page_size: int,
         outcomes: Sequence[str],
         shape: CallShape,
         elsewhere: SpanReader,
     ) -> None:
-        super().__init__(database, experiment_ids)
+        super().__init__(database, experiment_ids, page_size=page_size)
         self._outcomes = frozenset(outcomes)
         self._shape = shape
         self._elsewhere = elsewhere

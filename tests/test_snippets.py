@@ -82,12 +82,12 @@ def test_the_snippets_of_the_documentation_run() -> None:
 
 
 @pytest.fixture
-def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch):
+def zone(request: pytest.FixtureRequest):
     """Python's local time is that of another place."""
-    monkeypatch.setenv("TZ", request.param)
-    time.tzset()
-    yield
-    monkeypatch.undo()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("TZ", request.param)
+        time.tzset()
+        yield
     time.tzset()
 
 

@@ -80,7 +80,7 @@ def resolve_window(context: Mapping[str, Any], *, lookback: timedelta) -> Window
     params = context["params"]
     asked = (params.get("window_start"), params.get("window_end"))
     if has_interval and run_type(context) in {"scheduled", "backfill"}:
-        if any(asked):
+        if any(asked) and run_type(context) == "backfill":
             raise AirflowFailException(
                 "The windows of a backfill are the intervals of its dates; leave window_start and window_end empty."
             )

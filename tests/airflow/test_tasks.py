@@ -49,11 +49,18 @@ DAY = timedelta(days=1)
 
 def context(window: Window = WEEK, kind: DagRunType = DagRunType.MANUAL, **params: Any) -> dict[str, Any]:
     return {
-        "dag_run": SimpleNamespace(run_type=kind, run_after=datetime.now(UTC), run_id="r"),
-        "params": {"window_start": format_utc(window.start), "window_end": format_utc(window.end), **params},
+        "dag_run": SimpleNamespace(run_type=kind, run_after=datetime.now(UTC), run_id="r", logical_date=None),
+        "params": {**_asked(window, kind), **params},
         "data_interval_start": window.start,
         "data_interval_end": window.end,
     }
+
+
+def _asked(window: Window, kind: DagRunType) -> dict[str, str]:
+    """What the form says; of a backfill nothing."""
+    if kind is DagRunType.BACKFILL_JOB:
+        return {}
+    return {"window_start": format_utc(window.start), "window_end": format_utc(window.end)}
 
 
 def sensor(**changes: Any) -> TraceVolumeSensor:

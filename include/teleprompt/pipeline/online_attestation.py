@@ -11,6 +11,7 @@ from teleprompt.errors import TelepromptError
 from teleprompt.gate.comparison import Comparison
 from teleprompt.optimize.select import Selection
 from teleprompt.pipeline.promotion import attribute_selection
+from teleprompt.registry.published import tag_version
 from teleprompt.registry.versions import VERSION_ID, ProgramVersion, read_version
 from teleprompt.signing.signer import addresses_of
 from teleprompt.traces.snapshot import SnapshotRecord, read_snapshot
@@ -33,7 +34,7 @@ def attest_online(
             storage_uri=settings.storage_uri,
         )
         run.write("attestation", record)
-    run.client.set_model_version_tag(config.name, str(number), "attestation_id", record.attestation_id)
+    tag_version(run.client, config.name, number, "attestation_id", record.attestation_id)
     keep_attestation(run, record, addresses_of(settings))
     return record
 

@@ -23,6 +23,7 @@ from teleprompt.program.code import ProgramCode
 from teleprompt.records import Digest, Record, from_millionths
 from teleprompt.registry.aliases import CHALLENGER, CHAMPION, SHARE, aliases_of
 from teleprompt.registry.changes import challenge, promote
+from teleprompt.registry.published import tag_version
 from teleprompt.registry.version_files import VersionFiles
 from teleprompt.registry.versions import ProgramVersion, register_version
 from teleprompt.signing.signer import addresses_of
@@ -102,8 +103,7 @@ class Promotion:
             record = issue_attestation(
                 attestation, signers=self.settings.signers, storage_uri=self.settings.storage_uri
             )
-            number = str(version.number)
-            run.client.set_model_version_tag(version.program, number, "attestation_id", record.attestation_id)
+            tag_version(run.client, version.program, version.number, "attestation_id", record.attestation_id)
             return record
 
         record = self.records.once("attestation", AttestationRecord, stage)

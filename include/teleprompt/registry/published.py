@@ -52,7 +52,7 @@ def publish_version(client: "MlflowClient", program: str, number: int, *, to: st
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
     with registry_lock(client, to):
-        found = client.search_model_versions(f"name = {quoted(to)} AND tags.`{PUBLISHED_FROM}` = {quoted(origin)}")
+        found = _copies(client, program, number, to)
         if found:
             return int(found[0].version)
         own = client.get_model_version(program, str(number))
@@ -82,6 +82,20 @@ def publish_champion(client: "MlflowClient", program: str) -> None:
     copy = publish_version(client, program, number, to=name)
     if standing != copy:
         client.set_registered_model_alias(name, CHAMPION, str(copy))
+
+
+def tag_version(client: "MlflowClient", program: str, number: int, tag: str, value: str) -> None:
+    """Set a tag on a program's own version and on its copy in `<name>-Optimized`, if there is one."""
+    client.set_model_version_tag(program, str(number), tag, value)
+    name = published_name(program)
+    for copy in _copies(client, program, number, name):
+        client.set_model_version_tag(name, copy.version, tag, value)
+
+
+def _copies(client: "MlflowClient", program: str, number: int, name: str) -> list[Any]:
+    origin = quoted(f"{program}/{number}")
+    found = client.search_model_versions(f"name = {quoted(name)} AND tags.`{PUBLISHED_FROM}` = {origin}")
+    return list(found)
 
 
 def latest_version(client: "MlflowClient", name: str) -> PublishedVersion:

@@ -82,6 +82,7 @@ class TelepromptFinetuner:
             stages = self._run(program, Window.of_datetimes(start_date, end_date), outcome_metric)
         except TelepromptError as error:
             return OptimizationResult(success=False, error=str(error))
+        _rest(stages.pipeline)
         return OptimizationResult(
             success=True,
             trace_count=stages.snapshot.trace_count,
@@ -103,6 +104,7 @@ class TelepromptFinetuner:
             comparison = self._compared(_stages(result)).comparison
         except NothingToCompareError as error:
             return _nothing_compared(str(error))
+        _rest(_stages(result).pipeline)
         report = comparison.report
         return {
             **performance_section(comparison),
@@ -189,6 +191,12 @@ def _stages(result: OptimizationResult) -> _Stages:
     if result.stages is None:
         raise ConfigurationError(f"The optimization did not succeed: {result.error}")
     return result.stages
+
+
+def _rest(pipeline: Pipeline) -> None:
+    """Nothing runs until the next method is called, if ever; that starts the run again."""
+    with pipeline.promotion.records.open() as run:
+        run.end()
 
 
 def _nothing_compared(why: str) -> dict[str, Any]:

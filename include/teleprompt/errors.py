@@ -135,9 +135,12 @@ class NothingToCompareError(NothingToDoError):
 
 
 class NothingBetterError(NothingToCompareError):
-    """The search gave no program that could be better than the running one."""
+    """The search gave no program that was seen to be better than the running one."""
+
+    facts = ("why",)
 
     def __init__(self, program: str, why: str) -> None:
+        self.why = why
         super().__init__(
             f"The search found nothing better than the running version of {program}: {why}; no sealed example was "
             "opened, so widen the window, or search further with another `optimization.strategy`."

@@ -31,26 +31,19 @@ def rewards(
     from teleprompt.attribution.rewards import base_units, format_units, reward_shares
     from teleprompt.config.attribution import Unpayable
     from teleprompt.config.settings import Settings
-    from teleprompt.environment import current_user
-    from teleprompt.registry.audit_trail import Deed, Done, append
 
     amount = base_units(total, decimals=decimals)
     with open_attestations(Settings()) as store:
         attestation = store.find(attestation_id).attestation
-        about = f"{attestation.attestation_id} {amount}" + (" by the contract's rule" if contract else "")
-        paid = {"total": str(amount), "decimals": decimals}
-        append(
-            store.client,
-            attestation.model_info.model_id,
-            Done(deed=Deed.REWARD, who=current_user(), about=about, after=paid),
-        )
     if contract:
         _print_contract(attestation, amount, decimals, json_)
+        _note(attestation, amount, decimals, rule="the contract's rule")
         return
     unpayable = Unpayable(attestation.credit.unpayable) if attestation.credit else Unpayable.HOLD_BACK
     shares = reward_shares(attestation.to_dict()["contributors"], amount, unpayable=unpayable)
     if tree is not None:
         write_new(tree, json.dumps(RewardTree(attestation, amount).dump(), indent=1) + "\n")
+    _note(attestation, amount, decimals, rule="our rule")
     if json_:
         print_json({"total": str(amount), "decimals": decimals, "rewards": [r.model_dump() for r in shares]})
         return
@@ -66,6 +59,24 @@ def rewards(
         ],
         empty="The attestation credits nobody.",
     )
+
+
+def _note(attestation: "Attestation", amount: int, decimals: int, *, rule: str) -> None:
+    """Write into the program's audit trail that a total was divided."""
+    from teleprompt.config.settings import Settings
+    from teleprompt.environment import current_user
+    from teleprompt.registry.audit_trail import Deed, Done, append
+    from teleprompt.tracking.connection import mlflow_client
+
+    who = current_user()
+    done = Done(
+        deed=Deed.REWARD,
+        who=who,
+        about=f"{attestation.attestation_id} {amount} by {rule} ({who})",
+        after={"total": str(amount), "decimals": decimals},
+    )
+    with mlflow_client(Settings().tracking_uri) as client:
+        append(client, attestation.model_info.model_id, done)
 
 
 def _print_contract(attestation: "Attestation", amount: int, decimals: int, json_: bool) -> None:

@@ -30,6 +30,7 @@ def run(
     from teleprompt.cli.stage_bar import stage_bar
     from teleprompt.config.files import find_program_file
     from teleprompt.config.settings import Settings
+    from teleprompt.environment import system_user
     from teleprompt.pipeline.pipeline import Pipeline
     from teleprompt.pipeline.whole_run import run_all_stages
     from teleprompt.queries.history import find_summary
@@ -47,6 +48,8 @@ def run(
         )
     settings = Settings()
     pipeline = Pipeline.of_file(find_program_file(settings.programs_dir, program), settings=settings, window=window)
+    if approve:
+        pipeline.actor = system_user()
     if approve and pipeline.config.approval is not None and not pipeline.config.approval.may_answer(pipeline.actor):
         raise ConfigurationError(
             f"{pipeline.actor} may not approve versions of {pipeline.config.name}; its `approval.approvers` are "

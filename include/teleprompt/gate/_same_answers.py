@@ -32,12 +32,14 @@ class SameAnswersJob:
     baseline_state: Blob
     optimized_state: Blob
     rows: tuple[TraceRow, ...]
+    spent: Spend
+    """Of the comparison's budget, before."""
 
     title = "Looking for a difference"
 
     def run(self, channel: Channel) -> SameAnswers:
         """Ask both programs, in batches that double, until an answer differs; known answers are not asked for again."""
-        meter = Meter(self.optimization.config.gate.budget)
+        meter = Meter(self.optimization.config.gate.budget, before=self.spent)
         with self.optimization.metered(meter):
             return self._compared(meter, channel)
 

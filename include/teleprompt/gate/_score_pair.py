@@ -13,7 +13,7 @@ from teleprompt.evaluate.objective import Objective
 from teleprompt.evaluate.score import UNREADABLE, ScoreBook, Scores
 from teleprompt.gate._score_state import score_state
 from teleprompt.gate.comparison import PairScores
-from teleprompt.lm.meter import CallsStopped, Meter
+from teleprompt.lm.meter import CallsStopped, Meter, Spend
 from teleprompt.optimize.optimization import Optimization
 from teleprompt.program.channel import Channel
 from teleprompt.program.typed_fields import TypedFields
@@ -34,6 +34,8 @@ class PairJob:
     rows: tuple[TraceRow, ...]
     judged: tuple[TraceRow, ...]
     """Logged answers that a judge grades, to be compared with their outcomes."""
+    spent: Spend
+    """Of the comparison's budget, before."""
     afresh: bool
     """Whether answers of earlier runs do not count: latencies are compared, which were taken under another load."""
 
@@ -49,7 +51,7 @@ class PairJob:
             TelepromptError: the comparison's budget was reached.
         """
         own = self.optimization
-        meter = Meter(own.config.gate.budget)
+        meter = Meter(own.config.gate.budget, before=self.spent)
         with own.metered(meter):
             return self._scored(meter, channel)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from teleprompt.config.gate import JUDGE, LATENCY, MEASURED, GateConfig
+from teleprompt.config.gate import AGREEMENT, EXACT, F1, JUDGE, LATENCY, MEASURED, GateConfig
 from teleprompt.config.program import ProgramConfig
 from teleprompt.deltaone.power import PowerEstimate, estimate_power
 from teleprompt.errors import ConfigurationError, NothingBetterError
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SD = "sd_e6"
+LABELS_ONLY = (AGREEMENT, EXACT, F1)
+"""Metrics that read the outputs which calls have a label for, and no other."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ class Gate:
             optimized_state,
             rows=tuple(opened.rows),
             judged=judged_sample(opened.all_rows, config.gate.judge.sample) if config.gate.metric == JUDGE else (),
+            spent=spend,
             afresh=_measures_time(config.gate),
         )
         try:
@@ -135,11 +138,12 @@ class Gate:
         on_spend(rehearsal.spend)
         check_rehearsal(rehearsal)
         check_budget(rehearsal, config.gate.budget, examples=_expected_examples(snapshot))
-        if not same_answers(rehearsal.baseline, rehearsal.optimized):
+        if config.gate.metric not in LABELS_ONLY or not same_answers(rehearsal.baseline, rehearsal.optimized):
             return rehearsal.spend
-        found = optimization.in_process(
-            SameAnswersJob(optimization.without_secrets(), baseline_state, optimized_state, tuple(rows)), SameAnswers
+        search = SameAnswersJob(
+            optimization.without_secrets(), baseline_state, optimized_state, tuple(rows), rehearsal.spend
         )
+        found = optimization.in_process(search, SameAnswers)
         on_spend(found.spend)
         if found.alike:
             raise NothingBetterError(
@@ -167,7 +171,7 @@ class Gate:
 
 
 def _expected_examples(snapshot: Snapshot) -> int:
-    """Sealed examples that a comparison would use; counted when they were sealed, for nobody reads them before."""
+    """Sealed examples that are good enough to be compared with; counted when sealed, for nobody reads them before."""
     gate = snapshot.gate
     return gate.rows if gate.good is None else gate.good
 

@@ -40,6 +40,11 @@ class Candidate(Record):
     spend: Spend
     seconds: float
 
+    @property
+    def is_final(self) -> bool:
+        """Whether another try would end alike: not where compiling failed, or was not even begun."""
+        return self.error is None and (self.state is not None or self.seconds > 0)
+
     @classmethod
     def failed(cls, seed: int, error: str) -> Self:
         """The candidate of a seed of which nothing came; what it spent is not known."""

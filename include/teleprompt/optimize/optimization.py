@@ -142,7 +142,7 @@ class Optimization:
             return Candidate.failed(seed, str(error))
         if candidate.state is None and len(seeds) == 1:
             if candidate.cut_short == TIMED_OUT.format(seconds):
-                raise OptimizationTimeoutError(seconds)
+                raise OptimizationTimeoutError(round(seconds, 3))
             raise TelepromptError(f"No candidate came of compiling: {candidate.invalid or candidate.cut_short}")
         return candidate
 

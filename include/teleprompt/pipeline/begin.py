@@ -59,7 +59,7 @@ def begin_run(config: ProgramConfig, settings: Settings, window: Window, request
     from teleprompt.traces.sources.of_program import maturing
     from teleprompt.traces.volume import volume
     from teleprompt.tracking.connection import mlflow_client
-    from teleprompt.tracking.pipeline_run import PipelineRun
+    from teleprompt.tracking.pipeline_run import FIRST_COMPILE, PipelineRun
     from teleprompt.tracking.skipped_windows import forget_skipped, write_skipped
 
     with mlflow_client(settings.tracking_uri) as client:
@@ -78,7 +78,9 @@ def begin_run(config: ProgramConfig, settings: Settings, window: Window, request
         forget_skipped(client, program=config.name, window=window)
         code = code_of(find_program_file(settings.programs_dir, config.slug), config.entry_point).digest
         key = run_key(config, code_digest=code, settings=settings, window=window)
-        PipelineRun.open(client, key).tag(dag_run_id=request.run_id, run_type=request.run_type)
+        run = PipelineRun.open(client, key)
+        run.tag(dag_run_id=request.run_id, run_type=request.run_type)
+        run.restart(FIRST_COMPILE)
         _write_down(client, config, settings, code, key, request)
     return BegunRun(window=window, count=found.calls, new_outcomes=found.new_outcomes, key=key.digest)
 

@@ -32,20 +32,26 @@ from teleprompt.program.code import ProgramCode, code_of
 from teleprompt.program.fields import ProgramFields
 from teleprompt.program.fingerprint import code_digest, run_key
 from teleprompt.program.source import ProgramFile, ProgramObject
-from teleprompt.records import Digest
+from teleprompt.records import Digest, Record
 from teleprompt.registry.audit_trail import Deed, Done, append
 from teleprompt.registry.change_log import Action
 from teleprompt.registry.changes import note
 from teleprompt.registry.version_files import VersionFiles
 from teleprompt.registry.versions import ProgramVersion, ensure_baseline
 from teleprompt.traces.snapshot import SnapshotRecord, read_snapshot
-from teleprompt.tracking.pipeline_run import PipelineRun
+from teleprompt.tracking.pipeline_run import FIRST_COMPILE, PipelineRun
 from teleprompt.tracking.progress_tags import ProgressTags
 from teleprompt.tracking.run_key import RunKey
 from teleprompt.tracking.stage_records import StageRecords
 from teleprompt.window import Window
 
 log = logging.getLogger(__name__)
+
+
+class NothingBetter(Record):
+    """What a gate found that compared nothing."""
+
+    why: str
 
 
 class Pipeline:
@@ -117,6 +123,11 @@ class Pipeline:
 
         return self._records.once("snapshot", SnapshotRecord, stage)
 
+    def restart_clock(self) -> None:
+        """The run is begun, or begun again: its time limit counts from the next compile."""
+        with self._records.open() as run:
+            run.restart(FIRST_COMPILE)
+
     def baseline(self) -> ProgramVersion:
         """The champion that this run compares with; registers the program as written when there is none.
 
@@ -166,14 +177,18 @@ class Pipeline:
             )
             return compiled
 
-        candidate = self._records.once(f"candidate_{seed}", Candidate, stage)
+        candidate = self._records.once(
+            f"candidate_{seed}", Candidate, stage, is_final=lambda candidate: candidate.is_final
+        )
+        if not candidate.is_final:
+            return candidate
         taken = read_snapshot(snapshot)
         self._optimization(taken.fields).forget_checkpoint(taken, seed=seed, champion=baseline.state)
         return candidate
 
     def _seconds_for_a_candidate(self, run: PipelineRun) -> float:
         optimization = self.config.optimization
-        left = optimization.timeout_seconds - run.seconds_since("first_compile")
+        left = optimization.timeout_seconds - run.seconds_since(FIRST_COMPILE)
         return min(left, optimization.candidate_timeout_seconds or left)
 
     def select(self, snapshot: SnapshotRecord, candidates: Sequence[Candidate]) -> Selection:
@@ -241,11 +256,7 @@ class Pipeline:
                 on_spend=lambda spend: self._note_spend("gate", spend),
             )
 
-        try:
-            comparison = self._records.once("gate", Comparison, stage)
-        except NothingBetterError as error:
-            self._end_without_comparison(str(error))
-            raise
+        comparison = self._records.once("gate", Comparison, self._once_nothing_better(stage))
         with self._records.open() as run:
             report = comparison.report
             run.measure(delta=report.delta_e6 / 1e6, n_gate=report.n)
@@ -255,6 +266,23 @@ class Pipeline:
                 note(run.client, self.config.name, action, key=self.key.digest, who=self.actor, why=report.reason)
                 run.end()
         return comparison
+
+    def _once_nothing_better(self, stage: Callable[[PipelineRun], Comparison]) -> Callable[[PipelineRun], Comparison]:
+        """The stage; that it found nothing to compare is a record, too, and raised again when read back."""
+
+        def recorded(run: PipelineRun) -> Comparison:
+            known = run.read("nothing_better", NothingBetter)
+            if known is not None:
+                run.end()
+                raise NothingBetterError(self.config.name, known.why)
+            try:
+                return stage(run)
+            except NothingBetterError as error:
+                run.write("nothing_better", NothingBetter(why=error.why))
+                self._end_without_comparison(str(error))
+                raise
+
+        return recorded
 
     def _end_without_comparison(self, why: str) -> None:
         with self._records.open() as run:

@@ -1,6 +1,7 @@
 """All stages of the pipeline, one after the other, outside of Airflow."""
 
 import logging
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -14,6 +15,7 @@ from teleprompt.optimize.candidate import Candidate
 from teleprompt.optimize.select import Selection
 from teleprompt.pipeline.pipeline import Pipeline
 from teleprompt.pipeline.promotion import ComparedCandidate
+from teleprompt.program.process import end_all
 from teleprompt.records import Record
 from teleprompt.registry.aliases import CHAMPION
 from teleprompt.registry.versions import ProgramVersion
@@ -109,6 +111,7 @@ def gate_candidate(pipeline: Pipeline, found: SelectedCandidate) -> ComparedCand
 def select_candidate(pipeline: Pipeline, *, on_stage: OnStage = lambda _name, _of: None) -> SelectedCandidate:
     """All stages up to the best candidate, those that were done before read back."""
     of = _stages(pipeline)
+    pipeline.restart_clock()
     on_stage("collect", of)
     snapshot = pipeline.collect()  # what does not answer at the very start is said at once
     on_stage("baseline", of)
@@ -126,43 +129,62 @@ def _compile_all(
     pipeline: Pipeline, snapshot: SnapshotRecord, baseline: ProgramVersion, on_stage: OnStage
 ) -> Sequence[Candidate]:
     """The candidates of all seeds, some at a time; an outage that outlasts the tries of one costs that one alone."""
-    of = _stages(pipeline)
+    of, stop = _stages(pipeline), threading.Event()
 
     def compiled(seed: int) -> Candidate:
         on_stage(f"compile seed {seed}", of)
         try:
-            return patiently(pipeline, lambda: pipeline.compile(snapshot, baseline, seed=seed))
+            return patiently(pipeline, lambda: pipeline.compile(snapshot, baseline, seed=seed), stop=stop)
         except TransientError as error:
-            if len(pipeline.seeds) == 1:
+            if len(pipeline.seeds) == 1 or stop.is_set():
                 raise
             return Candidate.failed(seed, str(error))
 
-    with ThreadPoolExecutor(pipeline.settings.parallel_candidates) as pool:
-        try:
-            return list(pool.map(compiled, pipeline.seeds))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    if len(pipeline.seeds) == 1 or pipeline.settings.parallel_candidates == 1:
+        return [compiled(seed) for seed in pipeline.seeds]
+    pool = ThreadPoolExecutor(pipeline.settings.parallel_candidates)
+    try:
+        return list(pool.map(compiled, pipeline.seeds))
+    except BaseException:  # an interrupt, too, reaches this thread alone
+        stop.set()
+        pool.shutdown(wait=False, cancel_futures=True)
+        end_all()
+        raise
+    finally:
+        pool.shutdown()
 
 
-def patiently(pipeline: Pipeline, stage: Callable[[], T]) -> T:
+def patiently(pipeline: Pipeline, stage: Callable[[], T], *, stop: threading.Event | None = None) -> T:
     """Do a stage, again where something did not answer for a moment; in Airflow the task's retries do that.
+
+    Once `stop` is set it is not tried again.
 
     Raises:
         TransientError: it did not answer for the last time.
     """
-    from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
+    from tenacity import (
+        RetryCallState,
+        Retrying,
+        retry_if_exception_type,
+        sleep_using_event,
+        stop_after_attempt,
+        stop_when_event_set,
+        wait_exponential,
+        wait_random,
+    )
 
+    stop = stop or threading.Event()
     tries = pipeline.settings.stage_retries + 1
 
     def tell(state: RetryCallState) -> None:
         error, seconds = state.outcome and state.outcome.exception(), state.upcoming_sleep
-        log.warning("%s It is tried again in %g seconds (%d of %d).", error, seconds, state.attempt_number, tries - 1)
+        log.warning("%s It is tried again in %.0f seconds (%d of %d).", error, seconds, state.attempt_number, tries - 1)
 
     return Retrying(
         retry=retry_if_exception_type(TransientError),
-        stop=stop_after_attempt(tries),
-        wait=wait_exponential(multiplier=FIRST_WAIT, max=LONGEST_WAIT),
+        stop=stop_after_attempt(tries) | stop_when_event_set(stop),
+        wait=wait_exponential(multiplier=FIRST_WAIT, max=LONGEST_WAIT) + wait_random(0, FIRST_WAIT / 10),
+        sleep=sleep_using_event(stop),
         before_sleep=tell,
         reraise=True,
     )(stage)

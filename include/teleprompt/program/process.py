@@ -55,6 +55,8 @@ MOST_PRINTED = 2**20
 
 R = TypeVar("R", bound=Record)
 
+_under_way: "set[subprocess.Popen[bytes]]" = set()
+
 
 def run_in_process(
     job: Job,
@@ -131,6 +133,7 @@ def _process(
             start_new_session=True,
         )
         threading.Thread(target=_drain, args=(process,), name="program-output", daemon=True).start()
+        _under_way.add(process)
         try:
             assert process.stdin is not None  # noqa: S101 - a pipe was asked for
             with suppress(BrokenPipeError):
@@ -138,7 +141,14 @@ def _process(
                 process.stdin.flush()
             yield process
         finally:
+            _under_way.discard(process)
             _end(process)
+
+
+def end_all() -> None:
+    """End all processes that threads of this one wait for: an interrupt reaches the main thread alone."""
+    for process in list(_under_way):
+        _end(process)
 
 
 def _messages(

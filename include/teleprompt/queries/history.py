@@ -234,7 +234,8 @@ def _summary(client: "MlflowClient", run: Any) -> RunSummary:
     tags = run.data.tags
     skipped = tags.get("teleprompt.skipped") if report is None and run.info.status == "FINISHED" else None
     spend = spend_by_stage(run.data.metrics)
-    total = sum(spend.values(), StageSpend()) if spend else _spend_of_selection(selection)
+    before = None if "select" in spend else _spend_of_selection(selection)  # by a version before 0.3
+    total = sum(spend.values(), before or StageSpend()) if spend else before
     return RunSummary(
         run_id=run.info.run_id,
         key=tags[KEY_TAG],

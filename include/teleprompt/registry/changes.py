@@ -16,7 +16,7 @@ from teleprompt.registry.aliases import CHALLENGER, CHAMPION, PREVIOUS, aliases_
 from teleprompt.registry.audit_trail import record_changes
 from teleprompt.registry.change_log import Action, Change, ChangeState, list_changes, mark, write_entry
 from teleprompt.registry.lock import Lease, registry_lock
-from teleprompt.registry.published import publish_champion
+from teleprompt.registry.published import publish_champion, published_name
 from teleprompt.window import format_utc
 
 if TYPE_CHECKING:
@@ -136,11 +136,21 @@ def _changing(client: "MlflowClient", name: str) -> Iterator[tuple[dict[str, int
     after."""
     with registry_lock(client, name) as lease:
         yield _repaired_aliases(client, name), lease
-    publish_champion(client, name)
     try:
         record_changes(client, name)
     except (RegistryBusyError, LockLostError) as error:  # the change stands
         log.warning("%s: the audit trail lacks the last change until the next run or change (%s)", name, error)
+    _publish(client, name)
+
+
+def _publish(client: "MlflowClient", name: str) -> None:
+    """The change stands, whatever keeps others from reading it under the specification's name."""
+    import mlflow
+
+    try:
+        publish_champion(client, name)
+    except (RegistryBusyError, LockLostError, mlflow.MlflowException) as error:
+        log.warning("%s is not up to date until the next change of %s (%s)", published_name(name), name, error)
 
 
 def _the_one_before(name: str, before: dict[str, int], moves: list[Change]) -> int:

@@ -42,46 +42,82 @@ def published_name(program: str) -> str:
 
 
 def publish_version(client: "MlflowClient", program: str, number: int, *, to: str) -> int:
-    """Copy version `number` of a program to the registered model `to`, once; the number of the copy."""
-    import mlflow
+    """Copy version `number` of a program, its champion, to the registered model `to`, once; the number of the copy.
 
-    origin = f"{program}/{number}"
-    try:
-        client.create_registered_model(to)
-    except mlflow.MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise
+    The copy gets the alias `champion`.
+
+    Raises:
+        RegistryBusyError, LockLostError: others were changing `to`.
+    """
+    _ensure_registered(client, to)
     with registry_lock(client, to):
-        found = _copies(client, program, number, to)
-        if found:
-            return int(found[0].version)
-        own = client.get_model_version(program, str(number))
-        with fluent_tracking(client.tracking_uri):
-            copy = client.create_model_version(
-                to,
-                f"models:/{program}/{number}",
-                run_id=own.run_id,
-                tags={**own.tags, PUBLISHED_FROM: origin},
-                model_id=own.model_id,
-            )
-    log.info("version %d of %s is version %s of %s", number, program, copy.version, to)
-    return int(copy.version)
+        copy = _copied(client, program, number, to)
+        client.set_registered_model_alias(to, CHAMPION, str(copy))
+    return copy
 
 
 def publish_champion(client: "MlflowClient", program: str) -> None:
-    """Bring `<name>-Optimized` up to date with the program's champion."""
-    number = aliases_of(client, program).get(CHAMPION)
-    if number is None:
-        return
+    """Bring `<name>-Optimized` up to date with the program's champion.
+
+    Raises:
+        RegistryBusyError, LockLostError: others were changing it.
+    """
     name = published_name(program)
-    standing = aliases_of(client, name).get(CHAMPION)
-    if client.get_model_version(program, str(number)).tags.get("deltaone") != "true":  # the program as written
-        if standing is not None:
-            client.delete_registered_model_alias(name, CHAMPION)
+    if _is_up_to_date(client, program, name):
         return
-    copy = publish_version(client, program, number, to=name)
-    if standing != copy:
-        client.set_registered_model_alias(name, CHAMPION, str(copy))
+    _ensure_registered(client, name)
+    with registry_lock(client, name):  # who comes second finds the champion of then
+        number = _optimized_champion(client, program)
+        if number is None:
+            if CHAMPION in aliases_of(client, name):
+                client.delete_registered_model_alias(name, CHAMPION)
+            return
+        client.set_registered_model_alias(name, CHAMPION, str(_copied(client, program, number, name)))
+
+
+def _is_up_to_date(client: "MlflowClient", program: str, name: str) -> bool:
+    standing, number = aliases_of(client, name).get(CHAMPION), _optimized_champion(client, program)
+    if number is None:
+        return standing is None
+    return standing is not None and any(
+        int(copy.version) == standing for copy in _copies(client, program, number, name)
+    )
+
+
+def _optimized_champion(client: "MlflowClient", program: str) -> int | None:
+    """Number of the champion; None without one, and where that is the program as written."""
+    number = aliases_of(client, program).get(CHAMPION)
+    if number is None or client.get_model_version(program, str(number)).tags.get("deltaone") != "true":
+        return None
+    return number
+
+
+def _ensure_registered(client: "MlflowClient", name: str) -> None:
+    import mlflow
+
+    try:
+        client.create_registered_model(name)
+    except mlflow.MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+def _copied(client: "MlflowClient", program: str, number: int, name: str) -> int:
+    """The number of the copy, which is made if there is none; under the lock of `name`."""
+    found = _copies(client, program, number, name)
+    if found:
+        return int(found[0].version)
+    own = client.get_model_version(program, str(number))
+    with fluent_tracking(client.tracking_uri):
+        copy = client.create_model_version(
+            name,
+            f"models:/{program}/{number}",
+            run_id=own.run_id,
+            tags={**own.tags, PUBLISHED_FROM: f"{program}/{number}"},
+            model_id=own.model_id,
+        )
+    log.info("version %d of %s is version %s of %s", number, program, copy.version, name)
+    return int(copy.version)
 
 
 def tag_version(client: "MlflowClient", program: str, number: int, tag: str, value: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from teleprompt.attest.issue import performance_section
 from teleprompt.attest.signing import sign
 from teleprompt.attribution.attribute import Attribution, Credit
+from teleprompt.config.files import ProgramFileError, find_program_file, load_program_file
 from teleprompt.config.optimization import OptimizationConfig
 from teleprompt.config.outcome import OutcomeConfig
 from teleprompt.config.program import ProgramConfig
@@ -129,43 +130,72 @@ class TelepromptFinetuner:
             raise ConfigurationError(f"There is nothing to attest: {deltaone['reason']}")
         compared, promotion = self._compared(stages), stages.pipeline.promotion
         attestation = promotion.compose(compared, promotion.credit(compared))
+        _rest(stages.pipeline)
         return sign(attestation, [open_signer(signer) for signer in self.settings.signers]).to_dict()
 
     def save_optimized_model(self, result: OptimizationResult, model_name: str) -> dict[str, Any]:
         """Register the optimised program, attest it, and publish it as a version of `model_name`.
 
         As in a run of the DAG the program's new version becomes champion, and its attestation is kept with the run:
-        `teleprompt status`, `attest`, `rewards` and `versions` know it. `model_name` may be the program's own name.
+        `teleprompt status`, `attest`, `rewards` and `versions` know it. `model_name` may be the program's own name; in
+        another model the copy gets the alias `champion`.
 
-        Returns `model_name`, `version`, `version_id`, `deltaone`, and `alias`, which is None where another version
-        became champion meanwhile. Saving the same result again adds no version.
+        Returns `model_name`, `version`, `version_id`, `deltaone`, and `alias`. That is None where another version
+        became champion meanwhile; then the version stays one of the program's own. Saving the same result again adds
+        no version.
 
         Raises:
-            ConfigurationError: the gate did not promote it, or the DeltaOne check is switched off.
+            ConfigurationError: the gate did not promote it, the DeltaOne check is switched off, or the program's file
+                asks for an approval or a rollout.
+            NothingBetterError: there was nothing to compare.
         """
         stages = _stages(result)
-        if not self.config.enable_deltaone_check:
-            raise ConfigurationError(
-                "With `enable_deltaone_check=False` nothing is promoted, so no version is saved; switch it on."
-            )
+        self._check_may_promote(stages)
         compared, promotion = self._compared(stages), stages.pipeline.promotion
-        reason = compared.comparison.report.reason
         if compared.comparison.report.verdict is not Verdict.PROMOTE:
-            raise ConfigurationError(f"Only a promoted program is registered: {reason}")
+            raise ConfigurationError(f"Only a promoted program is registered: {compared.comparison.report.reason}")
         version = patiently(stages.pipeline, lambda: promotion.promote(compared))
-        if version.alias == CHAMPION:
-            patiently(stages.pipeline, lambda: promotion.attest(compared, version))
-        number = version.number
-        if model_name != version.program:
-            with mlflow_client(self.settings.tracking_uri) as client:
-                number = publish_version(client, version.program, version.number, to=model_name)
-        return {
-            "model_name": model_name,
-            "version": number,
+        saved = {
+            "model_name": version.program,
+            "version": version.number,
             "version_id": version.version_id,
             "deltaone": True,
             "alias": version.alias,
         }
+        if version.alias != CHAMPION:
+            return saved
+        patiently(stages.pipeline, lambda: promotion.attest(compared, version))
+        if model_name == version.program:
+            return saved
+        with mlflow_client(self.settings.tracking_uri) as client:
+            number = publish_version(client, version.program, version.number, to=model_name)
+        return {**saved, "model_name": model_name, "version": number}
+
+    def _check_may_promote(self, stages: "_Stages") -> None:
+        """What a program file asks for before a promotion holds for Python, too.
+
+        Raises:
+            ConfigurationError: naming it.
+        """
+        if not self.config.enable_deltaone_check:
+            raise ConfigurationError(
+                "With `enable_deltaone_check=False` nothing is promoted, so no version is saved; switch it on."
+            )
+        name = stages.pipeline.config.name
+        written = _program_file(self.settings, name)
+        if written is None:
+            return
+        if written.approval is not None or written.rollout.share is not None:
+            asked = "an approval" if written.approval is not None else "a rollout"
+            raise ConfigurationError(
+                f"The program file of {name} asks for {asked} before a promotion; promote it by its DAG or by "
+                "`teleprompt run`, or take that out of the file."
+            )
+        if stages.pipeline.code is None:
+            raise ConfigurationError(
+                f"{name} was defined in a notebook, and no server could load it in place of the version whose code "
+                "lies beside its program file; run the optimization with that code."
+            )
 
     def _run(self, program: Any, window: Window, outcome_metric: str) -> _Stages:
         name = getattr(program, "program_name", None) or type(program).__name__
@@ -179,7 +209,7 @@ class TelepromptFinetuner:
             ProgramObject(program), config=config, code=_code(program), settings=self.settings, window=window
         )
         found = select_candidate(pipeline)
-        with pipeline.promotion.records.open() as run:
+        with pipeline.promotion.records.open() as run, run.under_way():
             attribution = attribute_selection(run, config, found.snapshot, found.selection, None)
         return _Stages(pipeline=pipeline, found=found, snapshot=read_snapshot(found.snapshot), attribution=attribution)
 
@@ -191,6 +221,16 @@ def _stages(result: OptimizationResult) -> _Stages:
     if result.stages is None:
         raise ConfigurationError(f"The optimization did not succeed: {result.error}")
     return result.stages
+
+
+def _program_file(settings: Settings, name: str) -> ProgramConfig | None:
+    """What the program file of that name says; None where there is none."""
+    try:
+        return load_program_file(find_program_file(settings.programs_dir, name))
+    except ProgramFileError:
+        raise
+    except ConfigurationError:
+        return None
 
 
 def _rest(pipeline: Pipeline) -> None:

@@ -26,6 +26,8 @@ INTERNAL_TAG = "teleprompt.internal"
 MAX_ERROR = 500
 CLOCK = "clock."
 """Tags that say when something began."""
+FIRST_COMPILE = "first_compile"
+"""Of the clock that `optimization.timeout_seconds` is about."""
 
 R = TypeVar("R", bound=Record)
 
@@ -185,13 +187,17 @@ class PipelineRun:
         return dict(self.client.get_run(self.run_id).data.metrics)
 
     def seconds_since(self, moment: str) -> float:
-        """How long ago this was first asked with that `moment`; from anew once the run failed or ended."""
+        """How long ago this was first asked with that `moment`, since the last `restart`."""
         now, tag = datetime.now(UTC), f"{CLOCK}{moment}"
         began = self.client.get_run(self.run_id).data.tags.get(f"teleprompt.{tag}")
-        if began is None:
+        if not began:
             self.tag(**{tag: now.isoformat()})
             return 0.0
         return max((now - datetime.fromisoformat(began)).total_seconds(), 0.0)
+
+    def restart(self, moment: str) -> None:
+        """Begin to count anew: somebody begins the run, or begins it again."""
+        self.tag(**{f"{CLOCK}{moment}": ""})
 
     @contextmanager
     def under_way(self) -> Iterator[None]:
@@ -199,11 +205,7 @@ class PipelineRun:
 
         That there is nothing to compare is an end like others, for the caller to write down.
         """
-        known = self.client.get_run(self.run_id)
-        if known.info.status != "RUNNING":
-            for tag in known.data.tags:
-                if tag.startswith(f"teleprompt.{CLOCK}"):
-                    self.client.delete_tag(self.run_id, tag)
+        if self.client.get_run(self.run_id).info.status != "RUNNING":
             self.client.update_run(self.run_id, status="RUNNING")
         try:
             yield

@@ -25,8 +25,17 @@ class StageRecords:
         self.made: list[str] = []
         """Stages that were done here, not read back."""
 
-    def once(self, name: str, model: type[R], stage: Callable[[PipelineRun], R]) -> R:
+    def once(
+        self,
+        name: str,
+        model: type[R],
+        stage: Callable[[PipelineRun], R],
+        *,
+        is_final: Callable[[R], bool] = lambda _record: True,
+    ) -> R:
         """The record of the stage `name`: read back, or made by `stage` and kept.
+
+        One that is not final is returned and not kept, so that another try makes it anew.
 
         Raises:
             RecordUnreadableError: another version of the package wrote it.
@@ -39,6 +48,8 @@ class StageRecords:
                 return record
             with run.under_way():
                 record = stage(run)
+            if not is_final(record):
+                return record
             first = run.read(name, model)
             if first is not None:  # another task did the same meanwhile; all go on from one record
                 log.warning("%s: done for %s by another task meanwhile, read back", name, self._key.window)

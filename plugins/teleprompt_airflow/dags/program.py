@@ -169,7 +169,8 @@ def _tasks(config: ProgramConfig) -> None:
         task_id="select",
         snapshot=collect.output,
         candidates=compiled.output,
-        trigger_rule="none_skipped",  # a candidate that failed is one candidate
+        # Of several, a candidate that failed is one candidate.
+        trigger_rule="none_skipped" if len(config.optimization.seeds) > 1 else "all_success",
         **limited,
     )
     last: list[BaseOperator] = [select]

@@ -14,6 +14,8 @@ from teleprompt_airflow.metrics import count
 from teleprompt_airflow.notifications.tell import tell
 
 MOST_TEXT = 500
+EARLIER_TASK_FAILED = "EarlierTaskFailedError"
+"""By name, for operators import the notifications and not the other way round."""
 
 
 class FailureAlert(BaseNotifier):
@@ -27,7 +29,12 @@ class FailureAlert(BaseNotifier):
         self.program = program
 
     def notify(self, context: Any) -> None:
-        """Count it; name the task, what it said, and where its log is."""
+        """Count it; name the task, what it said, and where its log is.
+
+        What failed for an earlier task's failure is neither counted nor told of.
+        """
+        if type(context.get("exception")).__name__ == EARLIER_TASK_FAILED:
+            return
         count("failures", program=self.program, error=error_class(context.get("exception")))
         tell([failure_alert(self.program, context)], context)
 

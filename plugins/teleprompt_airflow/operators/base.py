@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from teleprompt.pipeline.pipeline import Pipeline
 
 
+class EarlierTaskFailedError(AirflowFailException):
+    """A task that runs in spite of failures before it has nothing to work with; they were told of already."""
+
+
 class StageOperator(BaseOperator):
     """Base of the stage operators.
 

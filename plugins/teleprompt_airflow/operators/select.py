@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from teleprompt.errors import TelepromptError
-from teleprompt_airflow.operators.base import StageOperator
+from teleprompt_airflow.operators.base import EarlierTaskFailedError, StageOperator
 
 if TYPE_CHECKING:
     from teleprompt.optimize.select import Selection
@@ -27,12 +26,16 @@ class SelectOperator(StageOperator):
         self.snapshot = snapshot
         self.candidates = candidates
 
+    def execute(self, context: Any) -> dict[str, Any]:
+        """Select, where there is something to select from."""
+        if not self.waited or not self.snapshot or not list(self.candidates or ()):
+            raise EarlierTaskFailedError("Nothing is selected, for a task before this one failed; its log says why.")
+        return super().execute(context)
+
     def run_stage(self, pipeline: "Pipeline") -> "Selection":
         """Select on the select part."""
         from teleprompt.optimize.candidate import Candidate
         from teleprompt.traces.snapshot import SnapshotRecord
 
-        if self.snapshot is None:
-            raise TelepromptError(f"{self.program} has no snapshot, for a task before this one failed; see its log.")
-        candidates = [Candidate.model_validate(candidate) for candidate in self.candidates or ()]
+        candidates = [Candidate.model_validate(candidate) for candidate in self.candidates]
         return pipeline.select(SnapshotRecord.model_validate(self.snapshot), candidates)

@@ -11,8 +11,8 @@ INTRODUCTION = """\
 # The command
 
 Made by `make reference` from the commands themselves. Every command takes `--help`. Exit status: 0 success; 1 a
-negative answer, such as an invalid attestation or a failed run; 2 wrong usage or configuration. An error is one line on
-standard error, which says what to do.
+negative answer, such as an invalid attestation or a failed run; 2 wrong usage or configuration; 3 an inconclusive
+verdict. An error is one line on standard error, which says what to do.
 """
 
 COMMAND = "teleprompt"

@@ -1,6 +1,7 @@
 """The `teleprompt` command.
 
-Exit status: 0 success, 1 a negative answer (an invalid attestation, a failed run), 2 wrong usage or configuration.
+Exit status: 0 success, 1 a negative answer (an invalid attestation, a failed run), 2 wrong usage or configuration,
+3 an inconclusive verdict.
 """
 
 import logging
@@ -18,6 +19,7 @@ from teleprompt.cli import (
     backup,
     deltaone,
     doctor,
+    gate,
     init,
     maintenance,
     programs,
@@ -51,6 +53,7 @@ app.command("rewards")(rewards.rewards)
 app.add_typer(versions.app, name="versions")
 app.add_typer(signer.app, name="signer")
 app.add_typer(deltaone.app, name="deltaone")
+app.add_typer(gate.app, name="gate")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(audit.app, name="audit")
 app.add_typer(maintenance.app, name="maintenance")

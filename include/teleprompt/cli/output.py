@@ -85,6 +85,18 @@ def write_new(file: Path, text: str) -> None:
         raise ConfigurationError(f"{file} cannot be written ({error.strerror}); name a new file.") from error
 
 
+def write_file(file: Path, text: str) -> None:
+    """Write a file, in place of an earlier one.
+
+    Raises:
+        ConfigurationError: it cannot be written.
+    """
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"{file} cannot be written ({error.strerror}); name another place.") from error
+
+
 def points(value_e6: int | None) -> str:
     """Millionths of a score as percentage points."""
     return "-" if value_e6 is None else f"{value_e6 / 1e4:+.2f}"

@@ -20,18 +20,27 @@ def check_guardrails(
 
 
 def _check(guardrail: Guardrail, baseline: Sequence[ScoredAnswer], optimized: Sequence[ScoredAnswer]) -> GuardrailCheck:
-    """Means are compared as they are: a guardrail need not be shown to be broken.
+    """What failed has no latency and no score, so the mean is taken over examples that both answered.
 
-    What failed has no latency and no score, so the mean is taken over examples that both answered; how often a program
-    fails is a metric of its own.
+    How often a program fails is a metric of its own.
     """
     pairs = list(zip(baseline, optimized, strict=True))
     if guardrail.metric != FAILURE_RATE:
         pairs = [pair for pair in pairs if pair[0].failure is None and pair[1].failure is None]
-    before = [value_e6(answer, guardrail.metric) for answer, _ in pairs]
-    after = [value_e6(answer, guardrail.metric) for _, answer in pairs]
+    return check_values(
+        guardrail,
+        [value_e6(answer, guardrail.metric) for answer, _ in pairs],
+        [value_e6(answer, guardrail.metric) for _, answer in pairs],
+    )
+
+
+def check_values(guardrail: Guardrail, before: Sequence[int | None], after: Sequence[int | None]) -> GuardrailCheck:
+    """The guardrail on the metric's values of two programs, in millionths of its unit; None where one is missing.
+
+    Means are compared as they are: a guardrail need not be shown to be broken.
+    """
     missing = before.count(None) + after.count(None)
-    there = not missing and bool(pairs)
+    there = not missing and bool(before)
     baseline_e6 = mean_e6([value for value in before if value is not None]) if there else None
     optimized_e6 = mean_e6([value for value in after if value is not None]) if there else None
     limit_e6 = None if baseline_e6 is None else _limit_e6(guardrail, baseline_e6)

@@ -104,9 +104,13 @@ class GateReport(Record):
     @property
     def reason(self) -> str:
         """The verdict in one sentence."""
+        return self.reason_on("sealed examples")
+
+    def reason_on(self, examples: str) -> str:
+        """The verdict in one sentence that calls the examples so: whoever sealed none has to say less."""
         figures = (
             f"{self.delta_e6 / 1e4:+.2f} points [{self.ci_low_e6 / 1e4:+.2f}, {self.ci_high_e6 / 1e4:+.2f}] "
-            f"on {self.n} sealed examples"
+            f"on {self.n} {examples}"
         )
         if self.breaches:
             return f"{figures}: a guardrail does not hold ({'; '.join(check.reason for check in self.breaches)})."

@@ -78,12 +78,16 @@ class TrialReport(Record):
     @property
     def reason(self) -> str:
         """The verdict in one sentence."""
+        return self.reason_on("sealed examples")
+
+    def reason_on(self, examples: str) -> str:
+        """The verdict in one sentence that calls the examples so: whoever sealed none has to say less."""
         if not self.windows:
             return "The trial has no window yet."
         units = "" if self.n == self.n_groups else f" of {self.n_groups} units"
         figures = (
             f"{self.delta_e6 / 1e4:+.2f} points [{self.ci_low_e6 / 1e4:+.2f}, {self.ci_high_e6 / 1e4:+.2f}] on "
-            f"{self.n} sealed examples{units} in {self.windows} window{'' if self.windows == 1 else 's'}"
+            f"{self.n} {examples}{units} in {self.windows} window{'' if self.windows == 1 else 's'}"
         )
         threshold = self.policy.threshold_in_words
         match self.verdict, self.rejected_for:

@@ -1,0 +1,98 @@
+"""Options that say how score files are read and what has to be shown."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Annotated
+
+import typer
+
+from teleprompt.config.gate import Guardrail
+from teleprompt.config.outcome import Direction
+from teleprompt.errors import ConfigurationError
+from teleprompt.records import MILLION
+from teleprompt.score_files.scores import Columns
+
+IdColumn = Annotated[str, typer.Option("--id", help="Column that names the example.")]
+ScoreColumn = Annotated[str, typer.Option("--score", help="Column of the score.")]
+GroupColumn = Annotated[
+    str | None,
+    typer.Option("--group", help="Column that names what examples belong to; by default `group`, where there is one."),
+]
+Scale = Annotated[float, typer.Option(help="The best score, if it is not 1: 100 for percentages, 5 for stars.")]
+Threshold = Annotated[str, typer.Option(help="Smallest gain worth having: 0.01, or 1%, of the scale.")]
+Alpha = Annotated[float, typer.Option(help="Two-sided error of this one look, below 0.5.")]
+LowerIsBetter = Annotated[bool, typer.Option("--lower-is-better", help="Low scores are the good ones.")]
+Guardrails = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--guardrail",
+        metavar="NAME[:higher|lower][:TOLERANCE]",
+        help="A further column whose mean must not get worse by more than the tolerance, in its unit or in % of the "
+        "baseline's; by default lower values are better and nothing is tolerated. May be given several times.",
+    ),
+]
+
+
+def share_of(option: str, text: str) -> int:
+    """Millionths of `0.01` or `1%`.
+
+    Raises:
+        ConfigurationError: it is neither, or not between 0 and 1.
+    """
+    try:
+        share = Fraction(text.removesuffix("%").strip()) / (100 if text.endswith("%") else 1)
+    except (ValueError, ZeroDivisionError) as error:
+        raise ConfigurationError(f"{option} {text!r} is no share; write it like 0.01 or 1%.") from error
+    share_e6 = round(share * MILLION)
+    if not 0 < share_e6 < MILLION:
+        raise ConfigurationError(f"{option} {text} is not between 0 and 1; one percentage point is 0.01 or 1%.")
+    return share_e6
+
+
+def checked_alpha(alpha: float) -> float:
+    """`alpha`, if it is an error that a test may make.
+
+    Raises:
+        ConfigurationError: it is not between 0 and 0.5.
+    """
+    if not 0 < alpha < 0.5:
+        raise ConfigurationError(f"--alpha {alpha:g} is not between 0 and 0.5; the usual error is 0.05.")
+    return alpha
+
+
+def guardrails_of(texts: Sequence[str]) -> tuple[Guardrail, ...]:
+    """The guardrails of `NAME[:higher|lower][:TOLERANCE]`; a name may hold colons itself.
+
+    Raises:
+        ConfigurationError: a tolerance is no number, or a name is given twice.
+    """
+    guardrails = tuple(_guardrail(text) for text in texts)
+    names = [guardrail.metric for guardrail in guardrails]
+    if len(set(names)) != len(names):
+        raise ConfigurationError(f"Each --guardrail may be named once; there are {', '.join(names)}.")
+    return guardrails
+
+
+def _guardrail(text: str) -> Guardrail:
+    name, tolerance, direction = text, "0", Direction.LOWER
+    rest, _, last = name.rpartition(":")
+    if rest and last not in set(Direction):
+        name, tolerance = rest, last
+    rest, _, last = name.rpartition(":")
+    if rest and last in set(Direction):
+        name, direction = rest, Direction(last)
+    try:
+        return Guardrail(
+            metric=name,
+            direction=direction,
+            tolerance=tolerance if tolerance.endswith("%") else float(tolerance),
+        )
+    except ValueError as error:
+        raise ConfigurationError(
+            f"--guardrail {text!r} is not NAME[:higher|lower][:TOLERANCE]; write it like latency:lower:20%."
+        ) from error
+
+
+def columns_of(id_: str, score: str, group: str | None, guardrails: Sequence[Guardrail] = ()) -> Columns:
+    """The columns to read."""
+    return Columns(id=id_, score=score, group=group, metrics=tuple(guardrail.metric for guardrail in guardrails))

@@ -1,0 +1,45 @@
+"""docs/gate.md: what it writes is written, each command is run, and says what the page says."""
+
+import re
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from teleprompt import cli
+from tests.support import fenced_blocks
+
+PAGE = "docs/gate.md"
+
+
+def commands() -> Iterator[tuple[str, str]]:
+    """Each line after a `$ `, and what is shown below it."""
+    for block in fenced_blocks(PAGE, "console"):
+        for command, shown in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, flags=re.MULTILINE):
+            yield command, shown.strip("\n")
+
+
+def test_a_stranger_gets_what_the_page_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for code in fenced_blocks(PAGE, "python"):
+        exec(code, {})
+    status = 0
+    ran = 0
+    for command, shown in commands():
+        if command == "echo $?":
+            assert str(status) == shown
+            continue
+        program, *arguments = shlex.split(command)
+        assert program == "teleprompt", command
+        monkeypatch.setattr(sys, "argv", [program, *arguments])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        status = end.value.code or 0
+        output = capsys.readouterr()
+        assert shown in output.out + output.err, command
+        ran += 1
+    assert ran

@@ -1,8 +1,8 @@
-"""`call` runs the `teleprompt` command as a process would: status, standard output, one line of error."""
+"""`call` and `gate` run the `teleprompt` command as a process would: status, standard output, one line of error."""
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -46,3 +46,32 @@ def call(
         return Result(status, output.out, output.err)
 
     return run
+
+
+Gate = Callable[..., Result]
+IDS = [f"q{i:03}" for i in range(200)]
+
+
+def write(file: str, scores: Iterable[object], ids: Iterable[str] = IDS) -> None:
+    Path(file).write_text("id,score\n" + "".join(f"{name},{score}\n" for name, score in zip(ids, scores, strict=True)))
+
+
+@pytest.fixture
+def gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Gate:
+    """`teleprompt gate …` in a folder with `base.csv`, in which half of 200 answers are right."""
+    monkeypatch.chdir(tmp_path)
+    write("base.csv", [i % 2 for i in range(200)])
+
+    def run(*arguments: str) -> Result:
+        monkeypatch.setattr(sys, "argv", ["teleprompt", "gate", *arguments])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        output = capsys.readouterr()
+        return Result(end.value.code or 0, output.out, output.err)
+
+    return run
+
+
+def changed(better: int = 0, worse: int = 0) -> list[int]:
+    """Scores of a candidate that answers so many of base.csv's wrong answers right, and right ones wrong."""
+    return [int(i < 2 * better) if i % 2 == 0 else int(i >= 2 * worse) for i in range(200)]

@@ -2,43 +2,12 @@
 
 import json
 import random
-import sys
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
 
-from teleprompt import cli
-from tests.cli.conftest import Result
-
-Gate = Callable[..., Result]
-IDS = [f"q{i:03}" for i in range(200)]
-
-
-def write(file: str, scores: Iterable[object], ids: Iterable[str] = IDS) -> None:
-    Path(file).write_text("id,score\n" + "".join(f"{name},{score}\n" for name, score in zip(ids, scores, strict=True)))
-
-
-@pytest.fixture
-def gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Gate:
-    """`teleprompt gate …` in a folder with `base.csv`, in which half of 200 answers are right."""
-    monkeypatch.chdir(tmp_path)
-    write("base.csv", [i % 2 for i in range(200)])
-
-    def run(*arguments: str) -> Result:
-        monkeypatch.setattr(sys, "argv", ["teleprompt", "gate", *arguments])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        output = capsys.readouterr()
-        return Result(end.value.code or 0, output.out, output.err)
-
-    return run
-
-
-def changed(better: int = 0, worse: int = 0) -> list[int]:
-    """Scores of a candidate that answers so many of base.csv's wrong answers right, and right ones wrong."""
-    return [int(i < 2 * better) if i % 2 == 0 else int(i >= 2 * worse) for i in range(200)]
+from tests.cli.conftest import IDS, Gate, changed, write
 
 
 def test_a_gain_is_promoted(gate: Gate) -> None:

@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from teleprompt.cli.gate_trial import look, refuse_options_without_use
 from teleprompt.cli.output import JsonOption, print_json, print_table, say, write_file
 from teleprompt.cli.score_options import (
     Alpha,
+    Asked,
+    ClaimOption,
     GroupColumn,
     Guardrails,
     IdColumn,
@@ -17,20 +20,19 @@ from teleprompt.cli.score_options import (
     Scale,
     ScoreColumn,
     Threshold,
-    checked_alpha,
     columns_of,
     guardrails_of,
-    share_of,
 )
-from teleprompt.config.gate import Claim
-from teleprompt.config.outcome import Direction
-from teleprompt.deltaone.report import GatePolicy, Verdict
-from teleprompt.score_files.outcome import Outcome, of_comparison
+from teleprompt.deltaone.report import GateReport, Verdict
+from teleprompt.score_files.outcome import Outcome, of_comparison, of_trial
 from teleprompt.score_files.pairing import pair
 from teleprompt.score_files.pictures import draw_svg, draw_text
 from teleprompt.score_files.scores import read_scores
 from teleprompt.score_files.verdict import judge
 from teleprompt.score_files.written import as_junit, as_markdown
+
+if TYPE_CHECKING:
+    from teleprompt.deltaone.trial_report import TrialReport
 
 EXIT = {Verdict.PROMOTE: 0, Verdict.REJECT: 1, Verdict.INCONCLUSIVE: 3}
 COLOURS = {Verdict.PROMOTE: "green", Verdict.REJECT: "red", Verdict.INCONCLUSIVE: "yellow"}
@@ -62,13 +64,22 @@ def compare(
     score: ScoreColumn = "score",
     group: GroupColumn = None,
     scale: Scale = 1.0,
-    threshold: Threshold = "0.01",
-    claim: Annotated[Claim, typer.Option(help="What has to be shown: a gain, or that it is the threshold.")] = (
-        Claim.SIGNIFICANT
-    ),
-    alpha: Alpha = 0.05,
-    lower_is_better: LowerIsBetter = False,
+    threshold: Threshold = None,
+    claim: ClaimOption = None,
+    alpha: Alpha = None,
+    lower_is_better: LowerIsBetter = None,
     guardrail: Guardrails = None,
+    trial: Annotated[
+        Path | None,
+        typer.Option(help="Add to the trial that this file keeps, or begin one: a look at all windows so far."),
+    ] = None,
+    window: Annotated[
+        str | None, typer.Option(help="With --trial, what these scores are of: 2026-01-05/2026-01-12, or any name.")
+    ] = None,
+    horizon: Annotated[
+        int | None,
+        typer.Option(help="With --trial, the windows after which it ends undecided.", min=1, show_default="52"),
+    ] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write a summary for a pull request.")] = None,
     junit: Annotated[Path | None, typer.Option(help="Write the verdict as JUnit's XML.")] = None,
     picture: Annotated[Path | None, typer.Option(help="Write a picture of the change, an SVG.")] = None,
@@ -81,21 +92,25 @@ def compare(
     """
     guardrails = guardrails_of(guardrail or ())
     columns = columns_of(id_, score, group, guardrails)
-    policy = GatePolicy(
-        threshold_e6=share_of("--threshold", threshold),
-        claim=claim,
-        alpha=checked_alpha(alpha),
-        direction=Direction.LOWER if lower_is_better else Direction.HIGHER,
-    )
+    asked = Asked.of(threshold=threshold, claim=claim, alpha=alpha, lower_is_better=lower_is_better, horizon=horizon)
+    refuse_options_without_use(trial=trial, window=window, horizon=horizon, guardrails=guardrails)
     pairs = pair(*(read_scores(file, columns, scale=scale) for file in (baseline, candidate)))
-    report = judge(pairs, policy, guardrails)
-    outcome = of_comparison(report, baseline=str(baseline), candidate=str(candidate))
+    document: dict[str, object] = {"baseline": str(baseline), "candidate": str(candidate)}
+    note = None
+    report: GateReport | TrialReport
+    if trial is not None and window is not None:
+        report, note = look(trial, pairs, asked, window=window)
+        outcome = of_trial(report)
+        document |= {"window": window, "note": note}
+    else:
+        report = judge(pairs, asked.policy, guardrails)
+        outcome = of_comparison(report, baseline=str(baseline), candidate=str(candidate))
     _write(outcome, markdown=markdown, junit=junit, picture=picture)
     if json_:
-        files = {"baseline": str(baseline), "candidate": str(candidate)}
-        print_json(_as_json(outcome, files, report.model_dump(mode="json")))
+        said = {"schema_version": 1, "verdict": outcome.verdict, "reason": outcome.reason}
+        print_json({**said, **document, "report": report.model_dump(mode="json")})
     else:
-        _show(outcome)
+        _show(outcome, note)
     raise typer.Exit(EXIT[outcome.verdict])
 
 
@@ -105,12 +120,10 @@ def _write(outcome: Outcome, *, markdown: Path | None, junit: Path | None, pictu
             write_file(file, text(outcome))
 
 
-def _as_json(outcome: Outcome, files: dict[str, str], report: dict[str, object]) -> dict[str, object]:
-    return {"schema_version": 1, "verdict": outcome.verdict, "reason": outcome.reason, **files, "report": report}
-
-
-def _show(outcome: Outcome) -> None:
+def _show(outcome: Outcome, note: str | None) -> None:
     say(f"{outcome.verdict}: {outcome.reason}", colour=COLOURS[outcome.verdict])
+    if note is not None:
+        say(note)
     say("")
     _show_lines(draw_text(outcome))
     for name, value in outcome.facts:

@@ -1,16 +1,21 @@
 """Options that say how score files are read and what has to be shown."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated
 
 import typer
 
-from teleprompt.config.gate import Guardrail
+from teleprompt.config.gate import Claim, Guardrail
 from teleprompt.config.outcome import Direction
+from teleprompt.deltaone.report import GatePolicy
+from teleprompt.deltaone.trial_policy import TrialPolicy
 from teleprompt.errors import ConfigurationError
-from teleprompt.records import MILLION
+from teleprompt.records import MILLION, from_millionths
 from teleprompt.score_files.scores import Columns
+
+THRESHOLD_E6, ALPHA = 10_000, 0.05
 
 IdColumn = Annotated[str, typer.Option("--id", help="Column that names the example.")]
 ScoreColumn = Annotated[str, typer.Option("--score", help="Column of the score.")]
@@ -19,9 +24,17 @@ GroupColumn = Annotated[
     typer.Option("--group", help="Column that names what examples belong to; by default `group`, where there is one."),
 ]
 Scale = Annotated[float, typer.Option(help="The best score, if it is not 1: 100 for percentages, 5 for stars.")]
-Threshold = Annotated[str, typer.Option(help="Smallest gain worth having: 0.01, or 1%, of the scale.")]
-Alpha = Annotated[float, typer.Option(help="Two-sided error of this one look, below 0.5.")]
-LowerIsBetter = Annotated[bool, typer.Option("--lower-is-better", help="Low scores are the good ones.")]
+Threshold = Annotated[
+    str | None, typer.Option(help="Smallest gain worth having: 0.01, or 1%, of the scale.", show_default="0.01")
+]
+ClaimOption = Annotated[
+    Claim | None,
+    typer.Option(
+        help="What has to be shown: a gain, or that it is at least the threshold.", show_default="significant"
+    ),
+]
+Alpha = Annotated[float | None, typer.Option(help="Two-sided error, below 0.5.", show_default="0.05")]
+LowerIsBetter = Annotated[bool | None, typer.Option("--lower-is-better", help="Low scores are the good ones.")]
 Guardrails = Annotated[
     list[str] | None,
     typer.Option(
@@ -31,6 +44,59 @@ Guardrails = Annotated[
         "baseline's; by default lower values are better and nothing is tolerated. May be given several times.",
     ),
 ]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What has to be shown, as far as somebody said it; None where nobody did."""
+
+    threshold_e6: int | None
+    claim: Claim | None
+    alpha: float | None
+    direction: Direction | None
+    horizon: int | None = None
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        threshold: str | None,
+        claim: Claim | None = None,
+        alpha: float | None,
+        lower_is_better: bool | None = None,
+        horizon: int | None = None,
+    ) -> "Asked":
+        """What the options say.
+
+        Raises:
+            ConfigurationError: a threshold is no share, or alpha no error.
+        """
+        return cls(
+            None if threshold is None else share_of("--threshold", threshold),
+            claim,
+            None if alpha is None else checked_alpha(alpha),
+            Direction.LOWER if lower_is_better else None,
+            horizon,
+        )
+
+    @property
+    def policy(self) -> GatePolicy:
+        """For one look, with a program file's defaults."""
+        return GatePolicy(
+            threshold_e6=self.threshold_e6 or THRESHOLD_E6,
+            claim=self.claim or Claim.SIGNIFICANT,
+            alpha=self.alpha or ALPHA,
+            direction=self.direction or Direction.HIGHER,
+        )
+
+    def over(self, policy: TrialPolicy) -> TrialPolicy:
+        """For a trial, in place of what `policy` says; each side may err with half of alpha."""
+        said: dict[str, object] = {"claim": self.claim, "direction": self.direction, "horizon": self.horizon}
+        if self.threshold_e6 is not None:
+            said["threshold"] = from_millionths(self.threshold_e6)
+        if self.alpha is not None:
+            said |= {"level": self.alpha / 2, "harm_level": self.alpha / 2}
+        return policy.model_copy(update={name: value for name, value in said.items() if value is not None})
 
 
 def share_of(option: str, text: str) -> int:

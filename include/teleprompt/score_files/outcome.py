@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from teleprompt.config.outcome import Direction
 from teleprompt.deltaone.report import GateReport, GuardrailCheck, Verdict
+from teleprompt.deltaone.trial_report import TrialReport
 from teleprompt.records import MILLION
 
 IN_WORDS = {
@@ -61,6 +62,39 @@ def of_comparison(report: GateReport, *, baseline: str, candidate: str) -> Outco
         ),
         checks=report.guardrails,
     )
+
+
+def of_trial(report: TrialReport) -> Outcome:
+    """The outcome of all windows of a trial up to its decision."""
+    policy = report.policy
+    lower = ", lower scores are better" if policy.direction is Direction.LOWER else ""
+    left_out = (
+        (f"{report.n_returned} seen in an earlier window", report.n_returned),
+        (f"{report.n_capped} beyond {policy.group_cap} of one group", report.n_capped),
+    )
+    return Outcome(
+        verdict=report.verdict,
+        reason=report.reason_on("examples"),
+        delta_e6=report.delta_e6,
+        low_e6=report.ci_low_e6,
+        high_e6=report.ci_high_e6,
+        threshold_e6=policy.threshold_e6,
+        facts=(
+            ("windows", f"{report.windows} of at most {policy.horizon}"),
+            ("examples", f"{report.n} that count, {report.n_groups} observations"),
+            ("left out", ", ".join(text for text, count in left_out if count) or "none"),
+            ("gaps", ", ".join(report.gaps) or "none"),
+            ("asked for", f"at least {in_points(policy.threshold_e6)}, {policy.claim}, level {policy.level:g}{lower}"),
+            ("evidence", f"{report.log_e:.2f} of {report.boundary:.2f}{_first_look(report)}"),
+            ("p-value", f"{in_p(report.p_value_e6)}, whenever one looks"),
+        ),
+    )
+
+
+def _first_look(report: TrialReport) -> str:
+    if report.first_p_value_e6 is None:
+        return ""
+    return f", or by the first window's exact test p {in_p(report.first_p_value_e6)} of {report.policy.first_error:g}"
 
 
 def in_points(value_e6: int) -> str:

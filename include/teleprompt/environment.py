@@ -1,5 +1,6 @@
 """What a process of ours asks of the libraries it loads; to be called before they are imported."""
 
+import contextlib
 import getpass
 import importlib
 import os
@@ -26,10 +27,12 @@ def keep_recursion_limit() -> None:
     """Import py_ecc, as web3 and eth_account do, and undo what that does to Python's recursion limit.
 
     It raises it a hundredfold. Then JSON that is nested deep ends the whole process, Airflow's API server too, where it
-    was an error before. Later imports leave the limit alone.
+    was an error before. Later imports leave the limit alone. Beside the gate alone it is not
+    installed, and nobody imports it.
     """
     limit = sys.getrecursionlimit()
-    importlib.import_module("py_ecc")
+    with contextlib.suppress(ModuleNotFoundError):
+        importlib.import_module("py_ecc")
     sys.setrecursionlimit(limit)
 
 

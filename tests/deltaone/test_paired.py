@@ -2,10 +2,17 @@
 
 import numpy as np
 import pytest
-from scipy.stats import bootstrap
+from scipy.stats import binomtest, bootstrap
 
 from teleprompt.deltaone import paired
-from teleprompt.deltaone.paired import BATCH_CELLS, LEAST_RESAMPLES, SEED, PairedComparison, compare_pairs
+from teleprompt.deltaone.paired import (
+    BATCH_CELLS,
+    LEAST_RESAMPLES,
+    SEED,
+    PairedComparison,
+    compare_pairs,
+    mcnemar_p_value,
+)
 from teleprompt.records import MILLION
 
 ALONE = [str(i) for i in range(200)]
@@ -49,7 +56,7 @@ def test_the_interval_is_the_one_that_scipy_draws_itself(
             lambda sums, sizes, axis: sums.sum(axis=axis) / sizes.sum(axis=axis),
             paired=True, vectorized=True, n_resamples=LEAST_RESAMPLES, rng=np.random.default_rng(SEED),
         ).confidence_interval  # fmt: skip
-        assert (found.low, found.high) == (expected.low, expected.high)
+        assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
     assert (paired._kept.cache_info().currsize > 0) == (cells == BATCH_CELLS)
 
 
@@ -62,3 +69,12 @@ def test_the_p_value_counts_the_flips_of_a_fresh_generator(groups: list[str]) ->
         signs = 2 * np.unpackbits(packed, axis=1, count=len(sums)).astype(int) - 1
         extreme = (abs(signs @ sums) >= abs(sums.sum())).sum()
         assert found.p_value == (extreme + 1) / (LEAST_RESAMPLES + 1)
+
+
+@pytest.mark.parametrize(
+    ("wins", "losses"), [(0, 0), (1, 0), (7, 7), (8, 7), (30, 5), (501, 499), (460, 540), (461, 540), (1_700, 1_600)]
+)
+def test_the_exact_test_is_the_one_of_scipy(wins: int, losses: int) -> None:
+    """On both sides of the number up to which outcomes are counted in whole numbers."""
+    expected = binomtest(wins, wins + losses).pvalue if wins + losses else 1.0
+    assert mcnemar_p_value(wins, losses) == mcnemar_p_value(losses, wins) == pytest.approx(expected, rel=1e-11)

@@ -34,6 +34,8 @@ def test_a_stranger_gets_what_the_page_shows(
             assert str(status) == shown
             continue
         program, *arguments = shlex.split(command)
+        if program == "pip":  # tests/cli/test_gate_is_light.py says what is needed
+            continue
         assert program == "teleprompt", command
         monkeypatch.setattr(sys, "argv", [program, *arguments])
         with pytest.raises(SystemExit) as end:

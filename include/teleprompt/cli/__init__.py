@@ -7,59 +7,52 @@ Exit status: 0 success, 1 a negative answer (an invalid attestation, a failed ru
 import logging
 import os
 import sys
-from typing import Any, Never
+from collections.abc import Mapping
+from typing import Any, ClassVar, Never
 
 import typer
 
-from teleprompt.cli import (
-    alerts,
-    attest,
-    attest_chain,
-    audit,
-    backup,
-    deltaone,
-    doctor,
-    gate,
-    init,
-    maintenance,
-    programs,
-    rewards,
-    run,
-    signer,
-    status,
-    traces,
-    versions,
-)
+from teleprompt.cli.on_demand import CommandsOnDemand
 from teleprompt.cli.output import LogFormatter, say
 from teleprompt.encoding.secret_uri import hide_credentials
 from teleprompt.environment import quiet_libraries
 from teleprompt.errors import TelepromptError
 
+
+class _Commands(CommandsOnDemand):
+    places: ClassVar[Mapping[str, str]] = {
+        "init": "teleprompt.cli.init:init",
+        "programs": "teleprompt.cli.programs:app",
+        "run": "teleprompt.cli.run:run",
+        "status": "teleprompt.cli.status:status",
+        "traces": "teleprompt.cli.traces:app",
+        "attest": "teleprompt.cli.attest_chain:app",  # with those of `attest`, to which it adds
+        "rewards": "teleprompt.cli.rewards:rewards",
+        "versions": "teleprompt.cli.versions:app",
+        "signer": "teleprompt.cli.signer:app",
+        "deltaone": "teleprompt.cli.deltaone:app",
+        "gate": "teleprompt.cli.gate:app",
+        "alerts": "teleprompt.cli.alerts:app",
+        "audit": "teleprompt.cli.audit:app",
+        "maintenance": "teleprompt.cli.maintenance:app",
+        "backup": "teleprompt.cli.backup:backup",
+        "restore": "teleprompt.cli.backup:restore",
+        "doctor": "teleprompt.cli.doctor:doctor",
+    }
+
+
 app = typer.Typer(
     name="teleprompt",
-    help="Improve DSPy programs from their MLflow traces, and prove it.",
+    cls=_Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-app.command("init")(init.init)
-app.add_typer(programs.app, name="programs")
-app.command("run")(run.run)
-app.command("status")(status.status)
-app.add_typer(traces.app, name="traces")
-attest.app.add_typer(attest_chain.app)
-app.add_typer(attest.app, name="attest")
-app.command("rewards")(rewards.rewards)
-app.add_typer(versions.app, name="versions")
-app.add_typer(signer.app, name="signer")
-app.add_typer(deltaone.app, name="deltaone")
-app.add_typer(gate.app, name="gate")
-app.add_typer(alerts.app, name="alerts")
-app.add_typer(audit.app, name="audit")
-app.add_typer(maintenance.app, name="maintenance")
-app.command("backup")(backup.backup)
-app.command("restore")(backup.restore)
-app.command("doctor")(doctor.doctor)
+
+
+@app.callback()
+def teleprompt() -> None:
+    """Improve DSPy programs from their MLflow traces, and prove it."""
 
 
 def main() -> None:

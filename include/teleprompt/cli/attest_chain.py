@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from teleprompt.cli.attest import AttestationId
+from teleprompt.cli.attest import AttestationId, app
 from teleprompt.cli.output import JsonOption, print_json, say
 
 if TYPE_CHECKING:
     from teleprompt.chain.receipt import Receipt
-
-app = typer.Typer()
 
 SendOption = Annotated[bool, typer.Option("--send", help="Really send it; without, only show what would be sent.")]
 

@@ -22,6 +22,7 @@ from teleprompt.cli.score_options import (
     Threshold,
     columns_of,
     guardrails_of,
+    told_what_to_install,
 )
 from teleprompt.deltaone.report import GateReport, Verdict
 from teleprompt.score_files.outcome import Outcome, of_comparison, of_trial
@@ -98,13 +99,14 @@ def compare(
     document: dict[str, object] = {"baseline": str(baseline), "candidate": str(candidate)}
     note = None
     report: GateReport | TrialReport
-    if trial is not None and window is not None:
-        report, note = look(trial, pairs, asked, window=window)
-        outcome = of_trial(report)
-        document |= {"window": window, "note": note}
-    else:
-        report = judge(pairs, asked.policy, guardrails)
-        outcome = of_comparison(report, baseline=str(baseline), candidate=str(candidate))
+    with told_what_to_install():
+        if trial is not None and window is not None:
+            report, note = look(trial, pairs, asked, window=window)
+            outcome = of_trial(report)
+            document |= {"window": window, "note": note}
+        else:
+            report = judge(pairs, asked.policy, guardrails)
+            outcome = of_comparison(report, baseline=str(baseline), candidate=str(candidate))
     _write(outcome, markdown=markdown, junit=junit, picture=picture)
     if json_:
         said = {"schema_version": 1, "verdict": outcome.verdict, "reason": outcome.reason}

@@ -1,6 +1,7 @@
 """Options that say how score files are read and what has to be shown."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated
@@ -97,6 +98,21 @@ class Asked:
         if self.alpha is not None:
             said |= {"level": self.alpha / 2, "harm_level": self.alpha / 2}
         return policy.model_copy(update={name: value for name, value in said.items() if value is not None})
+
+
+@contextmanager
+def told_what_to_install() -> Iterator[None]:
+    """Where the gate alone is installed, 0/1 scores need nothing more, and other scores do.
+
+    Raises:
+        ConfigurationError: a library is missing.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"To compare these scores {error.name} is needed; install it, by pip for one."
+        ) from error
 
 
 def share_of(option: str, text: str) -> int:

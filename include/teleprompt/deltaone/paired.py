@@ -4,6 +4,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import comb
+from statistics import NormalDist
 from typing import TYPE_CHECKING, TypeVar
 
 from teleprompt.records import MILLION
@@ -18,6 +20,8 @@ RESAMPLES_IN_A_TAIL = 25
 """So many resamples are to lie beyond each end of the interval, or the ends would be a few lucky draws."""
 SEED = 20_240_115
 POWER = 0.8
+MOST_COUNTED = 1_000
+"""Differing pairs of which the exact test counts outcomes in whole numbers; of more it needs SciPy."""
 BATCH_CELLS = 10_000_000
 MOST_CELLS = 200_000_000
 
@@ -33,13 +37,6 @@ class PairedComparison:
     high: float
     test: str
     interval: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Bootstrapped:
-    """Means of resamples that were drawn, as SciPy takes them."""
-
-    bootstrap_distribution: "npt.NDArray[np.float64]"
 
 
 def compare_pairs(
@@ -126,9 +123,12 @@ def sd_of_discordance(share: float) -> float:
 @lru_cache(maxsize=10_000)
 def mcnemar_p_value(wins: int, losses: int) -> float:
     """Two-sided exact McNemar test: were the discordant pairs a fair coin's."""
-    from scipy.stats import binomtest
+    pairs, fewer = wins + losses, min(wins, losses)
+    if pairs <= MOST_COUNTED:
+        return min(1.0, 2 * sum(comb(pairs, k) for k in range(fewer + 1)) / (1 << pairs))
+    from scipy.special import bdtr
 
-    return float(binomtest(wins, wins + losses).pvalue) if wins + losses else 1.0
+    return min(1.0, 2 * float(bdtr(fewer, pairs, 0.5)))
 
 
 def sign_p_value(groups: int) -> float:
@@ -137,9 +137,7 @@ def sign_p_value(groups: int) -> float:
 
 
 def _quantiles(alpha: float) -> float:
-    from scipy.special import ndtri
-
-    return float(ndtri(1 - alpha / 2) + ndtri(POWER))
+    return NormalDist().inv_cdf(POWER) - NormalDist().inv_cdf(alpha / 2)
 
 
 def _all_alike(difference_e6: int, groups: Sequence[str], *, alpha: float) -> PairedComparison:
@@ -167,20 +165,17 @@ def _widened(
 
 
 def _binary(differences_e6: Sequence[int], *, alpha: float) -> PairedComparison:
-    from scipy.special import ndtri
-
     n = len(differences_e6)
     wins, losses = sum(d > 0 for d in differences_e6), sum(d < 0 for d in differences_e6)
     p_value = mcnemar_p_value(wins, losses)
     up, down = (wins + 1) / (n + 2), (losses + 1) / (n + 2)
-    half = ndtri(1 - alpha / 2) * ((up + down - (up - down) ** 2) / (n + 2)) ** 0.5
+    half = -NormalDist().inv_cdf(alpha / 2) * ((up + down - (up - down) ** 2) / (n + 2)) ** 0.5
     low, high = max(-1.0, up - down - half), min(1.0, up - down + half)
     return PairedComparison(p_value, float(low), float(high), "mcnemar_exact", "bonett_price")
 
 
 def _by_groups(differences_e6: Sequence[int], groups: Sequence[str], *, alpha: float) -> PairedComparison:
     import numpy as np
-    from scipy.stats import bootstrap
 
     by_group: dict[str, list[int]] = defaultdict(list)
     for group, difference in zip(groups, differences_e6, strict=True):
@@ -199,16 +194,8 @@ def _by_groups(differences_e6: Sequence[int], groups: Sequence[str], *, alpha: f
 
     resamples = resamples_for(alpha, cells=len(sums))
     means = np.concatenate([mean_of(drawn) for drawn in _draws(_drawn_groups, len(sums), resamples)])
-    interval = bootstrap(
-        (np.arange(len(sums)),),
-        mean_of,
-        vectorized=True,
-        n_resamples=0,  # they were drawn
-        bootstrap_result=_Bootstrapped(means),
-        batch=_batch_size(len(sums)),  # of its jackknife
-        confidence_level=1 - alpha,
-    ).confidence_interval
-    low, high = float(interval.low), float(interval.high)
+    without = (sums.sum() - sums) / (sizes.sum() - sizes)
+    low, high = _bca(means, found=float(mean_of(np.arange(len(sums)))), without=without, alpha=alpha)
     p_value = _sign_flip_p_value(sums_e6, resamples)
     if np.isnan(low) or np.isnan(high):  # BCa is undefined for the jackknife of some tiny samples
         return PairedComparison(p_value, -1.0, 1.0, "sign_flip", "none")
@@ -216,6 +203,35 @@ def _by_groups(differences_e6: Sequence[int], groups: Sequence[str], *, alpha: f
     largest = float(sizes.max() / sizes.mean())
     names = ("sign_flip", "bca_unseen")
     return _widened(p_value, (low, centre, high), names, groups=len(sums), largest=largest, alpha=alpha)
+
+
+def _bca(
+    means: "npt.NDArray[np.float64]", *, found: float, without: "npt.NDArray[np.float64]", alpha: float
+) -> tuple[float, float]:
+    """Ends of the BCa interval (Efron 1987), NaN where it is undefined.
+
+    They are percentiles of the resampled `means`, moved by how many of those are below what was `found` (bias), and by
+    the skewness of the means `without` each of the observations (acceleration).
+    """
+    import numpy as np
+
+    nothing = (float("nan"), float("nan"))
+    below = (np.count_nonzero(means < found) + np.count_nonzero(means <= found)) / (2 * len(means))
+    influence = without.mean() - without
+    spread = float((influence**2).sum())
+    if not 0 < below < 1 or spread == 0:
+        return nothing
+    normal = NormalDist()
+    acceleration = float((influence**3).sum()) / (6 * spread**1.5)
+    bias = normal.inv_cdf(below)
+    shares = []
+    for end in (normal.inv_cdf(alpha / 2), -normal.inv_cdf(alpha / 2)):
+        stretch = 1 - acceleration * (bias + end)
+        if stretch == 0:
+            return nothing
+        shares.append(normal.cdf(bias + (bias + end) / stretch))
+    low, high = np.percentile(means, [100 * share for share in shares])
+    return float(low), float(high)
 
 
 def resamples_for(alpha: float, *, cells: int) -> int:

@@ -58,7 +58,7 @@ def of_comparison(report: GateReport, *, baseline: str, candidate: str) -> Outco
             ("asked for", f"at least {in_points(policy.threshold_e6)}, {policy.claim}, alpha {policy.alpha:g}{lower}"),
             ("p-value", in_p(report.p_value_e6)),
             ("method", f"{IN_WORDS[report.test]}, {IN_WORDS[report.interval]}"),
-            ("could see", f"a gain of {report.mde_e6 / 1e4:.1f} points with 80 % power"),
+            ("could see", f"a gain of {report.mde_e6 / 1e4:.2g} points with 80 % power"),
         ),
         checks=report.guardrails,
     )

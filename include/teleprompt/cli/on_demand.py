@@ -1,0 +1,52 @@
+"""Commands whose modules are imported when they are asked for: `teleprompt gate` is not to wait for the others."""
+
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
+from typing import Any, ClassVar
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command, get_group
+
+
+class CommandsOnDemand(TyperGroup):
+    """A group of commands that a subclass names by their places."""
+
+    places: ClassVar[Mapping[str, str]]
+    """`module:name` of each command's function, or of the Typer of its commands, by what it is called."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = _Commands(self.places)  # type: ignore[assignment]  # nobody adds one
+
+
+class _Commands(Mapping[str, Any]):
+    """The commands by their names."""
+
+    def __init__(self, places: Mapping[str, str]) -> None:
+        self._places = places
+        self._made: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._made:
+            module, _, attribute = self._places[name].partition(":")
+            self._made[name] = _command(name, getattr(import_module(module), attribute))
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+
+def _command(name: str, place: typer.Typer | Callable[..., None]) -> Any:
+    command: Any
+    if isinstance(place, typer.Typer):
+        command = get_group(place)
+    else:
+        app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        app.command(name)(place)
+        command = get_command(app)
+    command.name = name
+    return command

@@ -1,12 +1,15 @@
 """docs/gate.md: what it writes is written, each command is run, and says what the page says."""
 
+import os
 import re
 import shlex
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from teleprompt import cli
 from tests.support import fenced_blocks
@@ -45,3 +48,21 @@ def test_a_stranger_gets_what_the_page_shows(
         assert shown in output.out + output.err, command
         ran += 1
     assert ran
+
+
+def test_the_recipe_for_ci_fails_and_passes_with_the_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (code,) = fenced_blocks(PAGE, "python")
+    exec(code, {})
+    (recipe,) = (yaml.safe_load(block) for block in fenced_blocks(PAGE, "yaml"))
+    steps = [step["run"] for step in recipe["jobs"]["gate"]["steps"] if "run" in step]
+    (step,) = (step for step in steps if step.startswith("teleprompt"))
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")}
+    assert subprocess.run(["bash", "-e", "-c", step], env=environment, check=False).returncode == 0
+    assert (tmp_path / "summary.md").read_text().startswith("### ✅ promote")
+    assert {file.name for file in tmp_path.glob("gate.*")} == {"gate.xml", "gate.svg"}
+
+    Path("candidate.csv").write_text(Path("baseline.csv").read_text())
+    assert subprocess.run(["bash", "-e", "-c", step], env=environment, check=False).returncode == 3
+    assert subprocess.run(["bash", "-e", "-c", f"{step} || test $? = 3"], env=environment, check=False).returncode == 0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from teleprompt.cli import gate_planning
 from teleprompt.cli.gate_trial import look, refuse_options_without_use
 from teleprompt.cli.output import JsonOption, print_json, print_table, say, write_file
 from teleprompt.cli.score_options import (
@@ -143,3 +144,7 @@ def _show_lines(lines: Sequence[str]) -> None:
     for line in lines:
         say(f"  {line}")
     say("")
+
+
+app.command("power")(gate_planning.power)
+app.command("aa")(gate_planning.aa)

@@ -25,11 +25,11 @@ from teleprompt.cli.score_options import (
     guardrails_of,
     told_what_to_install,
 )
+from teleprompt.cli.score_sources import read_source
 from teleprompt.deltaone.report import GateReport, Verdict
 from teleprompt.score_files.outcome import Outcome, of_comparison, of_trial
 from teleprompt.score_files.pairing import pair
 from teleprompt.score_files.pictures import draw_svg, draw_text
-from teleprompt.score_files.scores import read_scores
 from teleprompt.score_files.verdict import judge
 from teleprompt.score_files.written import as_junit, as_markdown
 
@@ -60,7 +60,10 @@ app = typer.Typer(
 
 @app.command()
 def compare(
-    baseline: Annotated[Path, typer.Argument(help="Scores of the program that runs: .csv, .tsv, .jsonl, .parquet.")],
+    baseline: Annotated[
+        Path,
+        typer.Argument(help="Scores of the program that runs: .csv, .tsv, .jsonl, .json, .parquet, or runs:/ID."),
+    ],
     candidate: Annotated[Path, typer.Argument(help="Scores of the program that might replace it.")],
     id_: IdColumn = "id",
     score: ScoreColumn = "score",
@@ -96,7 +99,7 @@ def compare(
     columns = columns_of(id_, score, group, guardrails)
     asked = Asked.of(threshold=threshold, claim=claim, alpha=alpha, lower_is_better=lower_is_better, horizon=horizon)
     refuse_options_without_use(trial=trial, window=window, horizon=horizon, guardrails=guardrails)
-    pairs = pair(*(read_scores(file, columns, scale=scale) for file in (baseline, candidate)))
+    pairs = pair(*(read_source(source, columns, scale=scale) for source in (baseline, candidate)))
     document: dict[str, object] = {"baseline": str(baseline), "candidate": str(candidate)}
     note = None
     report: GateReport | TrialReport

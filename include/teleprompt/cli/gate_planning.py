@@ -22,6 +22,7 @@ from teleprompt.cli.score_options import (
     share_of,
     told_what_to_install,
 )
+from teleprompt.cli.score_sources import read_source
 from teleprompt.deltaone.paired import sd_of_discordance
 from teleprompt.errors import ConfigurationError
 from teleprompt.records import MILLION
@@ -29,7 +30,7 @@ from teleprompt.score_files.calibration import calibrate, resampled, split
 from teleprompt.score_files.outcome import in_points, of_comparison
 from teleprompt.score_files.pairing import Pairs, pair
 from teleprompt.score_files.planning import Spread, needs, smallest_gain, spread_of
-from teleprompt.score_files.scores import Columns, read_scores
+from teleprompt.score_files.scores import Columns
 from teleprompt.score_files.verdict import fewest_units, judge, refuse_too_few
 
 USUAL_GAINS_E6 = (10_000, 20_000, 50_000, 100_000)
@@ -96,7 +97,7 @@ def _pair(files: list[Path], columns: Columns, scale: float) -> Pairs:
     if len(files) != 2:
         given = "1 is" if len(files) == 1 else f"{len(files)} are"
         raise ConfigurationError(f"Two files of scores are needed, and {given} given; name the scores of two programs.")
-    return pair(*(read_scores(file, columns, scale=scale) for file in files))
+    return pair(*(read_source(file, columns, scale=scale) for file in files))
 
 
 def _assumed(differing: str | None, sd: float | None) -> tuple[Spread, str]:
@@ -135,7 +136,7 @@ def aa(
     themselves = None
     with told_what_to_install():
         if len(files) == 1:
-            draw = split(read_scores(files[0], columns, scale=scale), fewest=fewest_units(policy.alpha))
+            draw = split(read_source(files[0], columns, scale=scale), fewest=fewest_units(policy.alpha))
         else:
             pairs = _pair(files, columns, scale)
             refuse_too_few(pairs, alpha=policy.alpha)

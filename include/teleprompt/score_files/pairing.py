@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from teleprompt.errors import ConfigurationError
 from teleprompt.records import MILLION
-from teleprompt.score_files.scores import MOST_SHOWN, Scores
+from teleprompt.score_files.scores import MOST_SHOWN, Scores, shown
 
 ANOTHER_SCALE_E6 = MILLION // 100
 """A file without a score above it is taken for one on another scale, if the other file has scores above a half."""
@@ -64,7 +64,7 @@ def _refuse_other_examples(baseline: Scores, candidate: Scores) -> None:
         )
     known, others = set(baseline.ids), set(candidate.ids)
     alone = [
-        f"{len(ids)} of {len(scores.ids)} in {scores.path} only (first {', '.join(map(repr, ids[:MOST_SHOWN]))})"
+        f"{len(ids)} of {len(scores.ids)} in {scores.path} only (first {', '.join(map(shown, ids[:MOST_SHOWN]))})"
         for scores, other in ((baseline, others), (candidate, known))
         if (ids := [name for name in scores.ids if name not in other])
     ]
@@ -101,7 +101,7 @@ def _groups(baseline: Scores, candidate: Scores, first: Sequence[int], second: S
     if before is not None and after is not None and before != after:
         row = next(i for i, (one, other) in enumerate(zip(before, after, strict=True)) if one != other)
         raise ConfigurationError(
-            f"{baseline.ids[first[row]]!r} is of group {before[row]!r} in {baseline.path} and of {after[row]!r} in "
-            f"{candidate.path}; an example belongs to one group."
+            f"{shown(baseline.ids[first[row]])} is of group {before[row]!r} in {baseline.path} and of "
+            f"{after[row]!r} in {candidate.path}; an example belongs to one group."
         )
     return before if before is not None else after

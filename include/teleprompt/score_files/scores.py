@@ -1,5 +1,6 @@
 """One program's scores from a file, by id."""
 
+import json
 import math
 import re
 from collections import defaultdict
@@ -16,6 +17,8 @@ WORDS = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "pass": 1.0, "fail": 
 NOTHING = {"", "nan", "null", "none", "na", "n/a", "-"}
 USUAL_SCALES = (5, 10, 100)
 MOST_SHOWN = 3
+LONGEST_SHOWN = 60
+GROUP = "group"
 
 
 class IdType(StrEnum):
@@ -58,26 +61,31 @@ def read_scores(path: Path, columns: Columns, *, scale: float = 1.0) -> Scores:
         ConfigurationError: the file cannot be read, lacks a column or a score, or has an id twice or a score outside
             [0, `scale`].
     """
-    if not 0 < scale < math.inf:
-        raise ConfigurationError(f"--scale {scale:g} is no best score; give a number above 0, as 100.")
     named = [columns.group] if columns.group is not None else []
     required = [columns.id, columns.score, *named, *columns.metrics]
-    table = read_table(path, required=required, optional=["group"] if columns.group is None else [])
-    ids = _ids(table, columns.id)
+    optional = [GROUP] if columns.group is None else []
+    return scores_of(read_table(path, required=required, optional=optional), columns, scale=scale)
+
+
+def scores_of(table: Table, columns: Columns, *, scale: float = 1.0) -> Scores:
+    """The scores of a table that has these columns.
+
+    Raises:
+        ConfigurationError: a score is missing or outside [0, `scale`], or an id comes twice.
+    """
+    if not 0 < scale < math.inf:
+        raise ConfigurationError(f"--scale {scale:g} is no best score; give a number above 0, as 100.")
+    ids = _texts(table, columns.id)
     _refuse_repeated(table, ids)
-    group = columns.group or "group"
+    group = columns.group or GROUP
     return Scores(
-        path,
+        table.path,
         ids,
         _id_type(table.columns[columns.id]) if table.typed else None,
         _scores_e6(table, columns.score, ids, scale),
         _texts(table, group) if group in table.columns else None,
         {name: _metric_e6(table, name) for name in columns.metrics},
     )
-
-
-def _ids(table: Table, name: str) -> list[str]:
-    return _texts(table, name)
 
 
 def _texts(table: Table, name: str) -> list[str]:
@@ -91,7 +99,14 @@ def _texts(table: Table, name: str) -> list[str]:
 def _text(value: object) -> str:
     if isinstance(value, float):
         return "" if math.isnan(value) else str(int(value)) if value.is_integer() else str(value)
+    if isinstance(value, (dict, list)):
+        return json.dumps(value, sort_keys=True, ensure_ascii=False)
     return "" if value is None else str(value).strip()
+
+
+def shown(name: str) -> str:
+    """An id as an error shows it: a question may be one, and long."""
+    return repr(name if len(name) <= LONGEST_SHOWN else f"{name[:LONGEST_SHOWN]}…")
 
 
 def _id_type(values: Sequence[object]) -> IdType | None:
@@ -102,10 +117,11 @@ def _id_type(values: Sequence[object]) -> IdType | None:
 def _refuse_repeated(table: Table, ids: Sequence[str]) -> None:
     if len(set(ids)) == len(ids):
         return
-    rows: dict[str, list[int]] = defaultdict(list)
+    rows: dict[str, list[int | str]] = defaultdict(list)
     for row, name in enumerate(ids):
         rows[name].append(table.numbers[row])
-    repeated = [f"{name!r} ({table.unit}s {', '.join(map(str, at[:4]))})" for name, at in rows.items() if len(at) > 1]
+    several = {name: at for name, at in rows.items() if len(at) > 1}
+    repeated = [f"{shown(name)} ({table.unit}s {', '.join(map(str, at[:4]))})" for name, at in several.items()]
     raise ConfigurationError(
         f"{table.path} has {len(repeated)} id{'' if len(repeated) == 1 else 's'} more than once, first "
         f"{', '.join(repeated[:MOST_SHOWN])}; if examples were answered several times, give each answer an id of its "
@@ -147,8 +163,8 @@ def _refuse_missing(table: Table, name: str, ids: Sequence[str], values: Sequenc
     first = table.columns[name][missing[0]]
     said = "" if first is None or str(first).strip() == "" else f" but {str(first)!r}"
     raise ConfigurationError(
-        f"{table.place(missing[0])} has no {name}{said} for {ids[missing[0]]!r}, and so {len(missing)} of {len(ids)} "
-        "examples; score a failed answer 0, or leave the example out of both files."
+        f"{table.place(missing[0])} has no {name}{said} for {shown(ids[missing[0]])}, and so {len(missing)} of "
+        f"{len(ids)} examples; score a failed answer 0, or leave the example out of both files."
     )
 
 

@@ -23,8 +23,8 @@ class Table:
     path: Path
     unit: str
     """What a row is called: `line`, or `row` where the format has no lines."""
-    numbers: Sequence[int]
-    """Of the rows' units, from 1."""
+    numbers: Sequence[int | str]
+    """Of the rows' units, from 1, or their names."""
     columns: Mapping[str, Sequence[object]]
     typed: bool
     decimal_comma: bool = False

@@ -1,0 +1,34 @@
+"""Where scores come from: a file, or a run of `mlflow.genai.evaluate`."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from teleprompt.errors import ConfigurationError
+from teleprompt.score_files.scores import Columns, Scores, read_scores, scores_of
+
+RUNS = "runs:/"
+
+
+def read_source(source: Path, columns: Columns, *, scale: float = 1.0) -> Scores:
+    """The scores of a file, or of the run `runs:/ID` in the configured MLflow.
+
+    Raises:
+        ConfigurationError: they cannot be had, or are none.
+    """
+    if not str(source).startswith(RUNS):
+        return read_scores(source, columns, scale=scale)
+    if columns.group is not None:
+        raise ConfigurationError(f"--group is for files; {source} is grouped by its traces' sessions, so leave it out.")
+    try:
+        from teleprompt.config.settings import Settings
+        from teleprompt.queries.evaluation_runs import read_evaluation_run
+        from teleprompt.tracking.connection import mlflow_client
+
+        run_id = str(source).removeprefix(RUNS)
+        with mlflow_client(Settings().tracking_uri) as client:
+            table = read_evaluation_run(client, run_id, scorers=[columns.score, *columns.metrics])
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"{source} needs {error.name} to be read; install the package with all that it depends on."
+        ) from error
+    return scores_of(table, replace(columns, id="id"), scale=scale)

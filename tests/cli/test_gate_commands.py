@@ -1,7 +1,10 @@
 """`teleprompt gate`: two files in, a verdict out, as a stranger and a CI system use it."""
 
 import json
+import os
 import random
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -144,3 +147,15 @@ def _shuffled(text: str, draw: random.Random) -> str:
     head, *rows = text.splitlines()
     draw.shuffle(rows)
     return "\n".join([head, *rows])
+
+
+@pytest.mark.parametrize(("better", "worse", "status"), [(30, 5, 0), (0, 20, 1), (10, 9, 3)])
+@pytest.mark.usefixtures("gate")
+def test_the_status_is_the_verdict_though_nobody_reads_the_rest(better: int, worse: int, status: int) -> None:
+    write("b.csv", changed(better=better, worse=worse))
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-c", "from teleprompt import cli; cli.main()", "gate", "base.csv", "b.csv"]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (status, b"")

@@ -24,6 +24,7 @@ from teleprompt.cli.score_options import (
     columns_of,
     guardrails_of,
     told_what_to_install,
+    verdict_whoever_listens,
 )
 from teleprompt.cli.score_sources import read_source
 from teleprompt.deltaone.report import GateReport, Verdict
@@ -112,11 +113,12 @@ def compare(
             report = judge(pairs, asked.policy, guardrails)
             outcome = of_comparison(report, baseline=str(baseline), candidate=str(candidate))
     _write(outcome, markdown=markdown, junit=junit, picture=picture)
-    if json_:
-        said = {"schema_version": 1, "verdict": outcome.verdict, "reason": outcome.reason}
-        print_json({**said, **document, "report": report.model_dump(mode="json")})
-    else:
-        _show(outcome, note)
+    with verdict_whoever_listens():
+        if json_:
+            said = {"schema_version": 1, "verdict": outcome.verdict, "reason": outcome.reason}
+            print_json({**said, **document, "report": report.model_dump(mode="json")})
+        else:
+            _show(outcome, note)
     raise typer.Exit(EXIT[outcome.verdict])
 
 

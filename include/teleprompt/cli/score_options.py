@@ -1,5 +1,7 @@
 """Options that say how score files are read and what has to be shown."""
 
+import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -98,6 +100,15 @@ class Asked:
         if self.alpha is not None:
             said |= {"level": self.alpha / 2, "harm_level": self.alpha / 2}
         return policy.model_copy(update={name: value for name, value in said.items() if value is not None})
+
+
+@contextmanager
+def verdict_whoever_listens() -> Iterator[None]:
+    """The exit status stays the verdict if whoever reads the output has read enough, as `head` does."""
+    try:
+        yield
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python fails when it ends
 
 
 @contextmanager

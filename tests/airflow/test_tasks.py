@@ -26,6 +26,7 @@ from teleprompt.registry.change_log import Action, list_changes
 from teleprompt.tracking.connection import mlflow_client
 from teleprompt.window import Window, format_utc
 from teleprompt_airflow.assets import ended_asset
+from teleprompt_airflow.notifications.failure import FailureAlert
 from teleprompt_airflow.operators import (
     BaselineOperator,
     CollectOperator,
@@ -354,6 +355,18 @@ def test_an_operator_calls_its_stage_and_returns_plain_json(settings: Settings) 
     candidate = compiling.execute(context())
     assert Path(candidate["state"]["uri"]).is_file()
     assert CompileOperator.template_fields == ("waited", "snapshot", "baseline")
+
+
+@pytest.mark.parametrize("lacking", ["waited", "snapshot", "candidates"])
+def test_what_an_earlier_failure_left_nothing_to_is_told_of_once(lacking: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, Any] = {"waited": {"window": {}}, "snapshot": {"digest": "d"}, "candidates": [{"seed": 0}]}
+    selecting = SelectOperator(task_id="select", program="shelves", **{**given, lacking: None})
+    told: list[Any] = []
+    monkeypatch.setattr("teleprompt_airflow.notifications.failure.tell", lambda alerts, _context: told.extend(alerts))
+    with pytest.raises(AirflowFailException, match="a task before this one failed") as failed:
+        selecting.execute(context())
+    FailureAlert(program="shelves").notify({**context(), "exception": failed.value})
+    assert told == []
 
 
 @pytest.mark.usefixtures("airflow")

@@ -63,10 +63,13 @@ def test_too_many_that_fail_fail_the_run_and_are_named(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log_shelf_calls(settings, count=60)
-    failing(monkeypatch, -2, 0)
     run = pipeline(settings, tmp_path / "programs", max_failed_candidates=0.3)
-    with pytest.raises(TelepromptError, match=r"2 of 4 candidates failed .* of 0.3 .*\(seed -2: .*; seed 0: "):
-        select_candidate(run)
+    with monkeypatch.context() as broken:
+        failing(broken, -2, 0)
+        with pytest.raises(TelepromptError, match=r"2 of 4 candidates failed .* of 0.3 .*\(seed -2: .*; seed 0: "):
+            select_candidate(run)
+    scores = select_candidate(run).selection.scores  # a failure is nothing that is kept
+    assert [score.invalid for score in scores] == [None] * 4
 
 
 def test_the_time_limit_is_that_of_all_candidates_together(settings: Settings, tmp_path: Path) -> None:

@@ -76,6 +76,7 @@ class Runner:
             tracking_uri=f"sqlite:///{folder}/mlflow.db",
             storage_uri=str(folder / "storage"),
             programs_dir=self.programs,
+            parallel_candidates=1,  # what guards a process of program code is one for all threads
         )
         mlflow.set_tracking_uri(str(self.settings.tracking_uri))
         sys.path.append(str(self.programs))  # as a service finds the modules that its program imports

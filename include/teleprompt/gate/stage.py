@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SD = "sd_e6"
+LEAST_EXAMPLES = 10
+"""Of fewer select examples it says little that both programs answer them alike."""
 LABELS_ONLY = (AGREEMENT, EXACT, F1)
 """Metrics that read the outputs which calls have a label for, and no other."""
 
@@ -138,7 +140,8 @@ class Gate:
         on_spend(rehearsal.spend)
         check_rehearsal(rehearsal)
         check_budget(rehearsal, config.gate.budget, examples=_expected_examples(snapshot))
-        if config.gate.metric not in LABELS_ONLY or not same_answers(rehearsal.baseline, rehearsal.optimized):
+        few = len(rows) < LEAST_EXAMPLES
+        if few or config.gate.metric not in LABELS_ONLY or not same_answers(rehearsal.baseline, rehearsal.optimized):
             return rehearsal.spend
         search = SameAnswersJob(
             optimization.without_secrets(), baseline_state, optimized_state, tuple(rows), rehearsal.spend

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from teleprompt.config.program import ProgramConfig
+from teleprompt.errors import ConfigurationError
 from teleprompt.storage.blobs import get_blob
 from teleprompt.traces.curation._outliers import distances
+from teleprompt.traces.curation._strata import quantile_bins
 from teleprompt.traces.curation.decide import evenly_spaced
 from teleprompt.traces.snapshot import Snapshot, read_rows
 from teleprompt.traces.split import Part
@@ -115,6 +117,41 @@ def test_balance_by_group_leaves_those_without_a_group_alone(tmp_path: Path) -> 
     snapshot = snapshot_of(tmp_path, traces, {"step": "balance", "by": "group", "most": 1}, split=EVERYTHING_TRAINS)
     groups = [row.group for row in read_rows(snapshot.parts[Part.TRAIN])]
     assert (groups.count("g"), groups.count(None)) == (1, 50)
+
+
+@pytest.mark.parametrize(
+    ("by", "categories"), [("input.question", 2), ("outcome", 2), ("contributor", 1), ("output.answer", 1)]
+)
+def test_balance_goes_by_any_field_and_by_what_became_of_it(tmp_path: Path, by: str, categories: int) -> None:
+    traces = [
+        call(
+            i,
+            inputs={"question": "ab"[i % 10 == 0]},
+            outputs={"answer": "yes"},
+            outcomes={"outcome_score": i % 10 == 0},
+        )
+        for i in range(100)
+    ]
+    split = {**EVERYTHING_TRAINS, "group_by": []}
+    snapshot = snapshot_of(tmp_path, traces, {"step": "balance", "by": by, "most": 1}, split=split)
+    assert len(read_rows(snapshot.parts[Part.TRAIN])) == categories
+
+
+def test_a_field_that_the_program_does_not_have_is_named(tmp_path: Path) -> None:
+    step = {"step": "balance", "by": "input.customer", "most": 1}
+    with pytest.raises(ConfigurationError, match=r"`curation\.0\.by` names the input `customer`.* are `question`\."):
+        snapshot_of(tmp_path, [call(1)], step)
+    with pytest.raises(ConfigurationError, match=r"`split\.group_by\.0` names the input `customer`"):
+        snapshot_of(tmp_path, [call(1)], split={"group_by": ["input.customer"]})
+
+
+def test_bins_of_the_outcome_hold_equal_values_together() -> None:
+    import numpy as np
+
+    assert list(quantile_bins(np.array([0.0, 1.0, 1.0, np.nan, 1.0]))) == [0, 1, 1, -1, 1]
+    assert list(quantile_bins(np.arange(10.0))) == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+    tied = quantile_bins(np.array([0.0] * 90 + list(np.arange(1.0, 11))))
+    assert len(set(tied[:90])) == 1
 
 
 def test_personal_data_become_placeholders_and_contributors_stay(tmp_path: Path) -> None:

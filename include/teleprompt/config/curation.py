@@ -6,6 +6,10 @@ from pydantic import Field, model_validator
 
 from teleprompt.config._section import Section
 
+BY_OUTCOME = "outcome"
+CATEGORY = r"^(contributor|group|outcome|(input|output)\.[A-Za-z_]\w*)$"
+"""What rows can be told apart by."""
+
 
 class DuplicatesStep(Section):
     """Of calls with the same inputs and outputs, but for case and spacing, the earliest stays."""
@@ -63,8 +67,8 @@ class BalanceStep(Section):
     """No contributor or category has too large a part of the train traces; select and gate keep production's mix."""
 
     step: Literal["balance"] = "balance"
-    by: str = Field("contributor", pattern=r"^(contributor|group|output\.[A-Za-z_]\w*)$")
-    """`contributor`, `group`, or an output field as `output.<name>`."""
+    by: str = Field("contributor", pattern=CATEGORY)
+    """`contributor`, `group`, `input.<name>`, `output.<name>`, or `outcome`: fifths of the first metric."""
     most: int | None = Field(None, ge=1)
     """Most train traces of one of them; a seeded sample of more."""
     share: float | None = Field(None, gt=0, lt=1)

@@ -3,9 +3,11 @@
 import hashlib
 from typing import TYPE_CHECKING
 
-from teleprompt.config.curation import BalanceStep, NearDuplicatesStep
+from teleprompt.config.curation import BY_OUTCOME, BalanceStep, NearDuplicatesStep
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.split import NEAR_DUPLICATES
+from teleprompt.errors import ConfigurationError
+from teleprompt.program.fields import ProgramFields
 from teleprompt.traces._similarity import signatures
 
 if TYPE_CHECKING:
@@ -41,8 +43,8 @@ def facts_of(
         "group": rows["group"],
         **{f"{OUTCOME}{name}": column for name, column in values.items()},
     }
-    for key in wanted_keys(config):
-        if key not in columns:
+    for key in wanted_keys(config).values():
+        if key not in columns and key != BY_OUTCOME:
             side, _, field = key.partition(".")
             columns[key] = pc.struct_field(rows[f"{side}s"].combine_chunks(), field)
     if NEAR_DUPLICATES in config.split.group_by:
@@ -52,10 +54,26 @@ def facts_of(
     return pa.table(columns)
 
 
-def wanted_keys(config: ProgramConfig) -> list[str]:
-    """The columns that balance and split go by."""
-    by = [step.by for step in config.curation if isinstance(step, BalanceStep)]
-    return [*by, *config.split.named_keys]
+def wanted_keys(config: ProgramConfig) -> dict[str, str]:
+    """What the program file goes by: the place that says so, and the key."""
+    steps = {f"curation.{i}.by": step.by for i, step in enumerate(config.curation) if isinstance(step, BalanceStep)}
+    return steps | {f"split.group_by.{i}": key for i, key in enumerate(config.split.named_keys)}
+
+
+def check_keys(config: ProgramConfig, fields: ProgramFields) -> None:
+    """Refuse a program file that goes by a field which the program has not.
+
+    Raises:
+        ConfigurationError: naming the place, the field, and those that there are.
+    """
+    for place, key in wanted_keys(config).items():
+        side, _, name = key.partition(".")
+        names = [field.name for field in (fields.inputs if side == "input" else fields.outputs)]
+        if name and name not in names:
+            raise ConfigurationError(
+                f"`{place}` names the {side} `{name}`, which {config.name} does not have; its {side}s are "
+                f"{', '.join(f'`{own}`' for own in names)}."
+            )
 
 
 def normalised(fields: "pa.ChunkedArray") -> "pa.Array":

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from teleprompt.config.curation import RedactStep
 from teleprompt.config.program import ProgramConfig
 from teleprompt.program.fields import DeclaredFields, ProgramFields
-from teleprompt.traces._facts import concat_facts, facts_of
+from teleprompt.traces._facts import check_keys, concat_facts, facts_of
 from teleprompt.traces._interpreted import interpreted
 from teleprompt.traces._logged_fields import LoggedFields, completed
 from teleprompt.traces._validate import quarantine_schema, validate
@@ -81,8 +81,10 @@ def stage(
 
     Raises:
         UnmeasuredFieldsError: nobody says what the program gives.
+        ConfigurationError: the program file goes by a field that the program does not have.
     """
     fields, raw = completed((interpreted(batch, config, declared) for batch in raw), declared, program=config.name)
+    check_keys(config, fields)
     redact = next((step for step in config.curation if isinstance(step, RedactStep)), None)
     facts: list[Any] = []
     reasons: Counter[str] = Counter()

@@ -13,10 +13,10 @@ from teleprompt.config.curation import (
     QualityStep,
 )
 from teleprompt.records import to_millionths
-from teleprompt.traces._facts import OUTCOME
 from teleprompt.traces._similarity import earlier_alike
 from teleprompt.traces._validate import Reason
 from teleprompt.traces.curation._outliers import distances
+from teleprompt.traces.curation._strata import first_outcome, strata
 
 if TYPE_CHECKING:
     import numpy as np
@@ -85,9 +85,10 @@ def _without_outliers(facts: "pa.Table", step: OutliersStep) -> "Mask":
 
     mask = np.ones(len(facts), dtype=bool)
     for name in step.of:
-        column = next(c for c in facts.column_names if c.startswith(OUTCOME)) if name == "outcome" else name
-        values = facts["latency_ms" if name == "latency" else column].to_numpy().astype(float)
-        if name != "outcome":
+        if name == "outcome":
+            values = first_outcome(facts)
+        else:
+            values = facts["latency_ms" if name == "latency" else name].to_numpy().astype(float)
             values = np.log1p(np.maximum(values, 0))
         mask &= ~(distances(values, method=step.method) > step.limit)
     return mask
@@ -110,8 +111,7 @@ def _balanced(facts: "pa.Table", step: BalanceStep, *, seed: int) -> "Mask":
     """At most so many of each key: those whose seeded hash comes first."""
     import numpy as np
 
-    column = facts[step.by].combine_chunks()
-    keys = column.indices.fill_null(-1).to_numpy()
+    keys = strata(facts, step.by)
     most = step.most if step.most is not None else max(1, int((step.share or 0) * len(facts)))
     lots = np.array(
         [

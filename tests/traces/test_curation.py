@@ -4,13 +4,15 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from teleprompt.config.program import ProgramConfig
 from teleprompt.errors import ConfigurationError
 from teleprompt.storage.blobs import get_blob
 from teleprompt.traces.curation._outliers import distances
 from teleprompt.traces.curation._strata import quantile_bins
-from teleprompt.traces.curation.decide import evenly_spaced
+from teleprompt.traces.curation.decide import evenly_spaced, stratified_sample
 from teleprompt.traces.snapshot import Snapshot, read_rows
 from teleprompt.traces.split import Part
 from tests.support import WEEK, raw_trace, rows_of, write_snapshot_of
@@ -168,12 +170,14 @@ def test_the_funnel_adds_up_and_says_why(tmp_path: Path) -> None:
     traces = [call(i) for i in range(50)] + [call(90, failed=True), call(91, inputs={"question": "q 1"})]
     snapshot = snapshot_of(tmp_path, traces, {"step": "duplicates"}, optimization={"min_traces": 1, "max_traces": 40})
     steps = [(s.step, s.rows_in, s.rows_out, s.reasons) for s in snapshot.funnel]
+    trained = snapshot.parts[Part.TRAIN].rows
     assert steps == [
         ("valid", 52, 51, {"failed_call": 1}),
         ("duplicates", 51, 50, {"duplicate": 1}),
         ("max_traces", 50, 40, {}),
+        ("good (train)", trained, trained, {}),
     ]
-    assert all(one.rows_out == other.rows_in for one, other in pairwise(snapshot.funnel))
+    assert all(one.rows_out == other.rows_in for one, other in pairwise(snapshot.funnel[:-1]))
     assert snapshot.trace_count == 40
     assert snapshot.quarantined == {"duplicate": 1, "failed_call": 1}
 
@@ -181,6 +185,40 @@ def test_the_funnel_adds_up_and_says_why(tmp_path: Path) -> None:
 def test_too_many_are_thinned_evenly_in_time() -> None:
     assert list(evenly_spaced(100, 4)) == [0, 25, 50, 75]
     assert list(evenly_spaced(3, 4)) == [0, 1, 2]
+
+
+def test_the_funnel_says_how_many_are_learned_from_and_what_they_are_worth(tmp_path: Path) -> None:
+    traces = [call(i, outcomes={"outcome_score": (0.2, 0.7, 1.0)[i % 3]}) for i in range(30)]
+    weighted = {"min_traces": 1, "sample_weight": "outcome"}
+    funnel = snapshot_of(tmp_path, traces, split=EVERYTHING_TRAINS, optimization=weighted).funnel
+    assert [(s.step, s.rows_in, s.rows_out, s.reasons) for s in funnel[-2:]] == [
+        ("good (train)", 30, 20, {"below_min_quality_score": 10}),
+        ("weighted by outcome, worth 10 equal ones (train)", 20, 20, {}),
+    ]
+
+
+def test_a_sample_can_keep_the_mix_evenly_in_time(tmp_path: Path) -> None:
+    traces = [call(i, outputs={"answer": "rare" if i % 10 == 3 else "usual"}) for i in range(200)]
+    sampled = {"min_traces": 1, "max_traces": 20}
+    by_time = snapshot_of(tmp_path, traces, optimization=sampled)  # every tenth call: none of the rare ones, or all
+    by_answer = snapshot_of(tmp_path, traces, optimization={**sampled, "stratify_by": "output.answer"})
+    rare = [name for name in ids(by_answer) if int(name) % 10 == 3]
+    assert [int(name) % 10 == 3 for name in ids(by_time)].count(True) == 0
+    assert rare == ["0003", "0103"]
+    assert len(ids(by_answer)) == 20
+    assert [step.step for step in by_answer.funnel] == ["valid", "max_traces by output.answer", "good (train)"]
+
+
+@given(st.lists(st.integers(-1, 3), max_size=60), st.integers(1, 60))
+def test_of_each_category_its_share_is_taken_but_for_one(of: list[int], most: int) -> None:
+    import numpy as np
+
+    chosen = stratified_sample(np.array(of, dtype=np.int64), most)
+    assert sorted(set(chosen)) == list(chosen)
+    assert len(chosen) == min(most, len(of))
+    for category in set(of):
+        due = of.count(category) * len(chosen) / len(of)
+        assert abs(sum(of[i] == category for i in chosen) - due) < 1
 
 
 def test_nothing_in_nothing_out(tmp_path: Path) -> None:

@@ -82,6 +82,24 @@ def test_numbers_are_limits_and_what_is_beyond_them_is_unused() -> None:
     }
 
 
+def test_by_numbers_the_parts_can_hold_the_same_mix() -> None:
+    import numpy as np
+
+    config = SplitConfig(train=30, select=10, gate=40)
+    table = facts([(str(i), None) for i in range(100)], config)
+    rare = np.arange(100) % 10 == 0
+    parts = np.array(split(table, config, categories=rare.astype(np.int64)).parts, dtype=object)
+    assert {part: int(rare[parts == part].sum()) for part in Part} == {Part.TRAIN: 3, Part.SELECT: 1, Part.GATE: 4}
+
+
+def test_a_split_by_shares_does_not_ask_for_categories() -> None:
+    """They would make a row's part depend on the others of its window."""
+    import numpy as np
+
+    table = facts([(str(i), None) for i in range(50)], SplitConfig())
+    assert split(table, SplitConfig(), categories=np.arange(50)).parts == split(table, SplitConfig()).parts
+
+
 def test_in_time_order_the_newest_judge() -> None:
     parts = parts_of([(str(i), None) for i in range(10)], SplitConfig(time_order=True))
     assert parts == [Part.TRAIN] * 4 + [Part.SELECT] * 2 + [Part.GATE] * 4

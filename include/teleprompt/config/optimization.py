@@ -7,10 +7,11 @@ from pydantic import ConfigDict, Field, SerializeAsAny, ValidationInfo, field_va
 
 from teleprompt.config._section import Section
 from teleprompt.config.budget import BudgetConfig
+from teleprompt.config.curation import CATEGORY
 from teleprompt.strategies import OptimizationStrategy, strategy_of
 from teleprompt.strategies.strategy import Options
 
-__all__ = ["OptimizationConfig", "OptimizationStrategy", "SelectionConfig", "StartFrom"]
+__all__ = ["OptimizationConfig", "OptimizationStrategy", "SampleWeight", "SelectionConfig", "StartFrom"]
 
 
 class StartFrom(StrEnum):
@@ -18,6 +19,13 @@ class StartFrom(StrEnum):
 
     BASELINE = "baseline"
     CHAMPION = "champion"
+
+
+class SampleWeight(StrEnum):
+    """What decides how likely an example is to be taken first."""
+
+    NONE = "none"
+    OUTCOME = "outcome"
 
 
 class SelectionConfig(Section):
@@ -59,8 +67,15 @@ class OptimizationConfig(Section):
     """Fewest usable traces in the window for a run to go on."""
     max_traces: int = Field(100_000, ge=1)
     """Most traces to use; of more, an evenly spaced sample in time is kept."""
+    stratify_by: str | None = Field(None, pattern=CATEGORY)
+    """Keep the mix of this in the sample of `max_traces`, in a split by numbers, and among drawn demonstrations:
+    `contributor`, `group`, `input.<name>`, `output.<name>`, or `outcome`: fifths of the first metric, by which
+    demonstrations do not go. A split by shares goes by hash, and keeps the mix on average."""
     min_quality_score: float = Field(0.7, ge=0, le=1)
     """Outcome score from which an output counts as a good one to learn from and to agree with."""
+    sample_weight: SampleWeight = SampleWeight.NONE
+    """`outcome`: good examples are drawn as demonstrations with a weight of 100**((score - q) / (1 - q)), q the
+    `min_quality_score`, and stand in the order in which they were drawn; `none`: as the strategy takes them."""
     optimization_rounds: int = Field(3, ge=1, le=100)
     """How often bootstrapping may try each training example (DSPy's `max_rounds`); COPRO's depth."""
     timeout_seconds: float = Field(7200, gt=0, le=30 * 86_400)

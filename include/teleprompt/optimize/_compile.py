@@ -5,11 +5,12 @@ import io
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from teleprompt.config.optimization import OptimizationConfig
+from teleprompt.config.curation import BY_OUTCOME
+from teleprompt.config.optimization import OptimizationConfig, SampleWeight
 from teleprompt.errors import LanguageModelUnavailableError, TelepromptError
 from teleprompt.evaluate.examples import good_rows, to_examples
 from teleprompt.evaluate.objective import Objective
@@ -22,9 +23,13 @@ from teleprompt.optimize._watch import CompileWatch
 from teleprompt.optimize.candidate import Candidate
 from teleprompt.program.state import dump_state
 from teleprompt.program.typed_fields import TypedFields
+from teleprompt.records import to_millionths
 from teleprompt.storage.blobs import put_blob
 from teleprompt.strategies import strategy_of
 from teleprompt.strategies.strategy import Teaching
+from teleprompt.traces.curation.weights import sample_weights
+from teleprompt.traces.grouping import key_of
+from teleprompt.traces.row import TraceRow
 from teleprompt.traces.snapshot import SnapshotPart, read_rows
 
 log = logging.getLogger(__name__)
@@ -87,6 +92,8 @@ def compile_candidate(
         prompt_model=models.prompt,
         num_threads=num_threads,
         nearly_spent=models.meter.nearly_spent,
+        weights=_weights(rows, config),
+        categories=_categories(rows, config),
     )
     started = time.monotonic()
     found = _run(teaching, config, models, on_better)
@@ -116,6 +123,18 @@ def compile_candidate(
     )
     log.info("%s", _in_words(candidate, len(teaching.examples)))
     return candidate
+
+
+def _weights(rows: Sequence[TraceRow], config: OptimizationConfig) -> list[float] | None:
+    if config.sample_weight is SampleWeight.NONE:
+        return None
+    return sample_weights([row.score_e6 for row in rows], least_e6=to_millionths(config.min_quality_score))
+
+
+def _categories(rows: Sequence[TraceRow], config: OptimizationConfig) -> list[str | None] | None:
+    if config.stratify_by in (None, BY_OUTCOME):
+        return None
+    return [key_of(row, config.stratify_by) for row in rows]
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,9 @@ def _compile(teaching: Teaching, options: BootstrapFewShotOptions) -> Any:
     optimizer = teaching.bootstrapper(
         max_bootstrapped_demos=options.max_bootstrapped_demos, max_labeled_demos=options.max_labeled_demos
     )
-    return optimizer.compile(teaching.student, teacher=teaching.teacher, trainset=list(teaching.examples))
+    examples = teaching.drawn()
+    compiled = optimizer.compile(teaching.student, teacher=teaching.teacher, trainset=examples)
+    return teaching.showing_first(compiled, examples)
 
 
 STRATEGY = Strategy(abbreviation="bfs", options=BootstrapFewShotOptions, compile=_compile, seeds=one_seed)

@@ -1,7 +1,8 @@
 """DSPy's BootstrapFewShotWithRandomSearch, one seed at a time.
 
 Its seeds are -3 (no demonstrations), -2 (labelled only), -1 (unshuffled) and 0…N-1 (shuffled). Restricted to
-one seed it compiles exactly the program that the whole search would have compiled for it.
+one seed it compiles exactly the program that the whole search would have compiled for it; where examples are drawn, the
+draw chooses the labelled ones.
 """
 
 from typing import Any
@@ -27,14 +28,15 @@ def _compile(teaching: Teaching, options: BootstrapFewShotRandomOptions) -> Any:
         num_threads=1,
     )
     # It scores what it compiles; selection does that on examples of its own, so one is enough here.
-    examples = list(teaching.examples)
-    return optimizer.compile(
+    examples = teaching.drawn()
+    compiled = optimizer.compile(
         teaching.student,
         teacher=teaching.teacher,
         trainset=examples,
         valset=examples[:1],
         restrict=[teaching.seed],
     )
+    return teaching.showing_first(compiled, examples)
 
 
 STRATEGY = Strategy(

@@ -34,13 +34,15 @@ def _compile(teaching: Teaching, options: EnsembleOptions) -> Any:
 
     order = random.Random(teaching.seed)  # noqa: S311 - an order of examples is no secret
     members = []
-    for _ in range(options.size):
-        examples = list(teaching.examples)
-        order.shuffle(examples)
+    for turn in range(options.size):
+        examples = teaching.drawn(turn)
+        if not teaching.draws:
+            order.shuffle(examples)
         optimizer = teaching.bootstrapper(
             max_bootstrapped_demos=options.max_bootstrapped_demos, max_labeled_demos=options.max_labeled_demos
         )
-        members.append(optimizer.compile(teaching.student, teacher=teaching.teacher, trainset=examples))
+        member = optimizer.compile(teaching.student, teacher=teaching.teacher, trainset=examples)
+        members.append(teaching.showing_first(member, examples))
     fields = {name: None for example in teaching.examples for name in example.labels()}
     return ensemble(members[0], members[1:], fields=list(fields))
 

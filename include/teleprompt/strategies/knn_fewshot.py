@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
-from teleprompt.strategies.strategy import Options, Strategy, Teaching, one_seed
+from teleprompt.strategies.strategy import Options, Strategy, Teaching, inputs_of, one_seed
 
 
 class KnnFewShotOptions(Options):
@@ -36,22 +36,19 @@ def _compile(teaching: Teaching, options: KnnFewShotOptions) -> Any:
         max_bootstrapped_demos=options.max_bootstrapped_demos,
         max_labeled_demos=options.k if options.max_bootstrapped_demos else 0,
     )
-    compiled = optimizer.compile(teaching.student, teacher=teaching.teacher, trainset=list(teaching.examples))
+    examples = teaching.drawn()
+    compiled = optimizer.compile(teaching.student, teacher=teaching.teacher, trainset=examples)
     for predictor in compiled.predictors():
         made = [demo for demo in predictor.demos if "augmented" in demo]
-        asked = [_inputs(demo, predictor) for demo in made]
+        asked = [inputs_of(demo, predictor) for demo in made]
         others = [
             example
-            for example in teaching.examples
-            if _is_whole(example, predictor) and _inputs(example, predictor) not in asked
+            for example in examples
+            if _is_whole(example, predictor) and inputs_of(example, predictor) not in asked
         ]
         predictor.demos = [*made, *others[: options.max_labeled_demos - len(made)]]
         show_nearest(predictor, options.k)
     return compiled
-
-
-def _inputs(demo: Any, predictor: Any) -> dict[str, Any]:
-    return {name: demo[name] for name in predictor.signature.input_fields if name in demo}
 
 
 def _is_whole(example: Any, predictor: Any) -> bool:

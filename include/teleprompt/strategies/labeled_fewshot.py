@@ -17,7 +17,8 @@ class LabeledFewShotOptions(Options):
 def _compile(teaching: Teaching, options: LabeledFewShotOptions) -> Any:
     from dspy.teleprompt import LabeledFewShot
 
-    return LabeledFewShot(k=options.max_labeled_demos).compile(teaching.student, trainset=list(teaching.examples))
+    optimizer = LabeledFewShot(k=options.max_labeled_demos)
+    return optimizer.compile(teaching.student, trainset=teaching.drawn(), sample=not teaching.draws)
 
 
 STRATEGY = Strategy(abbreviation="lfs", options=LabeledFewShotOptions, compile=_compile, seeds=one_seed)

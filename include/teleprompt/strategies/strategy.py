@@ -1,10 +1,13 @@
 """What a strategy is: its options, what it needs, its seeds, and how one seed becomes a program."""
 
-from collections.abc import Callable, Sequence
+import random
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from teleprompt.strategies._order import interleaved, weighted_order
 
 
 class Options(BaseModel):
@@ -50,6 +53,38 @@ class Teaching:
     num_threads: int
     nearly_spent: Callable[[], bool]
     """Whether time or budget are nearly used up, for optimizers that can end by themselves."""
+    weights: Sequence[float] | None = None
+    """How much each example is worth learning from; None: all the same."""
+    categories: Sequence[Hashable] | None = None
+    """Of each example, for demonstrations that hold each in its share; None: as it comes."""
+
+    @property
+    def draws(self) -> bool:
+        """Whether the examples have an order that says which of them to show."""
+        return self.weights is not None or self.categories is not None
+
+    def drawn(self, turn: int = 0) -> list[Any]:
+        """The examples in the order of a lot of this seed and turn, if they are drawn; else as they are."""
+        if not self.draws:
+            return list(self.examples)
+        rng = random.Random(f"{self.seed}|{turn}")  # noqa: S311 - an order of examples is no secret
+        order = weighted_order(self.weights or [1.0] * len(self.examples), rng)
+        if self.categories is not None:
+            order = interleaved(order, self.categories)
+        return [self.examples[i] for i in order]
+
+    def showing_first(self, program: Any, drawn: Sequence[Any]) -> Any:
+        """`program` with the first of the `drawn` examples, where DSPy filled up by chance; as it is if none are drawn.
+
+        What the program made itself stays, and is not shown twice.
+        """
+        if self.draws:
+            for predictor in program.predictors():
+                made = [demo for demo in predictor.demos if "augmented" in demo]
+                asked = [inputs_of(demo, predictor) for demo in made]
+                others = [example for example in drawn if inputs_of(example, predictor) not in asked]
+                predictor.demos = [*made, *others[: len(predictor.demos) - len(made)]]
+        return program
 
     def halves(self, validation: int) -> tuple[list[Any], list[Any]]:
         """Examples to learn from, and at most `validation` of them (never over half) to compare with, evenly taken."""
@@ -73,6 +108,11 @@ class Teaching:
     def at_most(self, number: int) -> list[Any]:
         """That many of the examples, evenly taken."""
         return [self.examples[i] for i in evenly(len(self.examples), min(number, len(self.examples)))]
+
+
+def inputs_of(demo: Any, predictor: Any) -> dict[str, Any]:
+    """What a demonstration says of the predictor's inputs."""
+    return {name: demo[name] for name in predictor.signature.input_fields if name in demo}
 
 
 def evenly(total: int, number: int) -> list[int]:

@@ -57,7 +57,9 @@ def facts_of(
 def wanted_keys(config: ProgramConfig) -> dict[str, str]:
     """What the program file goes by: the place that says so, and the key."""
     steps = {f"curation.{i}.by": step.by for i, step in enumerate(config.curation) if isinstance(step, BalanceStep)}
-    return steps | {f"split.group_by.{i}": key for i, key in enumerate(config.split.named_keys)}
+    groups = {f"split.group_by.{i}": key for i, key in enumerate(config.split.named_keys)}
+    mix = config.optimization.stratify_by
+    return {**steps, **groups, **({"optimization.stratify_by": mix} if mix else {})}
 
 
 def check_keys(config: ProgramConfig, fields: ProgramFields) -> None:

@@ -88,20 +88,23 @@ def row_units(rows: Sequence[TraceRow], config: SplitConfig) -> list[str]:
     texts = normalised(pa.array([dict(row.inputs) for row in rows]))
     columns: dict[str, Any] = {"asked": digests(texts)}
     for key in config.named_keys:
-        columns[key] = pa.array([_key_of(row, key) for row in rows], pa.string())
+        columns[key] = pa.array([key_of(row, key) for row in rows], pa.string())
     if NEAR_DUPLICATES in config.group_by:
         columns["near_inputs"] = signatures(texts)
     return Grouping(pa.table(columns), config).units()
 
 
-def _key_of(row: TraceRow, key: str) -> str | None:
+def key_of(row: TraceRow, key: str) -> str | None:
+    """What a row belongs to by `group`, `contributor`, `input.<name>` or `output.<name>`."""
     match key.split(".", 1):
         case ["group"]:
             return row.group
         case ["contributor"]:
             return row.contributor_id
-        case [_, field]:
+        case ["input", field]:
             return row.inputs[field]
+        case ["output", field]:
+            return row.outputs[field]
     raise ValueError(f"nothing is grouped by {key!r}")
 
 

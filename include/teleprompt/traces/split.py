@@ -1,7 +1,8 @@
 """Sharing rows out between train, select and gate so that nothing is seen twice."""
 
 import hashlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -36,18 +37,21 @@ class Split:
     """Rows whose like is in a later part."""
 
 
-def split(facts: "pa.Table", config: SplitConfig) -> Split:
+def split(facts: "pa.Table", config: SplitConfig, *, categories: "Integers | None" = None) -> Split:
     """Each row's part.
 
     It follows from the row's key (`Grouping.split_keys`). By shares, it is a hash of the key, so that what a row
-    belongs to has the same part in every window; the shares are met on average. By numbers, or in the order of time,
-    keys are lined up and cut. A row that shares something with a row of a later part, though their keys differ (two
-    conversations that begin alike), stays out of the earlier part: what is judged on was not learned from.
+    belongs to has the same part in every window; the shares, and the mix of each part, are met on average. By numbers,
+    or in the order of time, keys are lined up and cut; by numbers with those of each of the `categories` evenly spread
+    over the line, so that the parts hold the same mix. A row that shares something with a row of a later part, though
+    their keys differ (two conversations that begin alike), stays out of the earlier part: what is judged on was not
+    learned from.
     """
     grouping = Grouping(facts, config)
     keys = grouping.split_keys()
     if config.by_count or config.time_order:
-        parts = _lined_up(keys, facts["started_at_ms"].to_pylist(), config)
+        line = _by_time(keys, facts["started_at_ms"].to_pylist()) if config.time_order else {}
+        parts = _lined_up(keys, line or _spread(keys, categories, config), config)
     else:
         by_key = {key: _by_hash(key, config) for key in set(keys)}
         parts = [by_key[key] for key in keys]
@@ -95,14 +99,29 @@ def _by_hash(key: str, config: SplitConfig) -> Part:
     return Part.SELECT if position < config.train + config.select else Part.GATE
 
 
-def _lined_up(keys: Sequence[str], started_at_ms: Sequence[int], config: SplitConfig) -> list[Part | None]:
-    """Keys by time or by hash; train takes the first, then select, then gate, each until it is full."""
-    sizes: dict[str, int] = {}
-    first: dict[str, int] = {}
+def _by_time(keys: Sequence[str], started_at_ms: Sequence[int]) -> dict[str, float]:
+    """The place of each key in the line: when its first row started."""
+    first: dict[str, float] = {}
     for key, started in zip(keys, started_at_ms, strict=True):
-        sizes[key] = sizes.get(key, 0) + 1
         first[key] = min(first.get(key, started), started)
-    order = sorted(sizes, key=lambda key: (first[key] if config.time_order else 0, _position(key, config)))
+    return first
+
+
+def _spread(keys: Sequence[str], categories: "Integers | None", config: SplitConfig) -> dict[str, float]:
+    """The place of each key in the line: by hash within its first row's category, each category from 0 to 1."""
+    of: dict[str, int] = {}
+    for key, category in zip(keys, [0] * len(keys) if categories is None else categories.tolist(), strict=True):
+        of.setdefault(key, category)
+    members: dict[int, list[str]] = {}
+    for key in sorted(of, key=lambda key: _position(key, config)):
+        members.setdefault(of[key], []).append(key)
+    return {key: (i + 0.5) / len(own) for own in members.values() for i, key in enumerate(own)}
+
+
+def _lined_up(keys: Sequence[str], line: Mapping[str, float], config: SplitConfig) -> list[Part | None]:
+    """Keys by their place in the line; train takes the first, then select, then gate, each until it is full."""
+    sizes = Counter(keys)
+    order = sorted(sizes, key=lambda key: (line[key], _position(key, config)))
     wanted = {part: getattr(config, part.value) for part in Part}
     if not config.by_count:
         wanted = {part: share * len(keys) for part, share in wanted.items()}

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from teleprompt.config.curation import ON_TRAIN_ONLY, RedactStep
+from teleprompt.config.optimization import OptimizationConfig, SampleWeight
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.traces import Labels
-from teleprompt.records import MILLION
+from teleprompt.records import MILLION, to_millionths
 from teleprompt.traces._facts import OUTCOME
 from teleprompt.traces._validate import Reason
 from teleprompt.traces.curation._steps import REASONS, kept, kept_for_training
+from teleprompt.traces.curation._strata import strata
+from teleprompt.traces.curation.weights import effective_number, sample_weights
 from teleprompt.traces.funnel import FunnelStep
 from teleprompt.traces.outcomes import OutcomeFit, fit, score_e6
 from teleprompt.traces.split import Part, split
@@ -52,11 +55,14 @@ def decide(facts: "pa.Table", config: ProgramConfig) -> Decisions:
         reasons[alive[~stays]] = reason
         funnel.append(_step(step.step, stays, reason))
         alive = alive[stays]
-    sampled = evenly_spaced(len(alive), config.optimization.max_traces)
+    mix = config.optimization.stratify_by
+    categories = np.zeros(len(facts), dtype=np.int64) if mix is None else strata(facts, mix)
+    sampled = stratified_sample(categories[alive], config.optimization.max_traces)
     if len(sampled) < len(alive):
-        funnel.append(FunnelStep(step="max_traces", rows_in=len(alive), rows_out=len(sampled)))
+        name = "max_traces" if mix is None else f"max_traces by {mix}"
+        funnel.append(FunnelStep(step=name, rows_in=len(alive), rows_out=len(sampled)))
         alive = alive[sampled]
-    found = split(facts.take(alive), config.split)
+    found = split(facts.take(alive), config.split, categories=categories[alive])
     parts = np.full(len(facts), None, dtype=object)
     parts[alive] = [None if part is None else part.value for part in found.parts]
     if found.left_out.any():
@@ -82,6 +88,7 @@ def decide(facts: "pa.Table", config: ProgramConfig) -> Decisions:
             reason = REASONS[step.step].value
             parts[train[~stays]], reasons[train[~stays]] = None, reason
             funnel.append(_step(f"{step.step} (train)", stays, reason))
+    funnel.extend(_learning(scores[parts == Part.TRAIN.value], config.optimization))
     unknown = np.all([np.isnan(column) for column in values.values()], axis=0)
     is_imputed = unknown & (parts != None) & (config.traces.labels is Labels.OUTCOME)  # noqa: E711 - elementwise
     return Decisions(
@@ -99,6 +106,32 @@ def evenly_spaced(rows: int, most: int) -> "Integers":
     import numpy as np
 
     return np.arange(rows) if rows <= most else np.arange(most) * rows // most
+
+
+def stratified_sample(of: "Integers", most: int) -> "Integers":
+    """At most `most` of the rows with these strata: of each its share, but for one row, evenly spaced in its order.
+
+    Systematic sampling with implicit stratification: every so many-th row, the strata one after the other (Cochran
+    1977, chapter 8).
+    """
+    import numpy as np
+
+    one_after_the_other = np.argsort(of, kind="stable")
+    chosen: Integers = np.sort(one_after_the_other[evenly_spaced(len(of), most)])
+    return chosen
+
+
+def _learning(scores_e6: "Integers", config: OptimizationConfig) -> list[FunnelStep]:
+    """How many train rows are good enough to learn from, and of how many equal ones weighted ones are worth."""
+    least = to_millionths(config.min_quality_score)
+    good = [int(score) for score in scores_e6 if score >= least]
+    below = {"below_min_quality_score": len(scores_e6) - len(good)} if len(good) < len(scores_e6) else {}
+    steps = [FunnelStep(step="good (train)", rows_in=len(scores_e6), rows_out=len(good), reasons=below)]
+    weights = sample_weights(good, least_e6=least) if config.sample_weight is SampleWeight.OUTCOME else None
+    if weights is not None:
+        name = f"weighted by outcome, worth {effective_number(weights)} equal ones (train)"
+        steps.append(FunnelStep(step=name, rows_in=len(good), rows_out=len(good)))
+    return steps
 
 
 def _metric_names(config: ProgramConfig) -> list[str]:

@@ -6,7 +6,9 @@ from bench.deltaone import main as deltaone
 from bench.long_texts import main as long_texts
 from bench.merkle import main as merkle
 from bench.parse import main as parse
+from bench.preprocessing import main as preprocessing
 from bench.racing import main as racing
+from bench.split_mix import main as split_mix
 from bench.strategies import main as strategies
 from bench.submission import main as submission
 from bench.traces import main as traces
@@ -18,7 +20,9 @@ if __name__ == "__main__":
     deltaone()
     merkle()
     parse()
+    preprocessing()
     racing()
+    split_mix()
     strategies()
     submission()
     traces()

@@ -40,6 +40,11 @@ def graded(bench: Bench) -> SnapshotPart:
         )
         for i in range(100)
     ]
+    return all_of(bench, raw)
+
+
+def all_of(bench: Bench, raw: list[dict]) -> SnapshotPart:
+    """A train part of all these calls."""
     everything = {"train": 100, "select": 1, "gate": 1}
     snapshot, _ = write_snapshot_of(raw, Path(bench.storage_uri), fields=bench.fields, split=everything)
     return snapshot.parts[Part.TRAIN]
@@ -63,6 +68,26 @@ def test_what_turned_out_better_is_shown_more_often(bench: Bench, graded: Snapsh
     weighted = logged(bench.compile(0, config(strategy, sample_weight="outcome"), train=graded))
     assert statistics.mean(weighted) > 70  # without weights 50 is expected, and one in two hundred draws reaches this
     assert len(weighted) == len(plain) == len(set(weighted))
+
+
+def test_who_reports_better_outcomes_is_not_shown_more_often(bench: Bench) -> None:
+    """Weights count within each contributor's share of the good calls."""
+    raw = [
+        raw_trace(
+            trace_id=f"t{i:03}",
+            started_at_ms=WEEK.start_ms + i,
+            inputs={"thing": f"metal thing number {i}"},
+            outputs={"shelf": "right"},
+            outcomes={"outcome_score": 1.0 if i % 5 == 0 else 0.7 + 0.25 * i / 99},
+            contributor_id="boaster" if i % 5 == 0 else "alice",
+        )
+        for i in range(100)
+    ]
+    numbers = logged(
+        bench.compile(0, config("labeled_fewshot", options={"max_labeled_demos": 15}), train=all_of(bench, raw))
+    )
+    assert Counter(i % 5 == 0 for i in numbers) == {True: 3, False: 12}
+    assert statistics.mean(i for i in numbers if i % 5) > 60
 
 
 def test_each_seed_draws_anew_and_the_same_one_the_same(bench: Bench, graded: SnapshotPart) -> None:

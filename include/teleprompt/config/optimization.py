@@ -68,14 +68,14 @@ class OptimizationConfig(Section):
     max_traces: int = Field(100_000, ge=1)
     """Most traces to use; of more, an evenly spaced sample in time is kept."""
     stratify_by: str | None = Field(None, pattern=CATEGORY)
-    """Keep the mix of this in the sample of `max_traces`, in a split by numbers, and among drawn demonstrations:
-    `contributor`, `group`, `input.<name>`, `output.<name>`, or `outcome`: fifths of the first metric, by which
-    demonstrations do not go. A split by shares goes by hash, and keeps the mix on average."""
+    """Keep the mix of this in the sample of `max_traces`, in a split by numbers, and among drawn demonstrations, there
+    instead of the mix of contributors: `contributor`, `group`, `input.<name>`, `output.<name>`, or `outcome`: fifths of
+    the first metric, by which demonstrations do not go. A split by shares goes by hash, and keeps it on average."""
     min_quality_score: float = Field(0.7, ge=0, le=1)
     """Outcome score from which an output counts as a good one to learn from and to agree with."""
-    sample_weight: SampleWeight = SampleWeight.NONE
+    sample_weight: SampleWeight = SampleWeight.OUTCOME
     """`outcome`: good examples are drawn as demonstrations with a weight of 100**((score - q) / (1 - q)), q the
-    `min_quality_score`, and stand in the order in which they were drawn; `none`: as the strategy takes them."""
+    `min_quality_score`, each contributor's in his share; `none`: as the strategy takes them."""
     optimization_rounds: int = Field(3, ge=1, le=100)
     """How often bootstrapping may try each training example (DSPy's `max_rounds`); COPRO's depth."""
     timeout_seconds: float = Field(7200, gt=0, le=30 * 86_400)

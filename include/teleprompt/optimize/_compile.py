@@ -92,8 +92,7 @@ def compile_candidate(
         prompt_model=models.prompt,
         num_threads=num_threads,
         nearly_spent=models.meter.nearly_spent,
-        weights=_weights(rows, config),
-        categories=_categories(rows, config),
+        **_draw(rows, config),
     )
     started = time.monotonic()
     found = _run(teaching, config, models, on_better)
@@ -125,16 +124,18 @@ def compile_candidate(
     return candidate
 
 
-def _weights(rows: Sequence[TraceRow], config: OptimizationConfig) -> list[float] | None:
-    if config.sample_weight is SampleWeight.NONE:
-        return None
-    return sample_weights([row.score_e6 for row in rows], least_e6=to_millionths(config.min_quality_score))
+def _draw(rows: Sequence[TraceRow], config: OptimizationConfig) -> dict[str, Any]:
+    """The weights of examples, and the categories of which each has its share.
 
-
-def _categories(rows: Sequence[TraceRow], config: OptimizationConfig) -> list[str | None] | None:
-    if config.stratify_by in (None, BY_OUTCOME):
-        return None
-    return [key_of(row, config.stratify_by) for row in rows]
+    Weighted ones are drawn within their contributor: who reports better outcomes is not shown more often than others.
+    """
+    weights = None
+    if config.sample_weight is SampleWeight.OUTCOME:
+        weights = sample_weights([row.score_e6 for row in rows], least_e6=to_millionths(config.min_quality_score))
+    by = None if config.stratify_by == BY_OUTCOME else config.stratify_by
+    if by is None and weights is not None:
+        by = "contributor"
+    return {"weights": weights, "categories": None if by is None else [key_of(row, by) for row in rows]}
 
 
 @dataclass(frozen=True)

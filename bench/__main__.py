@@ -8,6 +8,7 @@ from bench.merkle import main as merkle
 from bench.parse import main as parse
 from bench.preprocessing import main as preprocessing
 from bench.racing import main as racing
+from bench.racing_matrices import main as racing_matrices
 from bench.split_mix import main as split_mix
 from bench.strategies import main as strategies
 from bench.submission import main as submission
@@ -22,6 +23,7 @@ if __name__ == "__main__":
     parse()
     preprocessing()
     racing()
+    racing_matrices()
     split_mix()
     strategies()
     submission()

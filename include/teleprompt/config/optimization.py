@@ -33,9 +33,9 @@ class SelectionConfig(Section):
 
     racing: bool = True
     """Score in rungs of growing size, and drop what the evidence says will not win; else score all on everything."""
-    first_rung: int = Field(12, ge=4)
+    first_rung: int = Field(32, ge=4)
     """Examples that every candidate is scored on; each rung doubles them."""
-    keep_above: float = Field(0.03, gt=0, lt=0.5)
+    keep_above: float = Field(0.05, gt=0, lt=0.5)
     """A candidate goes on while the probability that it is the best is at least this."""
 
 

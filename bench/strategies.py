@@ -65,15 +65,16 @@ def main() -> None:
 def _measure(slug: str, strategy: OptimizationStrategy, settings: Settings, window: Window) -> None:
     changes = {"strategy": strategy.value, "options": {}, **SIZES[strategy]}
     file = find_program_file(settings.programs_dir, slug)
+    overrides = {"optimization": changes, "trial": None}  # each strategy is compared on its own
     started = time.perf_counter()
-    pipeline = Pipeline.of_file(file, settings=settings, window=window, overrides={"optimization": changes})
+    pipeline = Pipeline.of_file(file, settings=settings, window=window, overrides=overrides)
     label = f"{slug:<15}{strategy.value:<26}"
     try:
         snapshot, baseline = pipeline.collect(), pipeline.baseline()
         candidates = [pipeline.compile(snapshot, baseline, seed=seed) for seed in pipeline.seeds]
         selection = pipeline.select(snapshot, candidates)
         seconds = time.perf_counter() - started
-        decision = pipeline.gate(snapshot, selection, baseline).report
+        decision = pipeline.comparing.gate(snapshot, selection, baseline).report
     except TelepromptError as error:
         print(f"{label}{error}", flush=True)
         return

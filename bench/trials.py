@@ -29,11 +29,11 @@ from bench.trial_worlds import (
     wandering,
 )  # fmt: skip
 from teleprompt.config.gate import Claim
+from teleprompt.config.trial import Returning
 from teleprompt.deltaone import Trial, TrialPolicy
 from teleprompt.deltaone.decide import decide
 from teleprompt.deltaone.report import GatePolicy, Verdict
 from teleprompt.deltaone.spending import alpha_of_look
-from teleprompt.deltaone.trial_policy import Returning
 from teleprompt.deltaone.trial_report import TrialReport
 from teleprompt.records import MILLION
 

@@ -125,7 +125,7 @@ def write_snapshot_of(
     traces: Iterable[dict[str, Any]], folder: Path | str, *, fields: ProgramFields = FIELDS, **config: Any
 ) -> tuple[Snapshot, SnapshotRecord]:
     """A snapshot of raw traces as program `P` would make it."""
-    program = ProgramConfig.model_validate({"name": "P", "slug": "p", **config})
+    program = ProgramConfig.model_validate({"name": "P", "slug": "p", "trial": None, **config})
     with TemporaryDirectory() as name:
         declared = DeclaredFields.exactly(fields)
         staged = stage([raw_table(traces)], config=program, declared=declared, folder=Path(name), now_ms=2**62)

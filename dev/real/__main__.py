@@ -44,6 +44,7 @@ schedule: none
 traces: {{source: traces}}
 outcome: {{metric: confirmed, normalisation: boolean}}
 split: {{train: 60, select: 14, gate: 60}}
+trial: none                     # one window, compared on its own
 optimization:
   strategy: {strategy}
   options: {options}
@@ -155,7 +156,7 @@ def _one(
         run_all_stages(pipeline, on_stage=lambda name, _of: print(f"  {name}", flush=True))
     except TelepromptError as error:
         return Result(strategy, "no candidate", seconds=round(time.monotonic() - began), note=str(error)), None
-    compared = pipeline.compared()
+    compared = pipeline.comparing.compared()
     if compared is None:
         return Result(strategy, "no candidate", seconds=round(time.monotonic() - began)), None
     report = compared.comparison.report

@@ -147,6 +147,16 @@ class NothingBetterError(NothingToCompareError):
         )
 
 
+class WindowDoesNotCountError(NothingToCompareError):
+    """An earlier window came to a program whose trial opened later, or a trial ended while its run was under way."""
+
+    facts = ("why",)
+
+    def __init__(self, program: str, why: str) -> None:
+        self.why = why
+        super().__init__(f"This window of {program} counts for no trial: {why}.")
+
+
 class LowPowerError(NothingToCompareError):
     """The comparison could not see the threshold, and the program asks to skip such a run."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
@@ -68,12 +68,13 @@ def test_it_promotes_nothing_past_a_person_who_is_to_approve(
         execute("attest")
 
 
-def test_a_skipped_tasks_record_promotes_nothing() -> None:
-    given: dict[str, Any] = {key: {} for key in ("snapshot", "selection", "comparison", "baseline", "version")}
-    attest = AttestOperator(task_id="attest", program="shelves", waited={}, **given)
+def test_a_skipped_tasks_record_promotes_nothing(settings: Settings, execute: Callable[[str], Any]) -> None:
+    log_shelf_calls(settings, count=160)
+    execute("deltaone")
+    attest = AttestOperator(task_id="attest", program="shelves", waited=waited(), version={})
     attest.version = None  # as it is rendered
     with pytest.raises(ValidationError):
-        attest.run_stage(cast("Any", None))
+        attest.execute(context())
 
 
 def test_whoever_signs_waits_in_the_signers_queue(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,8 +85,6 @@ def test_whoever_signs_waits_in_the_signers_queue(monkeypatch: pytest.MonkeyPatc
     assert AttestOperator(task_id="attest", queue="own", **run).queue == "own"
 
 
-def test_records_are_given_whole_or_not_at_all() -> None:
-    with pytest.raises(ValueError, match="the records of all stages before it, or none"):
-        AttestOperator(task_id="attest", program="shelves", waited={}, version={})
+def test_a_branch_is_given_a_comparison_or_makes_one() -> None:
     with pytest.raises(ValueError, match="takes the `comparison` of a GateOperator, or `program` and `waited`"):
         DeltaOneBranchOperator(task_id="deltaone", on_promote="a", otherwise="b", program="shelves")

@@ -63,8 +63,8 @@ def test_no_task_runs_program_code_itself_or_shows_it_a_secret(
     records = stages_up_to_the_gate()
     stage = {"program": "shelves", "waited": waited()}
     PowerOperator(task_id="power", snapshot=records["snapshot"], **stage).execute(context())
-    version = RegisterOperator(task_id="register", **records, **stage).execute(context())
-    attested = AttestOperator(task_id="attest", version=version, **records, **stage).execute(context())
+    version = RegisterOperator(task_id="register", **stage).execute(context())
+    attested = AttestOperator(task_id="attest", version=version, **stage).execute(context())
     assert attested["attestation_id"]
     seen = [json.loads(line) for line in testimony.read_text().splitlines()]
     assert {witness["where"] for witness in seen} == {"import", "metric"}

@@ -16,7 +16,7 @@ from tests.support import write_program
 
 TASKS = {
     "wait_for_traces", "collect", "power", "baseline", "compile", "select", "gate", "deltaone", "register", "attest",
-    "keep_champion", "conclude",
+    "keep_champion", "conclude", "trial",
 }  # fmt: skip
 
 
@@ -97,7 +97,8 @@ def test_parsing_again_gives_the_same_dag() -> None:
 def test_the_order_of_the_stages() -> None:
     dag = dags(REPOSITORY / "include/programs")["teleprompt_email_draft"]
     assert dag.task_dict["wait_for_traces"].downstream_task_ids >= {"collect", "baseline"}
-    assert dag.task_dict["gate"].upstream_task_ids == {"collect", "baseline", "select", "wait_for_traces"}
+    assert dag.task_dict["gate"].upstream_task_ids == {"collect", "baseline", "select", "trial", "wait_for_traces"}
+    assert dag.task_dict["trial"].downstream_task_ids == {"power", "gate"}
     assert dag.task_dict["deltaone"].downstream_task_ids == {"register", "keep_champion"}
     assert {t.pool for t in dag.tasks if t.task_id in {"compile", "select", "gate"}} == {"teleprompt"}
 

@@ -37,7 +37,7 @@ def attested(file: Path, settings: Settings, airflow: dict[str, Connection]) -> 
     snapshot, baseline = pipeline.collect(), pipeline.baseline()
     candidates = [pipeline.compile(snapshot, baseline, seed=seed) for seed in pipeline.seeds]
     selection = pipeline.select(snapshot, candidates)
-    comparison = pipeline.gate(snapshot, selection, baseline)
+    comparison = pipeline.comparing.gate(snapshot, selection, baseline)
     compared = ComparedCandidate(snapshot=snapshot, selection=selection, baseline=baseline, comparison=comparison)
     version = pipeline.promotion.promote(compared)
     return pipeline.promotion.attest(compared, version).model_dump(mode="json")

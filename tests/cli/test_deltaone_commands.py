@@ -44,7 +44,7 @@ def test_a_verdict_is_recomputed_and_a_changed_one_is_noticed(call, run: str, se
 def test_the_ledger_shows_each_look(call, run: str) -> None:
     (entry,) = call("deltaone", "looks", "shelves", "--json").json
     assert (entry["run_id"], entry["look"]["number"], entry["verdict"]) == (run, 1, "promote")
-    assert "0.012980" in call("deltaone", "looks", "shelves").out
+    assert "0.037500" in call("deltaone", "looks", "shelves").out
 
 
 @pytest.mark.usefixtures("promoted_store")

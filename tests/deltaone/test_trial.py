@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from teleprompt.config.gate import Claim
 from teleprompt.config.outcome import Direction
+from teleprompt.config.trial import Returning
 from teleprompt.deltaone import Trial, TrialPolicy
 from teleprompt.deltaone.report import Verdict
-from teleprompt.deltaone.trial_policy import Returning
 from teleprompt.deltaone.trial_report import Rejection, TrialReport
 from teleprompt.errors import TelepromptError
 from teleprompt.records import MILLION

@@ -34,7 +34,8 @@ LITTLE_LEARNT = {"max_labeled_demos": 1, "max_bootstrapped_demos": 0}
 
 
 def pipeline(settings: Settings, folder: Path, *, window: Window = WEEK, **overrides) -> Pipeline:
-    return Pipeline.of_file(write_program(folder), settings=settings, window=window, overrides=overrides)
+    alone = {"trial": None, **overrides}
+    return Pipeline.of_file(write_program(folder), settings=settings, window=window, overrides=alone)
 
 
 @pytest.fixture(scope="module")
@@ -79,13 +80,13 @@ def test_all_before_the_gate_works_without_the_sealed_file(settings: Settings, p
     sealed = Path(read_snapshot(record).gate.blob.uri)
     hidden = sealed.rename(sealed.with_suffix(".hidden"))
     baseline = run.baseline()
-    run.power(record)
+    run.comparing.power(record)
     candidate = run.compile(record, baseline, seed=0)
     selection = run.select(record, [candidate])
     with pytest.raises(TelepromptError, match="missing"):
-        run.gate(record, selection, baseline)
+        run.comparing.gate(record, selection, baseline)
     hidden.rename(sealed)
-    assert run.gate(record, selection, baseline).report.n > 0
+    assert run.comparing.gate(record, selection, baseline).report.n > 0
 
 
 def test_what_learns_and_chooses_is_shown_no_sealed_text(settings: Settings, programs: Path) -> None:
@@ -172,12 +173,12 @@ def test_power_is_known_before_it_costs_and_learns_from_the_last_comparison(
 ) -> None:
     run = pipeline(settings, programs)
     record = run.collect()
-    estimate = run.power(record)
+    estimate = run.comparing.power(record)
     assert (estimate.basis, estimate.is_enough) == (Basis.ASSUMED, False)
     assert estimate.in_words in caplog.text
     run_all_stages(run)
     second = pipeline(settings, programs, optimization={"options": LITTLE_LEARNT})
-    assert second.power(second.collect()).basis is Basis.LAST_COMPARISON
+    assert second.comparing.power(second.collect()).basis is Basis.LAST_COMPARISON
 
 
 def test_a_run_that_could_see_nothing_can_be_skipped_before_any_call(settings: Settings, programs: Path) -> None:
@@ -283,7 +284,7 @@ def test_labels_that_cannot_be_compared_are_found_before_they_cost_a_look(settin
                 )
 
     file = write_program(
-        tmp_path / "programs", yaml="name: Grades\noptimization: {min_traces: 20}\n", code=GRADING_CODE
+        tmp_path / "programs", yaml="name: Grades\ntrial: none\noptimization: {min_traces: 20}\n", code=GRADING_CODE
     )
     things = [f"thing number {i}" for i in range(60)]
     with mlflow_client(settings.tracking_uri) as client:
@@ -296,7 +297,7 @@ def test_labels_that_cannot_be_compared_are_found_before_they_cost_a_look(settin
     record, baseline = run.collect(), run.baseline()
     selection = run.select(record, [run.compile(record, baseline, seed=0)])
     with pytest.raises(UnreadableLabelError, match="the output `grade`"):
-        run.gate(record, selection, baseline)
+        run.comparing.gate(record, selection, baseline)
     with mlflow_client(settings.tracking_uri) as client:
         assert list(list_looks(client, "Grades")) == []
 

@@ -68,11 +68,11 @@ def test_an_output_that_the_answers_lack_is_named() -> None:
 )
 def test_a_comparison_that_would_cost_more_than_it_may_is_refused(budget: BudgetConfig, needed: str) -> None:
     with pytest.raises(ConfigurationError, match=needed):
-        check_budget(rehearsal(GOOD, GOOD), budget, examples=100)
+        check_budget(rehearsal(GOOD, GOOD), budget, examples=100, spent=Spend())
 
 
 def test_one_that_would_not_is_not() -> None:
-    check_budget(rehearsal(GOOD, GOOD), BudgetConfig(max_calls=400, max_cost_usd=2), examples=100)
+    check_budget(rehearsal(GOOD, GOOD), BudgetConfig(max_calls=400, max_cost_usd=2), examples=100, spent=Spend())
 
 
 def test_a_budget_is_held_without_a_look(settings: Settings, tmp_path: Path) -> None:

@@ -50,8 +50,8 @@ def test_what_is_scored_before_a_kill_is_asked_for_once(settings: Settings, tmp_
         under_way = 1
         assert selection.n_select <= server.requests - before <= selection.n_select + under_way
         before = server.requests
-        interrupted(lambda: pipeline.gate(snapshot, selection, baseline), server, after=6)
-        comparison = pipeline.gate(snapshot, selection, baseline)
+        interrupted(lambda: pipeline.comparing.gate(snapshot, selection, baseline), server, after=6)
+        comparison = pipeline.comparing.gate(snapshot, selection, baseline)
         tried = CALLS  # the champion on select examples; of the candidate the race knows them
         asked = 2 * comparison.report.n + tried
         assert asked <= server.requests - before <= asked + under_way
@@ -84,6 +84,6 @@ def test_a_program_that_never_answers_ends_the_comparison_and_slow_ones_do_not(
     quick = own.model_copy(update={"program_process": process.model_copy(update={"start_seconds": 14.0})})
     hasty = Pipeline.of_file(file, settings=quick, window=WEEK, overrides={"optimization": {"timeout_seconds": 1}})
     with pytest.raises(ProgramTimeoutError, match="Trying both programs was ended after 15 seconds"):
-        hasty.gate(snapshot, selection, baseline)
+        hasty.comparing.gate(snapshot, selection, baseline)
     loops.unlink()
-    assert pipeline.gate(snapshot, selection, baseline).report.n > 0
+    assert pipeline.comparing.gate(snapshot, selection, baseline).report.n > 0

@@ -128,7 +128,7 @@ def test_selecting_counts_and_the_gate_keeps_its_budget(
     assert selection.spend.calls == server.requests - before
     before = server.requests
     with pytest.raises(TelepromptError, match=r"more than the 30 of `gate.budget`"):
-        pipeline.gate(snapshot, selection, baseline)
+        pipeline.comparing.gate(snapshot, selection, baseline)
     tried = 2 * CALLS * (1 if code is PREDICTOR else 2)
     assert server.requests - before <= tried
 

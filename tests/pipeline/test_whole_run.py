@@ -52,7 +52,7 @@ def test_a_candidate_that_fails_is_one_candidate(
 
     outcome = run_all_stages(run, on_stage=on_stage)
     assert outcome.version is not None
-    compared = run.compared()
+    compared = run.comparing.compared()
     assert compared is not None
     scores = {score.seed: score for score in compared.selection.scores}
     assert sorted(scores) == [-3, -2, -1, 0]

@@ -127,7 +127,8 @@ class Runner:
         sizes = f"min_traces: 30, strategy: {chosen}, options: {{{STRATEGIES[chosen]}}}"
         how = f"optimization: {{{sizes}}}\n{LOOKS % (10 if strategy else 1)}"
         file = self.programs / f"{shape.name}.yaml"
-        file.write_text(f"name: Shape {shape.name}\nschedule: none\noutcome: {{metric: ok}}\n{how}\n{shape.yaml}\n")
+        once = "schedule: none\ntrial: none\noutcome: {metric: ok}"
+        file.write_text(f"name: Shape {shape.name}\n{once}\n{how}\n{shape.yaml}\n")
         return file
 
     def log_calls(self, shapes: list[Shape]) -> None:

@@ -16,7 +16,7 @@ calls = st.lists(
 
 
 def facts(given_calls: list[Call], config: SplitConfig, **changes):
-    program = ProgramConfig(name="P", slug="p", split=config)
+    program = ProgramConfig(name="P", slug="p", split=config, trial=None)
     table = raw_table(
         raw_trace(trace_id=f"{i:05}", started_at_ms=i, inputs={"question": question}, group=group, **changes)
         for i, (question, group) in enumerate(given_calls)

@@ -117,7 +117,7 @@ def _verdict_in_words(run: RunSummary) -> str:
     interval = f"[{(run.ci_low_e6 or 0) / 1e4:+.2f}, {(run.ci_high_e6 or 0) / 1e4:+.2f}]"
     measured = f"{run.delta_e6 / 1e4:+.2f} points {interval} on {run.n_gate} sealed examples"
     if run.verdict != Verdict.PROMOTE.value:
-        return f"The gate says {run.verdict}: {measured}; the champion stays."
+        return f"The gate says {run.verdict}, and the champion stays: {run.reason}"
     version = f"version {run.model_version} was registered" if run.model_version else "nothing is registered yet"
     return f"DeltaOne: {measured}; {version}."
 

@@ -7,10 +7,12 @@ from teleprompt.attest.document import OfflineEvidence, OnlineEvidence
 from teleprompt.deltaone.paired import allowing_for_the_unseen, mcnemar_p_value, sign_p_value
 from teleprompt.records import MILLION, to_millionths
 
+TRIAL_TEST = "betting_mixture"
 _INTERVALS_OF_TEST = {
     "mcnemar_exact": {"bonett_price"},
     "sign_flip": {"bca_unseen", "bca"},
     "sign": {"unseen", "degenerate"},
+    "betting_mixture": {"confidence_sequence"},
     "fisher_exact": {"newcombe"},
     "permutation": {"delta_method_unseen"},
 }
@@ -43,8 +45,23 @@ def _offline_rules(evidence: OfflineEvidence, trace_count: int) -> dict[str, boo
         "a gain needs a win": evidence.wins > 0,
         "more examples than traces": evidence.n_groups <= evidence.n <= trace_count,
         "the interval does not allow for what so few leave unseen": _allows_for_the_unseen(evidence),
+        **_trial_rules(evidence),
         "p does not follow from the counts": evidence.p_value_e6 == _exact_p_value_e6(evidence),
         "the gain does not follow from the counts": evidence.test != "mcnemar_exact" or _is_share_of_wins(evidence),
+    }
+
+
+def _trial_rules(evidence: OfflineEvidence) -> dict[str, bool]:
+    trial = evidence.trial
+    known = {"a test that adds up over windows is that of a trial": (trial is None) == (evidence.test != TRIAL_TEST)}
+    if trial is None:
+        return known
+    return {
+        **known,
+        "p is above the trial's level": evidence.p_value_e6 <= trial.level_e6,
+        "more windows than examples": trial.windows <= evidence.n,
+        "the opening window is empty": datetime.fromisoformat(trial.opened.start)
+        < datetime.fromisoformat(trial.opened.end),
     }
 
 

@@ -167,14 +167,27 @@ class _Evidence(_Section):
     threshold_e6: Annotated[int, Field(gt=0, lt=MILLION)]
 
 
+class TrialSection(_Section):
+    """The trial that the candidate was on; its windows are from the first to the one that decided it."""
+
+    trial_id: Digest
+    number: Annotated[Count, Field(ge=1)]
+    """Which trial of the program's last 365 days it was."""
+    windows: Annotated[Count, Field(ge=1)]
+    opened: DateRange
+    """The window that opened it, whose traces the candidate was made from."""
+    level_e6: Annotated[int, Field(gt=0, lt=MILLION)]
+    """Probability, at most, that the trial promotes a candidate without a gain; its part of the year's."""
+
+
 class OfflineEvidence(_Evidence):
     """Both programs' answers to sealed examples were compared."""
 
     kind: Literal["offline"]
     """Replayed on sealed traces, not measured in production."""
-    test: Literal["mcnemar_exact", "sign_flip", "sign"]
-    interval: Literal["bonett_price", "bca_unseen", "unseen", "bca", "degenerate"]
-    """The last two stand in documents from before intervals allowed for the unseen."""
+    test: Literal["mcnemar_exact", "sign_flip", "sign", "betting_mixture"]
+    interval: Literal["bonett_price", "bca_unseen", "unseen", "bca", "degenerate", "confidence_sequence"]
+    """`bca` and `degenerate` stand in documents from before intervals allowed for the unseen."""
     n: Annotated[Count, Field(ge=1)]
     n_groups: Annotated[Count, Field(ge=1)]
     wins: Count
@@ -183,7 +196,10 @@ class OfflineEvidence(_Evidence):
     metric_version: Annotated[int, Field(ge=2)] | None = None
     """Of how values were read and compared; left out of version 1, which compared texts."""
 
-    absent = frozenset({"metric_version"})
+    trial: TrialSection | None = None
+    """Where the evidence added up over windows."""
+
+    absent = frozenset({"metric_version", "trial"})
 
 
 class OnlineEvidence(_Evidence):

@@ -1,6 +1,7 @@
 """The last stage: write the attestation of a promoted run, once."""
 
 import json
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +16,8 @@ from teleprompt.config.signers import SignerConfig
 from teleprompt.deltaone.online import OnlineDecision, OnlineReport
 from teleprompt.deltaone.report import GateReport
 from teleprompt.errors import TelepromptError
-from teleprompt.gate.comparison import Comparison
+from teleprompt.gate.comparison import Comparison, counted_windows
+from teleprompt.gate.trial_records import TrialState
 from teleprompt.optimize.select import Selection
 from teleprompt.records import MILLION, Digest, Record, from_millionths, to_millionths
 from teleprompt.signing.signer import open_signer
@@ -71,10 +73,7 @@ def compose_attestation(
             "trace_count": attribution.traces_count,
             "optimization_time_seconds": from_millionths(to_millionths(selection.seconds)),
             "outcome_metric": outcome_metric,
-            "date_range": {
-                "start": format_utc(snapshot.window.start),
-                "end": format_utc(snapshot.window.end),
-            },
+            "date_range": _date_range(snapshot, comparison),
         },
         "contributors": [contributor_section(credit) for credit in attribution.credits],
         "weighting_method": attribution.method.value,
@@ -149,8 +148,29 @@ def evidence_section(comparison: Comparison) -> dict[str, Any]:
         "wins": report.wins,
         "losses": report.losses,
         "ties": report.ties,
-        **_given(metric_version=comparison.metric_version if comparison.metric_version > 1 else None),
+        **_given(
+            metric_version=comparison.metric_version if comparison.metric_version > 1 else None,
+            trial=None if comparison.trial is None else trial_section(comparison.trial, report),
+        ),
     }
+
+
+def trial_section(trial: TrialState, report: GateReport) -> dict[str, Any]:
+    """The trial that the evidence added up in."""
+    opening = trial.opening
+    return {
+        "trial_id": opening.id,
+        "number": opening.number,
+        "windows": report.trial.windows if report.trial else 0,
+        "opened": {"start": format_utc(opening.window.start), "end": format_utc(opening.window.end)},
+        "level_e6": math.ceil(opening.policy.level * MILLION),
+    }
+
+
+def _date_range(snapshot: Snapshot, comparison: Comparison) -> dict[str, str]:
+    """Of all traces: from the window that the candidate was made from to the last one that it was compared in."""
+    ends = [snapshot.window.end, *(scored.window.end for scored in counted_windows(comparison))]
+    return {"start": format_utc(snapshot.window.start), "end": format_utc(max(ends))}
 
 
 def online_performance_section(report: OnlineReport, metric: str) -> dict[str, Any]:

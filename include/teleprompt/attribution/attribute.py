@@ -81,17 +81,19 @@ def attribute(
     min_quality_score: float,
     compared: Collection[str],
     wallets: Wallets,
+    later: Sequence[Snapshot] = (),
     secret: str | None = None,
 ) -> Attribution:
     """The credit for `program`, a state that was made from `snapshot`, over the traces that a stage read.
 
-    `compared` are the ids of the sealed traces that the gate read, `wallets` the addresses that stand for ids.
+    `compared` are the ids of the sealed traces that the gate read, `later` the snapshots of a trial's further windows
+    that hold some of them, `wallets` the addresses that stand for ids.
     `secret` makes the same tree again; without one it is drawn.
 
     Raises:
         TelepromptError: no trace was read, or the method cannot value its contributors.
     """
-    collected = read_for_credit(snapshot)
+    collected = read_for_credit(snapshot, later=later)
     parts = rows_read(collected, min_quality_score=min_quality_score, compared=compared)
     rows = [row for part in parts.values() for row in part]
     people = contributors_of(rows, wallets)

@@ -5,7 +5,7 @@ the windows before it knew. The newest such record holds nearly all; the others 
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from teleprompt.attribution.wallets import earliest
@@ -50,17 +50,25 @@ def keep_first_uses(run: PipelineRun, program: str, window: Window, uses: dict[s
     run.write(RECORD, FirstUses(uses=tuple(known.values()), run_ids=(run.run_id, *before.run_ids)))
 
 
-def first_uses(run: PipelineRun, program: str, record: SnapshotRecord) -> dict[str, FirstUse]:
+def first_uses(
+    run: PipelineRun, program: str, record: SnapshotRecord, *, later: Sequence[Snapshot] = ()
+) -> dict[str, FirstUse]:
     """The earliest known call of each id of the snapshot that `run` made, in its window and in those before.
+
+    With the `later` snapshots of a trial that `run` decided, of the ids in all of them.
 
     Raises:
         TelepromptError: a record or a snapshot of a run is damaged.
     """
-    snapshot = read_snapshot(record)
+    snapshots = [read_snapshot(record), *later]
     own = run.read(RECORD, FirstUses)
-    before = first_uses_before(run.client, program, snapshot.window)
-    known = earliest([*before.uses, *(_in_snapshot(snapshot) if own is None else own.uses)])
-    return {share.contributor_id: known[share.contributor_id] for share in snapshot.contributors}
+    before = first_uses_before(run.client, program, max((each.window for each in snapshots), key=lambda w: w.start))
+    uses = [*before.uses, *(own.uses if own else ())]
+    if own is None or later:
+        uses += [use for snapshot in snapshots for use in _in_snapshot(snapshot)]
+    known = earliest(uses)
+    ids = {share.contributor_id for snapshot in snapshots for share in snapshot.contributors}
+    return {own_id: known[own_id] for own_id in sorted(ids)}
 
 
 def first_uses_before(client: "MlflowClient", program: str, window: Window) -> FirstUses:

@@ -9,9 +9,11 @@ from teleprompt.attribution.attribute import Attribution
 from teleprompt.attribution.usage import demo_traces, rows_read
 from teleprompt.attribution.wallets import owner_of
 from teleprompt.errors import TelepromptError
-from teleprompt.gate.comparison import Comparison, traces_compared
+from teleprompt.gate.comparison import Comparison, later_snapshots, traces_compared
+from teleprompt.gate.trial_ledger import opening_run
 from teleprompt.optimize.select import Selection
 from teleprompt.records import Record
+from teleprompt.registry.versions import ProgramVersion
 from teleprompt.storage.blobs import get_blob
 from teleprompt.traces.row import TraceRow
 from teleprompt.traces.snapshot import Snapshot, SnapshotRecord, read_for_credit, read_snapshot
@@ -84,7 +86,7 @@ class AttestedRun:
 
     def _credited(self) -> dict[Part, list[TraceRow]]:
         """The traces that the document credits."""
-        collected = read_for_credit(self.snapshot)
+        collected = read_for_credit(self.snapshot, later=later_snapshots(self.comparison))
         if self.attribution.rule == 1:  # it covered what was collected
             return collected
         return rows_read(
@@ -95,13 +97,23 @@ class AttestedRun:
 
     @property
     def snapshot(self) -> Snapshot:
-        """The manifest of what was collected."""
-        return read_snapshot(self.read("snapshot", SnapshotRecord))
+        """The manifest of what was collected for the candidate."""
+        return read_snapshot(self.read("snapshot", SnapshotRecord, run=self._opened))
 
     @property
     def selection(self) -> Selection:
         """The candidate that was compared."""
-        return self.read("selection", Selection)
+        return self.read("selection", Selection, run=self._opened)
+
+    @property
+    def compared_with(self) -> ProgramVersion:
+        """The version that it was compared with."""
+        return self.read("baseline", ProgramVersion, run=self._opened)
+
+    @property
+    def _opened(self) -> PipelineRun:
+        """The run that has the candidate: of a trial the one that opened it."""
+        return opening_run(self.run, self.comparison.trial)
 
     @property
     def comparison(self) -> Comparison:
@@ -113,15 +125,16 @@ class AttestedRun:
         """The credit, as it was frozen before it was attested."""
         return self.read("attribution", Attribution)
 
-    def read(self, name: str, model: type[R]) -> R:
-        """A record of the run.
+    def read(self, name: str, model: type[R], *, run: PipelineRun | None = None) -> R:
+        """A record of the attested run, or of `run`.
 
         Raises:
             TelepromptError: it is not there any more.
         """
-        record = self.run.read(name, model)
+        run = run or self.run
+        record = run.read(name, model)
         if record is None:
             raise TelepromptError(
-                f"The MLflow run {self.run.run_id} lacks its record {name}; restore its artifacts from their backup."
+                f"The MLflow run {run.run_id} lacks its record {name}; restore its artifacts from their backup."
             )
         return record

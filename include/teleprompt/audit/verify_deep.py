@@ -8,7 +8,7 @@ from teleprompt.attribution.attribute import RULE, Attribution, attribute
 from teleprompt.audit.attested_run import AttestedRun
 from teleprompt.config.attribution import AttributionConfig
 from teleprompt.deltaone.online import OnlineDecision
-from teleprompt.gate.comparison import recompute, traces_compared
+from teleprompt.gate.comparison import later_snapshots, recompute, traces_compared
 from teleprompt.production.challenger import DECISION
 from teleprompt.records import Record, from_millionths
 from teleprompt.registry.versions import VERSION_ID, ProgramVersion, read_version
@@ -80,7 +80,7 @@ def _made_anew(attested: AttestedRun) -> Attestation:
         selection=attested.selection,
         attribution=_credit_anew(attested),
         comparison=comparison.model_copy(update={"report": recompute(comparison)}),
-        baseline_version=attested.read("baseline", ProgramVersion).version_id,
+        baseline_version=attested.compared_with.version_id,
         optimized_version=entity.tags[VERSION_ID],
         code_digest=code or (stated.program.code_digest if stated.program else ""),
         online=online,
@@ -103,6 +103,7 @@ def _credit_anew(attested: AttestedRun) -> Attribution:
         min_quality_score=kept.min_quality_score,
         compared=traces_compared(attested.comparison),
         wallets=kept.wallets,
+        later=later_snapshots(attested.comparison),
         secret=kept.secret,
     )
 

@@ -30,6 +30,7 @@ class _Commands(CommandsOnDemand):
         "rewards": "teleprompt.cli.rewards:rewards",
         "versions": "teleprompt.cli.versions:app",
         "signer": "teleprompt.cli.signer:app",
+        "trial": "teleprompt.cli.trial:app",
         "deltaone": "teleprompt.cli.deltaone:app",
         "gate": "teleprompt.cli.gate:app",
         "alerts": "teleprompt.cli.alerts:app",

@@ -41,12 +41,19 @@ def examples(
 ) -> None:
     """Show the sealed examples of a run by what changed, regressed ones first; their texts stay in the traces."""
     from teleprompt.config.settings import Settings
+    from teleprompt.errors import ConfigurationError
     from teleprompt.gate.comparison import compared_answers
     from teleprompt.queries.history import find_run, read_comparison
     from teleprompt.tracking.connection import mlflow_client
 
     with mlflow_client(Settings().tracking_uri) as client:
-        answers = compared_answers(read_comparison(client, find_run(client, run)))[:limit]
+        comparison = read_comparison(client, find_run(client, run))
+    if comparison.is_sealed:
+        raise ConfigurationError(
+            "These examples are still to decide a trial, and whoever knows them could aim at them; they are shown by "
+            "the run that ends it."
+        )
+    answers = compared_answers(comparison)[:limit]
     if json_:
         print_json([answer.model_dump(mode="json") for answer in answers])
         return

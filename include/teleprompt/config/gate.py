@@ -81,15 +81,17 @@ class GateConfig(Section):
     claim: Claim = Claim.SIGNIFICANT
     """`significant`: estimate >= threshold and interval above 0; `proven`: whole interval >= threshold."""
     alpha: float = Field(0.05, gt=0, lt=0.5)
-    """Two-sided error of all looks of a year together."""
+    """Two-sided error of all looks of a year together, where windows are compared on their own."""
     looks_a_year: int | None = Field(None, ge=1)
-    """Comparisons that are planned for a year; alpha is shared out among them. None: those of the schedule, or 52."""
+    """Comparisons that are planned for a year where there are no trials; alpha is shared out among them.
+    None: those of the schedule, or 52."""
     retire_after: int = Field(12, ge=1)
     """An example that so many comparisons have looked at is sealed no more: it is left out from then on."""
     on_low_power: OnLowPower = OnLowPower.WARN
     """What a run does whose sealed examples are too few to see the threshold: `warn`, or `skip` before it costs."""
     budget: BudgetConfig = BudgetConfig()
-    """What one comparison may spend. One that would spend more is refused before an example is opened."""
+    """What one trial, or one comparison without trials, may spend. A window that would spend more is refused before an
+    example is opened."""
     guardrails: tuple[Guardrail, ...] = ()
     """Further metrics; one that got worse than tolerated, or is missing, rejects."""
 

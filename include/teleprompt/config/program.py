@@ -21,10 +21,14 @@ from teleprompt.config.scheduling import SchedulingConfig
 from teleprompt.config.settings import LMConfig
 from teleprompt.config.split import SplitConfig
 from teleprompt.config.traces import TracesConfig
+from teleprompt.config.trial import TrialConfig
 from teleprompt.encoding.canonical_json import digest_of, is_plain
 from teleprompt.records import MAX_IDENTIFIER
 
 LOOKS_WITHOUT_SCHEDULE = 52
+
+TRACES_NOT_DECISIVE = {"lookback_days", "access", "incremental", "settled_days"}
+"""Keys of `traces` that do not change what a window holds."""
 
 FORBIDDEN_IN_NAMES = """/ : . % " ' ` \\"""
 """MLflow's registry, its filter language or a URI cannot take these."""
@@ -77,6 +81,8 @@ class ProgramConfig(Section):
     split: SplitConfig = SplitConfig()
     optimization: OptimizationConfig = OptimizationConfig()
     gate: GateConfig = GateConfig()
+    trial: TrialConfig | None = TrialConfig()
+    """How evidence adds up over windows; `none`: each window is compared on its own."""
     approval: ApprovalConfig | None = None
     """Ask a person before a promotion."""
     rollout: RolloutConfig = RolloutConfig()
@@ -150,9 +156,19 @@ class ProgramConfig(Section):
             raise ValueError("redact comes first, so that nothing is kept unredacted")
         return steps
 
-    @field_validator("chain", mode="before")
+    @model_validator(mode="after")
+    def _a_trial_knows_its_examples_again(self) -> Self:
+        if self.trial is not None and (self.split.by_count or self.split.time_order):
+            how = "in the order of time" if self.split.time_order else "by numbers"
+            raise ValueError(
+                f"a trial needs a split by shares, for one {how} moves what a call belongs to between "
+                "parts from window to window; give shares, or `trial: none` to compare each window on its own"
+            )
+        return self
+
+    @field_validator("chain", "trial", mode="before")
     @classmethod
-    def _none_is_no_chain(cls, value: object) -> object:
+    def _none_is_nothing(cls, value: object) -> object:
         return None if value == "none" else value
 
     @model_validator(mode="before")
@@ -217,7 +233,7 @@ class ProgramConfig(Section):
                 "lm_conn_id": True,
                 "prompt_lm_conn_id": True,
                 "num_threads": True,
-                "traces": {"lookback_days", "access", "incremental", "settled_days"},
+                "traces": TRACES_NOT_DECISIVE,
                 "optimization": {"batch_size", "max_failed_candidates"},
                 "gate": {"on_low_power": True, "judge": {"lm_conn_id"}},
                 "approval": True,

@@ -1,15 +1,24 @@
 """Further metrics that a gain must not be paid with."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from teleprompt.config.gate import Guardrail
 from teleprompt.config.outcome import Direction
 from teleprompt.deltaone.report import GuardrailCheck
 from teleprompt.deltaone.scores import ScoredAnswer, mean_e6
-from teleprompt.records import MILLION
+from teleprompt.records import MILLION, Record
 
 FAILURE_RATE = "failure_rate"
+
+
+class YearSoFar(Record):
+    """What a metric came to by the promotions of the last 365 days, in millionths of its unit."""
+
+    baseline_e6: int
+    """Of the version before the first of them."""
+    change_e6: int
+    """By all of them together."""
 
 
 def check_guardrails(
@@ -17,6 +26,24 @@ def check_guardrails(
 ) -> tuple[GuardrailCheck, ...]:
     """Each guardrail on the answers of two programs to the same examples, in order."""
     return tuple(_check(guardrail, baseline, optimized) for guardrail in guardrails)
+
+
+def check_over_the_year(
+    guardrails: Sequence[Guardrail], checks: Sequence[GuardrailCheck], year: Mapping[str, YearSoFar]
+) -> tuple[GuardrailCheck, ...]:
+    """The same guardrails against the version of a year ago, so that small tolerances do not add up.
+
+    What the candidate changes is added to what the promotions of the year did; a metric that none of them measured is
+    not checked again.
+    """
+    found = []
+    for guardrail, check in zip(guardrails, checks, strict=True):
+        before = year.get(guardrail.metric)
+        if before is None or check.baseline_e6 is None or check.optimized_e6 is None:
+            continue
+        after_e6 = before.baseline_e6 + before.change_e6 + check.optimized_e6 - check.baseline_e6
+        found.append(check_values(guardrail, [before.baseline_e6], [after_e6]).model_copy(update={"of_the_year": True}))
+    return tuple(found)
 
 
 def _check(guardrail: Guardrail, baseline: Sequence[ScoredAnswer], optimized: Sequence[ScoredAnswer]) -> GuardrailCheck:

@@ -14,9 +14,8 @@ from pydantic import AwareDatetime, model_validator
 from teleprompt.config.gate import Claim
 from teleprompt.deltaone.assignment import Doubt, ObservedCall, doubts_about_assignment
 from teleprompt.deltaone.paired import SEED, allowing_for_the_unseen, resamples_for
-from teleprompt.deltaone.report import Verdict
 from teleprompt.deltaone.scores import mean_e6
-from teleprompt.deltaone.verdict import evidence_of, verdict_of
+from teleprompt.deltaone.verdict import Verdict, evidence_of, verdict_of
 from teleprompt.errors import TelepromptError
 from teleprompt.records import MILLION, Millionths, Record, to_millionths
 from teleprompt.window import Window

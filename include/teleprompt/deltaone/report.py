@@ -1,21 +1,16 @@
 """What the gate found, as one record that explains itself."""
 
-from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field
 
 from teleprompt.config.gate import Claim
 from teleprompt.config.outcome import Direction
+from teleprompt.deltaone.trial_report import TrialReport
+from teleprompt.deltaone.verdict import Verdict
 from teleprompt.records import MILLION, Millionths, Record
 
-
-class Verdict(StrEnum):
-    """What the gate says."""
-
-    PROMOTE = "promote"
-    REJECT = "reject"
-    INCONCLUSIVE = "inconclusive"
+__all__ = ["GatePolicy", "GateReport", "GuardrailCheck", "Verdict"]
 
 
 class GatePolicy(Record):
@@ -42,6 +37,8 @@ class GuardrailCheck(Record):
     missing: int
     """Answers without a value."""
     holds: bool
+    of_the_year: bool = False
+    """Whether `baseline_e6` is that of the version before the year's promotions, and their changes are counted in."""
 
     @property
     def reason(self) -> str:
@@ -52,7 +49,8 @@ class GuardrailCheck(Record):
             )
         figures = f"{self.metric} {self.baseline_e6 / MILLION:g} -> {self.optimized_e6 / MILLION:g}"
         relation = {Direction.LOWER: "at most", Direction.HIGHER: "at least"}[self.direction]
-        return f"{figures}, {relation} {self.limit_e6 / MILLION:g} is tolerated"
+        since = " since the version of a year ago" if self.of_the_year else ""
+        return f"{figures}{since}, {relation} {self.limit_e6 / MILLION:g} is tolerated"
 
 
 class GateReport(Record):
@@ -85,6 +83,10 @@ class GateReport(Record):
     """Further pairs for 80 % power to see the larger of the threshold and the measured gain; if the claim is `proven`,
     to see that the measured gain is above the threshold."""
     guardrails: tuple[GuardrailCheck, ...] = ()
+    trial: TrialReport | None = None
+    """Where the evidence adds up over windows: what was found until now; the figures above are of all its windows."""
+    pending: str | None = None
+    """Why a trial that would be decided by these figures is not decided by this run."""
 
     @property
     def discordance_e6(self) -> int:
@@ -112,8 +114,10 @@ class GateReport(Record):
             f"{self.delta_e6 / 1e4:+.2f} points [{self.ci_low_e6 / 1e4:+.2f}, {self.ci_high_e6 / 1e4:+.2f}] "
             f"on {self.n} {examples}"
         )
-        if self.breaches:
+        if self.breaches and self.verdict is Verdict.REJECT:
             return f"{figures}: a guardrail does not hold ({'; '.join(check.reason for check in self.breaches)})."
+        if self.trial is not None:
+            return self.trial.reason_on(examples) if self.pending is None else f"{figures}: {self.pending}."
         threshold = f"{self.policy.threshold_e6 / 1e4:g} point{'' if self.policy.threshold_e6 == 10_000 else 's'}"
         match self.verdict:
             case Verdict.PROMOTE:

@@ -19,14 +19,15 @@ from functools import cached_property, partial, reduce
 
 from teleprompt.config.gate import Claim
 from teleprompt.config.outcome import Direction
+from teleprompt.config.trial import Returning
 from teleprompt.deltaone.betting import log_e, lower_bound_e6, mirrored
 from teleprompt.deltaone.first_look import FirstLook, first_look
-from teleprompt.deltaone.report import Verdict
 from teleprompt.deltaone.scores import check_scores
-from teleprompt.deltaone.trial_policy import Returning, TrialPolicy
+from teleprompt.deltaone.trial_policy import TrialPolicy
 from teleprompt.deltaone.trial_report import EvidencePoint, Rejection, TrialReport
 from teleprompt.deltaone.trial_windows import NamedWindow, gaps, named
 from teleprompt.deltaone.units import add_cells, cell_width, common_unit, into_cells, sums_by_unit
+from teleprompt.deltaone.verdict import Verdict
 from teleprompt.records import MILLION
 from teleprompt.window import Window
 

@@ -1,26 +1,16 @@
 """What a trial has to show, and when it ends."""
 
 import math
-from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field
 
 from teleprompt.config.gate import Claim
 from teleprompt.config.outcome import Direction
+from teleprompt.config.trial import Returning
 from teleprompt.records import MILLION, Record, to_millionths
 
 Level = Annotated[float, Field(gt=0, lt=0.5)]
-
-
-class Returning(StrEnum):
-    """What a unit (a customer, a session) counts for that was there in an earlier window of the trial."""
-
-    LEFT_OUT = "left_out"
-    """Nothing more: each unit is one observation, and the claim is about units like these."""
-    COUNTED = "counted"
-    """Once a window: the claim is about these units alone and says nothing of others. Twenty customers whose effects
-    are 0 on average are promoted too often if others are meant."""
 
 
 class TrialPolicy(Record):

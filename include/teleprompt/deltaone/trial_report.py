@@ -3,8 +3,8 @@
 from enum import StrEnum
 
 from teleprompt.config.gate import Claim
-from teleprompt.deltaone.report import Verdict
 from teleprompt.deltaone.trial_policy import TrialPolicy
+from teleprompt.deltaone.verdict import Verdict
 from teleprompt.records import Millionths, Record
 
 
@@ -15,6 +15,8 @@ class Rejection(StrEnum):
     """The change is for the worse."""
     FUTILITY = "futility"
     """Whatever it is, it is less than the threshold."""
+    GUARDRAIL = "guardrail"
+    """There is a gain, but something else got worse than is tolerated."""
 
 
 class EvidencePoint(Record):

@@ -1,7 +1,16 @@
 """The one rule for what a difference with its interval shows, and what follows; offline and in production."""
 
+from enum import StrEnum
+
 from teleprompt.config.gate import Claim
-from teleprompt.deltaone.report import Verdict
+
+
+class Verdict(StrEnum):
+    """What the gate says."""
+
+    PROMOTE = "promote"
+    REJECT = "reject"
+    INCONCLUSIVE = "inconclusive"
 
 
 def evidence_of(*, delta_e6: int, low_e6: int, p_value: float, threshold_e6: int, alpha: float) -> Claim | None:

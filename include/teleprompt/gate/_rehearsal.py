@@ -20,6 +20,7 @@ from teleprompt.traces.row import TraceRow
 
 log = logging.getLogger(__name__)
 
+UNITS = ("calls", "tokens", "US dollars")
 CALLS = 3
 """Calls of each program."""
 
@@ -125,8 +126,10 @@ def check_rehearsal(rehearsal: Rehearsal) -> None:
         )
 
 
-def check_budget(rehearsal: Rehearsal, budget: BudgetConfig, *, examples: int) -> None:
-    """Refuse a comparison that would spend more than it may, judged by the calls that were tried.
+def check_budget(rehearsal: Rehearsal, budget: BudgetConfig, *, examples: int, spent: Spend) -> None:
+    """Refuse a comparison that would spend more than it may after what was `spent`.
+
+    What it would take is judged by the calls that were tried.
 
     Raises:
         ConfigurationError: with both numbers.
@@ -134,15 +137,17 @@ def check_budget(rehearsal: Rehearsal, budget: BudgetConfig, *, examples: int) -
     if not rehearsal.asked:
         return
     times = 2 * examples / rehearsal.asked
-    spend = rehearsal.spend
-    needs = (
-        ("calls", spend.calls * times, budget.max_calls),
-        ("tokens", (spend.tokens_in + spend.tokens_out) * times, budget.max_tokens),
-        ("US dollars", spend.cost_e6 / MILLION * times, budget.max_cost_usd),
-    )
-    for unit, needed, most in needs:
-        if most is not None and needed > most:
+    limits = (budget.max_calls, budget.max_tokens, budget.max_cost_usd)
+    for unit, tried, before, most in zip(UNITS, _amounts(rehearsal.spend), _amounts(spent), limits, strict=True):
+        if most is not None and before + tried * times > most:
+            earlier = f" after {before:.4g} of the trial's earlier windows" if before else ""
             raise ConfigurationError(
-                f"Comparing both programs on about {examples} sealed examples takes about {needed:.4g} {unit}, more "
-                f"than the {most:g} of `gate.budget`, so no example was opened; raise it, or lower `split.gate`."
+                f"Comparing both programs on about {examples} sealed examples takes about {tried * times:.4g} "
+                f"{unit}{earlier}, more than the {most:g} of `gate.budget`, so no example was opened; raise it, or "
+                "lower `split.gate`."
             )
+
+
+def _amounts(spend: Spend) -> tuple[float, float, float]:
+    """In `UNITS`."""
+    return spend.calls, spend.tokens_in + spend.tokens_out, spend.cost_e6 / MILLION

@@ -5,22 +5,26 @@ import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from teleprompt.config.gate import METRIC_VERSION, GateConfig, Guardrail
 from teleprompt.config.split import SplitConfig
 from teleprompt.deltaone.decide import decide
-from teleprompt.deltaone.guardrails import check_guardrails
-from teleprompt.deltaone.report import GatePolicy, GateReport
-from teleprompt.deltaone.scores import ScoredAnswer
+from teleprompt.deltaone.guardrails import YearSoFar, check_guardrails
+from teleprompt.deltaone.report import GatePolicy, GateReport, Verdict
 from teleprompt.encoding.canonical_json import canonical_json, sha256_hex
 from teleprompt.evaluate.judge import JudgeAgreement
 from teleprompt.evaluate.score import Scores
+from teleprompt.gate.dependence import design_effects
 from teleprompt.gate.ledger import Look, OpenedGate
+from teleprompt.gate.trial_fold import ComparedAnswer, WindowScores, counts_in, fold
+from teleprompt.gate.trial_records import ScoredWindow, TrialState
 from teleprompt.lm.meter import Spend
 from teleprompt.records import Record, to_millionths
 from teleprompt.storage.blobs import Blob, get_blob, put_blob
 from teleprompt.traces.grouping import row_units
+from teleprompt.traces.row import TraceRow
+from teleprompt.traces.snapshot import Snapshot, read_manifest
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +46,7 @@ class Comparison(Record):
     optimized_state: Blob
     guardrails: tuple[Guardrail, ...]
     scores: Blob
-    """All answers' scores (`ComparedAnswer`); regressed examples first."""
+    """The scores of this window's answers (`ComparedAnswer`); regressed examples first."""
     failures: dict[str, dict[str, int]]
     """Failed calls by program (`baseline`, `optimized`) and error type; each scored 0."""
     judge: JudgeAgreement | None
@@ -51,21 +55,17 @@ class Comparison(Record):
     """Of both programs and the judge, on select examples before and on the sealed ones; None from a version of the
     package before 0.3."""
     decided_at: AwareDatetime
-
-
-class ComparedAnswer(Record):
-    """The scores of both answers to one example."""
-
-    trace_id: str
-    unit: str
-    """Name of the group of dependent examples that it belongs to."""
-    baseline: ScoredAnswer
-    optimized: ScoredAnswer
+    year: dict[str, YearSoFar] = Field(default_factory=dict)
+    """What the promotions of the year before it changed in the guardrails' metrics."""
+    design_effects: dict[str, float] = Field(default_factory=dict)
+    """How much less this window's examples tell than independent ones, by what they have in common (`dependence`)."""
+    trial: TrialState | None = None
+    """The trial that this is a window of, as it was then; None for a window that is compared on its own."""
 
     @property
-    def change_e6(self) -> int:
-        """What the optimized program gained, in millionths."""
-        return self.optimized.score_e6 - self.baseline.score_e6
+    def is_sealed(self) -> bool:
+        """Whether its examples are still to decide something: nobody is shown those of a trial that goes on."""
+        return self.trial is not None and self.trial.is_open
 
 
 class PairScores(Record):
@@ -90,23 +90,15 @@ def compare(
     spent_before: Spend,
     storage_uri: str,
 ) -> Comparison:
-    """Decide by the scores of both states on the opened examples.
+    """Decide by the scores of both states on the opened examples alone.
 
     Examples that share something that the `split` groups by are not independent of each other. `spent_before` went
     into select examples.
     """
-    baseline, optimized = pair.baseline, pair.optimized
-    answers = [
-        ComparedAnswer(trace_id=row.trace_id, unit=sha256_hex(unit.encode())[:16], baseline=before, optimized=after)
-        for row, unit, before, after in zip(
-            opened.rows, row_units(opened.rows, split), baseline.answers, optimized.answers, strict=True
-        )
-    ]
-    answers.sort(key=lambda answer: (answer.change_e6, answer.trace_id))
+    answers = answers_of(pair, opened.rows, units_of(opened.rows, split))
     policy = GatePolicy(threshold_e6=to_millionths(threshold), claim=config.claim, alpha=opened.look.alpha)
     report = verdict_on(answers, policy, config.guardrails)
     log.info("%s: %s", report.verdict, report.reason)
-    content = [answer.model_dump(mode="json", exclude=NOT_KEPT) for answer in answers]
     return Comparison(
         report=report,
         look=opened.look,
@@ -116,16 +108,72 @@ def compare(
         baseline_state=baseline_state,
         optimized_state=optimized_state,
         guardrails=config.guardrails,
-        scores=put_blob(storage_uri, "scores", canonical_json(content), suffix=".json"),
-        failures={"baseline": baseline.failures, "optimized": optimized.failures},
+        scores=store_answers(answers, storage_uri),
+        failures={"baseline": pair.baseline.failures, "optimized": pair.optimized.failures},
         judge=pair.judge,
         spend=spent_before + pair.spend,
         decided_at=datetime.now(UTC).replace(microsecond=0),
+        design_effects=design_effects(opened.rows, answers),
     )
 
 
+def units_of(rows: Sequence[TraceRow], split: SplitConfig) -> list[str]:
+    """The name of each row's unit; the same in every window, and telling nothing of the row."""
+    return [sha256_hex(unit.encode())[:16] for unit in row_units(rows, split)]
+
+
+def answers_of(pair: PairScores, rows: Sequence[TraceRow], units: Sequence[str]) -> list[ComparedAnswer]:
+    """The scores of both answers to each of the `rows`, regressed ones first."""
+    answers = [
+        ComparedAnswer(trace_id=row.trace_id, unit=unit, baseline=before, optimized=after)
+        for row, unit, before, after in zip(rows, units, pair.baseline.answers, pair.optimized.answers, strict=True)
+    ]
+    return sorted(answers, key=lambda answer: (answer.change_e6, answer.trace_id))
+
+
+def store_answers(answers: Sequence[ComparedAnswer], storage_uri: str) -> Blob:
+    """Where `stored_answers` finds them."""
+    content = [answer.model_dump(mode="json", exclude=NOT_KEPT) for answer in answers]
+    return put_blob(storage_uri, "scores", canonical_json(content), suffix=".json")
+
+
+def stored_answers(scores: Blob) -> list[ComparedAnswer]:
+    """The answers that `store_answers` kept.
+
+    Raises:
+        TelepromptError: they are missing, or are not those that were stored.
+    """
+    return [ComparedAnswer.model_validate(answer) for answer in json.loads(get_blob(scores))]
+
+
+def window_scores(trial: TrialState) -> list[WindowScores]:
+    """What each window of a trial brought.
+
+    Raises:
+        TelepromptError: scores are missing in the storage, or damaged.
+    """
+    return [WindowScores(scored.window, stored_answers(scored.scores)) for scored in trial.windows]
+
+
+def counted_windows(comparison: Comparison) -> list[ScoredWindow]:
+    """The windows of the trial that the verdict rests on; none where there is no trial."""
+    trial, report = comparison.trial, comparison.report.trial
+    if trial is None or report is None or not report.path:
+        return []
+    last = next(scored.window for scored in trial.windows if str(scored.window) == report.path[-1].window)
+    return [scored for scored in trial.windows if scored.n and scored.window.start <= last.start]
+
+
+def later_snapshots(comparison: Comparison) -> list[Snapshot]:
+    """Of a trial's windows after the one that opened it, the snapshots that hold the examples that were compared on."""
+    if comparison.trial is None:
+        return []
+    opened = comparison.trial.opening.window
+    return [read_manifest(scored.snapshot) for scored in counted_windows(comparison) if scored.window != opened]
+
+
 def verdict_on(answers: Sequence[ComparedAnswer], policy: GatePolicy, guardrails: Sequence[Guardrail]) -> GateReport:
-    """The report that these answers give; a pure function of them."""
+    """The report that these answers give on their own; a pure function of them."""
     baseline, optimized = [a.baseline for a in answers], [a.optimized for a in answers]
     report = decide(
         [answer.score_e6 for answer in baseline],
@@ -137,12 +185,15 @@ def verdict_on(answers: Sequence[ComparedAnswer], policy: GatePolicy, guardrails
 
 
 def compared_answers(comparison: Comparison) -> list[ComparedAnswer]:
-    """The stored answers of a comparison, regressed examples first.
+    """The stored answers that the verdict rests on, of all windows of a trial, regressed examples first.
 
     Raises:
         TelepromptError: they are missing, or are not those that were stored.
     """
-    return [ComparedAnswer.model_validate(answer) for answer in json.loads(get_blob(comparison.scores))]
+    if comparison.trial is None or comparison.report.trial is None:
+        return stored_answers(comparison.scores)
+    found = counts_in(window_scores(comparison.trial), comparison.trial.opening.policy, comparison.report.trial)
+    return sorted(found, key=lambda answer: (answer.change_e6, answer.trace_id))
 
 
 def traces_compared(comparison: Comparison) -> list[str]:
@@ -160,4 +211,15 @@ def recompute(comparison: Comparison) -> GateReport:
     Raises:
         TelepromptError: the stored answers are missing or damaged.
     """
-    return verdict_on(compared_answers(comparison), comparison.report.policy, comparison.guardrails)
+    if comparison.trial is None:
+        return verdict_on(compared_answers(comparison), comparison.report.policy, comparison.guardrails)
+    policy = comparison.trial.opening.policy
+    report = fold(window_scores(comparison.trial), policy, comparison.guardrails, year=comparison.year)
+    return held_back(report, comparison.report.pending)
+
+
+def held_back(report: GateReport, why: str | None) -> GateReport:
+    """The report of a run that does not decide its trial, though the figures would, because of `why`."""
+    if why is None:
+        return report
+    return report.model_copy(update={"verdict": Verdict.INCONCLUSIVE, "pending": why})

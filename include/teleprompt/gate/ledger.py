@@ -7,7 +7,7 @@ one after the other. The looks of deleted runs count as well.
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -118,35 +118,72 @@ def open_gate(
         TelepromptError: no sealed example is good enough to agree with, all of them are retired, or the year's error is
             used up. Then nothing is compared, and it was no look.
     """
-    now = datetime.now(UTC).replace(microsecond=0)
     before = look_tags(run)
-    run.tag(**{LOOKED_AT: format_utc(now)})
+    now = _note_that_it_opens(run)
     try:
         others = _others_of_last_year(run, config)
         alpha = _alpha_after(others, config)
-        everything = read_rows(SnapshotPart.model_validate(sealed.model_dump()))
-        rows = good_rows(everything, min_quality_score=config.optimization.min_quality_score)
+        everything, rows = _sealed_rows(sealed, config)
         usable = _usable(rows, _looks_at_each(others), inputs_learnt(learnt, fields), config=config, fields=fields)
+        _refuse_none(usable, rows, config)
     except TelepromptError:
         restore_look(run, before)
         raise
-    look = Look(
-        number=1 + len(others),
+    look = _look(usable, number=1 + len(others), alpha=alpha, champion=champion, at=now, storage_uri=storage_uri)
+    run.tag(**{LOOK: look.to_stored()})
+    return OpenedGate(look, usable.rows, len(everything), everything, before)
+
+
+def open_window(
+    run: PipelineRun,
+    *,
+    config: ProgramConfig,
+    champion: int,
+    alpha: float,
+    sealed: SealedPart,
+    learnt: Sequence[Blob],
+    fields: ProgramFields,
+    storage_uri: str,
+    counts: Callable[[list[TraceRow]], list[TraceRow]],
+) -> OpenedGate:
+    """Write a look of a trial down, then open the gate part; of its good rows those that `counts` leaves, maybe none.
+
+    `alpha` is what the trial's opening spends of the year's error; later windows spend nothing. As in `open_gate`,
+    examples are left out that too many looks have seen or that a program of `learnt` knows by heart.
+    """
+    before = look_tags(run)
+    now = _note_that_it_opens(run)
+    others = _others_of_last_year(run, config)
+    everything, rows = _sealed_rows(sealed, config)
+    known = inputs_learnt(learnt, fields)
+    usable = _usable(counts(rows), _looks_at_each(others), known, config=config, fields=fields)
+    look = _look(usable, number=1 + len(others), alpha=alpha, champion=champion, at=now, storage_uri=storage_uri)
+    run.tag(**{LOOK: look.to_stored()})
+    return OpenedGate(look, usable.rows, len(everything), everything, before)
+
+
+def _note_that_it_opens(run: PipelineRun) -> datetime:
+    now = datetime.now(UTC).replace(microsecond=0)
+    run.tag(**{LOOKED_AT: format_utc(now)})
+    return now
+
+
+def _sealed_rows(sealed: SealedPart, config: ProgramConfig) -> tuple[list[TraceRow], list[TraceRow]]:
+    """All rows of the gate part, and the good ones."""
+    everything = read_rows(SnapshotPart.model_validate(sealed.model_dump()))
+    return everything, good_rows(everything, min_quality_score=config.optimization.min_quality_score)
+
+
+def _look(usable: "_Usable", *, number: int, alpha: float, champion: int, at: datetime, storage_uri: str) -> Look:
+    return Look(
+        number=number,
         alpha=alpha,
         champion=champion,
-        opened_at=now,
+        opened_at=at,
         examples=put_blob(storage_uri, "looks", canonical_json(sorted(usable.ids)), suffix=".json"),
         used=len(usable.ids),
         seen_before=usable.seen_before,
         retired=usable.retired,
-    )
-    run.tag(**{LOOK: look.to_stored()})
-    return OpenedGate(
-        look=look,
-        rows=usable.rows,
-        sealed_rows=len(everything),
-        all_rows=everything,
-        tags_before=before,
     )
 
 
@@ -194,25 +231,28 @@ def _usable(
     fields: ProgramFields,
 ) -> _Usable:
     """The good rows that are still sealed, and that no program knows by heart."""
-    if not rows:
-        raise TelepromptError(
-            f"None of the sealed traces of {config.name} reaches the quality score "
-            f"{config.optimization.min_quality_score:g}; collect more traces or lower `optimization.min_quality_score`."
-        )
     most = config.gate.retire_after
     ids = [example_digest(row, fields)[:EXAMPLE_ID_DIGITS] for row in rows]
     used = [i for i, id_ in enumerate(ids) if looks[id_] < most and _asked(rows[i], fields) not in known]
-    if not used:
-        raise TelepromptError(
-            f"All {len(rows)} sealed examples of {config.name} were looked at {most} times and are retired, or are "
-            "among the programs' own demonstrations; collect newer traces."
-        )
     return _Usable(
         rows=[rows[i] for i in used],
         ids=[ids[i] for i in used],
         seen_before=sum(looks[ids[i]] > 0 for i in used),
         retired=sum(looks[id_] >= most for id_ in ids),
     )
+
+
+def _refuse_none(usable: _Usable, rows: Sequence[TraceRow], config: ProgramConfig) -> None:
+    if not rows:
+        raise TelepromptError(
+            f"None of the sealed traces of {config.name} reaches the quality score "
+            f"{config.optimization.min_quality_score:g}; collect more traces or lower `optimization.min_quality_score`."
+        )
+    if not usable.rows:
+        raise TelepromptError(
+            f"All {len(rows)} sealed examples of {config.name} were looked at {config.gate.retire_after} times and are "
+            "retired, or are among the programs' own demonstrations; collect newer traces."
+        )
 
 
 def inputs_learnt(states: Sequence[Blob], fields: ProgramFields) -> set[Asked]:

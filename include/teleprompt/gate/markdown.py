@@ -15,6 +15,14 @@ at {{ "%.2f" | format(100 * (1 - report.policy.alpha)) }} % |
 | examples | {{ report.n }}, better {{ report.wins }}, worse {{ report.losses }}, alike {{ report.ties }} |
 | sealed | look {{ comparison.look.number }} of the year, {{ comparison.look.seen_before }} seen before, \
 {{ comparison.look.retired }} retired |
+{%- if report.trial %}
+| trial | {{ report.trial.windows }} of at most {{ report.trial.policy.horizon }} windows, evidence \
+{{ "%.2f" | format(report.trial.log_e) }} of {{ "%.2f" | format(report.trial.boundary) }}, error of all its looks \
+{{ "%.2f" | format(100 * report.trial.policy.level) }} % |
+{%- endif %}
+{%- for key, effect in comparison.design_effects.items() %}
+| dependence by {{ key }} | {{ "%.1f" | format(effect) }} examples tell as much as one that shares nothing |
+{%- endfor %}
 {%- for check in report.guardrails %}
 | guardrail {{ "holds" if check.holds else "broken" }} | {{ check.reason }} |
 {%- endfor %}

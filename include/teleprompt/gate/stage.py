@@ -1,13 +1,13 @@
 """The gate of one run: what it could see, and what it says."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from teleprompt.config.gate import AGREEMENT, EXACT, F1, JUDGE, LATENCY, MEASURED, GateConfig
 from teleprompt.config.program import ProgramConfig
-from teleprompt.deltaone.power import PowerEstimate, estimate_power
+from teleprompt.deltaone.power import PowerEstimate, estimate_power, estimate_trial_power
 from teleprompt.errors import ConfigurationError, NothingBetterError
 from teleprompt.evaluate.examples import good_rows
 from teleprompt.evaluate.self_agreement import UnreadableLabelError
@@ -16,11 +16,14 @@ from teleprompt.gate._same_answers import SameAnswers, SameAnswersJob, same_answ
 from teleprompt.gate._score_pair import PairJob, ScoreNames, ScoreNamesJob, judged_sample
 from teleprompt.gate.comparison import Comparison, PairScores, compare
 from teleprompt.gate.ledger import alpha_of_next_look, open_gate, restore_look
+from teleprompt.gate.trial_ledger import list_trials
+from teleprompt.gate.trial_policies import number_of_next, policy_of
 from teleprompt.lm.meter import Spend
 from teleprompt.optimize.optimization import Optimization
 from teleprompt.program.fields import ProgramFields
 from teleprompt.records import to_millionths
 from teleprompt.storage.blobs import Blob
+from teleprompt.traces.row import TraceRow
 from teleprompt.traces.snapshot import Snapshot, read_rows
 from teleprompt.traces.split import Part
 from teleprompt.tracking.connection import quoted
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SD = "sd_e6"
+NOTHING = Spend()
 LEAST_EXAMPLES = 10
 """Of fewer select examples it says little that both programs answer them alike."""
 LABELS_ONLY = (AGREEMENT, EXACT, F1)
@@ -52,12 +56,17 @@ class Gate:
     def power(self, run: PipelineRun, snapshot: Snapshot) -> PowerEstimate:
         """What a comparison on this snapshot's sealed examples could see; no model is asked, and no example opened."""
         config = self.config
-        estimate = estimate_power(
-            n=_expected_examples(snapshot),
-            threshold_e6=to_millionths(config.optimization.deltaone_threshold),
-            alpha=alpha_of_next_look(run, config),
-            known_sd_e6=_last_sd_e6(run.client, config.name),
-        )
+        n, known_sd_e6 = expected_examples(snapshot), _last_sd_e6(run.client, config.name)
+        if config.trial is not None:
+            policy = policy_of(config, number=number_of_next(list_trials(run.client, config.name)))
+            estimate = estimate_trial_power(n=n, policy=policy, known_sd_e6=known_sd_e6)
+        else:
+            estimate = estimate_power(
+                n=n,
+                threshold_e6=to_millionths(config.optimization.deltaone_threshold),
+                alpha=alpha_of_next_look(run, config),
+                known_sd_e6=known_sd_e6,
+            )
         log.log(logging.INFO if estimate.is_enough else logging.WARNING, "%s", estimate.in_words)
         return estimate
 
@@ -79,11 +88,14 @@ class Gate:
             NothingBetterError: the candidate is the champion, or answers as it does; then it was no look.
             UnreadableLabelError: too many of their labels cannot be compared; then it was no look.
         """
-        config, optimization = self.config, self.optimization
+        config = self.config
         if optimized_state.digest == baseline_state.digest:
             raise NothingBetterError(config.name, "the best candidate is that very program")
-        self._check_guardrails(snapshot)
-        spend = self._rehearse(snapshot, baseline_state, optimized_state, on_spend)
+        self.check_guardrails(snapshot)
+        rehearsal = self.rehearse(snapshot, baseline_state, optimized_state, on_spend)
+        spend = rehearsal.spend + self.look_for_a_difference(
+            snapshot, baseline_state, optimized_state, rehearsal, on_spend
+        )
         opened = open_gate(
             run,
             config=config,
@@ -93,17 +105,8 @@ class Gate:
             fields=self.fields,
             storage_uri=self.storage_uri,
         )
-        job = PairJob(
-            optimization.without_secrets(),
-            baseline_state,
-            optimized_state,
-            rows=tuple(opened.rows),
-            judged=judged_sample(opened.all_rows, config.gate.judge.sample) if config.gate.metric == JUDGE else (),
-            spent=spend,
-            afresh=_measures_time(config.gate),
-        )
         try:
-            pair = optimization.in_process(job, PairScores)
+            pair = self.score(opened.rows, baseline_state, optimized_state, spent=spend, judged=opened.all_rows)
         except UnreadableLabelError:  # found before anything was scored
             restore_look(run, opened.tags_before)
             raise
@@ -122,27 +125,77 @@ class Gate:
         run.tag(**{SD: str(comparison.report.sd_e6)})
         return comparison
 
-    def _rehearse(
-        self, snapshot: Snapshot, baseline_state: Blob, optimized_state: Blob, on_spend: Callable[[Spend], None]
-    ) -> Spend:
-        """Call both programs on examples that are not sealed: a few, and all while they answer alike.
+    def score(
+        self,
+        rows: Sequence[TraceRow],
+        baseline_state: Blob,
+        optimized_state: Blob,
+        *,
+        spent: Spend = NOTHING,
+        judged: Sequence[TraceRow] = (),
+    ) -> PairScores:
+        """The scores of both programs on examples; `spent` was spent of the budget before.
+
+        Where a language model is the metric, it grades a sample of the logged answers of `judged`, too.
 
         Raises:
-            NothingBetterError: they answer alike on all of them.
-            TelepromptError: a comparison would be worthless, or dearer than it may be.
+            UnreadableLabelError: too many of their labels cannot be compared.
+            TelepromptError: too many calls failed, or the budget was reached.
+        """
+        gate = self.config.gate
+        job = PairJob(
+            self.optimization.without_secrets(),
+            baseline_state,
+            optimized_state,
+            rows=tuple(rows),
+            judged=judged_sample(judged, gate.judge.sample) if gate.metric == JUDGE else (),
+            spent=spent,
+            afresh=_measures_time(gate),
+        )
+        return self.optimization.in_process(job, PairScores)
+
+    def rehearse(
+        self,
+        snapshot: Snapshot,
+        baseline_state: Blob,
+        optimized_state: Blob,
+        on_spend: Callable[[Spend], None],
+        *,
+        spent: Spend = NOTHING,
+    ) -> Rehearsal:
+        """Call both programs on a few examples that are not sealed.
+
+        Raises:
+            TelepromptError: a comparison would be worthless, or dearer than it may be after what was `spent`.
         """
         optimization, config = self.optimization, self.config
-        rows = good_rows(
-            read_rows(snapshot.parts[Part.SELECT]), min_quality_score=config.optimization.min_quality_score
+        job = RehearsalJob(
+            optimization.without_secrets(), baseline_state, optimized_state, tuple(self.select_rows(snapshot)[:CALLS])
         )
-        job = RehearsalJob(optimization.without_secrets(), baseline_state, optimized_state, tuple(rows[:CALLS]))
         rehearsal = optimization.in_process(job, Rehearsal)
         on_spend(rehearsal.spend)
         check_rehearsal(rehearsal)
-        check_budget(rehearsal, config.gate.budget, examples=_expected_examples(snapshot))
+        check_budget(rehearsal, config.gate.budget, examples=expected_examples(snapshot), spent=spent)
+        return rehearsal
+
+    def look_for_a_difference(
+        self,
+        snapshot: Snapshot,
+        baseline_state: Blob,
+        optimized_state: Blob,
+        rehearsal: Rehearsal,
+        on_spend: Callable[[Spend], None],
+    ) -> Spend:
+        """Call both programs on examples that are not sealed, while they answer alike; what that took.
+
+        Raises:
+            NothingBetterError: they answer alike on all of them.
+        """
+        optimization, config = self.optimization, self.config
+        rows = self.select_rows(snapshot)
         few = len(rows) < LEAST_EXAMPLES
         if few or config.gate.metric not in LABELS_ONLY or not same_answers(rehearsal.baseline, rehearsal.optimized):
-            return rehearsal.spend
+            return NOTHING
         search = SameAnswersJob(
             optimization.without_secrets(), baseline_state, optimized_state, tuple(rows), rehearsal.spend
         )
@@ -152,9 +205,14 @@ class Gate:
             raise NothingBetterError(
                 config.name, f"the best candidate gives the same answers to all {found.n} select examples"
             )
-        return rehearsal.spend + found.spend
+        return found.spend
 
-    def _check_guardrails(self, snapshot: Snapshot) -> None:
+    def select_rows(self, snapshot: Snapshot) -> list[TraceRow]:
+        """The good examples that a candidate was chosen on; they are not sealed."""
+        least = self.config.optimization.min_quality_score
+        return good_rows(read_rows(snapshot.parts[Part.SELECT]), min_quality_score=least)
+
+    def check_guardrails(self, snapshot: Snapshot) -> None:
         """Refuse a guardrail on a score that the metric does not give, before a look is spent on it.
 
         Raises:
@@ -173,7 +231,7 @@ class Gate:
                 )
 
 
-def _expected_examples(snapshot: Snapshot) -> int:
+def expected_examples(snapshot: Snapshot) -> int:
     """Sealed examples that are good enough to be compared with; counted when sealed, for nobody reads them before."""
     gate = snapshot.gate
     return gate.rows if gate.good is None else gate.good

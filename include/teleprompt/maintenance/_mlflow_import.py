@@ -27,7 +27,7 @@ from teleprompt.maintenance._mlflow_export import (
     VersionCopy,
 )
 from teleprompt.maintenance._ours import own_experiments
-from teleprompt.maintenance._references import LOOK_TAG
+from teleprompt.maintenance._references import TAGS_WITH_FILES
 from teleprompt.maintenance._relocate import Relocation
 from teleprompt.registry.log_model import LoggedProgram, create_version
 from teleprompt.tracking.pipeline_run import INTERNAL_TAG, experiment_location, experiment_name
@@ -204,7 +204,7 @@ class MlflowImport:
         return own_id
 
     def _tag(self, key: str, value: str) -> str:
-        return self.relocation.text(value, indent=None) if key == LOOK_TAG else value
+        return self.relocation.text(value, indent=None) if key in TAGS_WITH_FILES else value
 
     def _artifact(self, name: str, data: bytes) -> bytes:
         """Records name files of the storage; attestations and profiles stay byte for byte."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from teleprompt.errors import TelepromptError
 from teleprompt.gate.ledger import LOOK
+from teleprompt.gate.trial_ledger import ENDED, OPENED, SCORED, TRIAL
 from teleprompt.maintenance._inventory import list_files
 from teleprompt.maintenance._ours import own_experiments, own_models, runs_of
 from teleprompt.maintenance.plan import Kind, References, StoredFile
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 
 LOOK_TAG = f"teleprompt.{LOOK}"
+OPENED_TAG, SCORED_TAG, ENDED_TAG = f"teleprompt.{OPENED}", f"teleprompt.{SCORED}", f"teleprompt.{ENDED}"
+TAGS_WITH_FILES = frozenset({LOOK_TAG, OPENED_TAG, SCORED_TAG})
+"""Tags whose JSON names files of the storage."""
 
 
 @dataclass
@@ -33,13 +37,17 @@ class _Found:
     attestations: set[Digest] = field(default_factory=set)
     snapshots: dict[Digest, set[Digest]] = field(default_factory=dict)
     """By the digest that an attestation states: what the runs of the snapshot refer to."""
+    open_trials: set[str] = field(default_factory=set)
+    of_trials: dict[str, set[Digest]] = field(default_factory=dict)
+    """By trial: the snapshots of its windows, which are needed while it goes on."""
 
 
 def survey(client: "MlflowClient", storage_uri: str) -> tuple[list[StoredFile], References]:
     """The files of the storage, and what must stay of them.
 
-    Evidence are all records of a run that was attested, made a registered version, or is running; the examples of
-    every look, those of deleted runs too; and the state of every registered version.
+    Evidence are all records of a run that was attested, made a registered version, opened a trial that goes on, or is
+    running; the examples of every look and the scores of every trial, those of deleted runs too; and the state of every
+    registered version.
 
     Raises:
         TelepromptError: something cannot be read, or the storage holds attestations that MLflow does not know.
@@ -53,6 +61,7 @@ def survey(client: "MlflowClient", storage_uri: str) -> tuple[list[StoredFile], 
     for experiment in own_experiments(client):
         for run in runs_of(client, experiment.experiment_id):
             _read_run(client, run, found, made_versions - {None})
+    found.roots |= {digest for trial in found.open_trials for digest in found.of_trials.get(trial, ())}
     files = list_files(storage_uri)  # after MLflow: what a record names is there by then, also of a run under way
     _own_the_orphans(files, found)
     refers = _manifests(files, found.roots)
@@ -73,16 +82,27 @@ def blobs_in(value: Any) -> Iterator[Blob]:
 
 def _read_run(client: "MlflowClient", run: Any, found: _Found, made_versions: set[str]) -> None:
     tags = run.data.tags
-    if LOOK_TAG in tags:
-        found.roots |= {
-            blob.digest for blob in blobs_in(_parsed(tags[LOOK_TAG], f"The look of the MLflow run {run.info.run_id}"))
-        }
+    for tag in TAGS_WITH_FILES & tags.keys():
+        content = _parsed(tags[tag], f"The tag {tag} of the MLflow run {run.info.run_id}")
+        if tag == SCORED_TAG:
+            needed = {blob.digest for blob in blobs_in(content.pop("snapshot"))}
+            found.of_trials.setdefault(content["trial"], set()).update(needed)
+        found.roots |= {blob.digest for blob in blobs_in(content)}
+    opened_a_trial = OPENED_TAG in tags and ENDED_TAG not in tags
+    if opened_a_trial:
+        found.open_trials.add(tags[f"teleprompt.{TRIAL}"])
     if KEY_TAG not in tags:
         return
     records = _records(client, run.info.run_id)
     everything = {blob.digest for record in records.values() for blob in blobs_in(record)}
     is_running = run.info.status == "RUNNING" and run.info.lifecycle_stage == "active"
-    if "attestation" in records or "version" in records or tags[KEY_TAG] in made_versions or is_running:
+    if (
+        "attestation" in records
+        or "version" in records
+        or tags[KEY_TAG] in made_versions
+        or is_running
+        or opened_a_trial
+    ):
         found.roots |= everything
     if "attestation" in records:
         found.attestations |= {blob.digest for blob in blobs_in(records["attestation"])}

@@ -9,6 +9,7 @@ from teleprompt.config.settings import Settings
 from teleprompt.deltaone.online import OnlineDecision
 from teleprompt.errors import TelepromptError
 from teleprompt.gate.comparison import Comparison
+from teleprompt.gate.trial_ledger import opening_run
 from teleprompt.optimize.select import Selection
 from teleprompt.pipeline.promotion import attribute_selection
 from teleprompt.registry.published import tag_version
@@ -42,8 +43,10 @@ def attest_online(
 def _proven_in_production(
     run: PipelineRun, config: ProgramConfig, number: int, decision: OnlineDecision
 ) -> Attestation:
-    comparison, baseline = run.read("gate", Comparison), run.read("baseline", ProgramVersion)
-    selection, snapshot = run.read("selection", Selection), run.read("snapshot", SnapshotRecord)
+    comparison = run.read("gate", Comparison)
+    opened = opening_run(run, comparison.trial) if comparison else run
+    baseline, selection = opened.read("baseline", ProgramVersion), opened.read("selection", Selection)
+    snapshot = opened.read("snapshot", SnapshotRecord)
     if comparison is None or baseline is None or selection is None or snapshot is None:
         raise TelepromptError(
             f"The MLflow run {run.run_id} lacks records of version {number} of {config.name}; restore its artifacts."

@@ -7,14 +7,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from teleprompt.config.files import folders_of, load_program_file
-from teleprompt.config.gate import OnLowPower
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import Settings
-from teleprompt.deltaone.power import PowerEstimate
-from teleprompt.deltaone.report import Verdict
 from teleprompt.encoding.canonical_json import sha256_hex
 from teleprompt.environment import current_user
-from teleprompt.errors import LowPowerError, NothingBetterError
 from teleprompt.evaluate.describe import DescribeJob, ProgramDescription, describe_program
 from teleprompt.evaluate.judging import Judging
 from teleprompt.gate.comparison import Comparison
@@ -27,15 +23,14 @@ from teleprompt.optimize.optimizer_parameters import optimizer_parameters
 from teleprompt.optimize.select import Selection
 from teleprompt.pipeline._collected import collect_for
 from teleprompt.pipeline._load_check import check_loads
-from teleprompt.pipeline.promotion import ComparedCandidate, Promotion
+from teleprompt.pipeline.comparing import Comparing
+from teleprompt.pipeline.promotion import Promotion
 from teleprompt.program.code import ProgramCode, code_of
 from teleprompt.program.fields import ProgramFields
-from teleprompt.program.fingerprint import code_digest, run_key
+from teleprompt.program.fingerprint import code_digest, run_key, trial_terms
 from teleprompt.program.source import ProgramFile, ProgramObject
-from teleprompt.records import Digest, Record
+from teleprompt.records import Digest
 from teleprompt.registry.audit_trail import Deed, Done, append
-from teleprompt.registry.change_log import Action
-from teleprompt.registry.changes import note
 from teleprompt.registry.version_files import VersionFiles
 from teleprompt.registry.versions import ProgramVersion, ensure_baseline
 from teleprompt.traces.snapshot import SnapshotRecord, read_snapshot
@@ -46,12 +41,6 @@ from teleprompt.tracking.stage_records import StageRecords
 from teleprompt.window import Window
 
 log = logging.getLogger(__name__)
-
-
-class NothingBetter(Record):
-    """What a gate found that compared nothing."""
-
-    why: str
 
 
 class Pipeline:
@@ -217,93 +206,23 @@ class Pipeline:
                 run.end()
         return selection
 
-    def power(self, snapshot: SnapshotRecord) -> PowerEstimate:
-        """What the comparison could see, before anything is spent on it.
-
-        Raises:
-            LowPowerError: it could not see the threshold, and the program asks to skip such a run.
-        """
-
-        def stage(run: PipelineRun) -> PowerEstimate:
-            taken = read_snapshot(snapshot)
-            estimate = self._gate(taken.fields).power(run, taken)
-            if not estimate.is_enough:
-                run.tag(low_power=estimate.in_words)
-            return estimate
-
-        estimate = self._records.once("power", PowerEstimate, stage)
-        if not estimate.is_enough and self.config.gate.on_low_power is OnLowPower.SKIP:
-            error = LowPowerError(self.config.name, estimate.in_words)
-            self._end_without_comparison(str(error))
-            raise error
-        return estimate
-
-    def gate(self, snapshot: SnapshotRecord, selection: Selection, baseline: ProgramVersion) -> Comparison:
-        """Compare the selected candidate with the baseline on the sealed part.
-
-        Raises:
-            NothingBetterError: the candidate is the champion, or answers as it does.
-        """
-
-        def stage(run: PipelineRun) -> Comparison:
-            taken = read_snapshot(snapshot)
-            return self._gate(taken.fields).compare(
-                run,
-                taken,
-                champion=baseline.number,
-                baseline_state=baseline.state,
-                optimized_state=selection.state,
-                on_spend=lambda spend: self._note_spend("gate", spend),
-            )
-
-        comparison = self._records.once("gate", Comparison, self._once_nothing_better(stage))
-        with self._records.open() as run:
-            report = comparison.report
-            run.measure(delta=report.delta_e6 / 1e6, n_gate=report.n)
-            run.tag(verdict=report.verdict.value)
-            if report.verdict is not Verdict.PROMOTE:
-                action = Action(report.verdict.value)
-                note(run.client, self.config.name, action, key=self.key.digest, who=self.actor, why=report.reason)
-                run.end()
-        return comparison
-
-    def _once_nothing_better(self, stage: Callable[[PipelineRun], Comparison]) -> Callable[[PipelineRun], Comparison]:
-        """The stage; that it found nothing to compare is a record, too, and raised again when read back."""
-
-        def recorded(run: PipelineRun) -> Comparison:
-            known = run.read("nothing_better", NothingBetter)
-            if known is not None:
-                run.end()
-                raise NothingBetterError(self.config.name, known.why)
-            try:
-                return stage(run)
-            except NothingBetterError as error:
-                run.write("nothing_better", NothingBetter(why=error.why))
-                self._end_without_comparison(str(error))
-                raise
-
-        return recorded
-
-    def _end_without_comparison(self, why: str) -> None:
-        with self._records.open() as run:
-            run.tag(skipped=why)
-            run.end()
-
     def note_approval(self) -> None:
         """Write into the audit trail that who runs this let the promotion happen; once."""
         with self._records.open() as run:
             append(run.client, self.config.name, Done(deed=Deed.APPROVE, who=self.actor, about=self.key.digest))
 
-    def compared(self) -> ComparedCandidate | None:
-        """What the run found until its verdict; None if it did not come so far. Nothing is done for it."""
-        with self._records.open() as run:
-            found = {
-                "snapshot": run.read("snapshot", SnapshotRecord),
-                "selection": run.read("selection", Selection),
-                "baseline": run.read("baseline", ProgramVersion),
-                "comparison": run.read("gate", Comparison),
-            }
-        return None if None in found.values() else ComparedCandidate.model_validate(found)
+    @cached_property
+    def comparing(self) -> Comparing:
+        """The stages that judge a candidate."""
+        return Comparing(
+            config=self.config,
+            key=self.key,
+            actor=self.actor,
+            records=self._records,
+            terms=lambda: trial_terms(self.config, code_digest=self._code_digest, settings=self.settings),
+            gate_of=self._gate,
+            note_spend=self._note_spend,
+        )
 
     @cached_property
     def promotion(self) -> Promotion:

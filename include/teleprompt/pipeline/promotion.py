@@ -16,7 +16,7 @@ from teleprompt.chain.submit import submit_attestation
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import Settings
 from teleprompt.deltaone.report import Verdict
-from teleprompt.gate.comparison import Comparison, traces_compared
+from teleprompt.gate.comparison import Comparison, later_snapshots, traces_compared
 from teleprompt.optimize.optimizer_parameters import optimizer_json
 from teleprompt.optimize.select import Selection
 from teleprompt.program.code import ProgramCode
@@ -218,11 +218,14 @@ def attribute_selection(
     comparison: Comparison | None,
 ) -> Attribution:
     """Who is credited for the program that was selected from the snapshot of `run`, by the program file's method."""
+    later = later_snapshots(comparison) if comparison else ()
+    uses = first_uses(run, config.name, record, later=later)
     return attribute(
         read_snapshot(record),
         program=selection.state,
         config=config.attribution,
         min_quality_score=config.optimization.min_quality_score,
         compared=traces_compared(comparison) if comparison else (),
-        wallets=standing_wallets(first_uses(run, config.name, record), named=config.attribution.wallets),
+        later=later,
+        wallets=standing_wallets(uses, named=config.attribution.wallets),
     )

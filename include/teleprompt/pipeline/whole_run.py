@@ -102,10 +102,10 @@ def gate_candidate(pipeline: Pipeline, found: SelectedCandidate) -> ComparedCand
     Raises:
         NothingBetterError: it is the champion, or answers as that does; nothing was opened.
     """
-    comparison = patiently(pipeline, lambda: pipeline.gate(found.snapshot, found.selection, found.baseline))
-    return ComparedCandidate(
-        snapshot=found.snapshot, selection=found.selection, baseline=found.baseline, comparison=comparison
-    )
+    patiently(pipeline, lambda: pipeline.comparing.gate(found.snapshot, found.selection, found.baseline))
+    compared = pipeline.comparing.compared()
+    assert compared is not None  # noqa: S101 - it was made just now
+    return compared
 
 
 def select_candidate(pipeline: Pipeline, *, on_stage: OnStage = lambda _name, _of: None) -> SelectedCandidate:
@@ -117,8 +117,12 @@ def select_candidate(pipeline: Pipeline, *, on_stage: OnStage = lambda _name, _o
     on_stage("baseline", of)
     baseline = patiently(pipeline, pipeline.baseline)
     if pipeline.config.optimization.enable_deltaone_check:
+        trial = patiently(pipeline, lambda: pipeline.comparing.trial(snapshot, baseline))
+        if trial is not None:  # nothing new is compiled while it goes on
+            selection = pipeline.comparing.selection_of(trial)
+            return SelectedCandidate(snapshot=snapshot, baseline=baseline, selection=selection)
         on_stage("power", of)
-        patiently(pipeline, lambda: pipeline.power(snapshot))
+        patiently(pipeline, lambda: pipeline.comparing.power(snapshot))
     candidates = _compile_all(pipeline, snapshot, baseline, on_stage)
     on_stage("select", of)
     selection = patiently(pipeline, lambda: pipeline.select(snapshot, candidates))

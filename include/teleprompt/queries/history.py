@@ -49,6 +49,10 @@ class RunSummary(Record):
     progress: str | None
     """How far a running one is: candidates that are compiled, and what each part of it says."""
     verdict: str | None
+    reason: str | None
+    """The verdict in one sentence: what was shown, or why nothing is decided yet."""
+    trial_id: Digest | None
+    """The trial that its window is one of."""
     delta_e6: Millionths | None
     ci_low_e6: Millionths | None
     ci_high_e6: Millionths | None
@@ -247,6 +251,8 @@ def _summary(client: "MlflowClient", run: Any) -> RunSummary:
         stage=next((name for name, record in reversed(kept._asdict().items()) if record is not None), "none"),
         progress=_progress(tags) if run.info.status == "RUNNING" and selection is None else None,
         verdict=report.verdict.value if report else skipped and Verdict.INCONCLUSIVE.value,
+        reason=report.reason if report else skipped,
+        trial_id=comparison.trial.opening.id if comparison and comparison.trial else None,
         delta_e6=report.delta_e6 if report else None,
         ci_low_e6=report.ci_low_e6 if report else None,
         ci_high_e6=report.ci_high_e6 if report else None,

@@ -4,7 +4,9 @@ from typing import Any
 
 from teleprompt.attest.codes import UntrustedAttestationError
 from teleprompt.attest.stored import AttestationStore
-from teleprompt.gate.comparison import ComparedAnswer, Comparison, compared_answers
+from teleprompt.gate.comparison import Comparison, compared_answers
+from teleprompt.gate.trial_fold import ComparedAnswer
+from teleprompt.gate.trial_ledger import opening_run
 from teleprompt.optimize.candidate import PromptMeasure
 from teleprompt.optimize.select import CandidateScore, Selection
 from teleprompt.program.prompt import Prompt
@@ -32,8 +34,10 @@ class RunDetail(Record):
     winner: int | None
     """The chosen seed."""
     comparison: Comparison | None
+    opened_by: str | None
+    """The run that has the candidate, where it is on trial and another run compiled it."""
     examples: tuple[ComparedAnswer, ...]
-    """Sealed examples whose scores differ, those that became worse first; at most 50."""
+    """Sealed examples whose scores differ, those that became worse first; at most 50, and none of an open trial."""
     prompt: PromptDiff | None
     """What changes in the prompt; None before there is a candidate."""
     measure: PromptMeasure | None
@@ -55,11 +59,13 @@ def read_detail(store: AttestationStore, run_id: str) -> RunDetail | None:
     if summary is None:
         return None
     run = PipelineRun(client, run_id)
-    record, selection = run.read("snapshot", SnapshotRecord), run.read("selection", Selection)
-    comparison = run.read("gate", Comparison)
+    record, comparison = run.read("snapshot", SnapshotRecord), run.read("gate", Comparison)
+    selection = run.read("selection", Selection)
+    opened = opening_run(run, comparison.trial) if comparison else run
+    compared = selection if opened.run_id == run_id else opened.read("selection", Selection)
     attestation, distrust = _attestation(store, run_id)
     snapshot = read_snapshot(record) if record else None
-    answers = compared_answers(comparison) if comparison else []
+    answers = compared_answers(comparison) if comparison and not comparison.is_sealed else []
     return RunDetail(
         run=summary,
         funnel=snapshot.funnel if snapshot else (),
@@ -67,9 +73,10 @@ def read_detail(store: AttestationStore, run_id: str) -> RunDetail | None:
         candidates=selection.scores if selection else (),
         winner=selection.winner.seed if selection else None,
         comparison=comparison,
+        opened_by=None if opened.run_id == run_id else opened.run_id,
         examples=tuple(answer for answer in answers if answer.change_e6)[:MOST_EXAMPLES],
         prompt=comparison_prompts(comparison) if comparison else None,
-        measure=selection.winner.prompt if selection else None,
+        measure=compared.winner.prompt if compared else None,
         attestation=attestation,
         distrust=distrust,
     )

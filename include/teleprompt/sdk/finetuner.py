@@ -204,6 +204,7 @@ class TelepromptFinetuner:
             slug=_slug(name),
             outcome=OutcomeConfig(metric=outcome_metric),
             optimization=self.config,
+            trial=None,
         )
         pipeline = Pipeline(
             ProgramObject(program), config=config, code=_code(program), settings=self.settings, window=window

@@ -5,6 +5,7 @@ leads to `gate`.
 """
 
 import io
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError, field_validator
@@ -144,11 +145,20 @@ def read_snapshot(record: SnapshotRecord) -> Snapshot:
     Raises:
         TelepromptError: it is missing, damaged, or of another version of the package.
     """
+    return read_manifest(record.manifest)
+
+
+def read_manifest(manifest: Blob) -> Snapshot:
+    """The manifest that lies there.
+
+    Raises:
+        TelepromptError: it is missing, damaged, or of another version of the package.
+    """
     try:
-        return Snapshot.model_validate_json(get_blob(record.manifest))
+        return Snapshot.model_validate_json(get_blob(manifest))
     except ValidationError as error:
         raise TelepromptError(
-            f"The manifest {record.manifest.uri} was written by another version of the package; collect it anew."
+            f"The manifest {manifest.uri} was written by another version of the package; collect it anew."
         ) from error
 
 
@@ -174,9 +184,17 @@ def read_claims(snapshot: Snapshot) -> "list[pa.Table]":
     return [_parquet(part, wanted) for part in snapshot.parts.values()]
 
 
-def read_for_credit(snapshot: Snapshot) -> dict[Part, list[TraceRow]]:
-    """The rows of all parts, the sealed one too: after the verdict, to credit those who brought them."""
-    return {name: from_arrow(table) for name, table in read_sealed_and_open(snapshot).items()}
+def read_for_credit(snapshot: Snapshot, *, later: Sequence[Snapshot] = ()) -> dict[Part, list[TraceRow]]:
+    """The rows of all parts, the sealed one too: after the verdict, to credit those who brought them.
+
+    Of the `later` snapshots of a trial it is the sealed rows, each once.
+    """
+    parts = {name: from_arrow(table) for name, table in read_sealed_and_open(snapshot).items()}
+    sealed = {row.trace_id: row for row in parts[Part.GATE]}
+    for one in later:
+        for row in from_arrow(_parquet(one.gate)):
+            sealed.setdefault(row.trace_id, row)
+    return {**parts, Part.GATE: list(sealed.values())}
 
 
 def read_sealed_and_open(snapshot: Snapshot) -> "dict[Part, pa.Table]":

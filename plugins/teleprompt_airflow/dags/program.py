@@ -42,6 +42,7 @@ from teleprompt_airflow.operators import (
     RegisterOperator,
     SelectOperator,
     SubmitOperator,
+    TrialBranchOperator,
     WatchOperator,
 )
 from teleprompt_airflow.run_window import run_params
@@ -175,20 +176,31 @@ def _tasks(config: ProgramConfig) -> None:
     )
     last: list[BaseOperator] = [select]
     if config.optimization.enable_deltaone_check:
-        PowerOperator(task_id="power", snapshot=collect.output, **stage) >> compiled
-        records = {"snapshot": collect.output, "selection": select.output, "baseline": baseline.output}
-        gate = GateOperator(task_id="gate", **records, **limited)
-        last = _promotion(config, stage, {**records, "comparison": gate.output})
+        power = PowerOperator(task_id="power", snapshot=collect.output, **stage)
+        power >> compiled
+        known: dict[str, Any] = {"snapshot": collect.output, "baseline": baseline.output}
+        gate = GateOperator(
+            task_id="gate",
+            selection=select.output,
+            # While a candidate is on trial none is selected.
+            trigger_rule="none_failed_min_one_success" if config.trial is not None else "all_success",
+            **known,
+            **limited,
+        )
+        if config.trial is not None:
+            collect >> baseline  # so that all that the gate waits for is skipped where nothing is collected
+            trial = TrialBranchOperator(task_id="trial", on_trial="gate", otherwise="power", **known, **stage)
+            trial >> [power, gate]
+        last = _promotion(config, stage, gate.output)
     last >> ConcludeOperator(task_id="conclude", ended=ended_asset(config.slug), **stage)
 
 
-def _promotion(config: ProgramConfig, stage: dict[str, Any], records: dict[str, Any]) -> list[BaseOperator]:
+def _promotion(config: ProgramConfig, stage: dict[str, Any], comparison: Any) -> list[BaseOperator]:
     """What follows the verdict; returns the tasks that come last.
 
     A version that has to prove itself first is attested by the watch.
     """
-    comparison = records["comparison"]
-    register = RegisterOperator(task_id="register", **records, **stage)
+    register = RegisterOperator(task_id="register", **stage)
     first: BaseOperator = register
     if config.approval is not None:
         approvers: list[HITLUser] = [{"id": name, "name": name} for name in config.approval.approvers]
@@ -210,7 +222,6 @@ def _promotion(config: ProgramConfig, stage: dict[str, Any], records: dict[str, 
         return [keep, register]
     attest = AttestOperator(
         task_id="attest",
-        **records,
         version=register.output,
         outlets=[version_asset(config.slug)],
         **stage,

@@ -14,6 +14,7 @@ from teleprompt_airflow.operators.power import PowerOperator
 from teleprompt_airflow.operators.register import RegisterOperator
 from teleprompt_airflow.operators.select import SelectOperator
 from teleprompt_airflow.operators.submit import SubmitOperator
+from teleprompt_airflow.operators.trial_branch import TrialBranchOperator
 from teleprompt_airflow.operators.watch import WatchOperator
 
 __all__ = [
@@ -31,5 +32,6 @@ __all__ = [
     "RegisterOperator",
     "SelectOperator",
     "SubmitOperator",
+    "TrialBranchOperator",
     "WatchOperator",
 ]

@@ -18,6 +18,7 @@ class CompileOperator(StageOperator):
 
     :param snapshot: record of the `CollectOperator`; without one the window's traces are collected first.
     :param baseline: record of the `BaselineOperator`, where `start_from: champion` begins; looked up without one.
+        Without both records nothing is compiled while a candidate is on trial.
     :param seed: which candidate of the strategy.
     """
 
@@ -32,10 +33,13 @@ class CompileOperator(StageOperator):
 
     def run_stage(self, pipeline: "Pipeline") -> "Candidate":
         """Compile on the train part."""
+        from teleprompt.optimize.candidate import Candidate
         from teleprompt.registry.versions import ProgramVersion
         from teleprompt.traces.snapshot import SnapshotRecord
 
         has_snapshot, has_baseline = self._is_given
         snapshot = SnapshotRecord.model_validate(self.snapshot) if has_snapshot else pipeline.collect()
         baseline = ProgramVersion.model_validate(self.baseline) if has_baseline else pipeline.baseline()
+        if not (has_snapshot or has_baseline) and pipeline.comparing.trial(snapshot, baseline) is not None:
+            return Candidate.without_time(self.seed, "a candidate is on trial, and nothing else is compiled meanwhile")
         return pipeline.compile(snapshot, baseline, seed=self.seed)

@@ -26,4 +26,4 @@ class PowerOperator(StageOperator):
         """Estimate from the split's sizes and what earlier comparisons found."""
         from teleprompt.traces.snapshot import SnapshotRecord
 
-        return pipeline.power(SnapshotRecord.model_validate(self.snapshot))
+        return pipeline.comparing.power(SnapshotRecord.model_validate(self.snapshot))

@@ -23,6 +23,7 @@ from teleprompt.errors import ConfigurationError
 from teleprompt.queries.history import page_of_runs
 from teleprompt.queries.overview import RECENT, overview
 from teleprompt.queries.run_detail import RunDetail, read_detail
+from teleprompt.queries.trials import read_trials
 from teleprompt.registry.change_log import list_changes
 from teleprompt.registry.listing import list_versions
 from teleprompt.tracking.skipped_windows import list_skipped
@@ -42,13 +43,14 @@ from teleprompt_airflow.api.problems import ConflictError, NotFoundError
 from teleprompt_airflow.api.routes.programs import schedule_of
 from teleprompt_airflow.api.tracking import Attestations, Cursor, Identifier, Mlflow
 from teleprompt_airflow.notifications.tell import found_default
-from teleprompt_airflow.ui._charts import history_chart
+from teleprompt_airflow.ui._charts import evidence_chart, history_chart
 from teleprompt_airflow.ui._rendering import render
 
 log = logging.getLogger(__name__)
 
 router = APIRouter(default_response_class=HTMLResponse)
 RUNS_OF_A_PAGE = 25
+TRIALS_OF_A_PAGE = 5
 
 
 @router.get("/")
@@ -95,6 +97,7 @@ def program_history(
     name = program.config.name
     runs, following = page_of_runs(client, program=name, limit=RUNS_OF_A_PAGE, cursor=cursor)
     changes = list_changes(client, name)
+    trials = read_trials(client, program.config, limit=TRIALS_OF_A_PAGE)
     return render(
         "program.html",
         root="..",
@@ -109,6 +112,8 @@ def program_history(
         may_start=may(user, program.slug, "POST", DagAccessEntity.RUN),
         started=started,
         skipped=list_skipped(client, name),
+        trials=trials,
+        evidence=Markup(evidence_chart(trials[0])) if trials and trials[0].path else None,  # noqa: S704 - as above
         lookback=program.config.traces.lookback_days,
     )
 

@@ -114,7 +114,7 @@ def test_a_run_is_started_from_the_page(browser: Browser, address: str, world: W
     visit = Visit(browser, address, world.tokens["user"], "light")
     visit.page.goto(f"{address}/teleprompt/ui/programs/shelves")
     visit.page.locator("#start").click()
-    said = visit.page.locator("p.notice").inner_text()
+    said = visit.page.locator("#started").inner_text()
     started = world.get(f"/programs/shelves/dag-runs/{quote(said.removeprefix('Started: '))}")
     assert (started["state"], started["asked_for_by"]) == ("queued", "user")
     assert visit.complaints == []
@@ -162,4 +162,4 @@ def test_the_button_of_the_page_itself_works_over_plain_http(browser: Browser, a
     visit = Visit(browser, f"http://{HOST}:{urlsplit(address).port}", world.tokens["user"], "light")
     visit.page.goto(f"{visit.address}/teleprompt/ui/programs/shelves")
     visit.page.locator("#start").click()
-    assert visit.page.locator("p.notice").inner_text().startswith("Started: ")
+    assert visit.page.locator("#started").inner_text().startswith("Started: ")

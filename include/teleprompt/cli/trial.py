@@ -1,0 +1,120 @@
+"""`teleprompt trial`: candidates that are compared with the champion window after window."""
+
+from typing import Annotated
+
+import typer
+
+from teleprompt.cli.output import JsonOption, interval, points, print_json, print_table, say
+
+app = typer.Typer(
+    help="Candidates on trial: how their evidence stands, and why nothing is decided yet.", no_args_is_help=True
+)
+
+Program = Annotated[str, typer.Argument(help="The program's file name without its ending.")]
+
+
+@app.command("list")
+def list_(program: Program, json_: JsonOption = False) -> None:
+    """Show a program's trials, newest first."""
+    from teleprompt.config.files import find_program_file, load_program_file
+    from teleprompt.config.settings import Settings
+    from teleprompt.queries.trials import read_trials
+    from teleprompt.tracking.connection import mlflow_client
+
+    settings = Settings()
+    config = load_program_file(find_program_file(settings.programs_dir, program))
+    with mlflow_client(settings.tracking_uri) as client:
+        trials = read_trials(client, config)
+    if json_:
+        print_json([trial.model_dump(mode="json") for trial in trials])
+        return
+    print_table(
+        ("trial", "opened with", "state", "windows", "examples", "change", "interval", "evidence", "needed", "level"),
+        [
+            (
+                trial.trial_id[:8],
+                str(trial.opened),
+                trial.state,
+                f"{trial.windows} of {trial.horizon}",
+                trial.n,
+                points(trial.delta_e6) if trial.n else None,
+                interval(trial.ci_low_e6, trial.ci_high_e6) if trial.n else None,
+                f"{trial.log_e:.2f}",
+                f"{trial.boundary:.2f}",
+                f"{trial.level:.5f}",
+            )
+            for trial in trials
+        ],
+        empty=f"No candidate of {config.name} was on trial yet.",
+    )
+    for trial in trials[:1]:
+        say(f"{trial.state}: {trial.reason}")
+
+
+@app.command()
+def show(
+    program: Program,
+    trial: Annotated[str | None, typer.Argument(help="How its id begins. Default: the newest one.")] = None,
+    json_: JsonOption = False,
+) -> None:
+    """Show the evidence of one trial, window by window."""
+    from teleprompt.config.files import find_program_file, load_program_file
+    from teleprompt.config.settings import Settings
+    from teleprompt.errors import ConfigurationError
+    from teleprompt.queries.trials import read_trials
+    from teleprompt.tracking.connection import mlflow_client
+
+    settings = Settings()
+    config = load_program_file(find_program_file(settings.programs_dir, program))
+    with mlflow_client(settings.tracking_uri) as client:
+        trials = read_trials(client, config)
+    found = [one for one in trials if one.trial_id.startswith(trial or "")]
+    if not found or (trial and len(found) > 1):
+        some = f"{len(found)} trials of {config.name} begin" if found else f"No trial of {config.name} begins"
+        raise ConfigurationError(f"{some} with {trial or ''!r}; `teleprompt trial list {program}` shows their ids.")
+    one = found[0]
+    if json_:
+        print_json(one.model_dump(mode="json"))
+        return
+    say(f"trial      {one.trial_id[:16]}, number {one.number} of its year, at a level of {one.level:.5f}")
+    say(f"champion   version {one.champion} ({one.champion_version_id})")
+    say(f"candidate  of the run {one.run_id[:8]}, window {one.opened}")
+    say(f"state      {one.state}: {one.reason}")
+    print_table(
+        ("window", "examples", "change", "interval", "evidence", "needed"),
+        [
+            (
+                point.window,
+                point.n,
+                points(point.delta_e6),
+                interval(point.ci_low_e6, point.ci_high_e6),
+                f"{point.log_e:.2f}",
+                f"{one.boundary:.2f}",
+            )
+            for point in one.path
+        ],
+        empty="No window is scored yet.",
+    )
+
+
+@app.command()
+def abandon(
+    program: Program,
+    why: Annotated[str, typer.Option(help="The reason, for the audit trail.")],
+    json_: JsonOption = False,
+) -> None:
+    """End the trial that goes on; the next run compiles anew. Its part of the year's error stays spent."""
+    from teleprompt.config.files import find_program_file, load_program_file
+    from teleprompt.config.settings import Settings
+    from teleprompt.environment import system_user
+    from teleprompt.gate.trial_ledger import abandon_trial
+    from teleprompt.tracking.connection import mlflow_client
+
+    settings = Settings()
+    config = load_program_file(find_program_file(settings.programs_dir, program))
+    with mlflow_client(settings.tracking_uri) as client:
+        ending = abandon_trial(client, config.name, who=system_user(), why=why)
+    if json_:
+        print_json(ending.model_dump(mode="json"))
+        return
+    say(f"The trial of {config.name} is {ending.in_words}.")

@@ -5,6 +5,7 @@ from bench.attribution import main as attribution
 from bench.deltaone import main as deltaone
 from bench.long_texts import main as long_texts
 from bench.merkle import main as merkle
+from bench.online import main as online
 from bench.parse import main as parse
 from bench.preprocessing import main as preprocessing
 from bench.racing import main as racing
@@ -20,6 +21,7 @@ if __name__ == "__main__":
     attribution()
     deltaone()
     merkle()
+    online()
     parse()
     preprocessing()
     racing()

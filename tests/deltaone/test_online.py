@@ -6,7 +6,8 @@ from statsmodels.stats.proportion import confint_proportions_2indep
 
 from teleprompt.config.gate import Claim
 from teleprompt.deltaone.assignment import Doubt, ObservedCall
-from teleprompt.deltaone.online import OnlineReport, compare_online, wilson
+from teleprompt.deltaone.online import compare_online, wilson
+from teleprompt.deltaone.online_report import OnlineReport
 from teleprompt.deltaone.report import Verdict
 from teleprompt.errors import TelepromptError
 from teleprompt.records import MILLION
@@ -45,7 +46,11 @@ def test_missing_is_not_zero() -> None:
 def test_outcomes_that_are_missing_unequally_decide_nothing() -> None:
     """As when the new version's calls are too young, or their logging broke."""
     found = compare(calls(300, 700), calls(400, 600, missing=300))
-    assert (found.verdict, found.evidence, found.blocked) == (Verdict.INCONCLUSIVE, None, (Doubt.SILENCE_DIFFERS,))
+    assert (found.verdict, found.evidence, found.blocked) == (
+        Verdict.INCONCLUSIVE,
+        None,
+        "silence_differs: outcomes are missing unequally (300 and 0 calls without one)",
+    )
     assert "outcomes are missing unequally (300 and 0 calls without one)" in found.reason
 
 
@@ -91,5 +96,5 @@ def test_a_look_that_may_not_err_at_all_decides_nothing() -> None:
 def test_a_report_of_an_earlier_version_is_read() -> None:
     kept = compare(calls(3, 7), calls(4, 6)).model_dump(mode="json")
     del kept["blocked"]
-    assert OnlineReport.model_validate({**kept, "missing_unequally": True}).blocked == (Doubt.SILENCE_DIFFERS,)
-    assert OnlineReport.model_validate({**kept, "missing_unequally": False}).blocked == ()
+    assert OnlineReport.model_validate({**kept, "missing_unequally": True}).blocked == Doubt.SILENCE_DIFFERS
+    assert OnlineReport.model_validate({**kept, "missing_unequally": False}).blocked is None

@@ -13,7 +13,7 @@ from teleprompt.attest.signing import sign
 from teleprompt.attest.verify import Level, check_content
 from teleprompt.attribution.attribute import Attribution, Credit
 from teleprompt.config.signers import SignerConfig
-from teleprompt.deltaone.online import OnlineDecision, OnlineReport
+from teleprompt.deltaone.online_report import OnlineDecision, OnlineReport
 from teleprompt.deltaone.report import GateReport
 from teleprompt.errors import TelepromptError
 from teleprompt.gate.comparison import Comparison, counted_windows

@@ -7,7 +7,7 @@ from teleprompt.attest.issue import compose_attestation
 from teleprompt.attribution.attribute import RULE, Attribution, attribute
 from teleprompt.audit.attested_run import AttestedRun
 from teleprompt.config.attribution import AttributionConfig
-from teleprompt.deltaone.online import OnlineDecision
+from teleprompt.deltaone.online_report import OnlineDecision
 from teleprompt.gate.comparison import later_snapshots, recompute, traces_compared
 from teleprompt.production.challenger import DECISION
 from teleprompt.records import Record, from_millionths

@@ -7,6 +7,19 @@ from pydantic import Field
 from teleprompt.config._section import Section, Share
 
 
+class MissingOutcomes(StrEnum):
+    """What an online comparison makes of mature calls without an outcome."""
+
+    BOUNDS = "bounds"
+    """They may have gone as badly for the challenger, and as well for the champion, as can be, and the reverse. It
+    costs as many points as outcomes are missing, in per cent."""
+    AT_RANDOM = "at_random"
+    """They would have been like those that came. Users of the challenger who are silent because they are unhappy make
+    it look better, and where as many are silent in both arms nothing shows it."""
+    ZERO_AFTER_MATURITY = "zero_after_maturity"
+    """They are 0: no reply is what silence means."""
+
+
 class RolloutConfig(Section):
     """How a version that passed the gate comes into production."""
 

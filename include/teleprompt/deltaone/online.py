@@ -7,18 +7,16 @@ are the independent units, for the share is given out by key; calls of one key a
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-from pydantic import AwareDatetime, model_validator
+from typing import TYPE_CHECKING
 
 from teleprompt.config.gate import Claim
 from teleprompt.deltaone.assignment import Doubt, ObservedCall, doubts_about_assignment
+from teleprompt.deltaone.online_report import Arm, OnlineReport
 from teleprompt.deltaone.paired import SEED, allowing_for_the_unseen, resamples_for
 from teleprompt.deltaone.scores import mean_e6
 from teleprompt.deltaone.verdict import Verdict, evidence_of, verdict_of
 from teleprompt.errors import TelepromptError
-from teleprompt.records import MILLION, Millionths, Record, to_millionths
-from teleprompt.window import Window
+from teleprompt.records import MILLION, to_millionths
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,70 +24,6 @@ if TYPE_CHECKING:
 
 MISSING_ALPHA = 0.01
 """From here on, outcomes are missing unequally."""
-
-
-class Arm(Record):
-    """What one version's calls came to."""
-
-    version: str
-    calls: int
-    """With an outcome."""
-    keys: int
-    """Distinct keys of these calls."""
-    missing: int
-    """Mature calls without an outcome; they count for nothing."""
-    mean_e6: Millionths | None
-
-
-class OnlineReport(Record):
-    """The comparison of a version (`optimized`) with the one before or beside it (`baseline`)."""
-
-    verdict: Verdict
-    evidence: Claim | None
-    baseline: Arm
-    optimized: Arm
-    delta_e6: Millionths
-    """`optimized - baseline`; 0 where one of them has no outcome yet."""
-    ci_low_e6: Millionths
-    ci_high_e6: Millionths
-    p_value_e6: Millionths
-    test: str
-    interval: str
-    threshold_e6: int
-    alpha: float
-    blocked: tuple[Doubt, ...] = ()
-    """Why the outcomes decide nothing, whatever they say."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _of_an_earlier_version(cls, data: Any) -> Any:
-        if isinstance(data, dict) and "missing_unequally" in data:
-            data = dict(data)
-            if data.pop("missing_unequally"):
-                data["blocked"] = (Doubt.SILENCE_DIFFERS,)
-        return data
-
-    @property
-    def reason(self) -> str:
-        """The verdict in one sentence."""
-        figures = (
-            f"{self.delta_e6 / 1e4:+.2f} points [{self.ci_low_e6 / 1e4:+.2f}, {self.ci_high_e6 / 1e4:+.2f}] between "
-            f"{self.optimized.calls} calls of {self.optimized.version} and {self.baseline.calls} of "
-            f"{self.baseline.version}"
-        )
-        if self.blocked:
-            why = "; ".join(doubt.in_words for doubt in self.blocked)
-            silent = f" ({self.optimized.missing} and {self.baseline.missing} calls without one)"
-            return f"{figures}: not decided, {why}{silent if Doubt.SILENCE_DIFFERS in self.blocked else ''}."
-        return f"{figures}: {self.verdict}."
-
-
-class OnlineDecision(Record):
-    """A report, the time that it is about, and when it was made; frozen, so that a retry attests the same."""
-
-    report: OnlineReport
-    observed: Window
-    decided_at: AwareDatetime
 
 
 def compare_online(
@@ -146,8 +80,13 @@ def compare_online(
         interval=found.interval,
         threshold_e6=threshold_e6,
         alpha=alpha,
-        blocked=doubts,
+        blocked="; ".join(_said(doubt, before, after) for doubt in doubts) or None,
     )
+
+
+def _said(doubt: Doubt, before: Arm, after: Arm) -> str:
+    silent = f" ({after.missing} and {before.missing} calls without one)" if doubt is Doubt.SILENCE_DIFFERS else ""
+    return f"{doubt}: {doubt.in_words}{silent}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from teleprompt.attest.stored import keep_attestation
 from teleprompt.attribution.attribute import Attribution
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import Settings
-from teleprompt.deltaone.online import OnlineDecision
+from teleprompt.deltaone.online_report import OnlineDecision
 from teleprompt.errors import TelepromptError
 from teleprompt.gate.comparison import Comparison
 from teleprompt.gate.trial_ledger import opening_run

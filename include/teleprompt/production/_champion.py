@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from teleprompt.config.production import OnRegression
 from teleprompt.config.program import ProgramConfig
-from teleprompt.deltaone.online import OnlineReport
+from teleprompt.deltaone.online_report import OnlineReport
 from teleprompt.production._comparison import Calls, Phase
 from teleprompt.production._versions import KnownVersion, outcome_fits
 from teleprompt.production.report import ProductionReport, WatchOutcome, report_of

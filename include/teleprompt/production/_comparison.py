@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from teleprompt.config.cron import PRESETS, fires_within
 from teleprompt.config.program import ProgramConfig
 from teleprompt.deltaone.assignment import ObservedCall
-from teleprompt.deltaone.online import OnlineDecision, compare_online
+from teleprompt.deltaone.online import compare_online
+from teleprompt.deltaone.online_report import OnlineDecision
 from teleprompt.deltaone.spending import alpha_of_look
 from teleprompt.errors import TelepromptError
 from teleprompt.production._versions import KnownVersion

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import Settings
-from teleprompt.deltaone.online import OnlineDecision
+from teleprompt.deltaone.online_report import OnlineDecision
 from teleprompt.deltaone.report import Verdict
 from teleprompt.pipeline.online_attestation import attest_online
 from teleprompt.production._comparison import Calls, Phase

@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 from teleprompt.attest.issue import AttestationRecord
-from teleprompt.deltaone.online import OnlineDecision
+from teleprompt.deltaone.online_report import OnlineDecision
 from teleprompt.production._versions import KnownVersion
 from teleprompt.records import Record
 

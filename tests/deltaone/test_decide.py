@@ -208,3 +208,11 @@ def test_a_gain_just_below_the_threshold_needs_no_number_of_examples() -> None:
     decision = decide(*pairs(wins=1290, losses=1140, both=17_570), policy=POLICY)
     assert (decision.delta_e6, decision.verdict, decision.examples_needed) == (7_500, Verdict.INCONCLUSIVE, 0)
     assert decision.reason.endswith("not decided; the change is too close to 1 point to tell on which side it lies.")
+
+
+def test_a_gain_that_is_rounded_up_to_the_threshold_is_below_it() -> None:
+    """20,001 pairs whose mean gain is 9,999.6 millionths: the rounded means differ by 10,000."""
+    baseline, optimized = [0] * 20_001, [10_000] * 12_000 + [9_999] * 8_001
+    policy = GatePolicy(threshold_e6=10_000, claim=Claim.SIGNIFICANT, alpha=0.05)
+    found = decide(baseline, optimized, policy=policy)
+    assert (found.delta_e6, found.evidence, found.verdict) == (10_000, None, Verdict.INCONCLUSIVE)

@@ -38,8 +38,9 @@ def decide(
     baseline_e6, optimized_e6 = mean_e6(baseline), mean_e6(optimized)
     delta_e6 = sign * (optimized_e6 - baseline_e6)
     low_e6, high_e6 = to_millionths(comparison.low), to_millionths(comparison.high)
+    enough = sum(gains) >= policy.threshold_e6 * len(gains)  # a mean that is rounded up to the threshold is below it
     evidence = evidence_of(
-        delta_e6=delta_e6,
+        delta_e6=delta_e6 if enough else min(delta_e6, policy.threshold_e6 - 1),
         low_e6=low_e6,
         p_value=comparison.p_value,
         threshold_e6=policy.threshold_e6,

@@ -121,7 +121,8 @@ class GateReport(Record):
         threshold = f"{self.policy.threshold_e6 / 1e4:g} point{'' if self.policy.threshold_e6 == 10_000 else 's'}"
         match self.verdict:
             case Verdict.PROMOTE:
-                return f"{figures}: at least {threshold}, {self.evidence}."
+                shown = "a gain of" if self.evidence is Claim.PROVEN else "a gain; best guess"
+                return f"{figures}: {shown} at least {threshold}, {self.evidence}."
             case Verdict.REJECT:
                 return f"{figures}: the whole interval lies below {threshold}."
             case Verdict.INCONCLUSIVE if self.room_e6 < self.policy.threshold_e6:

@@ -17,6 +17,7 @@ from teleprompt.chain.mint_request import (
     MintContributor,
     MintRequest,
     basis_points,
+    build_request,
     idempotency_key,
     mint_contributors,
     request_digest,
@@ -26,6 +27,7 @@ from teleprompt.chain.receipt import ChainState
 from teleprompt.config.chain import DeltaVerifierConfig
 from teleprompt.config.settings import Settings
 from teleprompt.errors import ConfigurationError, TelepromptError, UnsettledError
+from teleprompt.records import to_millionths
 from tests.attest.documents import BODY, SIGNED, SIGNER_ADDRESS
 from tests.chain.anvil import CHAIN_ID, Anvil
 from tests.support import ALICE, BOB, local_signer
@@ -51,6 +53,27 @@ def desk(settings: Settings, contract: str, *, cost: int = 0, **changes: Any) ->
 def balance(anvil: Anvil, contract: str, address: str) -> int:
     data = encode_call("balanceOf(address)", ["address"], [address])
     return int(anvil.rpc("eth_call", {"to": contract, "data": data}, "latest"), 16)
+
+
+def test_a_trial_is_paid_for_what_was_shown_and_not_for_its_best_guess() -> None:
+    config = DeltaVerifierConfig.model_validate(
+        {
+            "adapter": "delta_verifier",
+            "chain_id": CHAIN_ID,
+            "contract": TREASURY,
+            "model_id": 7,
+            "held_back_to": TREASURY,
+        }
+    )
+    trial = {"trial_id": "a" * 64, "number": 1, "windows": 3, "level_e6": 12_500,
+             "opened": {"start": "2024-01-01T00:00:00Z", "end": "2024-01-08T00:00:00Z"}}  # fmt: skip
+    evidence = {**BODY["evidence"], "test": "betting_mixture", "interval": "confidence_sequence", "trial": trial}
+    of_a_trial = Attestation.compose({**BODY, "evidence": evidence})
+    gains = []
+    for attestation in (SIGNED, of_a_trial):
+        request = build_request(attestation, config, actual_cost_usd_micro=0, deadline=1)
+        gains.append(request.candidate_score_bps - request.baseline_score_bps)
+    assert gains == [230, 20]
 
 
 def test_the_known_answer() -> None:
@@ -83,7 +106,7 @@ def test_the_known_answer() -> None:
     ("score", "points"), [(0.5, 5000), (0.00005, 0), (0.00015, 2), (0.123456, 1235), (1.0, 10_000)]
 )
 def test_scores_are_rounded_half_even(score: float, points: int) -> None:
-    assert basis_points(score) == points
+    assert basis_points(to_millionths(score)) == points
 
 
 def test_it_is_minted_once_and_the_receipt_says_how_much(anvil: Anvil, chained: Settings) -> None:

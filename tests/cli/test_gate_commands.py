@@ -17,7 +17,9 @@ def test_a_gain_is_promoted(gate: Gate) -> None:
     write("better.csv", reversed(changed(better=30, worse=5)), reversed(IDS))
     found = gate("base.csv", "better.csv")
     assert found.status == 0
-    assert found.out.startswith("promote: +12.50 points [+6.73, +18.03] on 200 examples: a gain of at least 1 point, proven.\n")
+    assert found.out.startswith(
+        "promote: +12.50 points [+6.73, +18.03] on 200 examples: a gain of at least 1 point, proven.\n"
+    )
     assert "examples   200: 30 better, 5 worse, 165 alike" in found.out
     assert "sealed" not in found.out
     report = gate("base.csv", "better.csv", "--json").json

@@ -91,13 +91,17 @@ def build_request(
         raise ConfigurationError(
             "The DeltaVerifier needs `evidence`, `data` and `program`; this attestation lacks them."
         )
-    metric, performance = headline_metric(attestation), attestation.performance
+    metric = headline_metric(attestation)
+    baseline_e6 = to_millionths(attestation.performance.baseline_metrics[metric])
+    # A trial stops when its gain looks good, which is too high on average: it is paid for the interval's lower end.
+    is_of_a_trial = evidence.kind == "offline" and evidence.trial is not None
+    paid_e6 = baseline_e6 + (evidence.ci_low_e6 if is_of_a_trial else evidence.delta_e6)
     model_id = str(config.model_id)
     return MintRequest(
         model_id=model_id,
         pipeline_run_id=run_id_of(attestation),
-        baseline_score_bps=basis_points(performance.baseline_metrics[metric]),
-        candidate_score_bps=basis_points(performance.optimized_metrics[metric]),
+        baseline_score_bps=basis_points(baseline_e6),
+        candidate_score_bps=basis_points(paid_e6),
         max_cost_usd_micro=to_millionths(config.max_cost_usd),
         actual_cost_usd_micro=actual_cost_usd_micro,
         total_samples=evidence.n if evidence.kind == "offline" else evidence.n_baseline + evidence.n_optimized,
@@ -154,9 +158,9 @@ def mint_contributors(attestation: Attestation, held_back_to: str | None) -> tup
     )
 
 
-def basis_points(score: float) -> int:
-    """A score in [0, 1] in basis points, rounded half-even."""
-    points = Decimal(to_millionths(score)) * BASIS_POINTS / MILLION
+def basis_points(score_e6: int) -> int:
+    """A score in millionths in basis points, rounded half-even."""
+    points = Decimal(score_e6) * BASIS_POINTS / MILLION
     return int(points.quantize(Decimal(1), rounding=ROUND_HALF_EVEN))
 
 

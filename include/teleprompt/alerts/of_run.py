@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 EARLIER_RUNS = 12
+OF_THE_FINDING = frozenset({AlertEvent.DELTAONE, AlertEvent.REJECTION})
 
 
 def run_page(slug: str, run_id: str) -> str:
@@ -56,7 +57,8 @@ def _alerts(client: "MlflowClient", config: ProgramConfig, end: RunEnd) -> Itera
             event=event,
             program=config.slug,
             text=text,
-            cause=end.dag_run_id,
+            # Of one window two of Airflow's runs may conclude, and they found the same.
+            cause=end.run.key if end.run is not None and event in OF_THE_FINDING else end.dag_run_id,
             at=datetime.now(UTC),
             page=page,
             facts=about,

@@ -326,3 +326,10 @@ def test_a_full_spool_says_when_to_come_back(world: World, monkeypatch: pytest.M
     monkeypatch.setattr("teleprompt.traces.submission.spool.Spool._count", lambda *_: 2**40)
     answer = world.call("POST", "/programs/shelves/traces", json=submitted(1))
     assert (answer.status_code, answer.headers["retry-after"]) == (429, "30")
+
+
+def test_trials_are_listed_with_their_evidence(world: World) -> None:
+    (trial,) = world.get("/programs/shelves/trials", role="viewer")["trials"]
+    assert (trial["state"], trial["windows"]) == ("promote", 1)
+    assert trial["path"][-1]["log_e"] == trial["log_e"] >= trial["boundary"]
+    assert world.get("/programs/shelves/runs")["skipped_windows"] == []

@@ -14,6 +14,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from teleprompt.gate.comparison import Comparison
 from teleprompt.queries.history import RunSummary, page_of_runs, read_comparison, read_run
+from teleprompt.tracking.skipped_windows import SkippedWindow, list_skipped
 from teleprompt.window import Window, format_utc
 from teleprompt_airflow.api.access import ChangeRuns, Program, ReadRuns, StartRuns, User
 from teleprompt_airflow.api.dag_runs import start_dag_run
@@ -36,8 +37,12 @@ IdempotencyKey = Annotated[
 class Runs(BaseModel):
     """A page of runs, newest first."""
 
+    model_config = {"use_attribute_docstrings": True}
+
     runs: list[RunSummary]
     next_cursor: str | None
+    skipped_windows: list[SkippedWindow]
+    """With the first page: those of the schedule or a backfill that held too few traces, newest first."""
 
 
 class RunRequest(BaseModel):
@@ -86,7 +91,8 @@ class AirflowRun(BaseModel):
 def list_runs(program: ReadRuns, client: Mlflow, limit: Limit = 20, cursor: Cursor = None) -> Runs:
     """What the program's runs found, newest first."""
     runs, following = page_of_runs(client, program=program.config.name, limit=limit, cursor=cursor)
-    return Runs(runs=runs, next_cursor=following)
+    skipped = list_skipped(client, program.config.name, limit=limit) if cursor is None else []
+    return Runs(runs=runs, next_cursor=following, skipped_windows=skipped)
 
 
 @router.get("/programs/{program}/runs/{run_id}")

@@ -1,0 +1,47 @@
+"""What somebody types who wonders why nothing is decided."""
+
+from datetime import timedelta
+
+import pytest
+
+from teleprompt.config.settings import Settings
+from teleprompt.tracking.connection import mlflow_client
+from teleprompt.tracking.skipped_windows import write_skipped
+from teleprompt.window import Window
+from tests.conftest import PromotedStore
+from tests.support import WEEK
+
+
+@pytest.mark.usefixtures("promoted_store")
+def test_a_trial_and_its_evidence_are_shown(call) -> None:
+    (trial,) = call("trial", "list", "shelves", "--json").json
+    assert (trial["state"], trial["windows"], len(trial["path"])) == ("promote", 1, 1)
+    listed = call("trial", "list", "shelves").out
+    assert f"1 of {trial['horizon']}" in listed
+    assert f"promote: {trial['reason']}" in listed
+    shown = call("trial", "show", "shelves", trial["trial_id"][:8])
+    assert f"number 1 of its year, at a level of {trial['level']:.5f}" in shown.out
+    assert call("trial", "show", "shelves", "--json").json == trial
+    assert call("trial", "show", "shelves", "nothing").status == 2
+
+
+@pytest.mark.usefixtures("promoted_store")
+def test_there_is_none_to_abandon_once_it_has_ended(call) -> None:
+    refused = call("trial", "abandon", "shelves", "--why", "it was wrong")
+    assert (refused.status, refused.err.strip()) == (
+        2,
+        "Error: No trial of Shelves goes on, so there is none to abandon.",
+    )
+
+
+def test_windows_without_enough_traces_are_shown_to_scripts_too(
+    call, promoted_store: PromotedStore, settings: Settings
+) -> None:
+    del promoted_store
+    before = Window(start=WEEK.start - timedelta(days=7), end=WEEK.start)
+    with mlflow_client(settings.tracking_uri) as client:
+        write_skipped(client, program="Shelves", window=before, dag_run_id="scheduled__1", why="3 traces, not 20")
+    (window,) = call("status", "shelves", "--skipped", "--json").json
+    assert (window["dag_run_id"], window["why"]) == ("scheduled__1", "3 traces, not 20")
+    assert call("status", "shelves", "--skipped").out.endswith("was skipped: 3 traces, not 20\n")
+    assert call("status", "--skipped").status == 2

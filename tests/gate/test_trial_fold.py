@@ -132,3 +132,28 @@ def test_small_tolerances_do_not_add_up_over_a_year() -> None:
     assert found.verdict is Verdict.REJECT
     assert "since the version of a year ago, at most 0.001012 is tolerated" in found.reason
     assert fold(windows, TrialPolicy(), (rail,), year={"tokens": year["cost"]}).verdict is Verdict.PROMOTE
+
+
+def test_a_unit_is_known_again_by_what_it_shares_whatever_it_was_called() -> None:
+    one = answer("a", 0, 1, unit="session 1").model_copy(update={"keys": ("asked", "session 1")})
+    again = answer("b", 0, 1, unit="session 2").model_copy(update={"keys": ("asked", "session 2")})
+    beside = answer("c", 0, 1, unit="session 2").model_copy(update={"keys": ("another", "session 2")})
+    found = fold([WindowScores(week(0), [one]), WindowScores(week(1), [again, beside])], TrialPolicy(), ())
+    assert found.trial is not None
+    assert (found.n, found.trial.n_returned) == (
+        1,
+        2,
+    )  # of session 2 nothing counts, for it asked what was asked before
+
+
+def test_a_window_that_two_runs_scored_counts_once() -> None:
+    twice = WindowScores(week(0), [answer(f"x{i}", 0, 1) for i in range(9)])
+    found = fold([won(0, 5), twice, won(1, 30)], TrialPolicy(), ())
+    assert found.wins + found.losses + found.ties == found.n == 35
+
+
+def test_windows_without_an_example_that_counts_bring_the_horizon_nearer() -> None:
+    same = [WindowScores(week(k), [answer(f"{k}", 0, 1, unit="one customer")]) for k in range(3)]
+    found = fold(same, TrialPolicy(horizon=3), ())
+    assert found.trial is not None
+    assert (found.trial.expired, found.n) == (True, 1)

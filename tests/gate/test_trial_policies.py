@@ -6,6 +6,7 @@ import pytest
 
 from teleprompt.config.program import ProgramConfig
 from teleprompt.deltaone import TrialPolicy
+from teleprompt.gate.ledger import Look
 from teleprompt.gate.trial_policies import policy_of, share_of_level, superseded_by, waited_for
 from teleprompt.gate.trial_records import Opening, ScoredWindow, TrialState
 from teleprompt.lm.meter import Spend
@@ -17,6 +18,7 @@ from tests.support import WEEK
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 FILE = Blob(uri="/x", digest="0" * 64)
+LOOK = Look(number=1, alpha=0.0, champion=3, opened_at=NOON, examples=FILE, used=5, seen_before=0, retired=0)
 TERMS = {"metric": "1" * 64, "model": "2" * 64}
 
 
@@ -25,7 +27,7 @@ def opening(**changes: object) -> Opening:
         **{
             "program": "P", "champion": 3, "champion_version_id": "1.0.0", "baseline_state": FILE,
             "optimized_state": FILE, "policy": TrialPolicy(), "number": 1, "terms": TERMS, "window": WEEK,
-            "key": "a" * 64, "opened_at": NOON, **changes,
+            "snapshot": FILE, "key": "a" * 64, "opened_at": NOON, **changes,
         }
     )  # fmt: skip
 
@@ -43,7 +45,7 @@ def trial(*windows: int, scored_at: datetime = NOON, n: int = 5) -> TrialState:
     scored = [
         ScoredWindow(
             trial=opening().id, window=week(k), key="b" * 64, scores=FILE, n=n, snapshot=FILE, spend=Spend(),
-            scored_at=scored_at,
+            scored_at=scored_at, look=LOOK,
         )
         for k in windows
     ]  # fmt: skip
@@ -100,3 +102,9 @@ def test_a_window_without_an_example_that_counts_is_no_gap() -> None:
     known = trial(0, 2)
     both = known.model_copy(update={"windows": (*known.windows, *empty.windows)})
     assert waited_for([str(week(1))], both, [], patience=timedelta(days=7), now=NOON) == []
+
+
+def test_the_opening_window_is_waited_for_too() -> None:
+    late = trial(1, 2)
+    assert waited_for([], late, [], patience=timedelta(days=7), now=NOON) == [str(WEEK)]
+    assert waited_for([], late, [], patience=timedelta(days=7), now=NOON + timedelta(days=7)) == []

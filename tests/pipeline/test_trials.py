@@ -16,7 +16,7 @@ from teleprompt.deltaone.report import Verdict
 from teleprompt.errors import ConfigurationError, NothingBetterError, WindowDoesNotCountError
 from teleprompt.gate.comparison import compared_answers, recompute
 from teleprompt.gate.trial_ledger import abandon_trial, list_trials
-from teleprompt.gate.trial_records import EndedBy, TrialState
+from teleprompt.gate.trial_records import EndedBy, KnownTrial
 from teleprompt.pipeline.pipeline import Pipeline
 from teleprompt.pipeline.whole_run import Outcome, run_all_stages
 from teleprompt.queries.trials import read_trials
@@ -55,7 +55,7 @@ class Weeks:
         self.stages = []
         return run_all_stages(self.pipeline(number), on_stage=lambda name, _of: self.stages.append(name))
 
-    def trials(self) -> list[TrialState]:
+    def trials(self) -> list[KnownTrial]:
         with mlflow_client(self.settings.tracking_uri) as client:
             return list_trials(client, "Shelves")
 
@@ -132,8 +132,11 @@ def test_another_champion_or_other_terms_end_it_and_a_new_one_begins(settings: S
     assert (new.opening.number, new.is_open) == (2, True)
     assert new.opening.policy.level == pytest.approx(old.opening.policy.level / 3)
     with mlflow_client(settings.tracking_uri) as client:
+        client.delete_run(weeks.trials()[1].run_id)  # a trial outlives the run that opened it
         ending = abandon_trial(client, "Shelves", who="ann", why="the prompt was wrong")
         assert (ending.how, ending.why) == (EndedBy.ABANDONED, "the prompt was wrong (ann)")
+        with pytest.raises(ConfigurationError, match="A reason of 3,000 characters is too long"):
+            abandon_trial(client, "Shelves", who="ann", why="x" * 3000)
         with pytest.raises(ConfigurationError, match="No trial of Shelves goes on"):
             abandon_trial(client, "Shelves", who="ann", why="again")
 

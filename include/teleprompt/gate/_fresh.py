@@ -7,7 +7,7 @@ from teleprompt.config.split import SplitConfig
 from teleprompt.config.trial import Returning
 from teleprompt.deltaone.units import within_cap
 from teleprompt.errors import TelepromptError
-from teleprompt.gate.comparison import Comparison, stored_answers, units_of
+from teleprompt.gate.comparison import Comparison, keys_of, stored_answers, units_of
 from teleprompt.gate.trial_ledger import opening_run
 from teleprompt.gate.trial_records import KnownTrial
 from teleprompt.registry.versions import RUN_KEY, ProgramVersion
@@ -33,6 +33,8 @@ class FreshRows:
         self._learnt = learnt
         self.units: dict[str, str] = {}
         """The unit of each row, by trace."""
+        self.keys: dict[str, tuple[str, ...]] = {}
+        """What makes it belong to a unit, by trace."""
         self.known: dict[str, ComparedAnswer] = {}
         """Answers of a later window that was scored before: an example is scored once."""
         self._seen_traces: set[str] = set()
@@ -43,14 +45,17 @@ class FreshRows:
                 self.known.update((answer.trace_id, answer) for answer in answers)
             else:
                 self._seen_traces.update(answer.trace_id for answer in answers)
-                self._seen_units.update(answer.unit for answer in answers)
+                self._seen_units.update(name for answer in answers for name in (answer.unit, *answer.keys))
 
     def of(self, rows: Sequence[TraceRow]) -> list[TraceRow]:
         """Of `rows` those that no window before has, whose unit nobody learned from, and of each unit not too many."""
-        names = units_of(rows, self._split)
+        names, keys = units_of(rows, self._split), keys_of(rows, self._split)
         joined = row_units([*rows, *self._learnt], self._split)
         learnt = set(joined[len(rows) :])
-        returned = self._seen_units if self._opening.policy.returning is Returning.LEFT_OUT else set()
+        returned: set[str] = set()
+        if self._opening.policy.returning is Returning.LEFT_OUT:
+            own = zip(names, keys, strict=True)
+            returned = {name for name, more in own if not self._seen_units.isdisjoint((name, *more))}
         kept = [
             i
             for i, row in enumerate(rows)
@@ -63,6 +68,7 @@ class FreshRows:
             salt=self._opening.id,
         )
         self.units = {rows[kept[i]].trace_id: names[kept[i]] for i in chosen}
+        self.keys = {rows[kept[i]].trace_id: keys[kept[i]] for i in chosen}
         return [rows[kept[i]] for i in chosen]
 
 

@@ -22,7 +22,7 @@ from teleprompt.gate.trial_records import ScoredWindow, TrialState
 from teleprompt.lm.meter import Spend
 from teleprompt.records import Record, to_millionths
 from teleprompt.storage.blobs import Blob, get_blob, put_blob
-from teleprompt.traces.grouping import row_units
+from teleprompt.traces.grouping import row_keys, row_units
 from teleprompt.traces.row import TraceRow
 from teleprompt.traces.snapshot import Snapshot, read_manifest
 
@@ -122,18 +122,33 @@ def units_of(rows: Sequence[TraceRow], split: SplitConfig) -> list[str]:
     return [sha256_hex(unit.encode())[:16] for unit in row_units(rows, split)]
 
 
-def answers_of(pair: PairScores, rows: Sequence[TraceRow], units: Sequence[str]) -> list[ComparedAnswer]:
+def keys_of(rows: Sequence[TraceRow], split: SplitConfig) -> list[tuple[str, ...]]:
+    """What makes each row belong to a unit, as `units_of` names it."""
+    return [tuple(sha256_hex(key.encode())[:16] for key in keys) for keys in row_keys(rows, split)]
+
+
+def answers_of(
+    pair: PairScores,
+    rows: Sequence[TraceRow],
+    units: Sequence[str],
+    keys: Sequence[tuple[str, ...]] | None = None,
+) -> list[ComparedAnswer]:
     """The scores of both answers to each of the `rows`, regressed ones first."""
     answers = [
-        ComparedAnswer(trace_id=row.trace_id, unit=unit, baseline=before, optimized=after)
-        for row, unit, before, after in zip(rows, units, pair.baseline.answers, pair.optimized.answers, strict=True)
+        ComparedAnswer(trace_id=row.trace_id, unit=unit, keys=own, baseline=before, optimized=after)
+        for row, unit, own, before, after in zip(
+            rows, units, keys or [()] * len(rows), pair.baseline.answers, pair.optimized.answers, strict=True
+        )
     ]
     return sorted(answers, key=lambda answer: (answer.change_e6, answer.trace_id))
 
 
 def store_answers(answers: Sequence[ComparedAnswer], storage_uri: str) -> Blob:
     """Where `stored_answers` finds them."""
-    content = [answer.model_dump(mode="json", exclude=NOT_KEPT) for answer in answers]
+    content = [answer.model_dump(mode="json", exclude=NOT_KEPT, exclude_defaults=False) for answer in answers]
+    for kept in content:
+        if not kept["keys"]:
+            del kept["keys"]
     return put_blob(storage_uri, "scores", canonical_json(content), suffix=".json")
 
 
@@ -168,8 +183,8 @@ def later_snapshots(comparison: Comparison) -> list[Snapshot]:
     """Of a trial's windows after the one that opened it, the snapshots that hold the examples that were compared on."""
     if comparison.trial is None:
         return []
-    opened = comparison.trial.opening.window
-    return [read_manifest(scored.snapshot) for scored in counted_windows(comparison) if scored.window != opened]
+    known = comparison.trial.opening.snapshot.digest
+    return [read_manifest(scored.snapshot) for scored in counted_windows(comparison) if scored.snapshot.digest != known]
 
 
 def verdict_on(answers: Sequence[ComparedAnswer], policy: GatePolicy, guardrails: Sequence[Guardrail]) -> GateReport:

@@ -1,6 +1,6 @@
 """From the scores of a trial's windows to its verdict: a pure function of the set of windows."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -26,6 +26,8 @@ class ComparedAnswer(Record):
     trace_id: str
     unit: str
     """Name of the group of dependent examples that it belongs to."""
+    keys: tuple[str, ...] = ()
+    """What it may share with examples of other windows, in a trial; then it is of their unit, too."""
     baseline: ScoredAnswer
     optimized: ScoredAnswer
 
@@ -55,20 +57,19 @@ def fold(
     Each example counts once, in the first window that has it. Guardrails are judged over all windows, when the trial
     would promote; against the champion, and with the `year`'s changes against the version before them.
     """
-    ordered = sorted(windows, key=lambda scored: (scored.window.start_ms, scored.window.end_ms))
-    trial, counted = Trial(policy), []
-    for window, answers in _fresh(ordered):
-        if not answers:
+    counted = _that_count(windows, policy)
+    trial = Trial(policy)
+    for window in counted:
+        if not window.answers:
             continue
         trial = trial.add(
-            [answer.baseline.score_e6 for answer in answers],
-            [answer.optimized.score_e6 for answer in answers],
-            [answer.unit for answer in answers],
-            window=window,
+            [answer.baseline.score_e6 for answer in window.answers],
+            [answer.optimized.score_e6 for answer in window.answers],
+            [answer.unit for answer in window.answers],
+            window=window.window,
         )
-        counted.append(answers)
-    report = trial.report
-    used = _that_count(counted[: report.windows], policy)
+    report = _as_folded(trial.report, counted)
+    used = _answers_until(report, counted)
     checks = check_guardrails(guardrails, [a.baseline for a in used], [a.optimized for a in used]) if used else ()
     checks += check_over_the_year(guardrails, checks, year or {}) if used else ()
     return _as_gate_report(_guarded(report, checks), used, checks)
@@ -76,28 +77,63 @@ def fold(
 
 def counts_in(windows: Iterable[WindowScores], policy: TrialPolicy, report: TrialReport) -> list[ComparedAnswer]:
     """The answers that the verdict of `fold` rests on."""
-    ordered = sorted(windows, key=lambda scored: (scored.window.start_ms, scored.window.end_ms))
-    counted = [answers for _, answers in _fresh(ordered) if answers]
-    return _that_count(counted[: report.windows], policy)
+    return _answers_until(report, _that_count(windows, policy))
 
 
-def _fresh(windows: Iterable[WindowScores]) -> Iterator[tuple[Window, list[ComparedAnswer]]]:
-    """Of each window the answers to examples that no window before it has."""
-    seen: set[str] = set()
-    for scored in windows:
-        fresh = [answer for answer in scored.answers if answer.trace_id not in seen]
-        seen.update(answer.trace_id for answer in fresh)
-        yield scored.window, fresh
+@dataclass(frozen=True)
+class _Counted:
+    """What counts of a window."""
+
+    window: Window
+    answers: list[ComparedAnswer]
+    returned: int
+    """Answers that do not, for their unit was there before."""
 
 
-def _that_count(windows: Sequence[Sequence[ComparedAnswer]], policy: TrialPolicy) -> list[ComparedAnswer]:
-    """As in the trial: of a unit that was there before nothing more, unless returning ones are counted."""
-    seen: set[str] = set()
-    found: list[ComparedAnswer] = []
-    for answers in windows:
-        found += [a for a in answers if policy.returning is Returning.COUNTED or a.unit not in seen]
-        seen.update(answer.unit for answer in answers)
+def _that_count(windows: Iterable[WindowScores], policy: TrialPolicy) -> list[_Counted]:
+    """The windows in order, each once; an example counts in the first that has it, a unit in the first that has it.
+
+    A unit is known again by its name and by all that its examples share with others.
+    """
+    found: list[_Counted] = []
+    traces: set[str] = set()
+    units: set[str] = set()
+    for scored in sorted(windows, key=lambda scored: (scored.window.start_ms, scored.window.end_ms)):
+        if found and found[-1].window == scored.window:  # scored by two runs: the first record stands
+            continue
+        fresh = [answer for answer in scored.answers if answer.trace_id not in traces]
+        traces.update(answer.trace_id for answer in fresh)
+        back = set()
+        if policy.returning is Returning.LEFT_OUT:
+            back = {answer.unit for answer in fresh if not units.isdisjoint((answer.unit, *answer.keys))}
+        counting = [answer for answer in fresh if answer.unit not in back]
+        for answer in fresh:
+            units.update((answer.unit, *answer.keys))
+        found.append(_Counted(scored.window, counting, len(fresh) - len(counting)))
     return found
+
+
+def _as_folded(report: TrialReport, counted: Sequence[_Counted]) -> TrialReport:
+    """With what the trial was not told of: examples that returned, and windows without one that counts."""
+    until = _last_window(report, counted) if report.decided else None
+    returned = sum(window.returned for window in counted if until is None or window.window.start <= until.start)
+    expired = report.verdict is Verdict.INCONCLUSIVE and len(counted) >= report.policy.horizon
+    return report.model_copy(update={"n_returned": returned, "expired": expired})
+
+
+def _answers_until(report: TrialReport, counted: Sequence[_Counted]) -> list[ComparedAnswer]:
+    until = _last_window(report, counted)
+    if until is None:
+        return []
+    own = [window for window in counted if (window.window.start, window.window.end) <= (until.start, until.end)]
+    return [answer for window in own for answer in window.answers]
+
+
+def _last_window(report: TrialReport, counted: Sequence[_Counted]) -> Window | None:
+    """The last window that the report rests on."""
+    if not report.path:
+        return None
+    return next(window.window for window in counted if str(window.window) == report.path[-1].window)
 
 
 def _guarded(report: TrialReport, checks: Sequence[GuardrailCheck]) -> TrialReport:

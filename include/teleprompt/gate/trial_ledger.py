@@ -4,10 +4,12 @@ One search finds all of a program's trials, those of deleted runs too.
 """
 
 from collections import defaultdict
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from teleprompt.encoding.text import storable
 from teleprompt.errors import ConfigurationError, TelepromptError
 from teleprompt.gate.trial_records import EndedBy, Ending, KnownTrial, Opening, ScoredWindow, TrialState
 from teleprompt.registry.audit_trail import Deed, Done, append
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
 
 
 TRIAL, OPENED, SCORED, ENDED = "trial", "trial_opened", "trial_scored", "trial_ended"
-"""Tags: whose window a run is, and the records of `trial_records`."""
+"""Tags: which trial a run is about, and the records of `trial_records`."""
+MOST_WHY = 2000
+"""Characters of a reason; MLflow cuts a tag at 8,000."""
 
 
 def list_trials(client: "MlflowClient", program: str) -> list[KnownTrial]:
@@ -47,17 +51,21 @@ def list_trials(client: "MlflowClient", program: str) -> list[KnownTrial]:
         if scored := run.data.tags.get(f"teleprompt.{SCORED}"):
             found = ScoredWindow.from_stored(scored)
             windows[found.trial].append(found)
+    endings = {
+        run.data.tags[f"teleprompt.{TRIAL}"]: Ending.from_stored(run.data.tags[f"teleprompt.{ENDED}"])
+        for run in reversed(runs)
+        if f"teleprompt.{ENDED}" in run.data.tags
+    }
     trials = []
     for run in runs:
         if opened := run.data.tags.get(f"teleprompt.{OPENED}"):
             opening = Opening.from_stored(opened)
-            ended = run.data.tags.get(f"teleprompt.{ENDED}")
             trials.append(
                 KnownTrial(
                     run_id=run.info.run_id,
                     opening=opening,
                     windows=tuple(sorted(windows[opening.id], key=_order)),
-                    ending=Ending.from_stored(ended) if ended else None,
+                    ending=endings.get(opening.id),
                 )
             )
     return sorted(trials, key=lambda trial: (trial.opening.opened_at, trial.run_id))
@@ -82,33 +90,54 @@ def opening_run(run: PipelineRun, trial: TrialState | None) -> PipelineRun:
     return PipelineRun(run.client, find_trial(run.client, trial.opening.program, trial.opening.id).run_id)
 
 
-def open_trial(run: PipelineRun, opening: Opening, *, who: str) -> Opening | None:
-    """Write the opening of a trial down at its run; None if another trial was opened meanwhile.
+def open_trial(
+    run: PipelineRun,
+    program: str,
+    make: Callable[[Sequence[KnownTrial]], Opening],
+    *,
+    instead_of: tuple[KnownTrial, Ending] | None = None,
+    who: str,
+) -> Opening | None:
+    """Write the opening of a trial down at its run; None if another trial goes on that was opened meanwhile.
+
+    `make` is given all trials there are, so that no two of them have the same number. `instead_of` is ended at the same
+    moment.
 
     Raises:
         RegistryBusyError: others open or end trials of the program all the time.
     """
-    with _lock(run.client, opening.program):
-        if any(trial.is_open for trial in list_trials(run.client, opening.program)):
+    replaced = None if instead_of is None else instead_of[0].opening.id
+    with _lock(run.client, program):
+        trials = list_trials(run.client, program)
+        if any(trial.is_open and trial.opening.id != replaced for trial in trials):
             return None
-        run.tag(**{OPENED: opening.to_stored(), TRIAL: opening.id})
-    facts = {"champion": opening.champion, "candidate": opening.optimized_state.digest, "level": opening.policy.level}
-    append(
-        run.client,
-        opening.program,
-        Done(deed=Deed.OPEN_TRIAL, who=who, about=opening.id, after={**facts, "window": str(opening.window)}),
-    )
+        opening = make(trials)
+        if instead_of is not None:
+            _write_ending(run.client, *instead_of)
+        run.tag(**{TRIAL: opening.id, OPENED: opening.to_stored()})
+    if instead_of is not None:
+        _record_end(run.client, *instead_of, who=who)
+    record_opening(run.client, opening, who=who)
     return opening
 
 
-def add_window(run: PipelineRun, scored: ScoredWindow) -> ScoredWindow:
-    """Keep a window's scores; those that the run has already stay, whatever another try found."""
-    tags = run.client.get_run(run.run_id).data.tags
-    known = tags.get(f"teleprompt.{SCORED}")
-    if known is not None:
-        return ScoredWindow.from_stored(known)
-    run.tag(**{TRIAL: scored.trial, SCORED: scored.to_stored()})
-    return scored
+def record_opening(client: "MlflowClient", opening: Opening, *, who: str) -> None:
+    """The opening's entry in the audit trail, unless it is there."""
+    facts = {"champion": opening.champion, "candidate": opening.optimized_state.digest, "level": opening.policy.level}
+    after = {**facts, "window": str(opening.window)}
+    append(client, opening.program, Done(deed=Deed.OPEN_TRIAL, who=who, about=opening.id, after=after))
+
+
+def add_window(run: PipelineRun, program: str, scored: ScoredWindow) -> None:
+    """Keep a window's scores, unless the trial has that window: its scores stay, whatever another try found.
+
+    Raises:
+        RegistryBusyError: others open or end trials of the program all the time.
+    """
+    with _lock(run.client, program):
+        trial = find_trial(run.client, program, scored.trial)
+        if all(known.window != scored.window for known in trial.windows):
+            run.tag(**{TRIAL: scored.trial, SCORED: scored.to_stored()})
 
 
 def end_trial(client: "MlflowClient", trial: KnownTrial, ending: Ending, *, who: str) -> Ending:
@@ -117,25 +146,49 @@ def end_trial(client: "MlflowClient", trial: KnownTrial, ending: Ending, *, who:
     Raises:
         RegistryBusyError: others open or end trials of the program all the time.
     """
-    program, opened = trial.opening.program, PipelineRun(client, trial.run_id)
+    program = trial.opening.program
     with _lock(client, program):
-        known = client.get_run(trial.run_id).data.tags.get(f"teleprompt.{ENDED}")
-        if known is not None:
-            return Ending.from_stored(known)
-        opened.tag(**{ENDED: ending.to_stored()})
-    done = Done(
-        deed=Deed.END_TRIAL, who=who, about=trial.opening.id, after={"how": ending.how.value, "why": ending.why}
-    )
-    append(client, program, done)
+        known = find_trial(client, program, trial.opening.id).ending
+        if known is None:
+            _write_ending(client, trial, ending)
+    ending = known or ending
+    _record_end(client, trial, ending, who=who)
     return ending
+
+
+def _write_ending(client: "MlflowClient", trial: KnownTrial, ending: Ending) -> None:
+    """An MLflow run of its own, for the one that opened the trial may have been deleted."""
+    program = trial.opening.program
+    tags = {"program": program, TRIAL: trial.opening.id, ENDED: ending.to_stored()}
+    run = client.create_run(
+        internal_experiment(client, experiment_name(program)),
+        run_name=f"{program} trial ended",
+        tags={f"teleprompt.{name}": value for name, value in tags.items()},
+    )
+    client.set_terminated(run.info.run_id, "FINISHED")
+
+
+def _record_end(client: "MlflowClient", trial: KnownTrial, ending: Ending, *, who: str) -> None:
+    """The end's entry in the audit trail, unless it is there."""
+    after = {"how": ending.how.value, "why": ending.why}
+    done = Done(deed=Deed.END_TRIAL, who=who, about=trial.opening.id, after=after)
+    append(client, trial.opening.program, done)
 
 
 def abandon_trial(client: "MlflowClient", program: str, *, who: str, why: str) -> Ending:
     """End the trial that goes on because somebody wants that; its part of the year's error stays spent.
 
     Raises:
-        ConfigurationError: no trial goes on.
+        ConfigurationError: no trial goes on, or `why` is no text that can be kept.
     """
+    if len(why) > MOST_WHY:
+        raise ConfigurationError(
+            f"A reason of {len(why):,} characters is too long to be kept; give at most {MOST_WHY:,}."
+        )
+    try:
+        storable(why)
+    except ValueError as error:
+        raise ConfigurationError(f"The reason cannot be kept ({error}); write it in other words.") from error
     for trial in list_trials(client, program):
         if trial.is_open:
             ending = Ending(how=EndedBy.ABANDONED, why=f"{why} ({who})", key=None, at=_now())

@@ -65,7 +65,8 @@ def waited_for(
     empty = [scored.window for scored in trial.windows if not scored.n]
     empty += [Window.model_validate({"start": one.window_start, "end": one.window_end}) for one in skipped]
     found = []
-    for name in gaps:
+    is_scored = any(scored.window == trial.opening.window for scored in trial.windows)
+    for name in gaps if is_scored else (str(trial.opening.window), *gaps):
         gap = _window_of(name)
         later = [scored.scored_at for scored in trial.windows if scored.window.start >= gap.end]
         if not _is_covered(gap, empty) and (not later or now - min(later) < patience):

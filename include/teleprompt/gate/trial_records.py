@@ -6,6 +6,7 @@ from pydantic import AwareDatetime
 
 from teleprompt.deltaone.trial_policy import TrialPolicy
 from teleprompt.encoding.canonical_json import digest_of
+from teleprompt.gate.ledger import Look
 from teleprompt.lm.meter import Spend
 from teleprompt.records import Digest, Record
 from teleprompt.storage.blobs import Blob
@@ -28,6 +29,8 @@ class Opening(Record):
     terms: dict[str, Digest]
     """What the scores and the verdict depend on, by name; a trial ends when one of them changes."""
     window: Window
+    snapshot: Blob
+    """Manifest of the snapshot that the candidate was made from."""
     key: Digest
     """Of the run that opened it; that run has its snapshot and its selection."""
     opened_at: AwareDatetime
@@ -57,6 +60,8 @@ class ScoredWindow(Record):
     """Of the run that scored them."""
     scores: Blob
     """`ComparedAnswer` for each example."""
+    look: Look
+    """At the sealed examples."""
     n: int
     """Examples; 0 where none counts."""
     snapshot: Blob

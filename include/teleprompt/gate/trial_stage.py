@@ -6,11 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from teleprompt.config.gate import METRIC_VERSION, Claim
-from teleprompt.config.trial import Challenge
+from teleprompt.config.gate import METRIC_VERSION
 from teleprompt.deltaone.guardrails import YearSoFar
-from teleprompt.deltaone.report import GatePolicy, GateReport, Verdict
-from teleprompt.errors import NothingBetterError, TransientError, WindowDoesNotCountError
+from teleprompt.deltaone.report import GateReport
+from teleprompt.errors import TransientError, WindowDoesNotCountError
 from teleprompt.evaluate.judge import JudgeAgreement
 from teleprompt.evaluate.self_agreement import UnreadableLabelError
 from teleprompt.gate._fresh import FreshRows, learnt_rows
@@ -20,23 +19,21 @@ from teleprompt.gate.comparison import (
     held_back,
     store_answers,
     stored_answers,
-    units_of,
-    verdict_on,
     window_scores,
 )
 from teleprompt.gate.dependence import design_effects, undeclared
-from teleprompt.gate.ledger import LOOK, Look, look_tags, open_window, restore_look
+from teleprompt.gate.ledger import look_tags, open_window, restore_look
 from teleprompt.gate.stage import NOTHING, SD, Gate
 from teleprompt.gate.trial_fold import fold
-from teleprompt.gate.trial_ledger import add_window, end_trial, find_trial, list_trials, open_trial
-from teleprompt.gate.trial_policies import number_of_next, policy_of, superseded_by, waited_for
-from teleprompt.gate.trial_records import EndedBy, Ending, KnownTrial, Opening, ScoredWindow
+from teleprompt.gate.trial_ledger import add_window, end_trial, find_trial, list_trials, record_opening
+from teleprompt.gate.trial_opening import TrialOpener
+from teleprompt.gate.trial_policies import superseded_by, waited_for
+from teleprompt.gate.trial_records import EndedBy, Ending, KnownTrial, Opening, ScoredWindow, TrialState
 from teleprompt.gate.year import year_so_far
 from teleprompt.lm.meter import Spend
 from teleprompt.optimize.select import Selection
 from teleprompt.records import Digest
 from teleprompt.registry.versions import ProgramVersion
-from teleprompt.storage.blobs import Blob
 from teleprompt.traces.snapshot import Snapshot, SnapshotRecord, read_snapshot
 from teleprompt.tracking.pipeline_run import PipelineRun
 from teleprompt.tracking.run_key import RunKey
@@ -72,7 +69,7 @@ class TrialGate:
         trials = list_trials(run.client, self.key.program)
         own = [trial for trial in trials if self._is_of(trial)]
         if own:
-            return own[-1]
+            return self._own(run, own[-1], champion)
         for trial in [trial for trial in trials if trial.is_open]:
             why = superseded_by(trial.opening, champion=champion, terms=self.terms)
             if why is None:
@@ -98,18 +95,50 @@ class TrialGate:
         """
         taken = read_snapshot(record)
         self.gate.check_guardrails(taken)
-        trial = self.current(run, champion)
-        spent = NOTHING
-        if trial is not None and self._is_challenged(run, taken, trial, selection, on_spend):
-            trial = None
-        if trial is None:
-            trial, spent = self._open(run, taken, champion=champion, selection=selection, on_spend=on_spend)
+        trial, spent = self._opened(run, record, champion, selection, on_spend)
         added = _Added()
         if all(scored.window != self.key.window for scored in trial.windows):
             added = self._add_window(run, record, taken, trial, champion, spent=spent, on_spend=on_spend)
         trial = find_trial(run.client, self.key.program, trial.opening.id)
         year = year_so_far(run.client, champion) if self.gate.config.gate.guardrails else {}
         return self._decided(run, taken, trial, added, year)
+
+    def _own(self, run: PipelineRun, trial: KnownTrial, champion: ProgramVersion) -> KnownTrial:
+        """The run's own trial, where it can still be decided, or was."""
+        why = superseded_by(trial.opening, champion=champion, terms=self.terms) if trial.is_open else None
+        if why is not None:
+            self._end(run, trial, EndedBy.SUPERSEDED, why)
+            raise WindowDoesNotCountError(self.key.program, f"its trial ended, for {why}")
+        if trial.opening.key == self.key.digest:
+            record_opening(run.client, trial.opening, who=self.actor)
+        return trial
+
+    def _opened(
+        self,
+        run: PipelineRun,
+        record: SnapshotRecord,
+        champion: ProgramVersion,
+        selection: Selection | None,
+        on_spend: Callable[[Spend], None],
+    ) -> tuple[KnownTrial, Spend | None]:
+        """The trial of this window, and what opening it took; None where it was open before."""
+        opener = TrialOpener(self.gate, self.key, self.terms, self.actor, run, record, champion, on_spend)
+        trial = self.current(run, champion)
+        if trial is not None:
+            if selection is None or not trial.is_open or self._is_of(trial):
+                return trial, None
+            return opener.challenge(trial, selection) or (trial, None)
+        if selection is None:
+            raise WindowDoesNotCountError(
+                self.key.program, "the trial that it was to go on with ended meanwhile; the next run compiles anew"
+            )
+        opened = opener.open(selection)
+        if opened is not None:
+            return opened
+        trial = self.current(run, champion)  # another run was faster: its candidate is on trial
+        if trial is None:
+            raise TransientError(f"A trial of {self.key.program} was opened and ended meanwhile; try again.")
+        return trial, None
 
     def _is_of(self, trial: KnownTrial) -> bool:
         own = self.key.digest
@@ -123,86 +152,6 @@ class TrialGate:
                 "whatever they would show",
             )
 
-    def _is_challenged(
-        self,
-        run: PipelineRun,
-        taken: Snapshot,
-        trial: KnownTrial,
-        selection: Selection | None,
-        on_spend: Callable[[Spend], None],
-    ) -> bool:
-        """Whether this run's own candidate takes the place of the one on trial, which is ended then."""
-        config = self.gate.config
-        asked = config.trial is not None and config.trial.challenge is Challenge.EVERY_RUN
-        if not asked or selection is None or self._is_of(trial) or not trial.is_open:
-            return False
-        own, on_trial = selection.state, trial.opening.optimized_state
-        if own.digest in {on_trial.digest, trial.opening.baseline_state.digest}:
-            return False
-        rows = self.gate.select_rows(taken)
-        pair = self.gate.score(rows, on_trial, own)
-        on_spend(pair.spend)
-        policy = GatePolicy(
-            threshold_e6=trial.opening.policy.threshold_e6, claim=Claim.SIGNIFICANT, alpha=CHALLENGE_ALPHA
-        )
-        report = verdict_on(answers_of(pair, rows, units_of(rows, config.split)), policy, ())
-        if report.verdict is not Verdict.PROMOTE:
-            log.info("The candidate on trial stays: %s", report.reason_on("select examples"))
-            return False
-        self._end(run, trial, EndedBy.SUPERSEDED, f"challenged by another: {report.reason_on('select examples')}")
-        return True
-
-    def _open(
-        self,
-        run: PipelineRun,
-        taken: Snapshot,
-        *,
-        champion: ProgramVersion,
-        selection: Selection | None,
-        on_spend: Callable[[Spend], None],
-    ) -> tuple[KnownTrial, Spend]:
-        config = self.gate.config
-        if selection is None:
-            raise WindowDoesNotCountError(
-                config.name, "the trial that it was to go on with ended meanwhile; the next run compiles anew"
-            )
-        trials = list_trials(run.client, config.name)
-        self._check_it_is_new(trials, champion, selection.state)
-        rehearsal = self.gate.rehearse(taken, champion.state, selection.state, on_spend)
-        search = self.gate.look_for_a_difference(taken, champion.state, selection.state, rehearsal, on_spend)
-        number = number_of_next(trials)
-        opening = Opening(
-            program=config.name,
-            champion=champion.number,
-            champion_version_id=champion.version_id,
-            baseline_state=champion.state,
-            optimized_state=selection.state,
-            policy=policy_of(config, number=number),
-            number=number,
-            terms=dict(self.terms),
-            window=self.key.window,
-            key=self.key.digest,
-            opened_at=datetime.now(UTC).replace(microsecond=0),
-        )
-        if open_trial(run, opening, who=self.actor) is None:  # another run was faster: its candidate is on trial
-            found = self.current(run, champion)
-            if found is None:
-                raise TransientError(f"A trial of {config.name} was opened and ended meanwhile; try again.")
-            return found, NOTHING
-        return find_trial(run.client, config.name, opening.id), rehearsal.spend + search
-
-    def _check_it_is_new(self, trials: Sequence[KnownTrial], champion: ProgramVersion, state: Blob) -> None:
-        program = self.gate.config.name
-        if state.digest == champion.state.digest:
-            raise NothingBetterError(program, "the best candidate is that very program")
-        for trial in trials:
-            opening, ending = trial.opening, trial.ending
-            states = (opening.baseline_state.digest, opening.optimized_state.digest)
-            if states != (champion.state.digest, state.digest) or opening.terms != self.terms:
-                continue
-            if ending is not None and ending.how is not EndedBy.SUPERSEDED:
-                raise NothingBetterError(program, f"the best candidate was on trial before, {ending.in_words}")
-
     def _add_window(
         self,
         run: PipelineRun,
@@ -211,13 +160,13 @@ class TrialGate:
         trial: KnownTrial,
         champion: ProgramVersion,
         *,
-        spent: Spend,
+        spent: Spend | None,
         on_spend: Callable[[Spend], None],
     ) -> "_Added":
         gate, opening = self.gate, trial.opening
         states = opening.baseline_state, opening.optimized_state
         before = sum((scored.spend for scored in trial.windows), NOTHING)
-        if opening.key != self.key.digest:
+        if spent is None:
             spent = gate.rehearse(taken, *states, on_spend, spent=before).spend
         tags = look_tags(run)
         learnt = learnt_rows(run.client, trial, champion)
@@ -244,15 +193,18 @@ class TrialGate:
                 raise
             on_spend(pair.spend)
             spent, judge = spent + pair.spend, pair.judge
-            answers += answers_of(pair, asked, [fresh.units[row.trace_id] for row in asked])
+            units, keys = [fresh.units[row.trace_id] for row in asked], [fresh.keys[row.trace_id] for row in asked]
+            answers += answers_of(pair, asked, units, keys)
         answers.sort(key=lambda answer: (answer.change_e6, answer.trace_id))
         add_window(
             run,
+            self.key.program,
             ScoredWindow(
                 trial=opening.id,
                 window=self.key.window,
                 key=self.key.digest,
                 scores=store_answers(answers, gate.storage_uri),
+                look=opened.look,
                 n=len(answers),
                 snapshot=record.manifest,
                 spend=spent,
@@ -271,14 +223,15 @@ class TrialGate:
         config, opening = self.gate.config, trial.opening
         report = fold(window_scores(trial), opening.policy, config.gate.guardrails, year=year)
         report = held_back(report, self._end_if_decided(run, trial, report))
-        trial = find_trial(run.client, config.name, opening.id)
+        ending = find_trial(run.client, config.name, opening.id).ending
+        folded = TrialState(opening=opening, windows=trial.windows, ending=ending)
         log.info("%s: %s", report.verdict, report.reason)
         run.tag(**{SD: str(report.sd_e6)})
         own = next(scored for scored in trial.windows if scored.window == self.key.window)
         answers = stored_answers(own.scores)
         return Comparison(
             report=report,
-            look=self._look_at(run, own),
+            look=own.look,
             metric=config.gate.headline,
             metric_version=METRIC_VERSION,
             sealed_rows=taken.gate.rows,
@@ -295,7 +248,7 @@ class TrialGate:
             year=year,
             spend=own.spend,
             decided_at=datetime.now(UTC).replace(microsecond=0),
-            trial=trial.at_this_moment(),
+            trial=folded,
         )
 
     def _end_if_decided(self, run: PipelineRun, trial: KnownTrial, report: GateReport) -> str | None:
@@ -315,16 +268,13 @@ class TrialGate:
         ending = trial.ending or self._end(run, trial, how, report.reason)
         if ending.key != self.key.digest:
             return f"another run ended the trial, {ending.in_words}"
+        if ending.how is not how:
+            return f"these figures say {how}, but the trial ended before, {ending.in_words}"
         return None
 
     def _end(self, run: PipelineRun, trial: KnownTrial, how: EndedBy, why: str) -> Ending:
         ending = Ending(how=how, why=why, key=self.key.digest, at=datetime.now(UTC).replace(microsecond=0))
         return end_trial(run.client, trial, ending, who=self.actor)
-
-    def _look_at(self, run: PipelineRun, scored: ScoredWindow) -> Look:
-        """The look that scored a window, of whichever run."""
-        opened = PipelineRun.find(run.client, program=self.key.program, key_digest=scored.key) or run
-        return Look.from_stored(look_tags(opened)[LOOK])
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """What MLflow's records refer to in the storage. What cannot be read is an error, never an empty answer."""
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from teleprompt.errors import TelepromptError
 from teleprompt.gate.ledger import LOOK
 from teleprompt.gate.trial_ledger import ENDED, OPENED, SCORED, TRIAL
+from teleprompt.gate.trial_records import Opening
 from teleprompt.maintenance._inventory import list_files
 from teleprompt.maintenance._ours import own_experiments, own_models, runs_of
 from teleprompt.maintenance.plan import Kind, References, StoredFile
@@ -37,9 +39,9 @@ class _Found:
     attestations: set[Digest] = field(default_factory=set)
     snapshots: dict[Digest, set[Digest]] = field(default_factory=dict)
     """By the digest that an attestation states: what the runs of the snapshot refer to."""
-    open_trials: set[str] = field(default_factory=set)
-    of_trials: dict[str, set[Digest]] = field(default_factory=dict)
-    """By trial: the snapshots of its windows, which are needed while it goes on."""
+    of_trials: dict[str, set[Digest]] = field(default_factory=lambda: defaultdict(set))
+    """By trial: its snapshots, and all that the run that opened it keeps. They are needed while it goes on."""
+    ended_trials: set[str] = field(default_factory=set)
 
 
 def survey(client: "MlflowClient", storage_uri: str) -> tuple[list[StoredFile], References]:
@@ -61,7 +63,8 @@ def survey(client: "MlflowClient", storage_uri: str) -> tuple[list[StoredFile], 
     for experiment in own_experiments(client):
         for run in runs_of(client, experiment.experiment_id):
             _read_run(client, run, found, made_versions - {None})
-    found.roots |= {digest for trial in found.open_trials for digest in found.of_trials.get(trial, ())}
+    for trial, needed in found.of_trials.items():
+        found.roots |= set() if trial in found.ended_trials else needed
     files = list_files(storage_uri)  # after MLflow: what a record names is there by then, also of a run under way
     _own_the_orphans(files, found)
     refers = _manifests(files, found.roots)
@@ -84,25 +87,20 @@ def _read_run(client: "MlflowClient", run: Any, found: _Found, made_versions: se
     tags = run.data.tags
     for tag in TAGS_WITH_FILES & tags.keys():
         content = _parsed(tags[tag], f"The tag {tag} of the MLflow run {run.info.run_id}")
-        if tag == SCORED_TAG:
-            needed = {blob.digest for blob in blobs_in(content.pop("snapshot"))}
-            found.of_trials.setdefault(content["trial"], set()).update(needed)
+        if tag != LOOK_TAG:
+            trial = content["trial"] if tag == SCORED_TAG else Opening.from_stored(tags[tag]).id
+            found.of_trials[trial] |= {blob.digest for blob in blobs_in(content.pop("snapshot"))}
         found.roots |= {blob.digest for blob in blobs_in(content)}
-    opened_a_trial = OPENED_TAG in tags and ENDED_TAG not in tags
-    if opened_a_trial:
-        found.open_trials.add(tags[f"teleprompt.{TRIAL}"])
+    if ENDED_TAG in tags:
+        found.ended_trials.add(tags[f"teleprompt.{TRIAL}"])
     if KEY_TAG not in tags:
         return
     records = _records(client, run.info.run_id)
     everything = {blob.digest for record in records.values() for blob in blobs_in(record)}
+    if OPENED_TAG in tags:
+        found.of_trials[Opening.from_stored(tags[OPENED_TAG]).id] |= everything
     is_running = run.info.status == "RUNNING" and run.info.lifecycle_stage == "active"
-    if (
-        "attestation" in records
-        or "version" in records
-        or tags[KEY_TAG] in made_versions
-        or is_running
-        or opened_a_trial
-    ):
+    if "attestation" in records or "version" in records or tags[KEY_TAG] in made_versions or is_running:
         found.roots |= everything
     if "attestation" in records:
         found.attestations |= {blob.digest for blob in blobs_in(records["attestation"])}

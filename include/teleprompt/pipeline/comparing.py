@@ -9,7 +9,13 @@ from teleprompt.config.program import ProgramConfig
 from teleprompt.config.trial import Challenge
 from teleprompt.deltaone.power import PowerEstimate
 from teleprompt.deltaone.report import Verdict
-from teleprompt.errors import LowPowerError, NothingBetterError, NothingToCompareError, WindowDoesNotCountError
+from teleprompt.errors import (
+    LowPowerError,
+    NothingBetterError,
+    NothingToCompareError,
+    TelepromptError,
+    WindowDoesNotCountError,
+)
 from teleprompt.gate.comparison import Comparison
 from teleprompt.gate.stage import Gate
 from teleprompt.gate.trial_ledger import opening_run
@@ -63,7 +69,8 @@ class Comparing:
             return estimate
 
         estimate = self.records.once("power", PowerEstimate, stage)
-        if not estimate.is_enough and self.config.gate.on_low_power is OnLowPower.SKIP:
+        skips = self.config.gate.on_low_power is OnLowPower.SKIP and not self._may_challenge
+        if not estimate.is_enough and skips:  # whoever may challenge may have a trial to go on with
             error = LowPowerError(self.config.name, estimate.in_words)
             self._end_without_comparison(str(error))
             raise error
@@ -85,7 +92,19 @@ class Comparing:
                 raise
         if found is None or found.opening.key == self.key.digest:
             return None
-        return None if self.config.trial.challenge is Challenge.EVERY_RUN and found.is_open else found
+        return None if self._may_challenge and found.is_open else found
+
+    def goes_on(self, snapshot: SnapshotRecord, champion: ProgramVersion) -> bool:
+        """Whether there is a trial that the window can be added to without a candidate of its own."""
+        if self.config.trial is None:
+            return False
+        with self.records.open() as run:
+            found = self._trial_gate(snapshot).current(run, champion)
+        return found is not None and found.is_open
+
+    @property
+    def _may_challenge(self) -> bool:
+        return self.config.trial is not None and self.config.trial.challenge is Challenge.EVERY_RUN
 
     def gate(self, snapshot: SnapshotRecord, selection: Selection | None, champion: ProgramVersion) -> Comparison:
         """Compare on the sealed part: the candidate that is on trial, or else the selected one, with the champion.
@@ -139,7 +158,15 @@ class Comparing:
                 "baseline": opened.read("baseline", ProgramVersion),
                 "comparison": comparison,
             }
-        return None if None in found.values() else ComparedCandidate.model_validate(found)
+        if None in found.values():
+            return None
+        compared = ComparedCandidate.model_validate(found)
+        if comparison.trial is not None and compared.baseline.number != comparison.trial.opening.champion:
+            raise TelepromptError(
+                f"The run {opened.run_id}, which opened the trial of {self.config.name}, names another champion than "
+                "its trial; restore its records from their backup."
+            )
+        return compared
 
     def selection_of(self, trial: KnownTrial) -> Selection:
         """The candidate that is on trial."""

@@ -15,6 +15,7 @@ from teleprompt.evaluate.describe import DescribeJob, ProgramDescription, descri
 from teleprompt.evaluate.judging import Judging
 from teleprompt.gate.comparison import Comparison
 from teleprompt.gate.stage import Gate
+from teleprompt.gate.trial_ledger import OPENED
 from teleprompt.lm.meter import Spend
 from teleprompt.lm.stage_spend import with_spend
 from teleprompt.optimize.candidate import Candidate
@@ -120,13 +121,13 @@ class Pipeline:
     def baseline(self) -> ProgramVersion:
         """The champion that this run compares with; registers the program as written when there is none.
 
-        It is looked up anew until the comparison was made: a run that is tried again weeks later must not compare with
-        a champion of the past.
+        It is looked up anew until a trial was opened against it, or the comparison was made: a run that is tried again
+        weeks later must not compare with a champion of the past.
         """
         described = self._described
         with self._records.open() as run:
             known = run.read("baseline", ProgramVersion)
-            if known is not None and run.read("gate", Comparison) is not None:
+            if known is not None and (run.is_tagged(OPENED) or run.read("gate", Comparison) is not None):
                 return known
             version = ensure_baseline(
                 run.client,

@@ -50,6 +50,8 @@ class SelectedCandidate(Record):
     snapshot: SnapshotRecord
     baseline: ProgramVersion
     selection: Selection
+    on_trial: bool = False
+    """Whether that is the candidate of another run, which is on trial."""
 
 
 def run_all_stages(
@@ -102,7 +104,8 @@ def gate_candidate(pipeline: Pipeline, found: SelectedCandidate) -> ComparedCand
     Raises:
         NothingBetterError: it is the champion, or answers as that does; nothing was opened.
     """
-    patiently(pipeline, lambda: pipeline.comparing.gate(found.snapshot, found.selection, found.baseline))
+    selection = None if found.on_trial else found.selection
+    patiently(pipeline, lambda: pipeline.comparing.gate(found.snapshot, selection, found.baseline))
     compared = pipeline.comparing.compared()
     assert compared is not None  # noqa: S101 - it was made just now
     return compared
@@ -120,7 +123,7 @@ def select_candidate(pipeline: Pipeline, *, on_stage: OnStage = lambda _name, _o
         trial = patiently(pipeline, lambda: pipeline.comparing.trial(snapshot, baseline))
         if trial is not None:  # nothing new is compiled while it goes on
             selection = pipeline.comparing.selection_of(trial)
-            return SelectedCandidate(snapshot=snapshot, baseline=baseline, selection=selection)
+            return SelectedCandidate(snapshot=snapshot, baseline=baseline, selection=selection, on_trial=True)
         on_stage("power", of)
         patiently(pipeline, lambda: pipeline.comparing.power(snapshot))
     candidates = _compile_all(pipeline, snapshot, baseline, on_stage)

@@ -1,9 +1,12 @@
 """The trials of a program, with what their windows show until now."""
 
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pydantic import AwareDatetime
 
+from teleprompt.config.gate import Guardrail
 from teleprompt.config.program import ProgramConfig
 from teleprompt.deltaone.report import GateReport
 from teleprompt.gate.comparison import window_scores
@@ -81,9 +84,26 @@ def read_trials(client: "MlflowClient", config: ProgramConfig, *, limit: int | N
     return [_summary(trial, config) for trial in trials]
 
 
+@dataclass(frozen=True)
+class _Scores:
+    """What a trial's windows hold, by their digests: the same scores are folded once, for pages ask again and again."""
+
+    of_trial: Digest
+    digests: tuple[Digest, ...]
+    trial: KnownTrial = field(compare=False)
+    guardrails: tuple[Guardrail, ...] = field(compare=False)
+
+
+@lru_cache(maxsize=64)
+def _folded(scores: _Scores) -> GateReport:
+    return fold(window_scores(scores.trial), scores.trial.opening.policy, scores.guardrails)
+
+
 def _summary(trial: KnownTrial, config: ProgramConfig) -> TrialSummary:
     opening = trial.opening
-    report = fold(window_scores(trial), opening.policy, config.gate.guardrails)
+    report = _folded(
+        _Scores(opening.id, tuple(scored.scores.digest for scored in trial.windows), trial, config.gate.guardrails)
+    )
     found = report.trial
     assert found is not None  # noqa: S101 - it comes from a fold
     return TrialSummary(

@@ -58,6 +58,18 @@ class Grouping:
         names = _most_common_of_each(joined, self.split_keys())
         return [names[root] for root in joined]
 
+    def all_keys(self) -> list[tuple[str, ...]]:
+        """Of each row: its inputs, its values of the keys, and what its near duplicates are like."""
+        found = [[f"input:{digest.hex()}"] for digest in self.inputs.to_pylist()]
+        for key, column in self.keys.items():
+            for own, value in zip(found, column.to_pylist(), strict=True):
+                if value:
+                    own.append(f"{key}:{value}")
+        if self._signatures is not None:
+            for own, name in zip(found, likeness(self._signatures), strict=True):
+                own.append(f"near:{name}")
+        return [tuple(own) for own in found]
+
     def shared(self) -> list["Codes"]:
         """What must not be in two parts: for inputs and each key, which value a row has, as a number; -1 is none."""
         return [codes(self.inputs), *(codes(column) for column in self.keys.values())]
@@ -81,17 +93,29 @@ class Grouping:
 
 def row_units(rows: Sequence[TraceRow], config: SplitConfig) -> list[str]:
     """The unit of each row by its inputs and what the split groups by: rows of one unit are one in the statistics."""
-    import pyarrow as pa
+    return Grouping(_facts_of(rows, config), config).units() if rows else []
 
+
+def row_keys(rows: Sequence[TraceRow], config: SplitConfig) -> list[tuple[str, ...]]:
+    """All that makes a row belong to a unit: its inputs, its values of the keys, what its near duplicates are like.
+
+    Rows of different windows that share one of them belong together, whatever their units were called there.
+    """
     if not rows:
         return []
+    return Grouping(_facts_of(rows, config), config).all_keys()
+
+
+def _facts_of(rows: Sequence[TraceRow], config: SplitConfig) -> "pa.Table":
+    import pyarrow as pa
+
     texts = normalised(pa.array([dict(row.inputs) for row in rows]))
     columns: dict[str, Any] = {"asked": digests(texts)}
     for key in config.named_keys:
         columns[key] = pa.array([key_of(row, key) for row in rows], pa.string())
     if NEAR_DUPLICATES in config.group_by:
         columns["near_inputs"] = signatures(texts)
-    return Grouping(pa.table(columns), config).units()
+    return pa.table(columns)
 
 
 def key_of(row: TraceRow, key: str) -> str | None:

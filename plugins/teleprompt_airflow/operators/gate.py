@@ -46,6 +46,6 @@ class GateOperator(StageOperator):
 
         snapshot, champion = SnapshotRecord.model_validate(self.snapshot), ProgramVersion.model_validate(self.baseline)
         selection = Selection.model_validate(self.selection) if self.selection else None
-        if selection is None and pipeline.comparing.trial(snapshot, champion) is None:
+        if selection is None and not pipeline.comparing.goes_on(snapshot, champion):
             raise AirflowSkipException("No candidate was selected, and none is on trial.")
         return pipeline.comparing.gate(snapshot, selection, champion)

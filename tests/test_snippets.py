@@ -30,6 +30,8 @@ from tests.support import ALICE, fenced_blocks
 SNIPPETS = Path(__file__).parent / "snippets"
 USABLE = 1042
 """Of the seeded week's calls."""
+A_FEW = 10
+"""Of them the oldest leave the week while other tests run; a wrong time zone would lose forty and more."""
 
 
 class FillPlaceholders(ast.NodeTransformer):
@@ -97,7 +99,7 @@ def zone(request: pytest.FixtureRequest):
 def test_a_window_up_to_now_is_the_same_traffic_where_the_sun_rises_earlier() -> None:
     names = run("configure_and_run", surroundings())
     assert names["result"].success, names["result"].error
-    assert names["result"].trace_count == USABLE
+    assert USABLE - A_FEW <= names["result"].trace_count <= USABLE
 
 
 @pytest.mark.slow
@@ -107,7 +109,7 @@ def test_the_snippets_run_in_their_order(capsys: pytest.CaptureFixture[str]) -> 
     names = surroundings()
     run("configure_and_run", names)
     assert names["result"].success, names["result"].error
-    assert names["result"].trace_count == USABLE
+    assert USABLE - A_FEW <= names["result"].trace_count <= USABLE
 
     run("load_traces", names)
     assert names["traces"] == []  # nobody logged an engagement score yet

@@ -280,6 +280,11 @@ class Attestation(_Section):
     absent = frozenset({"weighting_method", "evidence", "data", "program", "credit", "proof"})
 
     @property
+    def decided_at(self) -> datetime:
+        """The timestamp, as a time."""
+        return datetime.fromisoformat(self.timestamp)
+
+    @property
     def proofs(self) -> tuple[Proof, ...]:
         """The signatures."""
         if self.proof is None:

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -23,7 +24,7 @@ from teleprompt.records import MILLION, Digest, Record, from_millionths, to_mill
 from teleprompt.signing.signer import open_signer
 from teleprompt.storage.blobs import Blob, put_blob
 from teleprompt.traces.snapshot import Snapshot
-from teleprompt.window import Window, format_utc
+from teleprompt.window import format_utc
 
 
 class AttestationRecord(Record):
@@ -58,8 +59,9 @@ def compose_attestation(
     Raises:
         TelepromptError: the facts do not fit the format.
     """
+    decided_at = comparison.decided_at if online is None else online.decided_at
     body = {
-        "timestamp": format_utc(comparison.decided_at if online is None else online.decided_at),
+        "timestamp": format_utc(decided_at),
         "model_info": {
             "model_id": program,
             "baseline_version": baseline_version,
@@ -73,14 +75,14 @@ def compose_attestation(
             "trace_count": attribution.traces_count,
             "optimization_time_seconds": from_millionths(to_millionths(selection.seconds)),
             "outcome_metric": outcome_metric,
-            "date_range": _date_range(snapshot, comparison),
+            "date_range": _date_range(snapshot, comparison, until=decided_at),
         },
         "contributors": [contributor_section(credit) for credit in attribution.credits],
         "weighting_method": attribution.method.value,
         "credit": _given(cap_e6=attribution.cap_e6, unpayable=attribution.unpayable.value),
         "evidence": evidence_section(comparison)
         if online is None
-        else online_evidence_section(online.report, online_metric or outcome_metric, online.observed),
+        else online_evidence_section(online, online_metric or outcome_metric),
         "data": {
             "snapshot_digest": snapshot.digest,
             "split_digest": snapshot.split_digest,
@@ -150,27 +152,34 @@ def evidence_section(comparison: Comparison) -> dict[str, Any]:
         "ties": report.ties,
         **_given(
             metric_version=comparison.metric_version if comparison.metric_version > 1 else None,
-            trial=None if comparison.trial is None else trial_section(comparison.trial, report),
+            trial=None
+            if comparison.trial is None
+            else trial_section(comparison.trial, report, until=comparison.decided_at),
         ),
     }
 
 
-def trial_section(trial: TrialState, report: GateReport) -> dict[str, Any]:
-    """The trial that the evidence added up in."""
+def trial_section(trial: TrialState, report: GateReport, *, until: datetime) -> dict[str, Any]:
+    """The trial that the evidence added up in, and that was decided `until` then."""
     opening = trial.opening
     return {
         "trial_id": opening.id,
         "number": opening.number,
         "windows": report.trial.windows if report.trial else 0,
-        "opened": {"start": format_utc(opening.window.start), "end": format_utc(opening.window.end)},
+        "opened": _span(opening.window.start, opening.window.end, until=until),
         "level_e6": math.ceil(opening.policy.level * MILLION),
     }
 
 
-def _date_range(snapshot: Snapshot, comparison: Comparison) -> dict[str, str]:
+def _date_range(snapshot: Snapshot, comparison: Comparison, *, until: datetime) -> dict[str, str]:
     """Of all traces: from the window that the candidate was made from to the last one that it was compared in."""
     ends = [snapshot.window.end, *(scored.window.end for scored in counted_windows(comparison))]
-    return {"start": format_utc(snapshot.window.start), "end": format_utc(max(ends))}
+    return _span(snapshot.window.start, max(ends), until=until)
+
+
+def _span(start: datetime, end: datetime, *, until: datetime) -> dict[str, str]:
+    """The time of traces that were there when it was decided, `until`: of a window that still ran, what was over."""
+    return {"start": format_utc(start), "end": format_utc(min(end, until))}
 
 
 def online_performance_section(report: OnlineReport, metric: str) -> dict[str, Any]:
@@ -183,8 +192,9 @@ def online_performance_section(report: OnlineReport, metric: str) -> dict[str, A
     }
 
 
-def online_evidence_section(report: OnlineReport, metric: str, observed: Window) -> dict[str, Any]:
+def online_evidence_section(decision: OnlineDecision, metric: str) -> dict[str, Any]:
     """What a verdict in production rests on."""
+    report, observed = decision.report, decision.observed
     return {
         "kind": "online",
         **_measured(report, metric=metric, alpha=report.alpha),
@@ -195,12 +205,15 @@ def online_evidence_section(report: OnlineReport, metric: str, observed: Window)
         "keys_optimized": report.optimized.keys,
         "missing_baseline": report.baseline.missing,
         "missing_optimized": report.optimized.missing,
-        "observed": {"start": format_utc(observed.start), "end": format_utc(observed.end)},
+        "observed": _span(observed.start, observed.end, until=decision.decided_at),
     }
 
 
 def _measured(report: GateReport | OnlineReport, *, metric: str, alpha: float) -> dict[str, Any]:
-    """What evidence of both kinds says of its test."""
+    """What evidence of both kinds says of its test.
+
+    The upper end of a sequence of windows is the lowest of any; where gains rise it may fall below the mean of all.
+    """
     return {
         "verdict": report.verdict.value,
         "claim": report.evidence.value if report.evidence else None,
@@ -209,7 +222,7 @@ def _measured(report: GateReport | OnlineReport, *, metric: str, alpha: float) -
         "interval": report.interval,
         "delta_e6": report.delta_e6,
         "ci_low_e6": report.ci_low_e6,
-        "ci_high_e6": report.ci_high_e6,
+        "ci_high_e6": max(report.ci_high_e6, report.delta_e6),
         "p_value_e6": report.p_value_e6,
         "confidence_e6": MILLION - to_millionths(alpha),
     }

@@ -9,19 +9,18 @@ from typing import Any
 from teleprompt.attest._credit import check_credit
 from teleprompt.attest._evidence import check_evidence
 from teleprompt.attest.codes import Code, InvalidAttestationError
-from teleprompt.attest.document import (
-    Attestation,
-    content_hash,
-    content_id,
-    headline_metric,
-)
+from teleprompt.attest.document import Attestation, content_hash, content_id, headline_metric
+from teleprompt.attest.expected import Expected, check_expected
 from teleprompt.attest.load import load_attestation
 from teleprompt.attest.signing import recover_signer
+from teleprompt.attest.summary import Summary
 from teleprompt.encoding.addresses import AddressError, checksum_address
 from teleprompt.errors import ConfigurationError
 from teleprompt.records import Record, to_millionths
 
 DEFAULT_THRESHOLD_E6 = 10_000
+YEARS = range(2020, 2100)
+"""In which a document can have been written; the window that it is about may begin before."""
 
 
 class Level(StrEnum):
@@ -29,6 +28,8 @@ class Level(StrEnum):
 
     SIGNED = "signed"
     """The named key vouches for it. Whose key that is, only `trusted_signers` can tell."""
+    UNBACKED = "unbacked"
+    """It is consistent in itself and has no evidence: the gain is somebody's word, signed or not."""
     HASH_ONLY = "hash-only"
     """It is consistent in itself; anyone could have written it."""
 
@@ -42,12 +43,19 @@ class Verification(Record):
     detail: str
     signers: tuple[str, ...]
     attestation_id: str | None
+    summary: Summary | None = None
+    """What the document says; None where it is not valid."""
 
 
 def verify_attestation(
-    data: bytes, *, trusted_signers: Collection[str] = (), require_signature: bool = False, threshold: int = 1
+    data: bytes,
+    *,
+    trusted_signers: Collection[str] = (),
+    require_signature: bool = False,
+    threshold: int = 1,
+    expected: Expected | None = None,
 ) -> Verification:
-    """Check the document in `data`.
+    """Check the document in `data`, and that it is about what was `expected`.
 
     With `trusted_signers` so many as `threshold` of them must have signed. They come from the verifier, never from the
     document.
@@ -63,23 +71,27 @@ def verify_attestation(
         check_content(attestation, document)
         needed = threshold if require_signature or trusted or threshold > 1 else 0
         signers = _check_signatures(attestation, trusted, needed=needed)
+        check_expected(attestation, expected or Expected())
     except InvalidAttestationError as error:
         detail = str(error).removeprefix(f"{error.code}: ")
         return Verification(valid=False, level=None, code=error.code, detail=detail, signers=(), attestation_id=None)
+    level = Level.SIGNED if signers else Level.HASH_ONLY
     return Verification(
         valid=True,
-        level=Level.SIGNED if signers else Level.HASH_ONLY,
+        level=level if attestation.evidence else Level.UNBACKED,
         code=Code.OK,
-        detail=_signed_detail(signers, trusted)
-        if signers
-        else "not signed: consistent in itself, but anyone could write it",
+        detail=_detail(attestation, signers, trusted),
         signers=signers,
         attestation_id=attestation.attestation_id,
+        summary=Summary.of(attestation),
     )
 
 
-def _signed_detail(signers: Sequence[str], trusted: Collection[str]) -> str:
-    return f"signed by {' and '.join(signers)}" + ("" if trusted else ", which you did not name as trusted")
+def _detail(attestation: Attestation, signers: Sequence[str], trusted: Collection[str]) -> str:
+    detail = "not signed: consistent in itself, but anyone could write it"
+    if signers:
+        detail = f"signed by {' and '.join(signers)}" + ("" if trusted else ", which you did not name as trusted")
+    return detail if attestation.evidence else f"{detail}; without evidence, so that nothing backs the gain"
 
 
 def check_content(attestation: Attestation, document: dict[str, Any]) -> None:
@@ -94,6 +106,7 @@ def check_content(attestation: Attestation, document: dict[str, Any]) -> None:
         raise InvalidAttestationError(Code.ID_MISMATCH, "the id does not follow from the content")
     _check_identity(attestation)
     _check_performance(attestation)
+    check_evidence(attestation)
     check_credit(attestation)
 
 
@@ -106,21 +119,24 @@ def _check_performance(attestation: Attestation) -> None:
     delta = to_millionths(performance.performance_delta)
     if to_millionths(after[metric]) - to_millionths(before[metric]) != delta:
         raise InvalidAttestationError(Code.DELTA_MISMATCH, "performance_delta is not optimized - baseline")
+    if not (0 <= before[metric] <= 1 and 0 <= after[metric] <= 1):
+        raise InvalidAttestationError(Code.DELTA_MISMATCH, f"{metric!r} lies outside [0, 1]")
     threshold = evidence.threshold_e6 if evidence else DEFAULT_THRESHOLD_E6
     if performance.deltaone_achieved != (delta >= threshold):
         raise InvalidAttestationError(Code.BELOW_THRESHOLD, "deltaone_achieved contradicts the threshold")
-    if evidence is not None:
-        if delta < threshold:
-            raise InvalidAttestationError(Code.BELOW_THRESHOLD, "a promotion needs at least the threshold")
-        if not (0 <= before[metric] <= 1 and 0 <= after[metric] <= 1):
-            raise InvalidAttestationError(Code.DELTA_MISMATCH, f"{metric!r} lies outside [0, 1]")
-        check_evidence(evidence, delta_e6=delta, trace_count=attestation.optimization_metadata.trace_count)
+    if evidence is not None and delta < threshold:
+        raise InvalidAttestationError(Code.BELOW_THRESHOLD, "a promotion needs at least the threshold")
 
 
 def _check_identity(attestation: Attestation) -> None:
     dates, info, program = attestation.optimization_metadata.date_range, attestation.model_info, attestation.program
-    if datetime.fromisoformat(dates.start) >= datetime.fromisoformat(dates.end):
+    end = datetime.fromisoformat(dates.end)
+    if datetime.fromisoformat(dates.start) >= end:
         raise InvalidAttestationError(Code.BAD_DATES, "date_range is empty")
+    if attestation.decided_at < end:
+        raise InvalidAttestationError(Code.BAD_DATES, "timestamp lies before the end of date_range")
+    if attestation.decided_at.year not in YEARS:
+        raise InvalidAttestationError(Code.BAD_DATES, f"timestamp is not of the years {YEARS[0]} to {YEARS[-1]}")
     if info.baseline_version == info.optimized_version:
         raise InvalidAttestationError(Code.SAME_PROGRAM, "baseline and optimized version are the same")
     if program is not None and program.baseline_digest == program.optimized_digest:

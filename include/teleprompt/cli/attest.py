@@ -9,6 +9,8 @@ import typer
 from teleprompt.cli.output import JsonOption, print_document, print_json, print_table, say, window_text
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from teleprompt.attest.verify import Verification
     from teleprompt.audit.verify_deep import DeepCheck
 
@@ -72,22 +74,39 @@ def show(
 @app.command()
 def verify(
     file: Annotated[Path, typer.Argument(help="The attestation's file.")],
-    trusted_signer: Annotated[
-        list[str] | None, typer.Option(metavar="ADDR", help="Must be signed by one of these.")
+    signer: Annotated[
+        list[str] | None,
+        typer.Option("--signer", "--trusted-signer", metavar="ADDR", help="Must be signed by one of these."),
     ] = None,
     require_signature: Annotated[bool, typer.Option("--require-signature", help="A hash is not enough.")] = False,
-    threshold: Annotated[int, typer.Option(min=1, help="So many of the trusted signers must have signed.")] = 1,
+    threshold: Annotated[int, typer.Option(min=1, help="So many of the signers named must have signed.")] = 1,
+    program: Annotated[str | None, typer.Option(help="Must be about this program, by its name in traces.")] = None,
+    version: Annotated[str | None, typer.Option(help="Must be about this version, such as 1.0.0-opt-….")] = None,
+    state: Annotated[Path | None, typer.Option(help="Must be about the program state in this file.")] = None,
+    after: Annotated[str | None, typer.Option(metavar="TIME", help="Must be of this time (ISO 8601) or later.")] = None,
+    require_evidence: Annotated[bool, typer.Option("--require-evidence", help="The gain must be backed.")] = False,
     proof: Annotated[Path | None, typer.Option(help="Also check a proof of `attest prove` against it.")] = None,
     deep: Annotated[bool, typer.Option("--deep", help="Also recompute it from the run in MLflow.")] = False,
     json_: JsonOption = False,
 ) -> None:
-    """Check an attestation offline, from its file alone."""
+    """Check an attestation offline, from its file alone, and that it is about what you expect."""
+    from teleprompt.attest.expected import Expected
     from teleprompt.attest.load import MAX_BYTES
     from teleprompt.attest.verify import verify_attestation
 
     data = _read(file, MAX_BYTES)
     result = verify_attestation(
-        data, trusted_signers=trusted_signer or (), require_signature=require_signature, threshold=threshold
+        data,
+        trusted_signers=signer or (),
+        require_signature=require_signature,
+        threshold=threshold,
+        expected=Expected(
+            program=program,
+            version=version,
+            state_digest=None if state is None else _digest(state),
+            after=None if after is None else _moment(after),
+            evidence=require_evidence,
+        ),
     )
     if result.valid and proof is not None:
         result = _with_proof(result, data, _read(proof, MAX_BYTES))
@@ -98,6 +117,8 @@ def verify(
         print_json({**result.model_dump(mode="json"), **listed, "valid": good})
     else:
         say(f"{'valid' if result.valid else 'INVALID'}: {result.code} ({result.detail})")
+        for name, text in result.summary.lines() if result.valid and result.summary else []:
+            say(f"{name:<12} {text}")
         for check in checks:
             say(f"{'ok  ' if check.holds else 'FAIL'}  {check.name:<21} {check.detail}")
     if not good:
@@ -227,7 +248,8 @@ def _with_proof(result: "Verification", data: bytes, proof: bytes) -> "Verificat
         proved = check_proof(load_attestation(data)[0], load_proof(proof))
     except InvalidAttestationError as error:
         detail = str(error).removeprefix(f"{error.code}: ")
-        return result.model_copy(update={"valid": False, "level": None, "code": error.code, "detail": detail})
+        refused = {"valid": False, "level": None, "code": error.code, "detail": detail, "summary": None}
+        return result.model_copy(update=refused)
     return result.model_copy(update={"detail": f"{result.detail}; {proved}"})
 
 
@@ -256,3 +278,29 @@ def _read(file: Path, limit: int) -> bytes:
             return stream.read(limit + 1)
     except OSError as error:
         raise ConfigurationError(f"{file} cannot be read ({error.strerror}); name a file that can.") from error
+
+
+def _digest(file: Path) -> str:
+    """SHA-256 of a file of any size."""
+    import hashlib
+
+    from teleprompt.errors import ConfigurationError
+
+    try:
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise ConfigurationError(f"{file} cannot be read ({error.strerror}); name a file that can.") from error
+
+
+def _moment(text: str) -> "datetime":
+    """A time with its offset; one without means UTC, as in a document's window."""
+    from datetime import UTC, datetime
+
+    from teleprompt.errors import ConfigurationError
+
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigurationError(f"--after {text!r} is no time; write it as 2026-01-31T00:00:00Z.") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

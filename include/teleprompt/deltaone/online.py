@@ -56,7 +56,7 @@ def compare_online(
     ]
     before, after = arms
     doubts = () if share is None else doubts_about_assignment(baseline, optimized, share=share)
-    if _differs((before.missing, before.calls), (after.missing, after.calls)):
+    if silence_differs((before.missing, before.calls), (after.missing, after.calls)):
         doubts += (Doubt.SILENCE_DIFFERS,)
     found = _compare(*scored, alpha=alpha)
     delta_e6 = (after.mean_e6 or 0) - (before.mean_e6 or 0) if before.calls and after.calls else 0
@@ -131,12 +131,9 @@ def _compare(before: Sequence[tuple[str, int]], after: Sequence[tuple[str, int]]
 
 def _binary(before: Sequence[tuple[str, int]], after: Sequence[tuple[str, int]], *, alpha: float) -> _Found:
     (good0, n0), (good1, n1) = [(sum(score > 0 for _, score in arm), len(arm)) for arm in (before, after)]
-    (low0, high0), (low1, high1) = wilson(good0, n0, alpha=alpha), wilson(good1, n1, alpha=alpha)
-    p0, p1 = good0 / n0, good1 / n1
-    low = (p1 - p0) - ((p1 - low1) ** 2 + (high0 - p0) ** 2) ** 0.5
-    high = (p1 - p0) + ((high1 - p1) ** 2 + (p0 - low0) ** 2) ** 0.5
+    low, high = newcombe((good0, n0), (good1, n1), alpha=alpha)
     p_value = fisher_p_value((good0, n0 - good0), (good1, n1 - good1))
-    return _Found(p_value, max(-1.0, low), min(1.0, high), "fisher_exact", "newcombe")
+    return _Found(p_value, low, high, "fisher_exact", "newcombe")
 
 
 def fisher_p_value(one: tuple[int, int], other: tuple[int, int]) -> float:
@@ -144,6 +141,16 @@ def fisher_p_value(one: tuple[int, int], other: tuple[int, int]) -> float:
     from scipy.stats import fisher_exact
 
     return float(fisher_exact([one, other]).pvalue)
+
+
+def newcombe(before: tuple[int, int], after: tuple[int, int], *, alpha: float) -> tuple[float, float]:
+    """The hybrid score interval (Newcombe 1998, method 10) of the change between two rates, each as (good, of all)."""
+    (good0, n0), (good1, n1) = before, after
+    (low0, high0), (low1, high1) = wilson(good0, n0, alpha=alpha), wilson(good1, n1, alpha=alpha)
+    p0, p1 = good0 / n0, good1 / n1
+    low = (p1 - p0) - ((p1 - low1) ** 2 + (high0 - p0) ** 2) ** 0.5
+    high = (p1 - p0) + ((high1 - p1) ** 2 + (p0 - low0) ** 2) ** 0.5
+    return max(-1.0, low), min(1.0, high)
 
 
 def wilson(good: int, n: int, *, alpha: float) -> tuple[float, float]:
@@ -175,11 +182,16 @@ def _by_keys(before: Sequence[tuple[str, int]], after: Sequence[tuple[str, int]]
 
 
 def _hidden(sums: "npt.NDArray[np.float64]", sizes: "npt.NDArray[np.float64]", *, alpha: float) -> float:
-    """How far what the keys of one version left unseen can move its mean, a score in [0, 1]."""
-    mean = float(sums.sum() / sizes.sum())
-    low, high = allowing_for_the_unseen(
-        2 * mean - 1, groups=len(sums), largest=float(sizes.max() / sizes.mean()), alpha=alpha
-    )  # as a number in [-1, 1]
+    largest = float(sizes.max() / sizes.mean())
+    return hidden(float(sums.sum() / sizes.sum()), keys=len(sums), largest=largest, alpha=alpha)
+
+
+def hidden(mean: float, *, keys: int, largest: float = 1.0, alpha: float) -> float:
+    """How far what so many keys left unseen can move the mean of one version, a score in [0, 1].
+
+    `largest` is the number of calls of the key with most, in means.
+    """
+    low, high = allowing_for_the_unseen(2 * mean - 1, groups=keys, largest=largest, alpha=alpha)  # in [-1, 1]
     return max(mean - (low + 1) / 2, (high + 1) / 2 - mean)
 
 
@@ -223,6 +235,6 @@ def _permutation_p_value(
     return float(extreme / (resamples + 1))
 
 
-def _differs(one: tuple[int, int], other: tuple[int, int]) -> bool:
-    """Whether two rates of (missing, there) differ beyond chance."""
+def silence_differs(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether outcomes, as (missing, there) of each version, are missing unequally beyond chance."""
     return fisher_p_value(one, other) < MISSING_ALPHA if sum(one) and sum(other) else False

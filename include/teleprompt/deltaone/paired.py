@@ -131,6 +131,13 @@ def mcnemar_p_value(wins: int, losses: int) -> float:
     return min(1.0, 2 * float(bdtr(fewer, pairs, 0.5)))
 
 
+def bonett_price(wins: int, losses: int, n: int, *, alpha: float) -> tuple[float, float]:
+    """The adjusted Wald interval of a difference of paired rates (Bonett and Price 2012)."""
+    up, down = (wins + 1) / (n + 2), (losses + 1) / (n + 2)
+    half = -NormalDist().inv_cdf(alpha / 2) * ((up + down - (up - down) ** 2) / (n + 2)) ** 0.5
+    return float(max(-1.0, up - down - half)), float(min(1.0, up - down + half))
+
+
 def sign_p_value(groups: int) -> float:
     """Two-sided probability that so many fair coins all fall on one side."""
     return min(1.0, 2 * 0.5**groups)
@@ -168,10 +175,8 @@ def _binary(differences_e6: Sequence[int], *, alpha: float) -> PairedComparison:
     n = len(differences_e6)
     wins, losses = sum(d > 0 for d in differences_e6), sum(d < 0 for d in differences_e6)
     p_value = mcnemar_p_value(wins, losses)
-    up, down = (wins + 1) / (n + 2), (losses + 1) / (n + 2)
-    half = -NormalDist().inv_cdf(alpha / 2) * ((up + down - (up - down) ** 2) / (n + 2)) ** 0.5
-    low, high = max(-1.0, up - down - half), min(1.0, up - down + half)
-    return PairedComparison(p_value, float(low), float(high), "mcnemar_exact", "bonett_price")
+    low, high = bonett_price(wins, losses, n, alpha=alpha)
+    return PairedComparison(p_value, low, high, "mcnemar_exact", "bonett_price")
 
 
 def _by_groups(differences_e6: Sequence[int], groups: Sequence[str], *, alpha: float) -> PairedComparison:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from teleprompt.attest.codes import InvalidAttestationError
 from teleprompt.attest.document import Attestation
+from teleprompt.attest.expected import Expected
 from teleprompt.attest.verify import Verification, check_content, verify_attestation
 from teleprompt.attribution.apportion import largest_remainder
 from teleprompt.attribution.rewards import base_units, reward_shares
@@ -41,13 +42,14 @@ class OptimizationAttestationService:
             performance_data: `deltaone_achieved`, `performance_delta`, `baseline_metrics`, `optimized_metrics`.
             optimization_metadata: `trace_count`, `optimization_time_seconds`, `outcome_metric`, `date_range`.
             contributors: each `contributor_id`, `address`, `weight` (any positive numbers), `trace_count`.
-            timestamp: by default now, in whole seconds.
+            timestamp: by default now; not before the end of `date_range`.
             sections: `evidence`, `data`, `program`, `weighting_method`.
 
         Raises:
             ConfigurationError: a fact is missing, of the wrong type, or contradicts another.
         """
-        moment = (timestamp or datetime.now(UTC)).astimezone(UTC).replace(microsecond=0)
+        moment = timestamp or datetime.now(UTC)
+        moment = moment.astimezone(UTC).replace(microsecond=moment.microsecond // 1000 * 1000)
         try:
             body = {
                 "timestamp": format_utc(moment),
@@ -69,13 +71,17 @@ class OptimizationAttestationService:
             raise ConfigurationError(f"These facts make no attestation ({error}); correct them.") from error
         return attestation.to_dict()
 
-    def verify_attestation(self, attestation: Mapping[str, Any]) -> Verification:
-        """Whether the attestation is valid, at which level, and if not, the code of what is wrong."""
+    def verify_attestation(self, attestation: Mapping[str, Any], *, expected: Expected | None = None) -> Verification:
+        """Whether the attestation is valid, at which level, and if not, the code of what is wrong.
+
+        `expected` says what it must be about: program, version, state, time. Without `evidence` the level is
+        `unbacked`: the gain is what somebody says.
+        """
         try:
             data = json.dumps(attestation).encode()
         except (TypeError, ValueError, RecursionError):
             data = b""  # not JSON, and verified as that
-        return verify_attestation(data)
+        return verify_attestation(data, expected=expected)
 
     def calculate_rewards(
         self, attestation: Mapping[str, Any], total_reward: float | str | Decimal

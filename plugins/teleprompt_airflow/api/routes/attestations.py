@@ -6,11 +6,13 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel
 
+from teleprompt.attest.expected import Expected
 from teleprompt.attest.proofs import RewardProof, RewardTree, TraceProof
 from teleprompt.attest.stored import AttestationStore, IssuedAttestation, StoredAttestation
 from teleprompt.attest.verify import Verification, verify_attestation
 from teleprompt.attribution.rewards import base_units
 from teleprompt.errors import ConfigurationError
+from teleprompt.window import Moment
 from teleprompt_airflow.api.access import Attested, AttestedPrograms
 from teleprompt_airflow.api.problems import NotFoundError
 from teleprompt_airflow.api.tracking import Attestations, Identifier
@@ -70,8 +72,20 @@ async def verify(
     trusted_signer: Annotated[list[str] | None, Query(max_length=100)] = None,
     require_signature: bool = False,
     threshold: Annotated[int, Query(ge=1, le=100)] = 1,
+    program: Annotated[
+        str | None, Query(max_length=200, description="Must be about it, by its name in traces.")
+    ] = None,
+    version: Annotated[str | None, Query(max_length=200, description="Must be about it.")] = None,
+    state_digest: Annotated[
+        str | None, Query(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the program state it must be about.")
+    ] = None,
+    after: Annotated[Moment | None, Query(description="Must be of this time or later.")] = None,
+    require_evidence: bool = False,
 ) -> Verification:
     """Check a posted document, as `teleprompt attest verify` does; it need not be one of ours."""
+    expected = Expected(
+        program=program, version=version, state_digest=state_digest, after=after, evidence=require_evidence
+    )
     # The bytes themselves, for they are what was signed.
     return await run_in_threadpool(
         verify_attestation,
@@ -79,6 +93,7 @@ async def verify(
         trusted_signers=trusted_signer or (),
         require_signature=require_signature,
         threshold=threshold,
+        expected=expected,
     )
 
 

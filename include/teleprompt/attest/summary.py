@@ -1,0 +1,92 @@
+"""What a document says, in one place: for who verifies it."""
+
+from typing import Literal, Self
+
+from teleprompt.attest.document import Attestation, headline_metric
+from teleprompt.records import MILLION, Digest, Record, to_millionths
+
+
+class TrialSummary(Record):
+    """The trial that the evidence added up in."""
+
+    trial_id: Digest
+    number: int
+    """Which of its year."""
+    windows: int
+    level_e6: int
+    """Probability, at most, that it promotes a candidate without a gain."""
+
+
+class Summary(Record):
+    """Who gained how much, shown by what. Differences of scores are millionths."""
+
+    program: str
+    baseline_version: str
+    optimized_version: str
+    decided_at: str
+    """The document's timestamp."""
+    metric: str
+    delta_e6: int
+    evidence: Literal["offline", "online", "none"]
+    """`none`: nothing in the document backs the gain, whoever signed it."""
+    claim: Literal["significant", "proven"] | None = None
+    ci_low_e6: int | None = None
+    """The lower end of the gain; None without evidence, as what follows."""
+    ci_high_e6: int | None = None
+    confidence_e6: int | None = None
+    p_value_e6: int | None = None
+    test: str | None = None
+    examples: int | None = None
+    """Sealed examples, or calls of both versions."""
+    trial: TrialSummary | None = None
+
+    @classmethod
+    def of(cls, attestation: Attestation) -> Self:
+        """The summary of a document."""
+        info, evidence = attestation.model_info, attestation.evidence
+        said = cls(
+            program=info.model_id,
+            baseline_version=info.baseline_version,
+            optimized_version=info.optimized_version,
+            decided_at=attestation.timestamp,
+            metric=headline_metric(attestation),
+            delta_e6=to_millionths(attestation.performance.performance_delta),
+            evidence="none",
+        )
+        if evidence is None:
+            return said
+        trial = evidence.trial if evidence.kind == "offline" else None
+        examples = evidence.n if evidence.kind == "offline" else evidence.n_baseline + evidence.n_optimized
+        return said.model_copy(
+            update={
+                "evidence": evidence.kind,
+                "claim": evidence.claim,
+                "ci_low_e6": evidence.ci_low_e6,
+                "ci_high_e6": evidence.ci_high_e6,
+                "confidence_e6": evidence.confidence_e6,
+                "p_value_e6": evidence.p_value_e6,
+                "test": evidence.test,
+                "examples": examples,
+                "trial": trial and TrialSummary.model_validate(trial.model_dump(exclude={"opened"})),
+            }
+        )
+
+    def lines(self) -> list[tuple[str, str]]:
+        """Name and text of each thing that it says, for people."""
+        gain = f"{self.delta_e6 / 10_000:+.2f} points of {self.metric}"
+        lines = [
+            ("program", f"{self.program}, {self.baseline_version} -> {self.optimized_version}"),
+            ("decided", self.decided_at),
+        ]
+        if self.ci_low_e6 is None or self.ci_high_e6 is None or self.confidence_e6 is None or self.p_value_e6 is None:
+            return [*lines, ("gain", f"{gain}, as somebody says"), ("evidence", "none: nothing backs the gain")]
+        interval = f"[{self.ci_low_e6 / 10_000:+.2f}, {self.ci_high_e6 / 10_000:+.2f}]"
+        examples = "sealed examples" if self.evidence == "offline" else "calls in production"
+        shown = f"{self.evidence}, {self.claim}: {interval} at {100 * self.confidence_e6 / MILLION:g} %"
+        test = f"p {self.p_value_e6 / MILLION:g} by {self.test} on {self.examples} {examples}"
+        lines += [("gain", f"{gain}, at least {self.ci_low_e6 / 10_000:+.2f}"), ("evidence", f"{shown}, {test}")]
+        if self.trial is not None:
+            windows = f"{self.trial.windows} window{'' if self.trial.windows == 1 else 's'}"
+            level = f"a level of {self.trial.level_e6 / MILLION:g}"
+            lines.append(("trial", f"number {self.trial.number} of its year, {windows}, {level}"))
+        return lines

@@ -8,22 +8,13 @@ from teleprompt.attest._rules import (
     Rule,
     counts_behind,
     is_recomputed,
-    is_within,
     least_resampled_p,
     points,
-    span_of,
 )
-from teleprompt.attest.document import Attestation, OfflineEvidence, TrialSection
+from teleprompt.attest._trial import TRIAL_TEST, betting_rules, trial_rules
+from teleprompt.attest.document import Attestation, OfflineEvidence
 from teleprompt.deltaone.paired import allowing_for_the_unseen, bonett_price, mcnemar_p_value, sign_p_value
 from teleprompt.records import MILLION, to_millionths
-
-TRIAL_TEST = "betting_mixture"
-MOST_LEVEL_E6 = MILLION // 4
-"""Of all trials of a year; the k-th of them has 1 / (k (k + 1)) of it."""
-
-
-MOST_DOUBLED = 1_000
-"""Wins; of more, a p-value is 0 as a float."""
 
 
 def offline_rules(attestation: Attestation, evidence: OfflineEvidence, means_e6: tuple[int, int]) -> Iterator[Rule]:
@@ -34,7 +25,7 @@ def offline_rules(attestation: Attestation, evidence: OfflineEvidence, means_e6:
     yield groups <= n <= attestation.optimization_metadata.trace_count, "more examples than traces"
     sealed = _sealed_traces(attestation)
     yield n <= sealed, f"{n} examples were compared, and only {sealed} traces were used for that"
-    yield from _trial_rules(attestation, evidence)
+    yield from trial_rules(attestation, evidence)
     yield _is_bounded(evidence), f"{wins} wins and {losses} losses cannot give a gain of {points(evidence.delta_e6)}"
     match evidence.test:
         case "mcnemar_exact":
@@ -44,39 +35,13 @@ def offline_rules(attestation: Attestation, evidence: OfflineEvidence, means_e6:
         case "sign_flip":
             yield from _sign_flip_rules(evidence)
         case "betting_mixture":
-            yield _p_of_bets(evidence), f"so small a p does not come of {wins} wins"
+            yield from betting_rules(evidence)
 
 
 def _sealed_traces(attestation: Attestation) -> int:
     """How many traces the gate can have read; who does not say where traces were used may have used all there."""
     people = attestation.contributors
     return sum(person.trace_count if person.used is None else person.used.gate for person in people)
-
-
-def _trial_rules(attestation: Attestation, evidence: OfflineEvidence) -> Iterator[Rule]:
-    trial = evidence.trial
-    yield (trial is None) == (evidence.test != TRIAL_TEST), "a test that adds up over windows is that of a trial"
-    if trial is None:
-        return
-    share = _most_level_e6(trial)
-    yield trial.level_e6 <= share, f"trial {trial.number} of a year has a level of at most {share / MILLION:g}"
-    yield (
-        trial.level_e6 <= MILLION - evidence.confidence_e6 + 1,
-        "the trial's level is above the error that the confidence leaves",
-    )
-    yield evidence.p_value_e6 <= trial.level_e6, "p is above the trial's level"
-    yield trial.windows <= evidence.n, "more windows than examples"
-    start, end = span_of(trial.opened)
-    yield start < end, "the opening window is empty"
-    yield (
-        is_within(trial.opened, attestation.optimization_metadata.date_range),
-        "the opening window is no part of date_range",
-    )
-
-
-def _most_level_e6(trial: TrialSection) -> int:
-    """Rounded up, as the stated level is."""
-    return -(-MOST_LEVEL_E6 // (trial.number * (trial.number + 1)))
 
 
 def _is_bounded(evidence: OfflineEvidence) -> bool:
@@ -156,12 +121,3 @@ def _allows_for_the_unseen(evidence: OfflineEvidence) -> bool:
     alpha = (MILLION - evidence.confidence_e6 + 0.5) / MILLION
     low, high = _unseen(evidence.delta_e6 / MILLION, evidence.n_groups, alpha)
     return evidence.ci_low_e6 <= to_millionths(low) + 2 and evidence.ci_high_e6 >= to_millionths(high) - 2
-
-
-def _p_of_bets(evidence: OfflineEvidence) -> bool:
-    """Whether wins can have made p so small.
-
-    A win multiplies the wealth by at most 1.8 (the largest bet is 0.8). Of the exact test of the opening window the
-    smallest p-values are those without a loss: above 2 ** -(wins + 2), however many pairs there are.
-    """
-    return evidence.p_value_e6 >= to_millionths(0.5 ** (min(evidence.wins, MOST_DOUBLED) + 2))

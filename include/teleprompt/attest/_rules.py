@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from math import sqrt
 
 from teleprompt.attest.document import DateRange
 from teleprompt.records import MILLION, to_millionths
@@ -49,7 +50,7 @@ def counts_behind(mean_e6: int, n: int) -> range:
 
 def least_resampled_p(exact: float) -> float:
     """What a p-value by resampling is at least, if the exact one is at least `exact`."""
-    return exact - CHANCE * (exact / LEAST_RESAMPLES) ** 0.5
+    return exact - CHANCE * sqrt(exact / LEAST_RESAMPLES)
 
 
 def is_within(inner: DateRange, outer: DateRange) -> bool:

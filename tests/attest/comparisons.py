@@ -69,7 +69,9 @@ def on_trial(windows: Sequence[Pairs], *, number: int = 1, per_unit: int = 1) ->
         WindowScores(
             week(w),
             [
-                ComparedAnswer(trace_id=f"{w}/{i}", unit=f"{w}/{i // per_unit}", baseline=_of(one), optimized=_of(other))
+                ComparedAnswer(
+                    trace_id=f"{w}/{i}", unit=f"{w}/{i // per_unit}", baseline=_of(one), optimized=_of(other)
+                )
                 for i, (one, other) in enumerate(pairs)
             ],
         )
@@ -96,7 +98,9 @@ def document_of(report: GateReport, trial: TrialState | None = None) -> dict[str
     return _document(performance_section(comparison), evidence_section(comparison), sealed=report.n)
 
 
-def in_production(before: Sequence[ObservedCall], after: Sequence[ObservedCall], *, alpha: float = 0.05) -> OnlineDecision:
+def in_production(
+    before: Sequence[ObservedCall], after: Sequence[ObservedCall], *, alpha: float = 0.05
+) -> OnlineDecision:
     """What the calls of two versions show."""
     report = compare_online(
         before, after, versions=("1", "2"), threshold_e6=10_000, claim=Claim.SIGNIFICANT, alpha=alpha
@@ -139,7 +143,7 @@ def _document(performance: dict[str, Any], evidence: dict[str, Any], *, sealed: 
 
 def graded(n: int, *, gain: float, seed: int) -> list[tuple[int, int]]:
     """Pairs of scores of any size, better by about `gain` on average."""
-    draw = random.Random(seed)  # noqa: S311 - no secret
+    draw = random.Random(seed)
     pairs = []
     for _ in range(n):
         before = draw.uniform(0.2, 0.6)

@@ -36,7 +36,7 @@ def is_recomputed(stated_e6: Interval, formulas: Sequence[Formula], *, confidenc
     alpha_e6 = MILLION - confidence_e6
     found = [formula((alpha_e6 + half) / MILLION) for formula in formulas for half in (-0.5, 0.5)]
     return all(
-        to_millionths(min(ends)) - 1 <= stated <= to_millionths(max(ends)) + 1
+        to_millionths(min(ends)) <= stated <= to_millionths(max(ends))
         for stated, ends in zip(stated_e6, zip(*found, strict=True), strict=True)
     )
 

@@ -83,7 +83,8 @@ class Summary(Record):
         interval = f"[{self.ci_low_e6 / 10_000:+.2f}, {self.ci_high_e6 / 10_000:+.2f}]"
         examples = "sealed examples" if self.evidence == "offline" else "calls in production"
         shown = f"{self.evidence}, {self.claim}: {interval} at {100 * self.confidence_e6 / MILLION:g} %"
-        test = f"p {self.p_value_e6 / MILLION:g} by {self.test} on {self.examples} {examples}"
+        p_value = f"{self.p_value_e6 / MILLION:.6f}".rstrip("0") if self.p_value_e6 else "below 0.000001"
+        test = f"p {p_value} by {self.test} on {self.examples} {examples}"
         lines += [("gain", f"{gain}, at least {self.ci_low_e6 / 10_000:+.2f}"), ("evidence", f"{shown}, {test}")]
         if self.trial is not None:
             windows = f"{self.trial.windows} window{'' if self.trial.windows == 1 else 's'}"

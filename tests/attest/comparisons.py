@@ -15,7 +15,8 @@ from teleprompt.attest.issue import (
 from teleprompt.config.gate import Claim
 from teleprompt.deltaone.assignment import ObservedCall
 from teleprompt.deltaone.decide import decide
-from teleprompt.deltaone.online import OnlineDecision, compare_online
+from teleprompt.deltaone.online import compare_online
+from teleprompt.deltaone.online_report import OnlineDecision
 from teleprompt.deltaone.report import GatePolicy, GateReport
 from teleprompt.deltaone.scores import ScoredAnswer
 from teleprompt.deltaone.trial_policy import TrialPolicy
@@ -62,6 +63,7 @@ def on_trial(windows: Sequence[Pairs], *, number: int = 1, per_unit: int = 1) ->
         number=number,
         terms={},
         window=week(0),
+        snapshot=Blob(uri="file:///snapshot", digest="e" * 64),
         key="9" * 64,
         opened_at=MONDAY,
     )

@@ -27,6 +27,10 @@ from teleprompt.traces.snapshot import Snapshot
 from teleprompt.window import format_utc
 
 
+class NotAttestableError(TelepromptError):
+    """What a run found does not fit the format, or contradicts itself."""
+
+
 class AttestationRecord(Record):
     """Which attestation was issued and where its file lies."""
 
@@ -99,7 +103,7 @@ def compose_attestation(
         attestation = Attestation.compose(body)
         check_content(attestation, attestation.to_dict())
     except (ValidationError, InvalidAttestationError) as error:
-        raise TelepromptError(f"The run of {program} cannot be attested ({error}).") from error
+        raise NotAttestableError(f"The run of {program} cannot be attested ({error}).") from error
     return attestation
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from teleprompt.attest.document import Attestation
-from teleprompt.attest.issue import compose_attestation
+from teleprompt.attest.issue import NotAttestableError, compose_attestation
 from teleprompt.attribution.attribute import RULE, Attribution, attribute
 from teleprompt.audit.attested_run import AttestedRun
 from teleprompt.config.attribution import AttributionConfig
@@ -39,8 +39,16 @@ def verify_deep(attested: AttestedRun) -> list[DeepCheck]:
     return [
         _compared("files of the snapshot", recount(snapshot).digest, snapshot.digest),
         _compared("selected program", attested.selection.state.digest, comparison.optimized_state.digest),
-        *_sections(attested.attestation, _made_anew(attested)),
+        *_checked_sections(attested),
     ]
+
+
+def _checked_sections(attested: AttestedRun) -> list[DeepCheck]:
+    """The document against one made anew; one that contradicts itself is no document."""
+    try:
+        return _sections(attested.attestation, _made_anew(attested))
+    except NotAttestableError as error:
+        return [DeepCheck(name="document", holds=False, detail=str(error))]
 
 
 def _sections(stated: Attestation, anew: Attestation) -> list[DeepCheck]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Self, TypeVar
@@ -16,6 +17,7 @@ from teleprompt.window import format_utc
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.store.artifact.artifact_repo import ArtifactRepository
 
 
 KEY_TAG = "teleprompt.key"
@@ -140,17 +142,22 @@ class PipelineRun:
 
     def read_bytes(self, path: str) -> bytes | None:
         """The artifact at `path`, or None."""
-        import mlflow
-
         folder = path.rpartition("/")[0]
-        if all(item.path != path for item in self.client.list_artifacts(self.run_id, folder or None)):
+        if all(item.path != path for item in self._artifacts.list_artifacts(folder or None)):
             return None
-        uri = f"runs:/{self.run_id}/{path}"
         with TemporaryDirectory() as own:  # in one of its own, MLflow would leave what came from a server
-            local = mlflow.artifacts.download_artifacts(
-                artifact_uri=uri, tracking_uri=self.client.tracking_uri, dst_path=own
-            )
-            return Path(local).read_bytes()
+            return Path(self._artifacts.download_artifacts(path, dst_path=own)).read_bytes()
+
+    @cached_property
+    def _artifacts(self) -> "ArtifactRepository":
+        """Where the run's files lie.
+
+        MLflow's client would ask for the run and for models that are named like the folder, twice for each file.
+        """
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+        place = self.client.get_run(self.run_id).info.artifact_uri
+        return get_artifact_repository(place, tracking_uri=self.client.tracking_uri)
 
     def write_text(self, path: str, text: str) -> None:
         """Keep `text` at `path`, byte for byte."""

@@ -49,6 +49,40 @@ def artifacts(settings: Settings) -> Path:
         return Path(client.get_run(summary.run_id).info.artifact_uri.removeprefix("file://"))
 
 
+def test_who_verifies_is_told_what_it_says_and_says_what_is_expected(
+    call: Callable[..., Result], attested: Path, tmp_path: Path, settings: Settings
+) -> None:
+    document = json.loads(attested.read_text())
+    version, stated = document["model_info"]["optimized_version"], document["program"]["optimized_digest"]
+    state = next(Path(settings.storage_uri.removeprefix("file://")).rglob(f"{stated}*"))
+    expected = (
+        *("--program", "Shelves", "--version", version, "--state", str(state)),
+        *("--signer", SIGNER, "--after", document["timestamp"], "--require-evidence"),
+    )
+    told = call("attest", "verify", str(attested), *expected)
+    assert told.status == 0
+    lines = told.out.splitlines()
+    assert lines[0] == f"valid: OK (signed by {SIGNER})"
+    assert [line.split()[0] for line in lines[1:]] == ["program", "decided", "gain", "evidence", "trial"]
+    assert lines[1].split(maxsplit=1)[1] == f"Shelves, 1.0.0 -> {version}"
+    summary = call("attest", "verify", str(attested), *expected, "--json").json["summary"]
+    assert (summary["program"], summary["evidence"], summary["trial"]["number"]) == ("Shelves", "offline", 1)
+    assert summary["ci_low_e6"] == document["evidence"]["ci_low_e6"]
+
+    other = tmp_path / "state.json"
+    other.write_bytes(state.read_bytes() + b" ")
+    for option, value, code in (
+        ("--program", "Selves", "PROGRAM_UNEXPECTED"),
+        ("--version", "1.0.0", "VERSION_UNEXPECTED"),
+        ("--state", str(other), "STATE_UNEXPECTED"),
+        ("--signer", ALICE, "SIGNER_UNTRUSTED"),
+        ("--after", "2999-01-01", "TOO_OLD"),
+    ):
+        refused = call("attest", "verify", str(attested), option, value, "--json")
+        assert (refused.status, refused.json["code"], refused.json["summary"]) == (1, code, None)
+        assert call("attest", "verify", str(attested), option, value).out.startswith(f"INVALID: {code} (")
+
+
 def test_the_document_credits_and_proves(
     call: Callable[..., Result],
     attested: Path,

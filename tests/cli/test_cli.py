@@ -170,6 +170,8 @@ def test_the_doctor_says_that_nobody_is_told_until_somebody_is(call, monkeypatch
         (("attest", "show", "0123"), 2, "There is no attestation '0123'"),
         (("attest", "verify", "/nowhere.json"), 2, "/nowhere.json cannot be read"),
         (("attest", "verify", "/dev/null", "--trusted-signer", "0x1"), 2, "Trusted signer"),
+        (("attest", "verify", "/dev/null", "--state", "/nowhere.json"), 2, "/nowhere.json cannot be read"),
+        (("attest", "verify", "/dev/null", "--after", "then"), 2, "--after 'then' is not an ISO 8601 time"),
         (("rewards", "0123", "--total", "1"), 2, "There is no attestation '0123'"),
         (("versions", "list", "nobody"), 2, "There is no program"),
     ],

@@ -55,13 +55,13 @@ def compose_attestation(
     online: OnlineDecision | None = None,
     online_metric: str | None = None,
 ) -> Attestation:
-    """The unsigned document of a promoting comparison; the same run gives the same document.
+    """The unsigned document of a promoting comparison; the same run gives the same document. See `that_holds`.
 
     With `online`, what it says of the gain is what production showed, not what the sealed examples did; `online_metric`
     names the scores that were compared there.
 
     Raises:
-        TelepromptError: the facts do not fit the format.
+        NotAttestableError: the facts do not fit the format.
     """
     decided_at = comparison.decided_at if online is None else online.decided_at
     body = {
@@ -100,10 +100,21 @@ def compose_attestation(
         },
     }
     try:
-        attestation = Attestation.compose(body)
-        check_content(attestation, attestation.to_dict())
-    except (ValidationError, InvalidAttestationError) as error:
+        return Attestation.compose(body)
+    except ValidationError as error:
         raise NotAttestableError(f"The run of {program} cannot be attested ({error}).") from error
+
+
+def that_holds(attestation: Attestation) -> Attestation:
+    """The attestation, if its figures can be true together, as everybody who verifies it will ask.
+
+    Raises:
+        NotAttestableError: they contradict each other.
+    """
+    try:
+        check_content(attestation, attestation.to_dict())
+    except InvalidAttestationError as error:
+        raise NotAttestableError(f"The run of {attestation.model_info.model_id} cannot be attested ({error}).") from error
     return attestation
 
 

@@ -9,8 +9,6 @@ import typer
 from teleprompt.cli.output import JsonOption, print_document, print_json, print_table, say, window_text
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from teleprompt.attest.verify import Verification
     from teleprompt.audit.verify_deep import DeepCheck
 
@@ -93,6 +91,7 @@ def verify(
     from teleprompt.attest.expected import Expected
     from teleprompt.attest.load import MAX_BYTES
     from teleprompt.attest.verify import verify_attestation
+    from teleprompt.cli.windows import parse_moment
 
     data = _read(file, MAX_BYTES)
     result = verify_attestation(
@@ -104,7 +103,7 @@ def verify(
             program=program,
             version=version,
             state_digest=None if state is None else _digest(state),
-            after=None if after is None else _moment(after),
+            after=None if after is None else parse_moment("--after", after),
             evidence=require_evidence,
         ),
     )
@@ -291,16 +290,3 @@ def _digest(file: Path) -> str:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         raise ConfigurationError(f"{file} cannot be read ({error.strerror}); name a file that can.") from error
-
-
-def _moment(text: str) -> "datetime":
-    """A time with its offset; one without means UTC, as in a document's window."""
-    from datetime import UTC, datetime
-
-    from teleprompt.errors import ConfigurationError
-
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ConfigurationError(f"--after {text!r} is no time; write it as 2026-01-31T00:00:00Z.") from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

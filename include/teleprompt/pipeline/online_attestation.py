@@ -1,7 +1,7 @@
 """The attestation of a version that production proved."""
 
 from teleprompt.attest.document import Attestation
-from teleprompt.attest.issue import AttestationRecord, compose_attestation, issue_attestation
+from teleprompt.attest.issue import AttestationRecord, compose_attestation, issue_attestation, that_holds
 from teleprompt.attest.stored import keep_attestation
 from teleprompt.attribution.attribute import Attribution
 from teleprompt.config.program import ProgramConfig
@@ -56,7 +56,7 @@ def _proven_in_production(
         attribution = attribute_selection(run, config, snapshot, selection, comparison)
         run.write("attribution", attribution)
     entity = run.client.get_model_version(config.name, str(number))
-    return compose_attestation(
+    attestation = compose_attestation(
         program=config.name,
         strategy=entity.tags["strategy"],
         outcome_metric=config.outcome.metric,
@@ -70,3 +70,4 @@ def _proven_in_production(
         online=decision,
         online_metric=config.outcome.score_name,
     )
+    return that_holds(attestation)

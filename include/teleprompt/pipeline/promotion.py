@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from teleprompt.attest.document import Attestation
-from teleprompt.attest.issue import AttestationRecord, compose_attestation, issue_attestation
+from teleprompt.attest.issue import AttestationRecord, compose_attestation, issue_attestation, that_holds
 from teleprompt.attest.stored import AttestationStore, keep_attestation
 from teleprompt.attribution.attribute import Attribution, attribute
 from teleprompt.attribution.first_uses import first_uses
@@ -130,7 +130,7 @@ class Promotion:
         self, compared: ComparedCandidate, attribution: Attribution, *, version_id: str | None = None
     ) -> Attestation:
         """The unsigned attestation; of the version that the comparison would get unless another id is named."""
-        return compose_attestation(
+        attestation = compose_attestation(
             program=self.config.name,
             strategy=self.config.optimization.strategy.value,
             outcome_metric=self.config.outcome.metric,
@@ -142,6 +142,7 @@ class Promotion:
             optimized_version=version_id or self.version_id(compared.comparison),
             code_digest=self.code_digest,
         )
+        return that_holds(attestation)
 
     def register(
         self, run: PipelineRun, compared: ComparedCandidate, attribution: Attribution, *, name: str

@@ -5,8 +5,8 @@
 //
 // --signer names an address that you trust; of those named so many as --threshold (1) must have signed. Without it the
 // document only shows that the key it names signed it, and whose key that is remains open. Exit status 0: all that is
-// printed holds. 1: something does not. What `teleprompt attest verify` checks beside this: the form of each field, and
-// whether p, the interval and the weights follow from the figures they are computed of.
+// printed holds. 1: something does not. What `teleprompt attest verify` checks beside this: the form of each field,
+// whether the weights follow from what they are in proportion to, and what counts allow where tests resample or bet.
 const { createHash } = require("crypto");
 const { readFileSync } = require("fs");
 const { parseArgs } = require("util");
@@ -107,25 +107,26 @@ function checkContent(document) {
   need(sha256(rest).slice(0, 12) === attestation_id, "attestation_id is the content's");
 }
 
-function checkFigures({ model_info, performance, optimization_metadata, contributors, evidence, data, program }) {
+function checkFigures(document) {
+  const { timestamp, model_info, performance, optimization_metadata, contributors, evidence, data, program } = document;
   const range = optimization_metadata.date_range;
   need(Date.parse(range.start) < Date.parse(range.end), "the window has a length");
   need(model_info.baseline_version !== model_info.optimized_version, "the versions differ");
   need(program?.baseline_digest !== program?.optimized_digest || !program, "the programs differ");
+
+  need(Date.parse(timestamp) >= Date.parse(range.end), "it was written after its window");
+  need(timestamp >= "2020" && timestamp < "2100", "it was written in this age");
 
   const { baseline_metrics: before, optimized_metrics: after, performance_delta } = performance;
   const metric = evidence?.metric ?? optimization_metadata.outcome_metric;
   const [delta, threshold] = [e6(performance_delta), evidence?.threshold_e6 ?? 10_000];
   need(canonical(Object.keys(before).sort()) === canonical(Object.keys(after).sort()), "both have the same metrics");
   need(Object.hasOwn(before, metric) && e6(after[metric]) - e6(before[metric]) === delta, "the gain is the metrics' difference");
+  need([before[metric], after[metric]].every((mean) => mean >= 0 && mean <= 1), "scores lie in [0, 1]");
   need(performance.deltaone_achieved === delta >= threshold, "deltaone_achieved says whether it reaches the threshold");
   if (evidence) {
     need(evidence.verdict === "promote" && delta >= threshold && evidence.delta_e6 === delta, "the evidence has this gain");
-    need(evidence.ci_low_e6 > 0 && evidence.ci_low_e6 <= evidence.ci_high_e6, "the interval lies above 0");
-    need(evidence.claim === (evidence.ci_low_e6 >= threshold ? "proven" : "significant"), "the interval has this claim");
-    need(evidence.p_value_e6 <= MILLION - evidence.confidence_e6, "p is below alpha");
-    need(evidence.kind !== "offline" || evidence.wins + evidence.losses + evidence.ties === evidence.n,
-      "wins, losses and ties add up");
+    checkEvidence(document, [e6(before[metric]), e6(after[metric])]);
   }
 
   const total = optimization_metadata.trace_count;
@@ -142,6 +143,135 @@ function checkFigures({ model_info, performance, optimization_metadata, contribu
   need(sum(contributors.map((person) => person.trace_count)) === total, "the contributors' traces add up");
   need((data?.traces_root === undefined) === (data?.traces_count === undefined), "a root has a count");
   need([undefined, total].includes(data?.traces_count), "traces_count is trace_count");
+}
+
+// ---- evidence: counts bound the gain, and fix what is exact
+
+function checkEvidence({ timestamp, optimization_metadata, contributors, evidence }, means) {
+  const { ci_low_e6: low, ci_high_e6: high, delta_e6: delta, confidence_e6, p_value_e6: p } = evidence;
+  need(low > 0 && low <= high, "the interval lies above 0");
+  need(low - 1 <= delta && delta <= high + 1, "the interval holds the gain");
+  need(evidence.claim === (low >= evidence.threshold_e6 ? "proven" : "significant"), "the interval has this claim");
+  need(confidence_e6 >= 625_000 && confidence_e6 < MILLION && p >= 0 && p <= MILLION - confidence_e6, "p is below alpha");
+  need(INTERVALS[evidence.test]?.includes(evidence.interval), "test and interval belong together");
+  if (evidence.kind === "online") return checkOnline(evidence, timestamp, means);
+
+  const { n, n_groups, wins, losses, ties, test, trial } = evidence;
+  need([n, n_groups, wins, losses, ties].every((count) => Number.isSafeInteger(count) && count >= 0), "counts are counts");
+  need(wins + losses + ties === n && wins > 0, "wins, losses and ties add up");
+  need(n_groups >= 1 && n_groups <= n && n <= optimization_metadata.trace_count, "there are traces for the examples");
+  need(n <= sum(contributors.map(({ used, trace_count }) => used?.gate ?? trace_count)), "so many traces were sealed");
+  need((trial !== undefined) === (test === "betting_mixture"), "bets add up in a trial");
+  if (trial) checkTrial(evidence, optimization_metadata.date_range);
+  const of = trial ? n_groups : n;
+  need((delta - 1) * of <= Math.min(wins, of) * MILLION, "so many wins can give the gain");
+  if (test === "mcnemar_exact") checkMcNemar(evidence, means);
+  if (test === "sign") need(wins === n && p === e6(Math.min(1, 2 * 0.5 ** n_groups)), "p is the sign test's");
+  if (test === "sign_flip") need(p >= 10, "a resampled p has a least value");
+}
+
+const INTERVALS = {
+  mcnemar_exact: ["bonett_price"], sign_flip: ["bca_unseen", "bca"], sign: ["unseen", "degenerate"],
+  betting_mixture: ["confidence_sequence"], fisher_exact: ["newcombe"], permutation: ["delta_method_unseen"],
+};
+
+function checkTrial({ trial, n, p_value_e6, confidence_e6 }, range) {
+  const { number, windows, level_e6: level, opened } = trial;
+  need(number >= 1 && level >= 1 && level <= Math.ceil(250_000 / (number * (number + 1))), "the level is one of its number");
+  need(level <= MILLION - confidence_e6 + 1 && p_value_e6 <= level, "p is below the level, and that below alpha");
+  need(windows >= 1 && windows <= n, "each window has an example");
+  const [start, end, first, last] = [opened.start, opened.end, range.start, range.end].map(Date.parse);
+  need(first <= start && start < end && end <= last, "the opening window lies in date_range");
+}
+
+// McNemar's exact test, and the interval of Bonett and Price (2012).
+function checkMcNemar({ n, n_groups, wins, losses, ties, delta_e6, p_value_e6, ...evidence }, means) {
+  need(n_groups === n, "examples are independent");
+  need(Math.abs(delta_e6 * n - (wins - losses) * MILLION) <= n, "the gain is that of wins and losses");
+  let [term, tail] = [-(wins + losses) * Math.LN2, 0]; // logarithms: of many pairs each outcome is too rare for a number
+  for (let k = 0; k <= Math.min(wins, losses); k++) {
+    tail += Math.exp(term);
+    term += Math.log(wins + losses - k) - Math.log(k + 1);
+  }
+  need(p_value_e6 === e6(Math.min(1, 2 * tail)), "p is McNemar's");
+  const [up, down] = [(wins + 1) / (n + 2), (losses + 1) / (n + 2)];
+  const spread = Math.sqrt((up + down - (up - down) ** 2) / (n + 2));
+  needInterval(evidence, (z) => [up - down - z * spread, up - down + z * spread]);
+  const [before, after] = means.map((mean) => onesBehind(mean, n));
+  const least = Math.max(before[0], after[0] - wins + losses, losses);
+  need(least <= Math.min(before[1], after[1] - wins + losses, losses + ties), "right answers lead from one mean to the other");
+}
+
+function checkOnline(evidence, timestamp, means) {
+  const { n_baseline: n0, n_optimized: n1, keys_baseline: keys0, keys_optimized: keys1, observed, p_value_e6 } = evidence;
+  need([n0, n1, keys0, keys1].every((count) => Number.isSafeInteger(count) && count >= 1), "counts are counts");
+  need(keys0 <= n0 && keys1 <= n1 && Math.max(n0, n1) <= 1e9, "there is a call for each key");
+  need(Date.parse(observed.start) < Date.parse(observed.end), "the observed span has a length");
+  need(Date.parse(observed.end) <= Date.parse(timestamp), "it was written after what was observed");
+  if (evidence.test !== "fisher_exact") return need(p_value_e6 >= 10 && keys0 > 1 && keys1 > 1, "a resampled p has a least value");
+  need(keys0 === n0 && keys1 === n1, "each key has one call");
+  const [[good0, most0], [good1, most1]] = [onesBehind(means[0], n0), onesBehind(means[1], n1)];
+  need(good0 <= most0 && good1 <= most1, "shares are k / n");
+  if (good0 < most0 || good1 < most1) return; // of more than a million calls, six decimals do not tell the counts
+  need(p_value_e6 === e6(fisher(good0, n0, good1, n1)), "p is Fisher's");
+  needInterval(evidence, (z) => newcombe(good0 / n0, n0, good1 / n1, n1, z));
+}
+
+// The hybrid score interval (Newcombe 1998, method 10).
+function newcombe(p0, n0, p1, n1, z) {
+  const wilson = (p, n) => {
+    const half = z * Math.sqrt((p * (1 - p)) / n + (z * z) / (4 * n * n));
+    return [-1, 1].map((sign) => (p + (z * z) / (2 * n) + sign * half) / (1 + (z * z) / n));
+  };
+  const [[low0, high0], [low1, high1]] = [wilson(p0, n0), wilson(p1, n1)];
+  return [p1 - p0 - Math.hypot(p1 - low1, high0 - p0), p1 - p0 + Math.hypot(high1 - p1, p0 - low0)];
+}
+
+// Two-sided: all tables with these sums that are no likelier than this one.
+function fisher(good0, n0, good1, n1) {
+  const logs = new Float64Array(n0 + n1 + 1);
+  for (let i = 2; i < logs.length; i++) logs[i] = logs[i - 1] + Math.log(i);
+  const ways = (n, k) => logs[n] - logs[k] - logs[n - k];
+  const good = good0 + good1;
+  const chance = (k) => ways(n0, k) + ways(n1, good - k) - ways(n0 + n1, good);
+  const limit = chance(good0) + 1e-9;
+  let p = 0;
+  for (let k = Math.max(0, good - n1); k <= Math.min(n0, good); k++) if (chance(k) <= limit) p += Math.exp(chance(k));
+  return Math.min(1, p);
+}
+
+// The least and the most ones among n values of 0 or 1 with this mean in millionths.
+const onesBehind = (mean, n) => [
+  Math.max(0, Math.ceil(((2 * mean - 1) * n) / (2 * MILLION))), Math.min(n, Math.floor(((2 * mean + 1) * n) / (2 * MILLION))),
+];
+
+// The ends are those of the formula, for an error that is stated to a millionth.
+function needInterval({ ci_low_e6, ci_high_e6, confidence_e6 }, formula) {
+  const [wide, narrow] = [-0.5, 0.5].map((half) => formula(normalQuantile((MILLION - confidence_e6 + half) / MILLION / 2)));
+  need(e6(Math.max(-1, wide[0])) - 1 <= ci_low_e6 && ci_low_e6 <= e6(narrow[0]) + 1 &&
+    e6(narrow[1]) - 1 <= ci_high_e6 && ci_high_e6 <= e6(Math.min(1, wide[1])) + 1, "the interval follows from the counts");
+}
+
+// How many standard deviations the upper tail of this probability begins at.
+function normalQuantile(tail) {
+  let [low, high] = [0, 40];
+  for (let i = 0; i < 80; i++) {
+    const middle = (low + high) / 2;
+    [low, high] = upperTail(middle) > tail ? [middle, high] : [low, middle];
+  }
+  return low;
+}
+
+function upperTail(z) {
+  const density = Math.exp((-z * z) / 2) / Math.sqrt(2 * Math.PI);
+  if (z < 3) { // Abramowitz and Stegun 26.2.11
+    let [term, total] = [z, z];
+    for (let k = 3; k < 120; k += 2) total += term *= (z * z) / k;
+    return 0.5 - density * total;
+  }
+  let fraction = z; // 26.2.14
+  for (let k = 200; k >= 1; k--) fraction = z + k / fraction;
+  return density / fraction;
 }
 
 const e6 = (value) => Math.round(value * MILLION);

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from teleprompt.attest.expected import Expected
 from teleprompt.attest.verify import Level, verify_attestation
 from tests.attest.comparisons import FISHER, MCNEMAR, TRIAL
 from tests.attest.documents import BODY, DOCUMENT, SIGNER_ADDRESS
+from tests.support import fenced_blocks
 
 DATA = json.dumps(DOCUMENT).encode()
 VERSION = "1.0.0-opt-bfs-20260115120000"
@@ -106,3 +108,13 @@ def test_what_a_document_says_is_told_in_one_place(document: dict[str, object], 
     assert summary is not None
     told = dict(summary.lines())
     assert {name: told[name] for name in lines} == lines
+
+
+def test_the_documented_policy_verifies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "attestation.json").write_bytes(DATA)
+    monkeypatch.chdir(tmp_path)
+    (snippet,) = fenced_blocks("docs/attestation.md", "python")
+    exec(snippet, {})
+    assert capsys.readouterr().out.startswith(f"OK signed by {SIGNER_ADDRESS} program='EmailDraft'")

@@ -24,10 +24,23 @@ from teleprompt.encoding.merkle import MerkleTree, leaf_hash, word_of_address, w
 from teleprompt.signing.recover import SECP256K1_ORDER
 from teleprompt.signing.signer import open_signer
 from tests import REPOSITORY
+from tests.attest.comparisons import VALID
 from tests.attest.documents import BODY, SIGNER, SIGNER_ADDRESS
+from tests.attest.test_evidence import CONTRADICTIONS
 from tests.stock_tools import beside_packages, node
 from tests.support import ALICE, BOB, local_signer, trace_row
 
+ONLY_OURS = (
+    "so few",
+    "so small a p",
+    "does not come of so few keys",
+    "not centred",
+    "not follow from the gain and n_groups",
+    "a degenerate interval",
+    "outcomes are missing unequally",
+    "45 wins do not show",
+)
+"""Refusals that the script leaves to `attest verify`."""
 SCRIPT = REPOSITORY / "docs/scripts/verify.js"
 STRANGER = open_signer(local_signer("22" * 32))
 THIEF = "0x000000000000000000000000000000000000dEaD"
@@ -301,3 +314,25 @@ def test_the_command(tmp_path: Path, arguments: list[str], status: int, said: st
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == status, done.stdout + done.stderr
     assert said in done.stdout + done.stderr
+
+
+def _signed(document: dict[str, Any]) -> Case:
+    """As somebody signs it whom the verifier trusts."""
+    body = {k: v for k, v in document.items() if k not in {"attestation_id", "attestation_hash"}}
+    return serialize(sign(Attestation.compose(body), [SIGNER])).encode(), []
+
+
+def test_evidence_of_each_kind_is_taken_by_both() -> None:
+    cases = [_signed(document) for document in VALID.values()]
+    assert all(map(ours_takes, cases))
+    assert script_takes(cases) == [True] * len(cases)
+
+
+def test_figures_that_contradict_each_other_are_refused_by_both() -> None:
+    """But for what only counts allow where a test resamples or bets."""
+    refused = [(document, said) for document, said in CONTRADICTIONS if not said.startswith(ONLY_OURS)]
+    cases = [_signed(document) for document, _ in refused]
+    assert len(cases) > 0.7 * len(CONTRADICTIONS)
+    assert not any(map(ours_takes, cases))
+    taken = [said for (_, said), took in zip(refused, script_takes(cases), strict=True) if took]
+    assert taken == []

@@ -5,13 +5,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from teleprompt.attest.bundle import BundleScores
 from teleprompt.attest.document import Attestation
-from teleprompt.attest.issue import (
-    evidence_section,
-    online_evidence_section,
-    online_performance_section,
-    performance_section,
-)
+from teleprompt.attest.figures import online_performance, performance_of
+from teleprompt.attest.issue import evidence_section, online_evidence_section
 from teleprompt.config.gate import Claim
 from teleprompt.deltaone.assignment import ObservedCall
 from teleprompt.deltaone.decide import decide
@@ -92,12 +89,14 @@ def _of(score_e6: int) -> ScoredAnswer:
     return ScoredAnswer(score_e6=score_e6, parts_e6={})
 
 
-def document_of(report: GateReport, trial: TrialState | None = None) -> dict[str, Any]:
-    """The unsigned document of a comparison on sealed examples."""
+def document_of(
+    report: GateReport, trial: TrialState | None = None, scores: BundleScores | None = None
+) -> dict[str, Any]:
+    """The unsigned document of a comparison on sealed examples, which signs the `scores`."""
     comparison = Comparison.model_construct(
         report=report, metric="agreement", metric_version=2, trial=trial, decided_at=DECIDED
     )
-    return _document(performance_section(comparison), evidence_section(comparison), sealed=report.n)
+    return _document(performance_of(report, comparison.metric), evidence_section(comparison, scores), sealed=report.n)
 
 
 def in_production(
@@ -119,9 +118,7 @@ def calls(scores_e6: Sequence[int], *, per_key: int = 1, missing: int = 0) -> li
 def document_of_calls(decision: OnlineDecision) -> dict[str, Any]:
     """The unsigned document of a comparison in production."""
     metric = "reply_rate"
-    return _document(
-        online_performance_section(decision.report, metric), online_evidence_section(decision, metric), sealed=400
-    )
+    return _document(online_performance(decision.report, metric), online_evidence_section(decision, metric), sealed=400)
 
 
 def _document(performance: dict[str, Any], evidence: dict[str, Any], *, sealed: int) -> dict[str, Any]:

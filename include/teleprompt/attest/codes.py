@@ -38,6 +38,7 @@ class Code(StrEnum):
     TOO_OLD = "TOO_OLD"
     EVIDENCE_MISSING = "EVIDENCE_MISSING"
     PROOF_INVALID = "PROOF_INVALID"
+    BUNDLE_INVALID = "BUNDLE_INVALID"
 
 
 class InvalidAttestationError(TelepromptError):

@@ -198,8 +198,10 @@ class OfflineEvidence(_Evidence):
 
     trial: TrialSection | None = None
     """Where the evidence added up over windows."""
+    scores_digest: Digest | None = None
+    """Of the scores in the recompute bundle; documents of before have none."""
 
-    absent = frozenset({"metric_version", "trial"})
+    absent = frozenset({"metric_version", "trial", "scores_digest"})
 
 
 class OnlineEvidence(_Evidence):

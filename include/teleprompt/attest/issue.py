@@ -8,13 +8,15 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from teleprompt.attest.bundle import BundleScores, scores_of
 from teleprompt.attest.codes import InvalidAttestationError
 from teleprompt.attest.document import Attestation
+from teleprompt.attest.figures import offline_figures, online_figures, online_performance, performance_of
 from teleprompt.attest.signing import sign
 from teleprompt.attest.verify import Level, check_content
 from teleprompt.attribution.attribute import Attribution, Credit
 from teleprompt.config.signers import SignerConfig
-from teleprompt.deltaone.online_report import OnlineDecision, OnlineReport
+from teleprompt.deltaone.online_report import OnlineDecision
 from teleprompt.deltaone.report import GateReport
 from teleprompt.errors import TelepromptError
 from teleprompt.gate.comparison import Comparison, counted_windows
@@ -62,6 +64,7 @@ def compose_attestation(
 
     Raises:
         NotAttestableError: the facts do not fit the format.
+        TelepromptError: the kept scores are missing or damaged.
     """
     decided_at = comparison.decided_at if online is None else online.decided_at
     body = {
@@ -72,9 +75,9 @@ def compose_attestation(
             "optimized_version": optimized_version,
             "optimization_strategy": strategy,
         },
-        "performance": performance_section(comparison)
+        "performance": performance_of(comparison.report, comparison.metric)
         if online is None
-        else online_performance_section(online.report, online_metric or outcome_metric),
+        else online_performance(online.report, online_metric or outcome_metric),
         "optimization_metadata": {
             "trace_count": attribution.traces_count,
             "optimization_time_seconds": from_millionths(to_millionths(selection.seconds)),
@@ -84,7 +87,7 @@ def compose_attestation(
         "contributors": [contributor_section(credit) for credit in attribution.credits],
         "weighting_method": attribution.method.value,
         "credit": _given(cap_e6=attribution.cap_e6, unpayable=attribution.unpayable.value),
-        "evidence": evidence_section(comparison)
+        "evidence": evidence_section(comparison, scores_of(comparison, attribution.secret))
         if online is None
         else online_evidence_section(online, online_metric or outcome_metric),
         "data": {
@@ -142,34 +145,18 @@ def serialize(attestation: Attestation) -> str:
     return json.dumps(attestation.to_dict(), indent=2, ensure_ascii=False) + "\n"
 
 
-def performance_section(comparison: Comparison) -> dict[str, Any]:
-    """The documents' `performance`."""
-    report = comparison.report
-    return {
-        "deltaone_achieved": report.delta_e6 >= report.policy.threshold_e6,
-        "performance_delta": from_millionths(report.delta_e6),
-        "baseline_metrics": {comparison.metric: from_millionths(report.baseline_e6)},
-        "optimized_metrics": {comparison.metric: from_millionths(report.optimized_e6)},
-    }
-
-
-def evidence_section(comparison: Comparison) -> dict[str, Any]:
-    """What the verdict rests on."""
+def evidence_section(comparison: Comparison, scores: BundleScores | None = None) -> dict[str, Any]:
+    """What the verdict rests on; with the digest of the scores, where they are given."""
     report = comparison.report
     return {
         "kind": "offline",
-        **_measured(report, metric=comparison.metric, alpha=report.policy.alpha),
-        "threshold_e6": report.policy.threshold_e6,
-        "n": report.n,
-        "n_groups": report.n_groups,
-        "wins": report.wins,
-        "losses": report.losses,
-        "ties": report.ties,
+        **offline_figures(report, metric=comparison.metric),
         **_given(
             metric_version=comparison.metric_version if comparison.metric_version > 1 else None,
             trial=None
             if comparison.trial is None
             else trial_section(comparison.trial, report, until=comparison.decided_at),
+            scores_digest=None if scores is None else scores.digest,
         ),
     }
 
@@ -197,49 +184,13 @@ def _span(start: datetime, end: datetime, *, until: datetime) -> dict[str, str]:
     return {"start": format_utc(start), "end": format_utc(min(end, until))}
 
 
-def online_performance_section(report: OnlineReport, metric: str) -> dict[str, Any]:
-    """The documents' `performance`, as measured in production."""
-    return {
-        "deltaone_achieved": report.delta_e6 >= report.threshold_e6,
-        "performance_delta": from_millionths(report.delta_e6),
-        "baseline_metrics": {metric: from_millionths(report.baseline.mean_e6 or 0)},
-        "optimized_metrics": {metric: from_millionths(report.optimized.mean_e6 or 0)},
-    }
-
-
 def online_evidence_section(decision: OnlineDecision, metric: str) -> dict[str, Any]:
     """What a verdict in production rests on."""
-    report, observed = decision.report, decision.observed
+    observed = decision.observed
     return {
         "kind": "online",
-        **_measured(report, metric=metric, alpha=report.alpha),
-        "threshold_e6": report.threshold_e6,
-        "n_baseline": report.baseline.calls,
-        "n_optimized": report.optimized.calls,
-        "keys_baseline": report.baseline.keys,
-        "keys_optimized": report.optimized.keys,
-        "missing_baseline": report.baseline.missing,
-        "missing_optimized": report.optimized.missing,
+        **online_figures(decision.report, metric=metric),
         "observed": _span(observed.start, observed.end, until=decision.decided_at),
-    }
-
-
-def _measured(report: GateReport | OnlineReport, *, metric: str, alpha: float) -> dict[str, Any]:
-    """What evidence of both kinds says of its test.
-
-    The upper end of a sequence of windows is the lowest of any; where gains rise it may fall below the mean of all.
-    """
-    return {
-        "verdict": report.verdict.value,
-        "claim": report.evidence.value if report.evidence else None,
-        "metric": metric,
-        "test": report.test,
-        "interval": report.interval,
-        "delta_e6": report.delta_e6,
-        "ci_low_e6": report.ci_low_e6,
-        "ci_high_e6": max(report.ci_high_e6, report.delta_e6),
-        "p_value_e6": report.p_value_e6,
-        "confidence_e6": MILLION - to_millionths(alpha),
     }
 
 

@@ -34,14 +34,14 @@ def load_attestation(data: bytes) -> tuple[Attestation, dict[str, Any]]:
         raise InvalidAttestationError(Code.BAD_SCHEMA, detail) from error
 
 
-def strict_json(data: bytes) -> Any:
+def strict_json(data: bytes, *, max_bytes: int = MAX_BYTES) -> Any:
     """The value in `data`: limits before parsing, UTF-8 without BOM, no key twice, no NaN, integers below 2**53.
 
     Raises:
         InvalidAttestationError: with the code of the first fault.
     """
-    if len(data) > MAX_BYTES:
-        raise InvalidAttestationError(Code.TOO_LARGE, f"{len(data)} bytes are more than {MAX_BYTES}")
+    if len(data) > max_bytes:
+        raise InvalidAttestationError(Code.TOO_LARGE, f"{len(data)} bytes are more than {max_bytes}")
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -1,8 +1,9 @@
 """Auditing a stored attestation: which traces it stands on, and proofs of them."""
 
 from collections.abc import Iterator
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
+from teleprompt.attest.bundle import bundle_of, scores_of
 from teleprompt.attest.proofs import TraceProof, prove_trace
 from teleprompt.attest.stored import AttestationStore
 from teleprompt.attribution.attribute import Attribution
@@ -59,6 +60,15 @@ class AttestedRun:
         """
         rows = [row for part in self._credited().values() for row in part]
         return prove_trace(self.attestation, rows, self.attribution.secret, trace_id)
+
+    def bundle(self) -> dict[str, Any]:
+        """The document with the scores that its verdict rests on, as JSON values.
+
+        Raises:
+            ConfigurationError: the document signs no scores.
+            TelepromptError: the run's records or the scores are not there any more, or were changed.
+        """
+        return bundle_of(self.attestation, scores_of(self.comparison, self.attribution.secret))
 
     def trail(self) -> Iterator[TrailEntry]:
         """Each trace that was used, by contributor, part and trace.

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from teleprompt.attest.document import Attestation
+from teleprompt.attest.document import HASH, ID, Attestation, OfflineEvidence
 from teleprompt.attest.issue import NotAttestableError, compose_attestation
 from teleprompt.attribution.attribute import RULE, Attribution, attribute
 from teleprompt.audit.attested_run import AttestedRun
@@ -80,7 +80,7 @@ def _made_anew(attested: AttestedRun) -> Attestation:
     entity = run.client.get_model_version(version.program, str(version.number))
     code = read_version(run.client, entity).code_digest
     online = attested.read(DECISION, OnlineDecision) if stated.evidence and stated.evidence.kind == "online" else None
-    return compose_attestation(
+    anew = compose_attestation(
         program=attested.stored.program,
         strategy=entity.tags["strategy"],
         outcome_metric=attested.snapshot.outcome_fits[0].metric,
@@ -94,6 +94,21 @@ def _made_anew(attested: AttestedRun) -> Attestation:
         online=online,
         online_metric=stated.evidence.metric if stated.evidence else None,
     )
+    return anew if _signs_scores(stated) else _without_scores(anew)
+
+
+def _signs_scores(document: Attestation) -> bool:
+    evidence = document.evidence
+    return isinstance(evidence, OfflineEvidence) and evidence.scores_digest is not None
+
+
+def _without_scores(anew: Attestation) -> Attestation:
+    """As a document was composed before there were bundles."""
+    if not _signs_scores(anew):
+        return anew
+    body = {name: value for name, value in anew.to_dict().items() if name not in {HASH, ID}}
+    del body["evidence"]["scores_digest"]
+    return Attestation.compose(body)
 
 
 def _credit_anew(attested: AttestedRun) -> Attribution:

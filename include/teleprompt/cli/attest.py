@@ -1,5 +1,6 @@
 """`teleprompt attest`: attestations."""
 
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -84,10 +85,14 @@ def verify(
     after: Annotated[str | None, typer.Option(metavar="TIME", help="Must be of this time (ISO 8601) or later.")] = None,
     require_evidence: Annotated[bool, typer.Option("--require-evidence", help="The gain must be backed.")] = False,
     proof: Annotated[Path | None, typer.Option(help="Also check a proof of `attest prove` against it.")] = None,
+    bundle: Annotated[
+        Path | None, typer.Option(help="Also recompute the verdict from the scores in this file of `attest bundle`.")
+    ] = None,
     deep: Annotated[bool, typer.Option("--deep", help="Also recompute it from the run in MLflow.")] = False,
     json_: JsonOption = False,
 ) -> None:
     """Check an attestation offline, from its file alone, and that it is about what you expect."""
+    from teleprompt.attest.bundle import MAX_BUNDLE_BYTES
     from teleprompt.attest.expected import Expected
     from teleprompt.attest.load import MAX_BYTES
     from teleprompt.attest.verify import verify_attestation
@@ -109,6 +114,8 @@ def verify(
     )
     if result.valid and proof is not None:
         result = _with_proof(result, data, _read(proof, MAX_BYTES))
+    if result.valid and bundle is not None:
+        result = _with_bundle(result, data, _read(bundle, MAX_BUNDLE_BYTES))
     checks = _deep_checks(data) if deep and result.valid else []
     good = result.valid and all(check.holds for check in checks)
     if json_:
@@ -151,6 +158,33 @@ def prove(
             return
     tree = RewardTree(attested.attestation, base_units(total, decimals=decimals))
     print_json(tree.prove(contributor or "").model_dump(mode="json"))
+
+
+@app.command()
+def bundle(
+    attestation_id: AttestationId,
+    out: Annotated[Path | None, typer.Option(help="File to write; by default standard output.")] = None,
+    json_: JsonOption = False,
+) -> None:
+    """Write the document with both scores of each sealed example, for who recomputes the verdict elsewhere."""
+    del json_  # it is JSON in any case
+    import json
+
+    from teleprompt.attest.stored import open_attestations
+    from teleprompt.audit.attested_run import AttestedRun
+    from teleprompt.config.settings import Settings
+    from teleprompt.errors import ConfigurationError
+
+    with open_attestations(Settings()) as store:
+        document = json.dumps(AttestedRun(store, attestation_id).bundle(), ensure_ascii=False).encode()
+    if out is None:
+        print_document(document)
+        return
+    try:
+        out.write_bytes(document)
+    except OSError as error:
+        raise ConfigurationError(f"{out} cannot be written ({error.strerror}); name a file that can.") from error
+    say(f"{out}: {len(document)} bytes")
 
 
 @app.command()
@@ -239,17 +273,30 @@ def schema() -> None:
 
 def _with_proof(result: "Verification", data: bytes, proof: bytes) -> "Verification":
     """The verification with what the proof proves, or why it does not."""
-    from teleprompt.attest.codes import InvalidAttestationError
     from teleprompt.attest.load import load_attestation
     from teleprompt.attest.proofs import check_proof, load_proof
 
+    return _with_more(result, lambda: check_proof(load_attestation(data)[0], load_proof(proof)))
+
+
+def _with_bundle(result: "Verification", data: bytes, bundle: bytes) -> "Verification":
+    """The verification with what the bundle's scores show, or why they do not."""
+    from teleprompt.attest.bundle import check_bundle
+    from teleprompt.attest.load import load_attestation
+
+    return _with_more(result, lambda: f"recomputed: {check_bundle(load_attestation(data)[0], bundle).in_words}")
+
+
+def _with_more(result: "Verification", check: Callable[[], str]) -> "Verification":
+    """The verification with what one more check says, or why it does not hold."""
+    from teleprompt.attest.codes import InvalidAttestationError
+
     try:
-        proved = check_proof(load_attestation(data)[0], load_proof(proof))
+        return result.model_copy(update={"detail": f"{result.detail}; {check()}"})
     except InvalidAttestationError as error:
         detail = str(error).removeprefix(f"{error.code}: ")
         refused = {"valid": False, "level": None, "code": error.code, "detail": detail, "summary": None}
         return result.model_copy(update=refused)
-    return result.model_copy(update={"detail": f"{result.detail}; {proved}"})
 
 
 def _deep_checks(data: bytes) -> list["DeepCheck"]:

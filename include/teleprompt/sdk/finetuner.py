@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from teleprompt.attest.issue import performance_section
+from teleprompt.attest.figures import performance_of
 from teleprompt.attest.signing import sign
 from teleprompt.attribution.attribute import Attribution, Credit
 from teleprompt.config.files import ProgramFileError, find_program_file, load_program_file
@@ -108,7 +108,7 @@ class TelepromptFinetuner:
         _rest(_stages(result).pipeline)
         report = comparison.report
         return {
-            **performance_section(comparison),
+            **performance_of(comparison.report, comparison.metric),
             "deltaone_achieved": report.verdict is Verdict.PROMOTE,
             "verdict": report.verdict.value,
             "reason": report.reason,

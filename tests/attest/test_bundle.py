@@ -78,7 +78,7 @@ def refused(document: Document, data: Document) -> str:
     ("document", "kept", "said"),
     [
         (ALONE, ALONE_SCORES, "promote, and each figure of the evidence, from the scores of 1000 examples"),
-        (*of_one_comparison(graded(300, gain=0.05, seed=1), per_unit=3), "from the scores of 300 examples"),
+        (*of_one_comparison(graded(300, gain=0.1, seed=1), per_unit=3), "from the scores of 300 examples"),
         (*of_one_comparison([(400_000, 500_000)] * 200), "from the scores of 200 examples"),
         (TRIAL, TRIAL_SCORES, "from the scores of 150 examples in 2 windows"),
         (*of_a_trial([right_or_wrong(40, 6, 30, 24)]), "from the scores of 100 examples"),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from teleprompt.attest.bundle import example_digest
 from teleprompt.attest.document import Attestation
 from teleprompt.attest.issue import serialize
 from teleprompt.attest.signing import sign
@@ -81,6 +82,32 @@ def test_who_verifies_is_told_what_it_says_and_says_what_is_expected(
         refused = call("attest", "verify", str(attested), option, value, "--json")
         assert (refused.status, refused.json["code"], refused.json["summary"]) == (1, code, None)
         assert call("attest", "verify", str(attested), option, value).out.startswith(f"INVALID: {code} (")
+
+
+def test_a_stranger_recomputes_the_verdict_from_two_files(
+    call: Callable[..., Result], attested: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = json.loads(attested.read_text())
+    bundle = tmp_path / "bundle.json"
+    own = document["attestation_id"]
+    assert call("attest", "bundle", own, "--out", str(bundle)).out.startswith(f"{bundle}: ")
+    assert call("attest", "bundle", own).json == json.loads(bundle.read_text())
+    assert "cannot be written" in call("attest", "bundle", own, "--out", "/nowhere/b.json").err
+    gate = next(entry for entry in call("attest", "trail", own, "--json").json if entry["part"] == "gate")
+    salt = call("attest", "prove", own, "--trace", gate["trace_id"]).json["salt"]
+    examples = [one for window in json.loads(bundle.read_text())["scores"]["windows"] for one in window["examples"]]
+    assert example_digest(salt, gate["trace_id"]) in {example[0] for example in examples}
+    assert gate["trace_id"] not in bundle.read_text()
+
+    monkeypatch.setenv("TELEPROMPT_TRACKING_URI", "http://127.0.0.1:9")  # nobody is there
+    told = call("attest", "verify", str(attested), "--bundle", str(bundle))
+    assert told.status == 0
+    assert f"from the scores of {document['evidence']['n']} examples" in told.out
+    changed = json.loads(bundle.read_text())
+    changed["scores"]["windows"][0]["examples"][0][3] = 0
+    bundle.write_text(json.dumps(changed))
+    refused = call("attest", "verify", str(attested), "--bundle", str(bundle), "--json")
+    assert (refused.status, refused.json["code"]) == (1, "BUNDLE_INVALID")
 
 
 def test_the_document_credits_and_proves(

@@ -40,7 +40,7 @@ def scores(windows: Sequence[Pairs], policy: TrialPolicy | GatePolicy, *, per_un
                 start=span and span.start,
                 end=span and span.end,
                 examples=tuple(
-                    (sha256_hex(f"{w}/{i}".encode()), f"{w}/{i // per_unit}", *pair) for i, pair in enumerate(pairs)
+                    (sha256_hex(f"{w}/{i}".encode()), (f"{w}/{i // per_unit}",), *pair) for i, pair in enumerate(pairs)
                 ),
             )
             for w, (span, pairs) in enumerate(zip(spans, windows, strict=True))
@@ -93,7 +93,17 @@ def test_the_evidence_is_made_anew(document: Document, kept: BundleScores, said:
 
 def test_a_bundle_holds_digests_and_scores_and_nothing_else() -> None:
     example = bundle(TRIAL, TRIAL_SCORES)["scores"]["windows"][0]["examples"][0]
-    assert [type(value) for value in example] == [str, str, int, int]
+    assert [type(value) for value in example] == [str, list, int, int]
+
+
+def test_what_returns_in_a_later_window_is_known_again_by_all_that_it_shares() -> None:
+    first, second = TRIAL_SCORES.windows
+    (trace, (unit,), *pair), *others = second.examples
+    known = (trace, (unit, first.examples[0][1][0]), *pair)
+    returning = TRIAL_SCORES.model_copy(
+        update={"windows": (first, second.model_copy(update={"examples": (known, *others)}))}
+    )
+    assert recompute(TRIAL_SCORES).n - recompute(returning).n == 1
 
 
 def test_a_changed_score_is_not_the_one_that_is_signed() -> None:

@@ -1,7 +1,7 @@
 """The recompute bundle: a document with the scores that its verdict rests on, for who has nothing else.
 
-Of each sealed example it has a salted digest of the trace's id, the unit that it belongs to, and both programs' scores:
-no question, no answer, and no name. The digest of all of it is signed in `evidence.scores_digest`.
+Of each sealed example it has a salted digest of the trace's id, what it shares with other examples (under names that
+tell nothing), and both programs' scores: no question, no answer, and no name. The digest of all of it is signed in `evidence.scores_digest`.
 """
 
 import hashlib
@@ -31,8 +31,10 @@ MAX_BUNDLE_BYTES = 256 * 2**20
 UNIT_LENGTH = 16
 
 Score = Annotated[int, Field(ge=0, le=MILLION)]
-Example = tuple[Digest, Annotated[str, Field(max_length=64)], Score, Score]
-"""Salted digest of the trace's id, unit, score of the baseline and of the optimized program in millionths."""
+Name = Annotated[str, Field(max_length=64)]
+Example = tuple[Digest, Annotated[tuple[Name, ...], Field(min_length=1)], Score, Score]
+"""Salted digest of the trace's id; its unit and, in a trial, what else an example of another window may share with it;
+score of the baseline and of the optimized program in millionths."""
 
 
 class BundleWindow(Record):
@@ -102,12 +104,16 @@ def _examples(answers: Sequence[ComparedAnswer], key: bytes) -> tuple[Example, .
     return tuple(
         (
             example_digest(trace_salt(key, answer.trace_id), answer.trace_id),
-            hmac.digest(key, f"unit {answer.unit}".encode(), hashlib.sha256).hex()[:UNIT_LENGTH],
+            tuple(_named(unit, key) for unit in (answer.unit, *answer.keys)),
             answer.baseline.score_e6,
             answer.optimized.score_e6,
         )
         for answer in answers
     )
+
+
+def _named(unit: str, key: bytes) -> str:
+    return hmac.digest(key, f"unit {unit}".encode(), hashlib.sha256).hex()[:UNIT_LENGTH]
 
 
 class _Bundle(Record):
@@ -196,10 +202,11 @@ def _answers(window: BundleWindow) -> list[ComparedAnswer]:
         ComparedAnswer(
             trace_id=trace,
             unit=unit,
+            keys=tuple(keys),
             baseline=ScoredAnswer(score_e6=before, parts_e6={}),
             optimized=ScoredAnswer(score_e6=after, parts_e6={}),
         )
-        for trace, unit, before, after in window.examples
+        for trace, (unit, *keys), before, after in window.examples
     ]
 
 

@@ -117,7 +117,9 @@ def that_holds(attestation: Attestation) -> Attestation:
     try:
         check_content(attestation, attestation.to_dict())
     except InvalidAttestationError as error:
-        raise NotAttestableError(f"The run of {attestation.model_info.model_id} cannot be attested ({error}).") from error
+        raise NotAttestableError(
+            f"The run of {attestation.model_info.model_id} cannot be attested ({error})."
+        ) from error
     return attestation
 
 

@@ -9,15 +9,14 @@ import argparse
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 
 from bench.online_worlds import (
     START,
-    Traffic,
     World,
     at_random,
+    by_kind,
     constant,
     hard_ones_stay,
     late,
@@ -28,8 +27,7 @@ from bench.online_worlds import (
 )  # fmt: skip
 from teleprompt.config.gate import Claim
 from teleprompt.config.production import MissingOutcomes
-from teleprompt.deltaone.assignment import ObservedCall
-from teleprompt.deltaone.online import compare_online
+from teleprompt.deltaone.online import ObservedCall, compare_online
 from teleprompt.deltaone.report import Verdict
 from teleprompt.production import Call, OnlinePolicy, decide_online
 from teleprompt.records import to_millionths
@@ -82,26 +80,12 @@ def before(calls: Sequence[Call]) -> Verdict:
     arms: tuple[list[ObservedCall], list[ObservedCall]] = ([], [])
     for call in calls:
         score = None if call.outcome is None else to_millionths(call.outcome)
-        arms[call.arm == "challenger"].append(ObservedCall(call.key, score, round(call.at.timestamp() * 1000)))
-    return compare_online(
-        *arms, versions=("1", "2"), threshold_e6=10_000, claim=Claim.SIGNIFICANT, alpha=0.05, share=last_share(calls)
-    ).verdict
-
-
-def last_share(calls: Sequence[Call]) -> float:
-    """The challenger's share at the end, which is all that such a comparison can be told."""
-    return max(calls, key=lambda call: call.at).share
+        arms[call.arm == "challenger"].append(ObservedCall(call.key, score))
+    return compare_online(*arms, versions=("1", "2"), threshold_e6=10_000, claim=Claim.SIGNIFICANT, alpha=0.05).verdict
 
 
 def without_effect() -> list[World]:
     """Worlds in which the challenger is as good as the champion."""
-
-    def by_region(_rng: np.random.Generator, traffic: Traffic, _share: np.ndarray) -> np.ndarray:
-        return np.where(traffic.own < 0, 0.5, 0.1)
-
-    def own_share(_rng: np.random.Generator, traffic: Traffic, _share: np.ndarray) -> np.ndarray:
-        return np.where(traffic.own < 0, 0.03, 0.13)
-
     return [
         World("plain", keys=3_000),
         World("1 customers, 300 x 10", keys=300, calls=10, sd=0.25, weeks=4),
@@ -109,14 +93,14 @@ def without_effect() -> list[World]:
         World("3 hard customers kept back", keys=6_000, calls=3, sd=0.25, share=constant(0.1),
               misplaced=hard_ones_stay(0.13, 0.03)),
         World("3 hard customers at a share of their own", keys=3_000, calls=3, sd=0.25,
-              logged=own_share),
+              logged=by_kind(0.13, 0.03)),
         World("4 share 10 to 50 %, outcome 50 to 65", keys=4_000, calls=3, share=steps((0, 0.1), (10, 0.5)),
               base=steps((0, 0.5), (10, 0.65))),
         World("4 share back from 50 to 10 %", keys=4_000, calls=3, share=steps((0, 0.5), (10, 0.1)),
               base=steps((0, 0.5), (10, 0.65))),
         World("4 share raised each day, outcome rises", keys=3_000, calls=3, weeks=4,
               share=lambda days: 0.05 + 0.45 * np.floor(days) / 28, base=lambda days: 0.4 + 0.2 * days / 28),
-        World("4 share by region", keys=3_000, calls=3, sd=0.2, logged=by_region),
+        World("4 share by region", keys=3_000, calls=3, sd=0.2, logged=by_kind(0.1, 0.5)),
         World("weekends are better", keys=3_000, calls=3, base=lambda days: 0.5 + 0.2 * (np.floor(days) % 7 >= 5)),
         World("graded", keys=1_000, calls=3, sd=0.1, graded=True),
         World("rare: 1 %, share 10 %", keys=4_000, share=constant(0.1), base=constant(0.01)),
@@ -128,7 +112,7 @@ def without_effect() -> list[World]:
         World("no keys", keys=3_000, keyless=True),
         World("outcomes that come late", keys=3_000, calls=2, silent=late),
         World("10 % missing at random", keys=3_000, silent=at_random(0.1, 0.1)),
-        World("the unhappy of the challenger call less", keys=3_000, calls=10, sd=0.2, stays=leave_when_unhappy),
+        World("the unhappy of the challenger call less", keys=3_000, calls=10, sd=0.2, made=leave_when_unhappy),
     ]  # fmt: skip
 
 
@@ -172,7 +156,7 @@ def measure(world: World, judge: Judge, *, worlds: int) -> Rate:
 
 def a_year(challengers: int, *, years: int) -> Rate:
     """So many challengers without an effect that share the level of a year."""
-    policy = replace_level(POLICY.level / challengers)
+    policy = POLICY.model_copy(update={"level": POLICY.level / challengers})
     world = World("", keys=1_000, calls=2, sd=0.1, weeks=4)
     found = []
     for year in range(years):
@@ -181,29 +165,24 @@ def a_year(challengers: int, *, years: int) -> Rate:
     return Rate(years, sum(Verdict.PROMOTE in one for one in found), sum(Verdict.REJECT in one for one in found))
 
 
-def replace_level(level: float) -> OnlinePolicy:
-    """The defaults with another level."""
-    return POLICY.model_copy(update={"level": level})
-
-
 def main() -> None:
     """Measure and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a tenth of the worlds, for a first impression")
-    worlds = 40 if parser.parse_args().quick else 400
-    print("\npromoted / rejected, in % of the worlds, with standard errors; by key alone: a fifth of the worlds")
+    parser.add_argument("--worlds", type=int, default=300, help="of each kind")
+    worlds = parser.parse_args().worlds
+    print("\npromoted / rejected, in % of the worlds, with standard errors; by key alone: a tenth of the worlds")
     header = f"{'decide_online':>21}{'each day':>25}{'by key alone':>25}"
     for title, group in (("as good as the champion", without_effect()), ("worse", worse()), ("better", gains())):
         print(f"\n{title:<48}{header}")
         for world in group:
             found = [measure(world, judge, worlds=count) for judge, count in (
-                (once, worlds), (daily, worlds), (before, worlds // 5))]  # fmt: skip
+                (once, worlds), (daily, worlds), (before, worlds // 10))]  # fmt: skip
             print(f"{world.name:<45}{found[0]!s:>24} {found[1]!s:>24} {found[2]!s:>24}", flush=True)
     print(f"\n{'what is missing':<45}{'bounds':>24} {'at_random':>24} {'zero_after_maturity':>24}")
     for world in [*worse()[:2], replace(gains()[5], silent=at_random(0.05, 0.05), name="+10, 5 % missing at random")]:
         found = [
-            measure(world, partial(once, policy=POLICY.model_copy(update={"missing": kind})), worlds=worlds)
-            for kind in MissingOutcomes
+            measure(world, lambda calls, policy=policy: once(calls, policy), worlds=worlds)
+            for policy in [POLICY.model_copy(update={"missing": kind}) for kind in MissingOutcomes]
         ]
         print(f"{world.name:<45}{found[0]!s:>24} {found[1]!s:>24} {found[2]!s:>24}", flush=True)
     print(f"\n{'13 challengers a year, each with 1/13 of the level':<60}{a_year(13, years=worlds // 2)!s:>24}")

@@ -25,8 +25,8 @@ def steps(*values: tuple[float, float]) -> Curve:
 
 
 @dataclass(frozen=True)
-class Traffic:
-    """The calls of a world, as columns."""
+class Drawn:
+    """The calls of a world as columns, as far as they are drawn."""
 
     key: np.ndarray
     days: np.ndarray
@@ -34,6 +34,13 @@ class Traffic:
     """Of each call's key, in [0, 1): a challenger with more than that share answers it."""
     own: np.ndarray
     """What each call's key adds to the probability of a good outcome."""
+    share: np.ndarray
+    challenger: np.ndarray
+    outcome: np.ndarray
+
+
+Chance = Callable[[np.random.Generator, Drawn], np.ndarray]
+"""Which calls something happens to."""
 
 
 @dataclass(frozen=True)
@@ -53,16 +60,14 @@ class World:
     effect_sd: float = 0.0
     """Of the keys' own effects, 0 on average."""
     graded: bool = False
-    misplaced: Callable[[np.random.Generator, Traffic, np.ndarray, np.ndarray], np.ndarray] | None = None
-    """(traffic, share, challenger) -> who answers instead of whom the share says."""
-    silent: Callable[[np.random.Generator, Traffic, np.ndarray, np.ndarray], np.ndarray] | None = None
-    """(traffic, challenger, outcome) -> which outcomes are missing."""
-    logged: Callable[[np.random.Generator, Traffic, np.ndarray], np.ndarray] | None = None
-    """Another share for each call than that of the day: (traffic, share) -> share."""
-    rise: Callable[[np.random.Generator, Traffic, np.ndarray], np.ndarray] | None = None
-    """(traffic, challenger) -> what is added to the probability."""
-    stays: Callable[[np.random.Generator, Traffic, np.ndarray, np.ndarray], np.ndarray] | None = None
-    """(traffic, challenger, outcome) -> which calls are made at all."""
+    logged: Callable[[Drawn], np.ndarray] | None = None
+    """Another share for each call than that of the day."""
+    misplaced: Callable[[Drawn], np.ndarray] | None = None
+    """Which calls the challenger answers, whatever the share says."""
+    silent: Chance | None = None
+    """Which outcomes are missing."""
+    made: Chance | None = None
+    """Which calls are made at all."""
     keyless: bool = False
 
     def with_effect(self, points: float, name: str) -> "World":
@@ -74,24 +79,23 @@ class World:
         counts = np.full(self.keys, self.calls) if isinstance(self.calls, int) else self.calls(rng, self.keys)
         key = np.repeat(np.arange(self.keys), counts)
         n = len(key)
-        traffic = Traffic(
-            key, rng.random(n) * self.weeks * 7, rng.random(self.keys)[key], rng.normal(0, self.sd, self.keys)[key]
-        )
-        share = self.share(traffic.days)
+        days = rng.random(n) * self.weeks * 7
+        position, own = rng.random(self.keys)[key], rng.normal(0, self.sd, self.keys)[key]
+        drawn = Drawn(key, days, position, own, self.share(days), np.zeros(n, bool), np.zeros(n))
         if self.logged:
-            share = self.logged(rng, traffic, share)
-        challenger = traffic.position < share
-        if self.misplaced:
-            challenger = self.misplaced(rng, traffic, share, challenger)
-        own_effect = rng.normal(0, self.effect_sd, self.keys)[key]
-        p = self.base(traffic.days) + traffic.own + challenger * (self.effect(traffic.days) + own_effect)
-        if self.rise:
-            p = p + self.rise(rng, traffic, challenger)
+            drawn = replace(drawn, share=self.logged(drawn))
+        drawn = replace(drawn, challenger=self.misplaced(drawn) if self.misplaced else position < drawn.share)
+        p = (
+            self.base(days)
+            + own
+            + drawn.challenger * (self.effect(days) + rng.normal(0, self.effect_sd, self.keys)[key])
+        )
         p = np.clip(p, 0, 1)
-        outcome = rng.beta(4 * p + 1e-6, 4 * (1 - p) + 1e-6) if self.graded else (rng.random(n) < p).astype(float)
-        silent = self.silent(rng, traffic, challenger, outcome) if self.silent else np.zeros(n, bool)
-        made = self.stays(rng, traffic, challenger, outcome) if self.stays else np.ones(n, bool)
-        columns = (key, challenger, share, traffic.days, outcome, silent)
+        graded = rng.beta(4 * p + 1e-6, 4 * (1 - p) + 1e-6) if self.graded else (rng.random(n) < p).astype(float)
+        drawn = replace(drawn, outcome=graded)
+        silent = self.silent(rng, drawn) if self.silent else np.zeros(n, bool)
+        made = self.made(rng, drawn) if self.made else np.ones(n, bool)
+        columns = (key, drawn.challenger, drawn.share, days, drawn.outcome, silent)
         return [
             Call(
                 key=None if self.keyless else f"customer {k}",
@@ -109,40 +113,43 @@ def power_law(rng: np.random.Generator, keys: int) -> np.ndarray:
     return np.minimum(np.floor(rng.pareto(1.2, keys) + 1), 500).astype(int)
 
 
-def unhappy_are_silent(missing: float) -> Callable[..., np.ndarray]:
+def unhappy_are_silent(missing: float) -> Chance:
     """As many are silent in both arms: of the champion at random, of the challenger those with a bad outcome first."""
 
-    def silent(rng: np.random.Generator, _traffic: Traffic, challenger: np.ndarray, outcome: np.ndarray) -> np.ndarray:
-        bad = float((outcome[challenger] == 0).mean()) if challenger.any() else 1.0
-        chance = np.where(challenger, np.where(outcome == 0, min(1.0, missing / max(bad, 1e-9)), 0.0), missing)
-        return rng.random(len(outcome)) < chance
+    def silent(rng: np.random.Generator, drawn: Drawn) -> np.ndarray:
+        bad = float((drawn.outcome[drawn.challenger] == 0).mean()) if drawn.challenger.any() else 1.0
+        unhappy = np.where(drawn.outcome == 0, min(1.0, missing / max(bad, 1e-9)), 0.0)
+        return rng.random(len(drawn.key)) < np.where(drawn.challenger, unhappy, missing)
 
     return silent
 
 
-def at_random(champion: float, challenger: float) -> Callable[..., np.ndarray]:
+def at_random(champion: float, challenger: float) -> Chance:
     """Outcomes are missing with these probabilities."""
-    return lambda rng, _traffic, new, _outcome: rng.random(len(new)) < np.where(new, challenger, champion)
+    return lambda rng, drawn: rng.random(len(drawn.key)) < np.where(drawn.challenger, challenger, champion)
 
 
-def late(rng: np.random.Generator, traffic: Traffic, _challenger: np.ndarray, outcome: np.ndarray) -> np.ndarray:
+def late(rng: np.random.Generator, drawn: Drawn) -> np.ndarray:
     """Outcomes come after three days on average, and the last day of the calls is today."""
-    return rng.exponential(3, len(outcome)) > traffic.days.max() - traffic.days
+    return rng.exponential(3, len(drawn.key)) > drawn.days.max() - drawn.days
 
 
-def hard_ones_stay(easy: float, hard: float) -> Callable[..., np.ndarray]:
-    """Customers with a low probability get the challenger with the probability `hard`, the others with `easy`."""
-    return lambda _rng, traffic, _share, _new: traffic.position < np.where(traffic.own < 0, hard, easy)
+def by_kind(easy: float, hard: float) -> Callable[[Drawn], np.ndarray]:
+    """A share for each of two kinds of customers, as each call says; hard ones have a lower probability."""
+    return lambda drawn: np.where(drawn.own < 0, hard, easy)
 
 
-def leave_when_unhappy(
-    rng: np.random.Generator, traffic: Traffic, challenger: np.ndarray, outcome: np.ndarray
-) -> np.ndarray:
+def hard_ones_stay(easy: float, hard: float) -> Callable[[Drawn], np.ndarray]:
+    """The challenger gets these shares of the two kinds of customers, whatever the calls say."""
+    return lambda drawn: drawn.position < by_kind(easy, hard)(drawn)
+
+
+def leave_when_unhappy(rng: np.random.Generator, drawn: Drawn) -> np.ndarray:
     """A key that had a bad outcome of the challenger makes half of its later calls only."""
-    order = np.lexsort([traffic.days, traffic.key])
-    bad = ((outcome == 0) & challenger)[order].astype(int)
+    order = np.lexsort([drawn.days, drawn.key])
+    bad = ((drawn.outcome == 0) & drawn.challenger)[order].astype(int)
     before = np.cumsum(bad) - bad
-    first = np.searchsorted(traffic.key[order], traffic.key[order])
-    had_one = np.empty(len(outcome), bool)
-    had_one[order] = before - before[first] > 0
-    return ~had_one | (rng.random(len(outcome)) < 0.5)
+    first = np.searchsorted(drawn.key[order], drawn.key[order])
+    had_one = np.empty(len(bad), bool)
+    had_one[order] = before > before[first]
+    return ~had_one | (rng.random(len(bad)) < 0.5)

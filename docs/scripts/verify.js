@@ -173,6 +173,7 @@ function checkEvidence({ timestamp, optimization_metadata, contributors, evidenc
 const INTERVALS = {
   mcnemar_exact: ["bonett_price"], sign_flip: ["bca_unseen", "bca"], sign: ["unseen", "degenerate"],
   betting_mixture: ["confidence_sequence"], fisher_exact: ["newcombe"], permutation: ["delta_method_unseen"],
+  delta_method: ["delta_method_unseen"],
 };
 
 function checkTrial({ trial, n, p_value_e6, confidence_e6 }, range) {
@@ -208,6 +209,12 @@ function checkOnline(evidence, timestamp, means) {
   need(keys0 <= n0 && keys1 <= n1 && Math.max(n0, n1) <= 1e9, "there is a call for each key");
   need(Date.parse(observed.start) < Date.parse(observed.end), "the observed span has a length");
   need(Date.parse(observed.end) <= Date.parse(timestamp), "it was written after what was observed");
+  const weeks = evidence.test === "delta_method";
+  need(weeks === "weeks" in evidence && weeks === "missing_are" in evidence, "weeks belong to the delta method");
+  if (weeks) {
+    const span = Date.parse(observed.end) - Date.parse(observed.start);
+    return need(keys0 > 1 && keys1 > 1 && evidence.weeks * 604_800_000 <= span, "the weeks were observed, of several keys");
+  }
   if (evidence.test !== "fisher_exact") return need(p_value_e6 >= 10 && keys0 > 1 && keys1 > 1, "a resampled p has a least value");
   need(keys0 === n0 && keys1 === n1, "each key has one call");
   const [[good0, most0], [good1, most1]] = [onesBehind(means[0], n0), onesBehind(means[1], n1)];

@@ -10,9 +10,11 @@ from teleprompt.attest.document import Attestation
 from teleprompt.attest.figures import online_performance, performance_of
 from teleprompt.attest.issue import evidence_section, online_evidence_section
 from teleprompt.config.gate import Claim
-from teleprompt.deltaone.assignment import ObservedCall
 from teleprompt.deltaone.decide import decide
-from teleprompt.deltaone.online import compare_online
+from teleprompt.deltaone.decide_online import decide_online
+from teleprompt.deltaone.online import ObservedCall, compare_online
+from teleprompt.deltaone.online_calls import Call
+from teleprompt.deltaone.online_policy import OnlinePolicy
 from teleprompt.deltaone.online_report import OnlineDecision
 from teleprompt.deltaone.report import GatePolicy, GateReport
 from teleprompt.deltaone.scores import ScoredAnswer
@@ -161,6 +163,29 @@ PERMUTATION = document_of_calls(
         calls([after for _, after in graded(600, gain=0.06, seed=3)], per_key=2, missing=10),
     )
 )
+WEEKS = document_of_calls(
+    OnlineDecision(
+        report=decide_online(
+            [
+                Call(
+                    key=f"{arm} {key}",
+                    arm=arm,
+                    share=0.5,
+                    at=week(1).start + day * timedelta(days=1),
+                    outcome=None if (key + day) % 40 == 0 else float(key % 10 < (6 if arm == "challenger" else 3)),
+                )
+                for arm in ("champion", "challenger")
+                for key in range(300)
+                for day in range(key % 7, 21, 7)
+            ],
+            OnlinePolicy(),
+            since=week(1).start,
+            until=week(3).end,
+        ),
+        observed=Window(start=week(1).start, end=week(3).end),
+        decided_at=DECIDED,
+    )
+)
 VALID = {
     "mcnemar_exact": MCNEMAR,
     "sign_flip": SIGN_FLIP,
@@ -168,4 +193,5 @@ VALID = {
     "betting_mixture": TRIAL,
     "fisher_exact": FISHER,
     "permutation": PERMUTATION,
+    "delta_method": WEEKS,
 }

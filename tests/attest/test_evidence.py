@@ -24,6 +24,7 @@ from tests.attest.comparisons import (
     SIGN_FLIP,
     TRIAL,
     VALID,
+    WEEKS,
     alone,
     document_of,
     graded,
@@ -126,6 +127,11 @@ CONTRADICTIONS: list[tuple[Document, str]] = [
     (with_evidence(PERMUTATION, ci_high_e6=PERMUTATION["evidence"]["ci_high_e6"] - 9), "not centred on the gain"),
     (with_evidence(PERMUTATION, keys_baseline=30), "so few keys leave unseen"),
     (with_evidence(PERMUTATION, p_value_e6=9), "a resampled p is never as small"),
+    (with_evidence(WEEKS, weeks=4), "more weeks than were observed"),
+    (with_evidence(WEEKS, keys_baseline=2, missing_baseline=0), "so few keys leave unseen"),
+    (with_evidence(WEEKS, keys_optimized=1), "one key is one observation"),
+    (with_evidence(WEEKS, ci_low_e6=WEEKS["evidence"]["delta_e6"] - 3_000), "so few keys leave unseen"),
+    (with_evidence(WEEKS, test="permutation"), "weeks and test do not belong together"),
 ]  # fmt: skip
 """Documents, and what is said of them."""
 
@@ -229,6 +235,7 @@ RESAMPLED = {
     "number": "its level is at most its share of the year's",
     "windows": "as many as examples at most",
     "level_e6": "between p and the number's share",
+    "weeks": "no more than were observed",
 }
 """Beside those, where resampling or bets were used, whose result counts only bound."""
 ROUNDED = {"ci_low_e6", "ci_high_e6", "confidence_e6"}

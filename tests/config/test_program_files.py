@@ -139,6 +139,7 @@ def test_a_program_is_found_by_file_or_by_name(tmp_path: Path) -> None:
     ("yaml", "problem"),
     [
         ("rollout: {share: 0.1}\nwatch: {enabled: false}\n", "a rollout is decided by the watch"),
+        ("rollout: {share: 0.1, claim_days: 20, minimum_days: 15}\n", "the 3 whole weeks of minimum_days do not fit"),
         ("approval: {}\noptimization: {enable_deltaone_check: false}\n", "follow the DeltaOne check"),
         ("gate: {guardrails: [{metric: tokens, direction: higher}]}\n", "tokens is better when it is lower"),
         ("gate: {guardrails: [{metric: a}, {metric: a}]}\n", "each guardrail may be named once"),

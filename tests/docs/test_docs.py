@@ -246,6 +246,12 @@ def test_the_documented_serving_side_serves(documented, attested) -> None:
     assert hasattr(program, "logged_as")  # it logs its own calls
 
 
+def test_the_documented_online_decision_finds_the_gain(capsys: pytest.CaptureFixture[str]) -> None:
+    (block,) = [code for code in fenced_blocks("docs/deltaone.md", "python") if "decide_online" in code]
+    exec(block, {})
+    assert capsys.readouterr().out.startswith("promote +")
+
+
 def test_the_documented_sample_sizes_are_those_of_the_gate() -> None:
     text = (REPOSITORY / "docs/deltaone.md").read_text()
     for gain, *numbers in re.findall(r"^\| (\d+) points? \| ([\d,]+) \| ([\d,]+) \| ([\d,]+) \|", text, re.MULTILINE):

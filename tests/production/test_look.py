@@ -1,7 +1,8 @@
 """Challengers, watches and rollbacks on real traces and a real registry."""
 
 import json
-from datetime import timedelta
+import random
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dspy
@@ -11,14 +12,15 @@ from teleprompt import choose_version, load_program
 from teleprompt.attest.stored import AttestationStore
 from teleprompt.attest.verify import verify_attestation
 from teleprompt.config.files import load_program_file
-from teleprompt.deltaone.assignment import Doubt
+from teleprompt.deltaone.online_doubts import Doubt
 from teleprompt.errors import TelepromptError
 from teleprompt.lm.build import build_lm
+from teleprompt.production.challenger import level_of_challenger
 from teleprompt.production.look import Production
 from teleprompt.production.report import ProductionReport, WatchOutcome
 from teleprompt.queries.history import list_runs
 from teleprompt.registry.aliases import aliases_of
-from teleprompt.registry.change_log import Action, list_changes
+from teleprompt.registry.change_log import Action, Change, ChangeState, list_changes
 from teleprompt.registry.changes import rollback
 from teleprompt.serving.choose import forget_versions
 from teleprompt.storage.blobs import get_blob
@@ -58,7 +60,8 @@ class World:
         """Calls of `version`, each of a key of its own, within `days` from now (or the other way)."""
         with mlflow_client(self.settings.tracking_uri) as client:
             experiment = client.get_experiment_by_name("shop").experiment_id
-            for i, score in enumerate([1.0] * good + [0.0] * bad + [None] * missing):
+            scores = [1.0] * good + [0.0] * bad + [None] * missing
+            for i, score in enumerate(random.Random(0).sample(scores, len(scores))):
                 at = self.now + timedelta(days=start) + timedelta(days=days) * (i + 1) / (good + bad + missing + 1)
                 run = log_run(
                     client,
@@ -106,6 +109,7 @@ def test_a_challenger_answers_its_share_and_the_same_keys_each_time(rollout: Wor
     chosen = {str(key): choose_version("Shelves", str(key)) for key in range(1000)}
     share = sum(version.alias == "challenger" for version in chosen.values()) / 1000
     assert 0.25 < share < 0.35
+    assert {version.challenger_share for version in chosen.values()} == {0.3}  # whoever answers
     forget_versions()
     assert all(choose_version("Shelves", key) == version for key, version in chosen.items())
     assert {version.version_id for version in chosen.values()} == {"1.0.0", rollout.promoted}
@@ -123,11 +127,11 @@ def test_serving_goes_on_while_the_registry_is_away(direct: World, monkeypatch: 
 
 
 def test_a_challenger_that_proves_itself_is_promoted_and_attested_with_online_evidence(rollout: World) -> None:
-    rollout.serve("1.0.0", good=60, bad=140, days=5)
-    rollout.serve(rollout.promoted, good=70, bad=10, days=5)
+    rollout.serve("1.0.0", good=60, bad=140, days=14)
+    rollout.serve(rollout.promoted, good=70, bad=10, days=14)
     assert rollout.look().outcome is WatchOutcome.UNDECIDED  # nothing is mature yet
-    report = rollout.look(days=10)
-    assert (report.outcome, report.decision.report.test) == (WatchOutcome.PROMOTED, "fisher_exact")
+    report = rollout.look(days=16)
+    assert (report.outcome, report.decision.report.test) == (WatchOutcome.PROMOTED, "delta_method")
     assert rollout.aliases() == {"champion": 2, "previous": 1}
     data = get_blob(report.attestation.blob)
     assert verify_attestation(data, require_signature=True).valid
@@ -140,32 +144,30 @@ def test_a_challenger_that_proves_itself_is_promoted_and_attested_with_online_ev
             Action.CHALLENGE,
             Action.BASELINE,
         ]
-    assert rollout.look(days=11).outcome is WatchOutcome.UNDECIDED  # as champion it has no calls yet
+    assert rollout.look(days=17).outcome is WatchOutcome.UNDECIDED  # as champion it has no calls yet
 
 
 def test_calls_without_their_key_decide_nothing(rollout: World) -> None:
-    rollout.serve("1.0.0", good=60, bad=140, days=5)
-    rollout.serve(rollout.promoted, good=70, bad=10, days=5, keyed=False)
-    report = rollout.look(days=10)
-    assert report.outcome is WatchOutcome.UNDECIDED
-    assert str(report.decision.report.blocked).startswith(Doubt.KEYS_NOT_LOGGED)
+    rollout.serve("1.0.0", good=60, bad=140, days=14)
+    rollout.serve(rollout.promoted, good=70, bad=10, days=14, keyed=False)
+    report = rollout.look(days=16)
+    assert (report.outcome, report.decision.report.blocked[:15]) == (WatchOutcome.UNDECIDED, Doubt.KEYS_NOT_LOGGED)
     assert "log the key of `choose_version` as `group`" in report.why
 
 
 def test_a_challenger_with_more_than_its_share_is_not_compared(rollout: World) -> None:
-    rollout.serve("1.0.0", good=60, bad=140, days=5)
-    rollout.serve(rollout.promoted, good=180, bad=20, days=5)
-    report = rollout.look(days=10)
-    assert report.outcome is WatchOutcome.UNDECIDED
-    assert str(report.decision.report.blocked).startswith(Doubt.SAMPLE_RATIO)
+    rollout.serve("1.0.0", good=60, bad=140, days=14)
+    rollout.serve(rollout.promoted, good=180, bad=20, days=14)
+    report = rollout.look(days=16)
+    assert (report.outcome, report.decision.report.blocked[:12]) == (WatchOutcome.UNDECIDED, Doubt.SAMPLE_RATIO)
 
 
 def test_a_challenger_that_does_worse_is_withdrawn(rollout: World) -> None:
-    rollout.serve("1.0.0", good=140, bad=60, days=5)
-    rollout.serve(rollout.promoted, good=20, bad=60, days=5)
-    assert rollout.look(days=10).outcome is WatchOutcome.WITHDRAWN
+    rollout.serve("1.0.0", good=140, bad=60, days=14)
+    rollout.serve(rollout.promoted, good=20, bad=60, days=14)
+    assert rollout.look(days=16).outcome is WatchOutcome.WITHDRAWN
     assert rollout.aliases() == {"champion": 1}
-    assert rollout.look(days=11).outcome is WatchOutcome.NOTHING
+    assert rollout.look(days=17).outcome is WatchOutcome.NOTHING
 
 
 def test_a_challenger_nobody_calls_is_withdrawn_in_the_end(rollout: World) -> None:
@@ -177,47 +179,79 @@ def test_a_challenger_nobody_calls_is_withdrawn_in_the_end(rollout: World) -> No
 def test_a_promotion_without_its_attestation_is_finished_by_the_next_look(
     rollout: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rollout.serve("1.0.0", good=60, bad=140, days=5)
-    rollout.serve(rollout.promoted, good=70, bad=10, days=5)
+    rollout.serve("1.0.0", good=60, bad=140, days=14)
+    rollout.serve(rollout.promoted, good=70, bad=10, days=14)
     with monkeypatch.context() as patched:
         patched.setattr("teleprompt.pipeline.online_attestation.issue_attestation", lambda *_a, **_k: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            rollout.look(days=10)
+            rollout.look(days=16)
     assert rollout.aliases()["champion"] == 2
-    rollout.look(days=11)
+    rollout.look(days=17)
     with mlflow_client(rollout.settings.tracking_uri) as client:
         assert len(AttestationStore(client).list()) == 1
 
 
 def test_the_record_without_its_document_is_finished_too(rollout: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    rollout.serve("1.0.0", good=60, bad=140, days=5)
-    rollout.serve(rollout.promoted, good=70, bad=10, days=5)
+    rollout.serve("1.0.0", good=60, bad=140, days=14)
+    rollout.serve(rollout.promoted, good=70, bad=10, days=14)
     with monkeypatch.context() as patched:
         patched.setattr("teleprompt.pipeline.online_attestation.keep_attestation", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            rollout.look(days=10)
-    rollout.look(days=11)
+            rollout.look(days=16)
+    rollout.look(days=17)
     with mlflow_client(rollout.settings.tracking_uri) as client:
         assert len(AttestationStore(client).list()) == 1
 
 
-def test_only_new_outcomes_make_a_new_look(rollout: World) -> None:
+def test_only_new_outcomes_make_a_new_look_at_a_champion(direct: World) -> None:
     def alphas() -> list[float]:
-        with mlflow_client(rollout.settings.tracking_uri) as client:
+        with mlflow_client(direct.settings.tracking_uri) as client:
             tags = client.get_model_version("Shelves", "2").tags
         (looks,) = [json.loads(value) for tag, value in tags.items() if tag.startswith("online_looks.")] or [{}]
         return looks.get("spent", [])
 
-    rollout.look()
+    direct.look()
     assert alphas() == []  # nothing was there to see
-    rollout.serve("1.0.0", good=10, bad=10, days=2)
-    rollout.serve(rollout.promoted, good=10, bad=10, days=2)
+    direct.serve("1.0.0", good=10, bad=10, start=-3, days=2)
+    direct.serve(direct.promoted, good=10, bad=10, days=2)
     for _ in range(3):
-        rollout.look(days=4)
+        direct.look(days=4)
     assert len(alphas()) == 1
-    rollout.serve(rollout.promoted, good=5, bad=5, days=1, start=3)
-    rollout.look(days=6)
+    direct.serve(direct.promoted, good=5, bad=5, days=1, start=3)
+    direct.look(days=6)
     assert len(alphas()) == 2
+
+
+def test_a_challenger_is_judged_after_two_whole_weeks(rollout: World) -> None:
+    rollout.serve("1.0.0", good=60, bad=140, days=14)
+    rollout.serve(rollout.promoted, good=70, bad=10, days=14)
+    early = rollout.look(days=14)  # of which the last day is not mature
+    assert (early.outcome, early.decision.report.blocked[:9]) == (WatchOutcome.UNDECIDED, Doubt.TOO_SHORT)
+    assert rollout.look(days=15.1).outcome is WatchOutcome.PROMOTED
+
+
+def test_a_gain_that_is_ruled_out_withdraws(rollout: World) -> None:
+    rollout.file.write_text(ROLLOUT.replace("{min_traces: 20}", "{min_traces: 20, deltaone_threshold: 0.5}"))
+    rollout.serve("1.0.0", good=100, bad=100, days=14)
+    rollout.serve(rollout.promoted, good=44, bad=36, days=14)
+    report = rollout.look(days=16)
+    assert report.outcome is WatchOutcome.WITHDRAWN
+    assert "ruled out" in report.why
+
+
+def test_calls_say_by_which_key_and_share_they_were_answered(rollout: World) -> None:
+    """Those of a process that did not know of the challenger yet were made at a share of 0, and are not compared."""
+    rollout.serve("1.0.0", good=60, bad=140, days=14)
+    rollout.serve(rollout.promoted, good=70, bad=10, days=14)
+    with mlflow_client(rollout.settings.tracking_uri) as client:
+        experiment = client.get_experiment_by_name("shop").experiment_id
+        runs = client.search_runs([experiment], "tags.dspy_program_version = '1.0.0'", max_results=1000)
+        late = [run for run in runs if run.info.start_time >= rollout.now.timestamp() * 1000]
+        for i, run in enumerate(late):
+            client.set_tag(run.info.run_id, "teleprompt.assignment_key", f"by key {i // 2}")
+            client.set_tag(run.info.run_id, "teleprompt.assignment_share", "0.0" if i < 20 else "0.3")
+    arm = rollout.look(days=16).decision.report.baseline
+    assert (arm.calls, arm.keys) == (180, 90)
 
 
 def test_an_outcome_that_was_redefined_cannot_be_compared_and_is_said(rollout: World) -> None:
@@ -243,16 +277,16 @@ def test_a_challenger_that_nobody_wrote_down_is_withdrawn(rollout: World) -> Non
 
 
 def test_late_outcomes_join_their_calls(rollout: World) -> None:
-    rollout.serve("1.0.0", good=60, bad=140, days=5)
-    rollout.serve(rollout.promoted, good=0, bad=0, missing=80, days=5)
-    early = rollout.look(days=8)
+    rollout.serve("1.0.0", good=60, bad=140, days=14)
+    rollout.serve(rollout.promoted, good=0, bad=0, missing=80, days=14)
+    early = rollout.look(days=15.5)
     assert (early.outcome, early.decision.report.optimized.missing) == (WatchOutcome.UNDECIDED, 80)
     with mlflow_client(rollout.settings.tracking_uri) as client:
         experiment = client.get_experiment_by_name("shop").experiment_id
         condition = f"tags.dspy_program_version = '{rollout.promoted}'"
         for i, run in enumerate(client.search_runs([experiment], condition, max_results=1000)):
             client.log_metric(run.info.run_id, "outcome_score", float(i % 8 > 0))
-    late = rollout.look(days=10)
+    late = rollout.look(days=16)
     assert (late.outcome, late.decision.report.optimized.missing) == (WatchOutcome.PROMOTED, 0)
 
 
@@ -306,10 +340,27 @@ def test_a_challenger_whose_run_was_deleted_is_withdrawn(rollout: World) -> None
     assert rollout.aliases() == {"champion": 1}
 
 
-def test_when_the_error_of_all_looks_is_used_up_nothing_is_decided(rollout: World) -> None:
-    """With `claim_days: 1` one or two looks are planned; somebody looks by hand as well, each time at new outcomes."""
-    write_program(rollout.file.parent, yaml=ROLLOUT.replace("share: 0.3", "share: 0.3, claim_days: 1"))
+def test_when_the_error_of_all_looks_is_used_up_no_regression_is_found(direct: World) -> None:
+    """With `days: 1` one or two looks are planned; somebody looks by hand as well, each time at new outcomes."""
+    write_program(direct.file.parent, yaml=DIRECT.replace("{on_regression", "{days: 1, on_regression"))
+    direct.serve("1.0.0", good=100, bad=100, start=-0.9, days=0.8)
     for look in range(5):
-        for version in ("1.0.0", rollout.promoted):
-            rollout.serve(version, good=2, bad=2, start=0.1 * look, days=0.1)
-        assert rollout.look(days=1.1 + 0.1 * look).outcome is WatchOutcome.UNDECIDED
+        direct.serve(direct.promoted, good=2, bad=2, start=0.1 * look, days=0.1)
+        assert direct.look(days=0.1 + 0.1 * look).outcome is WatchOutcome.STEADY
+    direct.serve(direct.promoted, good=0, bad=200, start=0.6, days=0.1)
+    assert direct.look(days=0.8).outcome is WatchOutcome.STEADY
+
+
+def test_challengers_of_a_year_share_its_error() -> None:
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    changes = [
+        Change(
+            change_id=str(i), model="Shelves", action=Action.CHALLENGE, state=ChangeState.DONE, before={}, after={},
+            who="test", why="", at=start + timedelta(days=28 * i),
+        )
+        for i in range(40)
+    ]  # fmt: skip
+    levels = [level_of_challenger(changes[::-1], one, alpha=0.05, claim_days=28) for one in changes]
+    assert levels[0] == pytest.approx(0.05 * (1 / 14 + 1 / 2) / 4, abs=1e-6)
+    assert all(sum(levels[i : i + 14]) <= 0.025 + 1e-9 for i in range(27))
+    assert all(level > 0 for level in levels)

@@ -133,7 +133,7 @@ def test_with_a_key_the_assignment_is_logged(served: Settings) -> None:
     assert row["group"] == "customer-7"
     with mlflow_client(served.tracking_uri) as client:
         tags = client.get_trace(row["trace_id"]).info.tags
-    assert (tags["teleprompt.assignment_key"], tags["teleprompt.assignment_share"]) == ("customer-7", "1.0")
+    assert (tags["teleprompt.assignment_key"], tags["teleprompt.assignment_share"]) == ("customer-7", "0.0")
     assert tags["teleprompt.assigned_at"].endswith("Z")
 
 

@@ -19,6 +19,7 @@ _INTERVALS_OF_TEST = {
     "betting_mixture": {"confidence_sequence"},
     "fisher_exact": {"newcombe"},
     "permutation": {"delta_method_unseen"},
+    "delta_method": {"delta_method_unseen"},
 }
 
 

@@ -1,6 +1,7 @@
 """What evidence from production must fulfil: calls and keys of two versions, answered side by side."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from functools import partial
 from math import exp, lgamma
 
@@ -34,6 +35,12 @@ def online_rules(attestation: Attestation, evidence: OnlineEvidence, means_e6: t
     start, end = span_of(evidence.observed)
     yield start < end, "the observed span is empty"
     yield attestation.decided_at >= end, "timestamp lies in the time that was observed"
+    within_weeks = evidence.test == "delta_method"
+    yield within_weeks is (evidence.weeks is not None), "weeks and test do not belong together"
+    yield (evidence.weeks is None) is (evidence.missing_are is None), "weeks and missing_are do not belong together"
+    if within_weeks:
+        yield from _rules_of_weeks(evidence)
+        return
     yield (
         not silence_differs(
             (evidence.missing_baseline, evidence.n_baseline), (evidence.missing_optimized, evidence.n_optimized)
@@ -44,6 +51,27 @@ def online_rules(attestation: Attestation, evidence: OnlineEvidence, means_e6: t
         yield from _fisher_rules(evidence, means_e6)
     else:
         yield from _permutation_rules(evidence, means_e6)
+
+
+def _rules_of_weeks(evidence: OnlineEvidence) -> Iterator[Rule]:
+    """Of a comparison within weeks and shares, whose sums are not in the document: what so few keys leave unseen.
+
+    A call without an outcome may be of a key of its own.
+    """
+    keys = (
+        evidence.keys_baseline + evidence.missing_baseline,
+        evidence.keys_optimized + evidence.missing_optimized,
+    )
+    yield min(evidence.keys_baseline, evidence.keys_optimized) > 1, "one key is one observation"
+    start, end = span_of(evidence.observed)
+    yield timedelta(weeks=evidence.weeks or 0) <= end - start, "more weeks than were observed"
+    alpha = (MILLION - evidence.confidence_e6 + 0.5) / MILLION
+    least = to_millionths(hidden(0.5, keys=min(keys), alpha=alpha)) - 3
+    yield (
+        evidence.delta_e6 - evidence.ci_low_e6 >= least
+        and (evidence.ci_high_e6 == MILLION or evidence.ci_high_e6 - evidence.delta_e6 >= least),
+        "the interval does not allow for what so few keys leave unseen",
+    )
 
 
 def _fisher_rules(evidence: OnlineEvidence, means_e6: tuple[int, int]) -> Iterator[Rule]:

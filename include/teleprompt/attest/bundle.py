@@ -1,7 +1,8 @@
 """The recompute bundle: a document with the scores that its verdict rests on, for who has nothing else.
 
 Of each sealed example it has a salted digest of the trace's id, what it shares with other examples (under names that
-tell nothing), and both programs' scores: no question, no answer, and no name. The digest of all of it is signed in `evidence.scores_digest`.
+tell nothing), and both programs' scores: no question, no answer, and no name. The digest of all of it is signed in
+`evidence.scores_digest`.
 """
 
 import hashlib

@@ -209,7 +209,7 @@ class OnlineEvidence(_Evidence):
 
     kind: Literal["online"]
     """Measured in production, on the keys that each version answered."""
-    test: Literal["fisher_exact", "permutation"]
+    test: Literal["fisher_exact", "permutation", "delta_method"]
     interval: Literal["newcombe", "delta_method_unseen"]
     n_baseline: Annotated[Count, Field(ge=1)]
     n_optimized: Annotated[Count, Field(ge=1)]
@@ -221,6 +221,12 @@ class OnlineEvidence(_Evidence):
     """Mature calls without one."""
     observed: DateRange
     """When the calls were made."""
+    weeks: Annotated[Count, Field(ge=1)] | None = None
+    """Whole weeks, within which the versions were compared; left out where their calls were compared as one."""
+    missing_are: Literal["bounds", "at_random", "zero_after_maturity"] | None = None
+    """What calls without an outcome counted for, in weeks."""
+
+    absent = frozenset({"weeks", "missing_are"})
 
 
 Evidence = Annotated[OfflineEvidence | OnlineEvidence, Field(discriminator="kind")]

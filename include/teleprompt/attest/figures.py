@@ -31,6 +31,7 @@ def online_figures(report: OnlineReport, *, metric: str) -> dict[str, Any]:
         "keys_optimized": report.optimized.keys,
         "missing_baseline": report.baseline.missing,
         "missing_optimized": report.optimized.missing,
+        **({} if report.weeks is None else {"weeks": report.weeks, "missing_are": report.missing_are.value}),
     }
 
 
@@ -69,5 +70,5 @@ def _measured(report: GateReport | OnlineReport, *, metric: str, alpha: float) -
         "ci_low_e6": report.ci_low_e6,
         "ci_high_e6": max(report.ci_high_e6, report.delta_e6),
         "p_value_e6": report.p_value_e6,
-        "confidence_e6": MILLION - to_millionths(alpha),
+        "confidence_e6": MILLION - max(1, to_millionths(alpha)),
     }

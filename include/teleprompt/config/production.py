@@ -1,8 +1,9 @@
 """The sections `rollout`, `watch` and `approval`: what happens around a promotion."""
 
 from enum import StrEnum
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from teleprompt.config._section import Section, Share
 
@@ -27,6 +28,18 @@ class RolloutConfig(Section):
     """Share of the keys that a new version answers first, as challenger; None: it becomes champion at once."""
     claim_days: int = Field(28, ge=1, le=366)
     """After so long without a decision, the challenger is taken back."""
+    minimum_days: int = Field(14, ge=7, le=366)
+    """Nothing is decided on the calls of less; only whole weeks count, so that each day of the week counts alike."""
+    missing: MissingOutcomes = MissingOutcomes.BOUNDS
+    """What calls without an outcome count for: `bounds` (the worst and the best case), `at_random` (what came of the
+    others), `zero_after_maturity` (0)."""
+
+    @model_validator(mode="after")
+    def _can_be_decided(self) -> Self:
+        weeks = -(-self.minimum_days // 7)
+        if weeks * 7 > self.claim_days:
+            raise ValueError(f"the {weeks} whole weeks of minimum_days do not fit into claim_days, {self.claim_days}")
+        return self
 
 
 class OnRegression(StrEnum):

@@ -41,13 +41,14 @@ def decide_online(
     calls: Sequence[Call],
     policy: OnlinePolicy,
     *,
+    since: datetime | None = None,
     until: datetime | None = None,
     versions: tuple[str, str] = ("champion", "challenger"),
 ) -> OnlineReport:
     """What the calls since a challenger came show of it; it may be asked at any time, with all calls there are.
 
-    Weeks are counted from the first call at a share between 0 and 1, and count as a whole once their last day has
-    begun (`until`, or the last call). Each further whole week is a look with its own part of the level, so the same
+    Weeks are counted from `since`, or the first call at a share between 0 and 1, and count as a whole once their last
+    day has begun, or up to `until`. Each further whole week is a look with its own part of the level, so the same
     calls in the middle of a week decide nothing new. `versions` name champion and challenger in the report.
 
     `promote`: the interval is above 0 (`significant`) or above the threshold (`proven`), the estimate at least the
@@ -57,7 +58,8 @@ def decide_online(
     Raises:
         TelepromptError: a call's arm, share, time or outcome is none.
     """
-    trial = _Trial.of(columns_of(calls), policy, None if until is None else milliseconds(until))
+    times = tuple(None if time is None else milliseconds(time) for time in (since, until))
+    trial = _Trial.of(columns_of(calls), policy, *times)
     return trial.report(versions)
 
 
@@ -79,14 +81,14 @@ class _Trial:
     doubts: tuple[str, ...]
 
     @classmethod
-    def of(cls, columns: CallColumns, policy: OnlinePolicy, until_ms: int | None) -> "_Trial":
+    def of(cls, columns: CallColumns, policy: OnlinePolicy, since_ms: int | None, until_ms: int | None) -> "_Trial":
         import numpy as np
 
         rolled = (columns.share_e6 > 0) & (columns.share_e6 < 1_000_000)
         if not rolled.any():
             begins = end = 0
         else:
-            begins = int(columns.at_ms[rolled].min())
+            begins = int(columns.at_ms[rolled].min()) if since_ms is None else since_ms
             end = int(columns.at_ms.max()) + DAY_MS if until_ms is None else until_ms
         end -= round(policy.maturity_days * DAY_MS)
         week = (columns.at_ms - begins) // WEEK_MS
@@ -119,9 +121,9 @@ class _Trial:
         elif best is not None:
             doubts += self._silence()
             low, high, p_value = self._interval(best, level)
-            delta_e6, low_e6, high_e6 = to_millionths(best.delta), to_millionths(low), to_millionths(high)
+            low_e6, high_e6 = to_millionths(low), to_millionths(high)
             evidence = evidence_of(
-                delta_e6=delta_e6,
+                delta_e6=_delta_e6(best),
                 low_e6=low_e6,
                 p_value=p_value,
                 threshold_e6=self.policy.threshold_e6,
@@ -137,7 +139,7 @@ class _Trial:
             evidence=evidence,
             baseline=self._arm(versions[0], best, challenger=False),
             optimized=self._arm(versions[1], best, challenger=True),
-            delta_e6=0 if best is None else to_millionths(best.delta),
+            delta_e6=0 if best is None else _delta_e6(best),
             ci_low_e6=to_millionths(low),
             ci_high_e6=to_millionths(high),
             p_value_e6=to_millionths(p_value),
@@ -171,8 +173,8 @@ class _Trial:
         """Both ends, each with an error of `level`, and the two-sided p-value."""
         worst, luckiest = (self._difference(filled) or best for filled in self._extremes())
         left_out = self.in_both / (min(best.keys) + self.in_both)
-        low = min(best.delta, worst.delta - _half_width(worst, level) - left_out)
-        high = max(best.delta, luckiest.delta + _half_width(luckiest, level) + left_out)
+        low = min(best.delta, worst.delta) - _half_width(worst, level) - left_out
+        high = max(best.delta, luckiest.delta) + _half_width(luckiest, level) + left_out
         p_value = 2 * min(worst.p_value(left_out), 1 - luckiest.p_value(-left_out), 0.5)
         return max(-1.0, low), min(1.0, high), p_value
 
@@ -226,6 +228,11 @@ class _Trial:
             missing=calls - seen,
             mean_e6=None if mean is None else to_millionths(mean),
         )
+
+
+def _delta_e6(found: Difference) -> int:
+    """Of the means as they are stated, so that nobody who subtracts them finds another."""
+    return to_millionths(found.challenger) - to_millionths(found.champion)
 
 
 def _half_width(found: Difference, level: float) -> float:

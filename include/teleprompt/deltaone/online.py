@@ -1,7 +1,8 @@
-"""Two versions compared by what came of their calls in production: a pure function of outcomes.
+"""Two versions that answered at different times, by what came of their calls: a pure function of outcomes.
 
 Other than on sealed examples, nothing is paired: each key (customer, conversation) was answered by one version. Keys
-are the independent units, for the share is given out by key; calls of one key are not independent of each other.
+are the independent units; calls of one key are not independent of each other. What else changed meanwhile is in the
+difference, too: a challenger is compared by `decide_online`.
 """
 
 from collections import defaultdict
@@ -10,11 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from teleprompt.config.gate import Claim
-from teleprompt.deltaone.assignment import Doubt, ObservedCall, doubts_about_assignment
+from teleprompt.deltaone.online_doubts import MISSING_UNLIKELY, Doubt
 from teleprompt.deltaone.online_report import Arm, OnlineReport
 from teleprompt.deltaone.paired import SEED, allowing_for_the_unseen, resamples_for
+from teleprompt.deltaone.report import Verdict
 from teleprompt.deltaone.scores import mean_e6
-from teleprompt.deltaone.verdict import Verdict, evidence_of, verdict_of
+from teleprompt.deltaone.verdict import evidence_of, verdict_of
 from teleprompt.errors import TelepromptError
 from teleprompt.records import MILLION, to_millionths
 
@@ -22,8 +24,15 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-MISSING_ALPHA = 0.01
-"""From here on, outcomes are missing unequally."""
+
+@dataclass(frozen=True, slots=True)
+class ObservedCall:
+    """A mature call in production."""
+
+    key: str | None
+    """Whose call it was; None where that was not logged."""
+    score_e6: int | None
+    """Its outcome as a score in millionths; None where none came. That is not 0."""
 
 
 def compare_online(
@@ -34,12 +43,8 @@ def compare_online(
     threshold_e6: int,
     claim: Claim,
     alpha: float,
-    share: float | None = None,
 ) -> OnlineReport:
     """Compare the outcomes of the calls of two versions, named by `versions`.
-
-    With `share`, that of the keys which `optimized` was to answer, nothing is decided where the keys were not given out
-    by chance; without one the calls were made at different times, and that is the caller's to know.
 
     One call a key and outcomes of 0 or 1: Fisher's exact test and the hybrid score interval of Newcombe (1998, method
     10). Otherwise: permutation of keys between the versions, and the interval of the delta method for a ratio of sums
@@ -55,14 +60,16 @@ def compare_online(
         for version, calls, with_one in zip(versions, (baseline, optimized), scored, strict=True)
     ]
     before, after = arms
-    doubts = () if share is None else doubts_about_assignment(baseline, optimized, share=share)
+    blocked = None
     if silence_differs((before.missing, before.calls), (after.missing, after.calls)):
-        doubts += (Doubt.SILENCE_DIFFERS,)
+        blocked = Doubt.SILENCE_DIFFERS.because(
+            f"outcomes are missing unequally ({after.missing} and {before.missing} calls without one)"
+        )
     found = _compare(*scored, alpha=alpha)
     delta_e6 = (after.mean_e6 or 0) - (before.mean_e6 or 0) if before.calls and after.calls else 0
     low_e6, high_e6 = to_millionths(found.low), to_millionths(found.high)
     evidence, verdict = None, Verdict.INCONCLUSIVE
-    if not doubts:
+    if blocked is None:
         evidence = evidence_of(
             delta_e6=delta_e6, low_e6=low_e6, p_value=found.p_value, threshold_e6=threshold_e6, alpha=alpha
         )
@@ -80,13 +87,8 @@ def compare_online(
         interval=found.interval,
         threshold_e6=threshold_e6,
         alpha=alpha,
-        blocked="; ".join(_said(doubt, before, after) for doubt in doubts) or None,
+        blocked=blocked,
     )
-
-
-def _said(doubt: Doubt, before: Arm, after: Arm) -> str:
-    silent = f" ({after.missing} and {before.missing} calls without one)" if doubt is Doubt.SILENCE_DIFFERS else ""
-    return f"{doubt}: {doubt.in_words}{silent}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,4 +239,4 @@ def _permutation_p_value(
 
 def silence_differs(one: tuple[int, int], other: tuple[int, int]) -> bool:
     """Whether outcomes, as (missing, there) of each version, are missing unequally beyond chance."""
-    return fisher_p_value(one, other) < MISSING_ALPHA if sum(one) and sum(other) else False
+    return fisher_p_value(one, other) < MISSING_UNLIKELY if sum(one) and sum(other) else False

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from teleprompt.deltaone.strata import Cells, difference
+from teleprompt.deltaone.strata import ROUNDING, Cells, difference
 
 if TYPE_CHECKING:
     from teleprompt.deltaone.online_calls import Booleans, CallColumns, Integers
@@ -212,14 +212,13 @@ def doubts_about_silence(cells: Cells, parts: "tuple[Booleans, ...]", *, at_rand
 def _silence_goes_with_outcomes(cells: Cells) -> bool:
     """Whether the outcomes of keys that are silent in part differ from the others' otherwise in one arm."""
     import numpy as np
+    from scipy.special import ndtr
 
     missing = np.bincount(cells.unit, cells.calls - cells.seen) > 0
     silent = missing[cells.unit]
     arms = [difference(cells, cells.seen, cells.total, part) for part in (silent, ~silent)]
-    if None in arms:
-        return False
     one, other = arms
-    assert one is not None  # noqa: S101
-    assert other is not None  # noqa: S101
-    z = (one.delta - other.delta) / max(1e-12, (one.se**2 + other.se**2) ** 0.5)
-    return bool(abs(z) > 2.576)
+    if one is None or other is None:
+        return False
+    se = (one.se**2 + other.se**2) ** 0.5  # they have no key in common
+    return bool(2 * ndtr(-abs(one.delta - other.delta) / max(se, ROUNDING)) < MISSING_UNLIKELY)

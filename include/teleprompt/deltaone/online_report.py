@@ -61,6 +61,16 @@ class OnlineReport(Record):
             data["blocked"] = "; ".join(data["blocked"]) or None
         return data
 
+    def undecided(self, why: str) -> "OnlineReport":
+        """The same figures, which decide nothing, for that reason beside those there are."""
+        blocked = f"{self.blocked}; {why}" if self.blocked else why
+        return self.model_copy(update={"verdict": Verdict.INCONCLUSIVE, "evidence": None, "blocked": blocked})
+
+    @property
+    def is_futile(self) -> bool:
+        """Whether a gain of the threshold is as good as ruled out, though nothing else is shown."""
+        return self.blocked is None and self.ci_high_e6 < self.threshold_e6
+
     @property
     def reason(self) -> str:
         """The verdict in one sentence."""

@@ -20,11 +20,10 @@ if TYPE_CHECKING:
 
 LEAST_KEYS = 2
 """Of each arm in a stratum: of one nobody knows how much it varies."""
-NOISE = 1e-9
-"""What rounding leaves of a difference that is 0."""
 KEY_CAP = 16
 """A key counts for at most so many calls in a week and at one share, by the mean of all that it made. A few customers
 with thousands of calls would else be all that is compared, and a handful of units proves nothing."""
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +92,9 @@ class Difference:
         """One-sided, of a difference that is not above `null`."""
         from scipy.stats import t
 
-        if self.se < NOISE:  # all calls went alike
-            return 0.5 if abs(self.delta - null) < NOISE else float(self.delta < null)
+        if self.se < ROUNDING:  # all calls went alike
+            least = 0.5 ** min(self.keys)  # of the sign test
+            return 0.5 if abs(self.delta - null) < ROUNDING else 1 - least if self.delta < null else least
         return float(t.sf((self.delta - null) / self.se, self.freedom))
 
 

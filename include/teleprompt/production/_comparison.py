@@ -4,18 +4,21 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from teleprompt.config.cron import PRESETS, fires_within
 from teleprompt.config.program import ProgramConfig
-from teleprompt.deltaone.assignment import ObservedCall
-from teleprompt.deltaone.online import compare_online
+from teleprompt.deltaone.decide_online import decide_online
+from teleprompt.deltaone.online import ObservedCall, compare_online
+from teleprompt.deltaone.online_calls import Call
+from teleprompt.deltaone.online_doubts import Doubt
+from teleprompt.deltaone.online_policy import OnlinePolicy
 from teleprompt.deltaone.online_report import OnlineDecision
 from teleprompt.deltaone.spending import alpha_of_look
 from teleprompt.errors import TelepromptError
 from teleprompt.production._versions import KnownVersion
-from teleprompt.records import to_millionths
+from teleprompt.records import MILLION, to_millionths
 from teleprompt.registry.change_log import Change
 from teleprompt.traces.in_production import AnsweredCall, calls_of_versions
 from teleprompt.traces.outcomes import OutcomeFit
@@ -41,6 +44,59 @@ class Calls:
 
     config: ProgramConfig
 
+    def decide(
+        self,
+        client: "MlflowClient",
+        versions: tuple[KnownVersion, KnownVersion],
+        span: Window,
+        *,
+        level: float,
+        fits: Sequence[OutcomeFit],
+        now: datetime,
+    ) -> OnlineDecision:
+        """The calls of a challenger, the second version, beside those of the champion in the same time.
+
+        A call that does not say what the challenger's share was is taken to be of that which it was registered with.
+        """
+        self._check_outcome(fits)
+        champion, challenger = versions
+        answered = calls_of_versions(
+            client, config=self.config, window=span, tags={**champion.tags, **challenger.tags}, fits=fits
+        )
+        calls = [
+            Call(
+                key=call.key,
+                arm="challenger" if call.version == challenger.version_id else "champion",
+                share=challenger.share if call.share is None else call.share,
+                at=datetime.fromtimestamp(call.started_at_ms / 1000, UTC),
+                outcome=None if call.score_e6 is None else call.score_e6 / MILLION,
+            )
+            for call in answered
+        ]
+        report = decide_online(
+            calls,
+            self._policy(level),
+            since=span.start,
+            until=span.end,
+            versions=(champion.version_id, challenger.version_id),
+        )
+        if any(call.key is None for call in calls):
+            report = report.undecided(
+                Doubt.KEYS_NOT_LOGGED.because("calls name no key; log the key of `choose_version` as `group` with each")
+            )
+        return OnlineDecision(report=report, observed=span, decided_at=now)
+
+    def _policy(self, level: float) -> OnlinePolicy:
+        rollout = self.config.rollout
+        return OnlinePolicy(
+            level=level,
+            threshold=self.config.optimization.deltaone_threshold,
+            claim=self.config.gate.claim,
+            missing=rollout.missing,
+            minimum_days=rollout.minimum_days,
+            claim_days=rollout.claim_days,
+        )
+
     def compare(
         self,
         client: "MlflowClient",
@@ -50,24 +106,14 @@ class Calls:
         phase: Phase,
         fits: Sequence[OutcomeFit],
         now: datetime,
-        share: float | None = None,
     ) -> OnlineDecision:
-        """The calls of the first version in the first span against those of the second in the second.
-
-        `share` of the keys were to be answered by the second, where both answered at the same time.
-        """
+        """The calls of the first version in the first span against those of the second in the second."""
         self._check_outcome(fits)
         baseline, optimized = versions
-        if spans[0] == spans[1]:
-            calls = calls_of_versions(
-                client, config=self.config, window=spans[0], tags={**baseline.tags, **optimized.tags}, fits=fits
-            )
-            arms = [[call for call in calls if call.version == version.version_id] for version in versions]
-        else:
-            arms = [
-                calls_of_versions(client, config=self.config, window=span, tags=version.tags, fits=fits)
-                for version, span in zip(versions, spans, strict=True)
-            ]
+        arms = [
+            calls_of_versions(client, config=self.config, window=span, tags=version.tags, fits=fits)
+            for version, span in zip(versions, spans, strict=True)
+        ]
         report = compare_online(
             _observed(arms[0]),
             _observed(arms[1]),
@@ -75,7 +121,6 @@ class Calls:
             threshold_e6=to_millionths(self.config.optimization.deltaone_threshold),
             claim=self.config.gate.claim,
             alpha=self._alpha(client, optimized, phase, arms),
-            share=share,
         )
         return OnlineDecision(report=report, observed=spans[1], decided_at=now)
 
@@ -118,4 +163,4 @@ class Calls:
 
 
 def _observed(calls: Sequence[AnsweredCall]) -> list[ObservedCall]:
-    return [ObservedCall(key=call.key, score_e6=call.score_e6, started_at_ms=call.started_at_ms) for call in calls]
+    return [ObservedCall(key=call.key, score_e6=call.score_e6) for call in calls]

@@ -1,5 +1,6 @@
 """A challenger is promoted, withdrawn, or waited for, by the outcomes of its own calls beside the champion's."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,8 +10,9 @@ from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import Settings
 from teleprompt.deltaone.online_report import OnlineDecision
 from teleprompt.deltaone.report import Verdict
+from teleprompt.deltaone.spending import alpha_of_look
 from teleprompt.pipeline.online_attestation import attest_online
-from teleprompt.production._comparison import Calls, Phase
+from teleprompt.production._comparison import Calls
 from teleprompt.production._versions import KnownVersion, outcome_fits
 from teleprompt.production.report import ProductionReport, WatchOutcome, report_of
 from teleprompt.registry.aliases import CHALLENGER, CHAMPION
@@ -22,6 +24,10 @@ from teleprompt.window import Window
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+
+YEAR = timedelta(days=365)
+LEAST_LEVEL = 1e-6
+"""Of a challenger that comes when those before it have used the error of a year up; a millionth beyond it."""
 
 DECISION = "online"
 """Record of the pipeline run: the decision that made its version champion."""
@@ -40,7 +46,8 @@ class ChallengerTrial:
         """Promote, withdraw, or wait for more outcomes."""
         calls = Calls(self.config)
         challenger = KnownVersion.read(client, self.config.name, aliases[CHALLENGER])
-        change = _last_challenge(list_changes(client, self.config.name), challenger.number)
+        changes = list_changes(client, self.config.name)
+        change = _last_challenge(changes, challenger.number)
         if change is None:
             why = "nothing in the log of changes says since when it is challenger"
             return self._withdraw(client, challenger, why)
@@ -52,20 +59,16 @@ class ChallengerTrial:
             return self._withdraw(client, challenger, "the pipeline run that made it is not in MLflow any more")
         span = Window(start=change.at, end=calls.mature(change.at, now))
         days = self.config.rollout.claim_days
-        decision = calls.compare(
-            client,
-            (champion, challenger),
-            (span, span),
-            phase=Phase(change, self.config.gate.alpha, calls.looks_within(days)),
-            fits=outcome_fits(run),
-            now=now,
-            share=challenger.share,
-        )
+        level = level_of_challenger(changes, change, alpha=self.config.gate.alpha, claim_days=days)
+        decision = calls.decide(client, (champion, challenger), span, level=level, fits=outcome_fits(run), now=now)
         match decision.report.verdict:
             case Verdict.PROMOTE:
                 return self._promote(run, champion, challenger, decision)
             case Verdict.REJECT:
                 return self._withdraw(client, challenger, f"online: {decision.report.reason}", decision)
+        if decision.report.is_futile:
+            futile = f"a gain worth having is as good as ruled out: {decision.report.reason}"
+            return self._withdraw(client, challenger, futile, decision)
         if now - change.at > timedelta(days=days) + self.config.outcome.maturity:
             late = f"no decision on the calls of {days} days: {decision.report.reason}"
             return self._withdraw(client, challenger, late, decision)
@@ -92,6 +95,22 @@ class ChallengerTrial:
     ) -> ProductionReport:
         withdraw(client, self.config.name, challenger.number, who=self.actor, why=why)
         return report_of(WatchOutcome.WITHDRAWN, challenger, why, decision)
+
+
+def level_of_challenger(changes: Sequence[Change], change: Change, *, alpha: float, claim_days: int) -> float:
+    """The one-sided error of a challenger: all of any 365 days share half of `alpha`, in the order in which they came.
+
+    As many are planned for a year as fit into it. The level follows from the log of changes, so that whoever looks
+    finds the same.
+    """
+    planned = math.ceil(YEAR / timedelta(days=claim_days))
+    spent: list[tuple[datetime, float]] = []
+    for one in sorted(changes, key=lambda change: change.at):
+        if one.action is not Action.CHALLENGE or one.state is not ChangeState.DONE or one.at > change.at:
+            continue
+        within = [error for at, error in spent if one.at - at < YEAR]
+        spent.append((one.at, alpha_of_look(within, alpha=alpha, looks_a_year=planned)))
+    return max(spent[-1][1] / 2, LEAST_LEVEL) if spent else alpha / 2
 
 
 def _last_challenge(changes: Sequence[Change], number: int) -> Change | None:

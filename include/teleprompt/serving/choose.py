@@ -32,6 +32,8 @@ class ChosenVersion(Record):
     alias: str
     share: float
     """Of the keys, that it answers."""
+    challenger_share: float = 0.0
+    """Of the keys, that the challenger answers; 0 without one."""
 
 
 def choose_version(program: str, key: str) -> ChosenVersion:
@@ -84,20 +86,24 @@ def _candidates(program: str) -> tuple[ChosenVersion, ...]:
 def _asked(uri: SecretUri, program: str) -> tuple[ChosenVersion, ...]:
     with mlflow_client(uri) as client:
         aliases = aliases_of(client, program)
-        return tuple(
-            _chosen(client.get_model_version(program, str(aliases[alias])), alias)
+        versions = {
+            alias: client.get_model_version(program, str(aliases[alias]))
             for alias in (CHAMPION, CHALLENGER)
             if alias in aliases and CHAMPION in aliases
-        )
+        }
+    challenger = versions.get(CHALLENGER)
+    share = 0.0 if challenger is None else float(challenger.tags.get(SHARE, 0))
+    return tuple(_chosen(version, alias, share) for alias, version in versions.items())
 
 
-def _chosen(version: Any, alias: str) -> ChosenVersion:
+def _chosen(version: Any, alias: str, challenger_share: float) -> ChosenVersion:
     return ChosenVersion(
         program=version.name,
         number=int(version.version),
         version_id=version.tags.get(VERSION_ID, version.version),
         alias=alias,
-        share=float(version.tags.get(SHARE, 0)) if alias == CHALLENGER else 1.0,
+        share=challenger_share if alias == CHALLENGER else 1.0,
+        challenger_share=challenger_share,
     )
 
 

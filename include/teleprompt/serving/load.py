@@ -39,9 +39,9 @@ def load_program(
 
     Every call of it is written to MLflow as a trace with its inputs by name, its outputs, program, version,
     contributor and group, from whatever thread or task; it never waits for MLflow. With `key` (a customer, a
-    conversation) the champion or the challenger answers, as `choose_version` says, and the calls carry the key, its
-    share and the time; it is their `group`, too, unless another is given. To ask for it anew with each request costs
-    little.
+    conversation) the champion or the challenger answers, as `choose_version` says, and the calls carry the key, the
+    challenger's share and the time; it is their `group`, too, unless another is given. To ask for it anew with each
+    request costs little.
 
     Log no calls, with `log=False`, where they are not production: tests, evaluations, further optimization.
 
@@ -62,7 +62,7 @@ def load_program(
         loaded = _kept(uri, name, chosen.number)
         own |= said_tags(group=group or key) | {
             tags.ASSIGNMENT_KEY: key,
-            tags.ASSIGNMENT_SHARE: str(chosen.share),
+            tags.ASSIGNMENT_SHARE: str(chosen.challenger_share),
             tags.ASSIGNED_AT: format_utc(datetime.now(UTC)),
         }
     own[tags.PROGRAM_VERSION] = loaded.version_id

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-VERSION = 5
+VERSION = 6
 """Of what is kept; another one does not find it."""
 
 MOST_BYTES_HELD = 64 * 2**20

@@ -24,7 +24,9 @@ class AnsweredCall:
     trace_id: str
     version: str
     key: str | None
-    """Its group; None where none was logged."""
+    """By which its version was chosen, or its group; None where neither was logged."""
+    share: float | None
+    """Of the keys, that the challenger answered then; None where that was not logged."""
     started_at_ms: int
     score_e6: int | None
     """None without a usable outcome."""
@@ -69,19 +71,28 @@ def _of_batch(
         score_e6({name: column[scored] for name, column in values.items()}, fits, imputed_score=None).tolist()
     )
     result = []
-    for row, has_score in zip(
-        raw.select(["trace_id", "program_version", "group", "started_at_ms"]).to_pylist(), scored.tolist(), strict=True
-    ):
+    columns = ["trace_id", "program_version", "group", "assignment_key", "assignment_share", "started_at_ms"]
+    for row, has_score in zip(raw.select(columns).to_pylist(), scored.tolist(), strict=True):
         result.append(
             AnsweredCall(
                 trace_id=row["trace_id"],
                 version=tags[row["program_version"]],
-                key=row["group"] or None,
+                key=row["assignment_key"] or row["group"] or None,
+                share=_share(row["assignment_share"]),
                 started_at_ms=row["started_at_ms"],
                 score_e6=next(scores) if has_score else None,
             )
         )
     return result
+
+
+def _share(logged: str | None) -> float | None:
+    """As it was logged; 1 was that of the champion itself, by an earlier version, and says nothing of a challenger."""
+    try:
+        share = float(logged or "")
+    except ValueError:
+        return None
+    return share if 0 <= share < 1 else None
 
 
 def _usable(raw: "pa.Table", config: OutcomeConfig) -> dict[str, "np.ndarray[Any, np.dtype[np.float64]]"]:

@@ -87,6 +87,8 @@ def _row(record: Any) -> dict[str, Any]:
         "program_version": None,
         "group": said.get(tags.GROUP),
         "user": record.created_by,
+        "assignment_key": None,
+        "assignment_share": None,
     }
 
 

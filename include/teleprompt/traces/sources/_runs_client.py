@@ -153,6 +153,8 @@ def add_run(
     columns["program_version"].append(run_tags.get(tags.PROGRAM_VERSION))
     columns["group"].append(run_tags.get(tags.GROUP))
     columns["user"].append(None)
+    columns["assignment_key"].append(run_tags.get(tags.ASSIGNMENT_KEY))
+    columns["assignment_share"].append(run_tags.get(tags.ASSIGNMENT_SHARE))
 
 
 def to_raw_table(columns: dict[str, list[Any]]) -> "pa.Table":

@@ -192,6 +192,8 @@ def _row(info: TraceInfo) -> dict[str, Any]:
         "program_version": said.get(tags.PROGRAM_VERSION),
         "group": said.get(tags.GROUP) or session,
         "user": said.get(tags.USER),
+        "assignment_key": said.get(tags.ASSIGNMENT_KEY),
+        "assignment_share": said.get(tags.ASSIGNMENT_SHARE),
         SESSION: session,
         SIZE: noted_bytes(said.get(SIZE_BYTES)),
     }

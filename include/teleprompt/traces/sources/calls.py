@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 CHUNK = 1000
 SAID_BY = ("HUMAN", "CODE", "LLM_JUDGE")
-TEXTS = ("contributor_id", "contributor_address", "program_version", "group", "user")
+TEXTS = (
+    "contributor_id", "contributor_address", "program_version", "group", "user", "assignment_key", "assignment_share",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,10 @@ class Call:
     program_version: str | None = None
     group: str | None = None
     user: str | None = None
+    assignment_key: str | None = None
+    """By which the version was chosen; None: the group."""
+    assignment_share: str | None = None
+    """Of the keys, that the challenger answered then."""
     is_readable: bool = True
     """False for a call whose inputs or outputs cannot be read: it is set aside by its id."""
 

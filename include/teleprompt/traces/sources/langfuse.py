@@ -79,6 +79,8 @@ def _call(trace: Mapping[str, Any], program: str) -> Call | None:
         program_version=said.get(tags.PROGRAM_VERSION) or trace.get("version"),
         group=said.get(tags.GROUP) or trace.get("sessionId"),
         user=trace.get("userId"),
+        assignment_key=said.get(tags.ASSIGNMENT_KEY),
+        assignment_share=said.get(tags.ASSIGNMENT_SHARE),
     )
 
 

@@ -93,6 +93,8 @@ class OtelFiles(CallSource):
             program_version=_text(attributes.get(tags.PROGRAM_VERSION)),
             group=_first(attributes, GROUPS),
             user=_first(attributes, USERS),
+            assignment_key=_text(attributes.get(tags.ASSIGNMENT_KEY)),
+            assignment_share=_text(attributes.get(tags.ASSIGNMENT_SHARE)),
             is_readable=is_readable,
         )
 

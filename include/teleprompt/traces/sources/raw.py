@@ -15,6 +15,8 @@ An Arrow table of raw traces has these columns:
   JSON), `rationale`, `of_session`
 - `contributor_id`, `contributor_address`, `program_version`, `group`, `user`: nullable strings; the group is MLflow's
   session where none was logged
+- `assignment_key`, `assignment_share`: by which key the version was chosen, and the challenger's share of the keys
+  then, as text; null where that was not logged
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -113,6 +115,8 @@ def raw_schema() -> "pa.Schema":
             ("program_version", pa.string()),
             ("group", pa.string()),
             ("user", pa.string()),
+            ("assignment_key", pa.string()),
+            ("assignment_share", pa.string()),
         ]
     )
 

@@ -1,8 +1,8 @@
 """Any table: a query in DuckDB, or in a database with an ADBC driver.
 
 Columns: `trace_id`, `started_at`, `input.<field>` and `output.<field>` are needed; `outcome.<name>`,
-`expected.<field>`, `ended_at`, `failed`, `contributor_id`, `contributor_address`, `program_version`, `group` and `user`
-are not.
+`expected.<field>`, `ended_at`, `failed`, `contributor_id`, `contributor_address`, `program_version`, `group`, `user`,
+`assignment_key` and `assignment_share` are not.
 """
 
 import os
@@ -115,6 +115,8 @@ def _call(row: Mapping[str, Any]) -> Call:
         program_version=_text(row.get("program_version")),
         group=_text(row.get("group")),
         user=_text(row.get("user")),
+        assignment_key=_text(row.get("assignment_key")),
+        assignment_share=_text(row.get("assignment_share")),
     )
 
 

@@ -13,7 +13,15 @@ from teleprompt.window import Window
 if TYPE_CHECKING:
     import pyarrow as pa
 
-TAGS = (tags.PROGRAM, tags.CONTRIBUTOR_ID, tags.CONTRIBUTOR_ADDRESS, tags.PROGRAM_VERSION, tags.GROUP)
+TAGS = (
+    tags.PROGRAM,
+    tags.CONTRIBUTOR_ID,
+    tags.CONTRIBUTOR_ADDRESS,
+    tags.PROGRAM_VERSION,
+    tags.GROUP,
+    tags.ASSIGNMENT_KEY,
+    tags.ASSIGNMENT_SHARE,
+)
 NAMED = one_of("x.key", TAGS)
 
 
@@ -98,6 +106,8 @@ class RunsSqlSource(SqlSource):
             "program_version": lookup(run_tags, ids, tags.PROGRAM_VERSION),
             "group": lookup(run_tags, ids, tags.GROUP),
             "user": pa.nulls(len(ids), pa.string()),
+            "assignment_key": lookup(run_tags, ids, tags.ASSIGNMENT_KEY),
+            "assignment_share": lookup(run_tags, ids, tags.ASSIGNMENT_SHARE),
         }
         return pa.table(columns).cast(raw_schema())
 

@@ -39,6 +39,8 @@ TAGS = (
     tags.CONTRIBUTOR_ADDRESS,
     tags.PROGRAM_VERSION,
     tags.GROUP,
+    tags.ASSIGNMENT_KEY,
+    tags.ASSIGNMENT_SHARE,
     tags.SESSION,
     tags.USER,
     SIZE,

@@ -42,10 +42,26 @@ from teleprompt.tracking.connection import mlflow_client  # noqa: E402
 from tests.empty_store import empty_store  # noqa: E402
 from tests.many_runs import log_many  # noqa: E402
 from tests.rewind import Rewindable  # noqa: E402
+from tests.warm import WORKER, WORKER_MODULES, forking, program_code_in_forks, write_command  # noqa: E402
 
 if TYPE_CHECKING:
     from teleprompt.pipeline.whole_run import Outcome
     from tests.chain.anvil import Anvil
+
+FORKED = tuple(
+    f"tests/{place}"
+    for place in (
+        "airflow/", "cli/", "docs/", "maintenance/", "monitoring/", "pipeline/test_metering", "pipeline/test_pipeline",
+        "pipeline/test_whole", "production/", "registry/", "serving/", "test_snippets",
+    )
+)  # fmt: skip
+"""Tests whose program code may run in forks of a process that has imported DSPy: see tests/warm.py."""
+
+COMMAND_MODULES = (
+    "dspy", "mlflow.store.tracking.sqlalchemy_store", "mlflow.store.model_registry.sqlalchemy_store",
+    "alembic.command", "rich.table", "teleprompt.attest.stored", "teleprompt.cli.attest_chain", "teleprompt.cli.backup",
+    "teleprompt.pipeline.whole_run", "teleprompt.queries.history",
+)  # fmt: skip
 
 logging.getLogger("alembic").setLevel(logging.WARNING)
 
@@ -74,6 +90,32 @@ def _environment_stays_as_it_was() -> Iterator[None]:
     before = _places()
     yield
     assert _places() == before
+
+
+@pytest.fixture(scope="session")
+def _program_processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The door to a process that forks for program code."""
+    with forking(tmp_path_factory.mktemp("forks"), WORKER, WORKER_MODULES) as door:
+        yield door
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _program_code_runs_in_forks(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Only where a process is not what is tested."""
+    if not request.node.nodeid.startswith(FORKED):
+        yield
+        return
+    with program_code_in_forks(request.getfixturevalue("_program_processes")):
+        yield
+
+
+@pytest.fixture(scope="session")
+def teleprompt_command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An executable file: the command `teleprompt`, for tests that call it often; on its own it imports for seconds."""
+    folder = tmp_path_factory.mktemp("command")
+    with forking(folder, "teleprompt.cli:main", COMMAND_MODULES) as door:
+        write_command(folder / "teleprompt", door)
+        yield folder / "teleprompt"
 
 
 @pytest.fixture(scope="session")

@@ -217,3 +217,22 @@ def test_the_console_script_runs_without_airflow_or_heavy_imports() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_each_command_is_imported_before_all_others() -> None:
+    """In a process of its own, as a user types it: no module relies on what another command has imported."""
+    code = """
+import os, sys
+from importlib import import_module
+import typer
+for name in sys.argv[1:]:
+    child = os.fork()
+    if not child:
+        import_module(name)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0, name
+"""
+    modules = {place.partition(":")[0] for place in cli._Commands.places.values()}
+    assert len(modules) > 15
+    done = subprocess.run([sys.executable, "-c", code, *sorted(modules)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -139,7 +139,7 @@ def run_teleprompt(arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys
 @pytest.mark.slow
 @pytest.mark.parametrize("script", [text for page in PAGES for text in page_blocks(page, "bash")])
 def test_every_documented_script_works(
-    script: str, documented, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    script: str, documented, teleprompt_command: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stock tools and the command, in a folder of their own that looks like the project's."""
     attestation, attestation_id, _ = documented
@@ -150,7 +150,8 @@ def test_every_documented_script_works(
     folder = tmp_path / "project"
     (folder / ".local/run").mkdir(parents=True)
     shutil.copy(attestation, folder / ".local/run/email_draft.attestation.json")
-    (folder / ".venv").symlink_to(Path(sys.prefix))
+    (folder / ".venv/bin").mkdir(parents=True)
+    (folder / ".venv/bin/teleprompt").symlink_to(teleprompt_command)
     (folder / "docs").symlink_to(REPOSITORY / "docs")
     command = ["bash", "-euo", "pipefail", "-c", script.replace("ATTESTATION_ID", attestation_id)]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)

@@ -4,8 +4,9 @@ import json
 import os
 import shutil
 import subprocess
-import sys
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,12 @@ from tests.conftest import store_in
 from tests.support import local_signer
 
 
-def teleprompt(settings: Settings, programs: Path, *arguments: str) -> str:
+@pytest.fixture
+def teleprompt(teleprompt_command: Path) -> Callable[..., str]:
+    return partial(call, teleprompt_command)
+
+
+def call(command: Path, settings: Settings, programs: Path, *arguments: str) -> str:
     signer = local_signer()
     own = {
         "TELEPROMPT_TRACKING_URI": settings.tracking_uri.get_secret_value(),
@@ -26,8 +32,9 @@ def teleprompt(settings: Settings, programs: Path, *arguments: str) -> str:
         "TELEPROMPT_SIGNER__PASSWORD": "secret",
         "TELEPROMPT_DEFAULT_ALERTS__TO": "ops@example.org",
     }
-    command = [sys.executable, "-c", "from teleprompt.cli import main; main()", *arguments]
-    done = subprocess.run(command, cwd=REPOSITORY, env={**os.environ, **own}, capture_output=True, text=True)
+    done = subprocess.run(
+        [command, *arguments], cwd=REPOSITORY, env={**os.environ, **own}, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     print(f"$ teleprompt {' '.join(arguments)}\n{done.stdout}")
     return done.stdout
@@ -41,7 +48,7 @@ def new(_empty_store: Path, tmp_path: Path) -> Settings:
 
 
 @pytest.mark.slow
-def test_the_rehearsal(email_store: Settings, new: Settings, tmp_path: Path) -> None:
+def test_the_rehearsal(teleprompt: Callable[..., str], email_store: Settings, new: Settings, tmp_path: Path) -> None:
     programs = tmp_path / "programs"
     shutil.copytree(REPOSITORY / "include/programs", programs, ignore=shutil.ignore_patterns("__pycache__"))
     end = datetime.now(UTC).replace(microsecond=0)

@@ -23,15 +23,27 @@ mlflow.dspy.autolog(log_compiles=True, log_evals=True, log_traces_from_compile=T
 
 
 RUN = """
-import json, logging, sys
+import json, logging, shutil, sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 logging.basicConfig(level=logging.DEBUG)
 from teleprompt.config.settings import Settings
 from teleprompt.pipeline.pipeline import Pipeline
 from teleprompt.pipeline.whole_run import run_all_stages
+from teleprompt.program import process
+from tests.empty_store import empty_store
 from tests.support import WEEK
 
+
+class WithStore(TemporaryDirectory):
+    # MLflow would take two seconds to make the one that a program's process logs into, in each process anew.
+    def __enter__(self):
+        shutil.copy(empty_store(), Path(self.name) / "mlflow.db")
+        return super().__enter__()
+
+
+process.TemporaryDirectory = WithStore
 given = json.load(sys.stdin)
 changes = {"strategy": "bootstrap_fewshot_random", "num_candidates": 1, "timeout_seconds": 120}
 pipeline = Pipeline.of_file(

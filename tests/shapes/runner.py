@@ -1,7 +1,8 @@
 """Takes shapes from `validate` to the verdict: `python -m tests.shapes.runner rag "react gepa"`.
 
 All stages are those of a run, on MLflow's own traces in a real store; only the processes that program code gets for
-itself are left out, which have tests of their own, so that a shape takes two seconds and not fifteen.
+itself are left out, which have tests of their own, so that a shape takes two seconds and not fifteen. The check that a
+version loads from its own files alone has one, forked from a process that imported no program.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ from teleprompt.environment import quiet_libraries
 
 os.environ["DSPY_CACHEDIR"] = tempfile.mkdtemp(prefix="shapes-dspy-")
 os.environ["MLFLOW_ASYNC_TRACE_LOGGING_MAX_QUEUE_SIZE"] = "100000"
+os.environ["MLFLOW_ASYNC_TRACE_LOGGING_MAX_WORKERS"] = "1"  # SQLite lets no second one write
 quiet_libraries()
 
 import dspy  # noqa: E402
@@ -42,6 +44,7 @@ from tests.loopback import serving  # noqa: E402
 from tests.shapes.corpus import SHAPES  # noqa: E402
 from tests.shapes.model_server import serve  # noqa: E402
 from tests.shapes.shape import Shape  # noqa: E402
+from tests.warm import WORKER, WORKER_MODULES, forking, program_code_in_forks  # noqa: E402
 
 LOOKS = "gate: {looks_a_year: %d}\nsplit: {train: 0.3, select: 0.2, gate: 0.5}"
 """A comparison that is alone may make all of the year's error; so few calls could show nothing else."""
@@ -199,7 +202,8 @@ def runner() -> Iterator[Runner]:
     """One in a folder of its own."""
     with tempfile.TemporaryDirectory(prefix="shapes-") as folder, serving(serve(SHAPES)) as address:
         shutil.copy(empty_store(), Path(folder) / "mlflow.db")
-        yield Runner(Path(folder), address)
+        with forking(Path(folder), WORKER, WORKER_MODULES) as door, program_code_in_forks(door):
+            yield Runner(Path(folder), address)
 
 
 def main() -> None:

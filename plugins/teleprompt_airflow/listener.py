@@ -4,7 +4,7 @@ from typing import Any
 
 from airflow.listeners import hookimpl
 
-from teleprompt_airflow.dags.names import program_of
+from teleprompt.config.dag_ids import program_of
 from teleprompt_airflow.metrics import count
 
 

@@ -8,9 +8,9 @@ import pytest
 from airflow.listeners.listener import get_listener_manager
 from airflow.sdk.exceptions import AirflowFailException
 
+from teleprompt.config.dag_ids import dag_id, program_of, watch_dag_id
 from teleprompt.errors import ConfigurationError
 from teleprompt_airflow import listener
-from teleprompt_airflow.dags.names import dag_id, program_of, watch_dag_id
 from teleprompt_airflow.notifications.failure import error_class
 from teleprompt_airflow.operators.base import domain_errors
 

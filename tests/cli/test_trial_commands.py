@@ -1,15 +1,18 @@
 """What somebody types who wonders why nothing is decided."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from teleprompt.config.settings import Settings
+from teleprompt.pipeline.pipeline import Pipeline
+from teleprompt.pipeline.whole_run import run_all_stages
 from teleprompt.tracking.connection import mlflow_client
 from teleprompt.tracking.skipped_windows import write_skipped
 from teleprompt.window import Window
 from tests.conftest import PromotedStore
-from tests.support import WEEK
+from tests.support import WEEK, log_shelf_calls, write_program
 
 
 @pytest.mark.usefixtures("promoted_store")
@@ -32,6 +35,20 @@ def test_there_is_none_to_abandon_once_it_has_ended(call) -> None:
         2,
         "Error: No trial of Shelves goes on, so there is none to abandon.",
     )
+
+
+@pytest.mark.slow
+def test_a_trial_that_goes_on_is_explained_paused_and_resumed(call, settings: Settings, tmp_path: Path) -> None:
+    file = write_program(tmp_path / "programs", yaml="name: Shelves\noptimization:\n  min_traces: 20\n")
+    log_shelf_calls(settings, count=34)
+    run_all_stages(Pipeline.of_file(file, settings=settings, window=WEEK))
+    paused = call("trial", "pause", "shelves", "--why", "a holiday")
+    assert paused.out.startswith("The trial of shelves is paused by ")
+    assert call("trial", "list", "shelves", "--json").json[0]["state"] == "paused"
+    assert "; nothing is scored until `teleprompt trial resume`." in call("trial", "explain", "shelves").out
+    assert call("trial", "resume", "shelves", "--why", "back", "--json").json["is_held_up"] is False
+    sentences = call("trial", "explain", "shelves", "--json").json["sentences"]
+    assert sentences[-1].endswith("like these decide; 51 may come.")
 
 
 def test_windows_without_enough_traces_are_shown_to_scripts_too(

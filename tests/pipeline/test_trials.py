@@ -11,19 +11,23 @@ from teleprompt.attest.stored import AttestationStore
 from teleprompt.audit.attested_run import AttestedRun
 from teleprompt.audit.verify_deep import verify_deep
 from teleprompt.config.files import load_program_file
+from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import Settings
 from teleprompt.deltaone.report import Verdict
 from teleprompt.errors import ConfigurationError, NothingBetterError, WindowDoesNotCountError
 from teleprompt.gate.comparison import compared_answers, recompute
-from teleprompt.gate.trial_ledger import abandon_trial, list_trials
+from teleprompt.gate.trial_ledger import abandon_trial, list_trials, pause_trial, resume_trial
 from teleprompt.gate.trial_records import EndedBy, KnownTrial
 from teleprompt.pipeline.pipeline import Pipeline
 from teleprompt.pipeline.whole_run import Outcome, run_all_stages
+from teleprompt.queries.backfill_preview import BackfillPreview, Role, preview_backfill
+from teleprompt.queries.history import list_runs
+from teleprompt.queries.trial_explanation import explain_trial
 from teleprompt.queries.trials import read_trials
 from teleprompt.registry.audit_trail import Deed, read_trail
 from teleprompt.signing.signer import addresses_of
 from teleprompt.tracking.connection import mlflow_client
-from teleprompt.window import Window
+from teleprompt.window import Window, format_utc
 from tests.support import WEEK, log_shelf_calls, write_program
 
 WEEKS = 20
@@ -54,6 +58,19 @@ class Weeks:
     def run(self, number: int) -> Outcome:
         self.stages = []
         return run_all_stages(self.pipeline(number), on_stage=lambda name, _of: self.stages.append(name))
+
+    @property
+    def config(self) -> ProgramConfig:
+        return load_program_file(self.file)
+
+    def backfill(self, first: int, last: int) -> BackfillPreview:
+        with mlflow_client(self.settings.tracking_uri) as client:
+            return preview_backfill(client, self.config, start=week(first).start, end=week(last).start)
+
+    def requests_of_the_gate(self, number: int) -> int:
+        with mlflow_client(self.settings.tracking_uri) as client:
+            runs = list_runs(client, program="Shelves")
+        return next(run.spend["gate"].calls for run in runs if run.window_start == format_utc(week(number).start))
 
     def trials(self) -> list[KnownTrial]:
         with mlflow_client(self.settings.tracking_uri) as client:
@@ -135,10 +152,48 @@ def test_another_champion_or_other_terms_end_it_and_a_new_one_begins(settings: S
         client.delete_run(weeks.trials()[1].run_id)  # a trial outlives the run that opened it
         ending = abandon_trial(client, "Shelves", who="ann", why="the prompt was wrong")
         assert (ending.how, ending.why) == (EndedBy.ABANDONED, "the prompt was wrong (ann)")
+        assert explain_trial(client, weeks.config).sentences[-1] == f"It has ended: {ending.in_words}."
         with pytest.raises(ConfigurationError, match="A reason of 3,000 characters is too long"):
             abandon_trial(client, "Shelves", who="ann", why="x" * 3000)
         with pytest.raises(ConfigurationError, match="No trial of Shelves goes on"):
             abandon_trial(client, "Shelves", who="ann", why="again")
+
+
+def test_a_trial_explains_itself_and_scores_nothing_while_it_is_paused(settings: Settings, tmp_path: Path) -> None:
+    weeks = Weeks(settings, tmp_path / "programs", calls=[CALLS] * 2)
+    weeks.run(0)
+    with mlflow_client(settings.tracking_uri) as client:
+        explained = explain_trial(client, weeks.config).sentences
+        assert explained[0].startswith(f"The candidate of {week(0)} is compared with version 1 (1.0.0) since ")
+        assert explained[1].endswith("of its year: without a gain it is promoted with a probability of at most 1.2 %.")
+        assert explained[-1].startswith("If the gain stays at +")
+        with pytest.raises(ConfigurationError, match="No trial of Shelves begins with 'x'"):
+            explain_trial(client, weeks.config, "x")
+        pause_trial(client, "Shelves", who="ann", why="the labels are being corrected")
+        with pytest.raises(ConfigurationError, match=r"paused already, by ann at .*: the labels are being corrected"):
+            pause_trial(client, "Shelves", who="bob", why="again")
+        with pytest.raises(
+            WindowDoesNotCountError, match=r"its trial is paused by ann .*; after `teleprompt trial resume`"
+        ):
+            weeks.run(1)
+        (trial,) = weeks.trials()
+        assert (trial.is_open, len(trial.windows)) == (True, 1)
+        sentences = explain_trial(client, weeks.config).sentences
+        assert any(sentence.startswith("It is paused by ann") for sentence in sentences)
+        assert [planned.role for planned in weeks.backfill(-1, 1).windows] == [Role.TOO_FEW, Role.DONE, Role.PAUSED]
+        resume_trial(client, "Shelves", who="bob", why="they are")
+        preview = weeks.backfill(0, 1)
+        assert [planned.role for planned in preview.windows] == [Role.DONE, Role.ADDS]
+        assert preview.windows[1].requests == weeks.requests_of_the_gate(0)
+        assert (preview.windows_before, preview.window_after(2)) == (1, week(1))
+        with pytest.raises(ConfigurationError, match="The trial of Shelves is not paused"):
+            resume_trial(client, "Shelves", who="bob", why="again")
+        outcome = weeks.run(1)
+        assert outcome.comparison is not None
+        (trial,) = weeks.trials()
+        assert (trial.pause, len(trial.windows)) == (None, 2)
+        deeds = [(entry.deed, entry.who) for entry in read_trail(client, "Shelves")]
+        assert deeds.index((Deed.PAUSE_TRIAL, "ann")) < deeds.index((Deed.RESUME_TRIAL, "bob"))
 
 
 def test_a_candidate_that_was_on_trial_opens_no_other(settings: Settings, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ class _Commands(CommandsOnDemand):
         "init": "teleprompt.cli.init:init",
         "programs": "teleprompt.cli.programs:app",
         "run": "teleprompt.cli.run:run",
+        "backfill": "teleprompt.cli.backfill:backfill",
         "status": "teleprompt.cli.status:status",
         "traces": "teleprompt.cli.traces:app",
         "attest": "teleprompt.cli.attest_chain:app",  # with those of `attest`, to which it adds

@@ -1,6 +1,7 @@
 """`teleprompt trial`: candidates that are compared with the champion window after window."""
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -11,6 +12,8 @@ app = typer.Typer(
 )
 
 Program = Annotated[str, typer.Argument(help="The program's file name without its ending.")]
+Why = Annotated[str, typer.Option(help="The reason, for the audit trail.")]
+Done = TypeVar("Done")
 
 
 @app.command("list")
@@ -98,23 +101,76 @@ def show(
 
 
 @app.command()
-def abandon(
+def explain(
     program: Program,
-    why: Annotated[str, typer.Option(help="The reason, for the audit trail.")],
+    trial: Annotated[str, typer.Argument(help="How its id begins. Default: the newest one.")] = "",
     json_: JsonOption = False,
 ) -> None:
-    """End the trial that goes on; the next run compiles anew. Its part of the year's error stays spent."""
+    """Say in sentences what counted, what did not, why nothing is decided, and when it can be expected."""
     from teleprompt.config.files import find_program_file, load_program_file
     from teleprompt.config.settings import Settings
-    from teleprompt.environment import system_user
-    from teleprompt.gate.trial_ledger import abandon_trial
+    from teleprompt.queries.trial_explanation import explain_trial
     from teleprompt.tracking.connection import mlflow_client
 
     settings = Settings()
     config = load_program_file(find_program_file(settings.programs_dir, program))
     with mlflow_client(settings.tracking_uri) as client:
-        ending = abandon_trial(client, config.name, who=system_user(), why=why)
+        explanation = explain_trial(client, config, trial)
+    if json_:
+        print_json(explanation.model_dump(mode="json"))
+        return
+    for sentence in explanation.sentences:
+        say(sentence)
+
+
+@app.command()
+def pause(program: Program, why: Why, json_: JsonOption = False) -> None:
+    """Score no further window until `resume`; a run that comes meanwhile is skipped, and its window is a gap."""
+    from teleprompt.gate.trial_ledger import pause_trial
+
+    paused = _as_asked(program, pause_trial, why)
+    if json_:
+        print_json(paused.model_dump(mode="json"))
+        return
+    say(f"The trial of {program} is paused {paused.in_words}")
+
+
+@app.command()
+def resume(program: Program, why: Why, json_: JsonOption = False) -> None:
+    """Let a paused trial go on; run the windows again that were skipped meanwhile."""
+    from teleprompt.gate.trial_ledger import resume_trial
+
+    resumed = _as_asked(program, resume_trial, why)
+    if json_:
+        print_json(resumed.model_dump(mode="json"))
+        return
+    say(f"The trial of {program} goes on, resumed {resumed.in_words}")
+
+
+@app.command()
+def abandon(
+    program: Program,
+    why: Why,
+    json_: JsonOption = False,
+) -> None:
+    """End the trial that goes on; the next run compiles anew. Its part of the year's error stays spent."""
+    from teleprompt.gate.trial_ledger import abandon_trial
+
+    ending = _as_asked(program, abandon_trial, why)
     if json_:
         print_json(ending.model_dump(mode="json"))
         return
-    say(f"The trial of {config.name} is {ending.in_words}.")
+    say(f"The trial of {program} is {ending.in_words}.")
+
+
+def _as_asked(program: str, change: Callable[..., Done], why: str) -> Done:
+    """What the system's user did to the trial of a program."""
+    from teleprompt.config.files import find_program_file, load_program_file
+    from teleprompt.config.settings import Settings
+    from teleprompt.environment import system_user
+    from teleprompt.tracking.connection import mlflow_client
+
+    settings = Settings()
+    config = load_program_file(find_program_file(settings.programs_dir, program))
+    with mlflow_client(settings.tracking_uri) as client:
+        return change(client, config.name, who=system_user(), why=why)

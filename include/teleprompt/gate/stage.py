@@ -56,7 +56,7 @@ class Gate:
     def power(self, run: PipelineRun, snapshot: Snapshot) -> PowerEstimate:
         """What a comparison on this snapshot's sealed examples could see; no model is asked, and no example opened."""
         config = self.config
-        n, known_sd_e6 = expected_examples(snapshot), _last_sd_e6(run.client, config.name)
+        n, known_sd_e6 = expected_examples(snapshot), last_sd_e6(run.client, config.name)
         if config.trial is not None:
             policy = policy_of(config, number=number_of_next(list_trials(run.client, config.name)))
             estimate = estimate_trial_power(n=n, policy=policy, known_sd_e6=known_sd_e6)
@@ -242,7 +242,7 @@ def _measures_time(gate: GateConfig) -> bool:
     return any(guardrail.metric == LATENCY for guardrail in gate.guardrails)
 
 
-def _last_sd_e6(client: "MlflowClient", program: str) -> int | None:
+def last_sd_e6(client: "MlflowClient", program: str) -> int | None:
     """Deviation of the differences in the newest window that was compared; None without one, or if all were alike."""
     experiment = internal_experiment(client, experiment_name(program))
     found = client.search_runs(

@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING
 
 from teleprompt.encoding.text import storable
 from teleprompt.errors import ConfigurationError, TelepromptError
-from teleprompt.gate.trial_records import EndedBy, Ending, KnownTrial, Opening, ScoredWindow, TrialState
+from teleprompt.gate.trial_records import EndedBy, Ending, KnownTrial, Opening, Pause, ScoredWindow, TrialState
 from teleprompt.registry.audit_trail import Deed, Done, append
 from teleprompt.registry.lock import Lease, registry_lock
 from teleprompt.tracking.connection import quoted
 from teleprompt.tracking.pipeline_run import PipelineRun, experiment_name, internal_experiment
 from teleprompt.tracking.search import PAGE, all_pages
+from teleprompt.window import format_utc
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 
-TRIAL, OPENED, SCORED, ENDED = "trial", "trial_opened", "trial_scored", "trial_ended"
+TRIAL, OPENED, SCORED, ENDED, PAUSED = "trial", "trial_opened", "trial_scored", "trial_ended", "trial_paused"
 """Tags: which trial a run is about, and the records of `trial_records`."""
 MOST_WHY = 2000
 """Characters of a reason; MLflow cuts a tag at 8,000."""
@@ -56,6 +57,11 @@ def list_trials(client: "MlflowClient", program: str) -> list[KnownTrial]:
         for run in reversed(runs)
         if f"teleprompt.{ENDED}" in run.data.tags
     }
+    pauses = {
+        run.data.tags[f"teleprompt.{TRIAL}"]: Pause.from_stored(run.data.tags[f"teleprompt.{PAUSED}"])
+        for run in runs
+        if f"teleprompt.{PAUSED}" in run.data.tags
+    }
     trials = []
     for run in runs:
         if opened := run.data.tags.get(f"teleprompt.{OPENED}"):
@@ -66,9 +72,14 @@ def list_trials(client: "MlflowClient", program: str) -> list[KnownTrial]:
                     opening=opening,
                     windows=tuple(sorted(windows[opening.id], key=_order)),
                     ending=endings.get(opening.id),
+                    pause=_while_held_up(pauses.get(opening.id)),
                 )
             )
     return sorted(trials, key=lambda trial: (trial.opening.opened_at, trial.run_id))
+
+
+def _while_held_up(last: Pause | None) -> Pause | None:
+    return last if last is not None and last.is_held_up else None
 
 
 def find_trial(client: "MlflowClient", program: str, trial: str) -> KnownTrial:
@@ -157,13 +168,17 @@ def end_trial(client: "MlflowClient", trial: KnownTrial, ending: Ending, *, who:
 
 
 def _write_ending(client: "MlflowClient", trial: KnownTrial, ending: Ending) -> None:
+    _write_beside(client, trial, "ended", {ENDED: ending.to_stored()})
+
+
+def _write_beside(client: "MlflowClient", trial: KnownTrial, what: str, tags: dict[str, str]) -> None:
     """An MLflow run of its own, for the one that opened the trial may have been deleted."""
     program = trial.opening.program
-    tags = {"program": program, TRIAL: trial.opening.id, ENDED: ending.to_stored()}
+    own = {"program": program, TRIAL: trial.opening.id, **tags}
     run = client.create_run(
         internal_experiment(client, experiment_name(program)),
-        run_name=f"{program} trial ended",
-        tags={f"teleprompt.{name}": value for name, value in tags.items()},
+        run_name=f"{program} trial {what}",
+        tags={f"teleprompt.{name}": value for name, value in own.items()},
     )
     client.set_terminated(run.info.run_id, "FINISHED")
 
@@ -181,6 +196,52 @@ def abandon_trial(client: "MlflowClient", program: str, *, who: str, why: str) -
     Raises:
         ConfigurationError: no trial goes on, or `why` is no text that can be kept.
     """
+    _check_it_can_be_kept(why)
+    trial = _that_goes_on(client, program, "abandon")
+    return end_trial(client, trial, Ending(how=EndedBy.ABANDONED, why=f"{why} ({who})", key=None, at=_now()), who=who)
+
+
+def pause_trial(client: "MlflowClient", program: str, *, who: str, why: str) -> Pause:
+    """Score no further window until `resume_trial`; the trial's part of the year's error stays spent.
+
+    Raises:
+        ConfigurationError: no trial goes on, it is held up already, or `why` is no text that can be kept.
+    """
+    return _hold_up(client, program, Pause(is_held_up=True, who=who, why=why, at=_now()))
+
+
+def resume_trial(client: "MlflowClient", program: str, *, who: str, why: str) -> Pause:
+    """Let a trial go on that was held up.
+
+    Raises:
+        ConfigurationError: no trial is held up, or `why` is no text that can be kept.
+    """
+    return _hold_up(client, program, Pause(is_held_up=False, who=who, why=why, at=_now()))
+
+
+def _hold_up(client: "MlflowClient", program: str, pause: Pause) -> Pause:
+    _check_it_can_be_kept(pause.why)
+    verb = "pause" if pause.is_held_up else "resume"
+    with _lock(client, program):
+        trial = _that_goes_on(client, program, verb)
+        if pause.is_held_up is (trial.pause is not None):
+            standing = f"is paused already, {trial.pause.in_words}" if trial.pause else "is not paused"
+            raise ConfigurationError(f"The trial of {program} {standing}; `teleprompt trial list` shows how it stands.")
+        _write_beside(client, trial, f"{verb}d", {PAUSED: pause.to_stored()})
+    about, after = f"{trial.opening.id} {format_utc(pause.at)}", {"why": pause.why}
+    deed = Deed.PAUSE_TRIAL if pause.is_held_up else Deed.RESUME_TRIAL
+    append(client, program, Done(deed=deed, who=pause.who, about=about, after=after))
+    return pause
+
+
+def _that_goes_on(client: "MlflowClient", program: str, verb: str) -> KnownTrial:
+    for trial in list_trials(client, program):
+        if trial.is_open:
+            return trial
+    raise ConfigurationError(f"No trial of {program} goes on, so there is none to {verb}.")
+
+
+def _check_it_can_be_kept(why: str) -> None:
     if len(why) > MOST_WHY:
         raise ConfigurationError(
             f"A reason of {len(why):,} characters is too long to be kept; give at most {MOST_WHY:,}."
@@ -189,11 +250,6 @@ def abandon_trial(client: "MlflowClient", program: str, *, who: str, why: str) -
         storable(why)
     except ValueError as error:
         raise ConfigurationError(f"The reason cannot be kept ({error}); write it in other words.") from error
-    for trial in list_trials(client, program):
-        if trial.is_open:
-            ending = Ending(how=EndedBy.ABANDONED, why=f"{why} ({who})", key=None, at=_now())
-            return end_trial(client, trial, ending, who=who)
-    raise ConfigurationError(f"No trial of {program} goes on, so there is none to abandon.")
 
 
 def _now() -> datetime:

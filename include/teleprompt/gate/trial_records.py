@@ -97,6 +97,20 @@ class Ending(Record):
         return f"{self.how} at {format_utc(self.at)}: {self.why}"
 
 
+class Pause(Record):
+    """A person held a trial up, or let it go on."""
+
+    is_held_up: bool
+    who: str
+    why: str
+    at: AwareDatetime
+
+    @property
+    def in_words(self) -> str:
+        """For people."""
+        return f"by {self.who} at {format_utc(self.at)}: {self.why}"
+
+
 class TrialState(Record):
     """A trial at some moment."""
 
@@ -116,6 +130,8 @@ class KnownTrial(TrialState):
 
     run_id: str
     """Of the run that opened it; another one after a restore."""
+    pause: Pause | None = None
+    """Since when no window is scored, while that is so."""
 
     def at_this_moment(self) -> TrialState:
         """What a record may keep of it."""

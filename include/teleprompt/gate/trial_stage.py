@@ -28,7 +28,7 @@ from teleprompt.gate.trial_fold import fold
 from teleprompt.gate.trial_ledger import add_window, end_trial, find_trial, list_trials, record_opening
 from teleprompt.gate.trial_opening import TrialOpener
 from teleprompt.gate.trial_policies import superseded_by, waited_for
-from teleprompt.gate.trial_records import EndedBy, Ending, KnownTrial, Opening, ScoredWindow, TrialState
+from teleprompt.gate.trial_records import EndedBy, Ending, KnownTrial, ScoredWindow, TrialState
 from teleprompt.gate.year import year_so_far
 from teleprompt.lm.meter import Spend
 from teleprompt.optimize.select import Selection
@@ -64,7 +64,7 @@ class TrialGate:
         A trial whose champion or terms changed is ended.
 
         Raises:
-            WindowDoesNotCountError: it goes on, and was opened for a later window.
+            WindowDoesNotCountError: it goes on, and was opened for a later window, or is held up.
         """
         trials = list_trials(run.client, self.key.program)
         own = [trial for trial in trials if self._is_of(trial)]
@@ -73,7 +73,7 @@ class TrialGate:
         for trial in [trial for trial in trials if trial.is_open]:
             why = superseded_by(trial.opening, champion=champion, terms=self.terms)
             if why is None:
-                self._check_it_counts(trial.opening)
+                self._check_it_counts(trial)
                 return trial
             self._end(run, trial, EndedBy.SUPERSEDED, why)
         return None
@@ -109,6 +109,8 @@ class TrialGate:
         if why is not None:
             self._end(run, trial, EndedBy.SUPERSEDED, why)
             raise WindowDoesNotCountError(self.key.program, f"its trial ended, for {why}")
+        if trial.is_open:
+            self._check_it_is_not_held_up(trial)
         if trial.opening.key == self.key.digest:
             record_opening(run.client, trial.opening, who=self.actor)
         return trial
@@ -144,7 +146,16 @@ class TrialGate:
         own = self.key.digest
         return trial.opening.key == own or any(scored.key == own for scored in trial.windows)
 
-    def _check_it_counts(self, opening: Opening) -> None:
+    def _check_it_is_not_held_up(self, trial: KnownTrial) -> None:
+        if trial.pause is not None:
+            raise WindowDoesNotCountError(
+                self.key.program,
+                f"its trial is paused {trial.pause.in_words}; after `teleprompt trial resume` run the window again",
+            )
+
+    def _check_it_counts(self, trial: KnownTrial) -> None:
+        opening = trial.opening
+        self._check_it_is_not_held_up(trial)
         if self.key.window.start < opening.window.start:
             raise WindowDoesNotCountError(
                 self.key.program,

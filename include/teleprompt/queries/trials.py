@@ -12,7 +12,7 @@ from teleprompt.deltaone.report import GateReport
 from teleprompt.gate.comparison import window_scores
 from teleprompt.gate.trial_fold import fold
 from teleprompt.gate.trial_ledger import list_trials
-from teleprompt.gate.trial_records import Ending, KnownTrial
+from teleprompt.gate.trial_records import Ending, KnownTrial, Pause
 from teleprompt.records import Digest, Millionths, Record
 from teleprompt.window import Window, format_utc
 
@@ -47,8 +47,10 @@ class TrialSummary(Record):
     champion: int
     champion_version_id: str
     state: str
-    """`open`, `promote`, `reject`, `expired` or `superseded`."""
+    """`open`, `paused`, or how it ended (`EndedBy`)."""
     ending: Ending | None
+    pause: Pause | None
+    """Who holds it up."""
     level: float
     """Probability, at most, that it promotes a candidate without a gain."""
     windows: int
@@ -99,11 +101,25 @@ def _folded(scores: _Scores) -> GateReport:
     return fold(window_scores(scores.trial), scores.trial.opening.policy, scores.guardrails)
 
 
+def report_until_now(trial: KnownTrial, config: ProgramConfig) -> GateReport:
+    """What the windows of a trial show together.
+
+    Raises:
+        TelepromptError: scores are missing in the storage, or damaged.
+    """
+    digests = tuple(scored.scores.digest for scored in trial.windows)
+    return _folded(_Scores(trial.opening.id, digests, trial, config.gate.guardrails))
+
+
+def _state(trial: KnownTrial) -> str:
+    if trial.ending is not None:
+        return trial.ending.how.value
+    return "open" if trial.pause is None else "paused"
+
+
 def _summary(trial: KnownTrial, config: ProgramConfig) -> TrialSummary:
     opening = trial.opening
-    report = _folded(
-        _Scores(opening.id, tuple(scored.scores.digest for scored in trial.windows), trial, config.gate.guardrails)
-    )
+    report = report_until_now(trial, config)
     found = report.trial
     assert found is not None  # noqa: S101 - it comes from a fold
     return TrialSummary(
@@ -114,8 +130,9 @@ def _summary(trial: KnownTrial, config: ProgramConfig) -> TrialSummary:
         opened_at=opening.opened_at,
         champion=opening.champion,
         champion_version_id=opening.champion_version_id,
-        state="open" if trial.ending is None else trial.ending.how.value,
+        state=_state(trial),
         ending=trial.ending,
+        pause=trial.pause,
         level=opening.policy.level,
         windows=len(trial.windows),
         horizon=opening.policy.horizon,
@@ -135,6 +152,8 @@ def _summary(trial: KnownTrial, config: ProgramConfig) -> TrialSummary:
 def _in_words(trial: KnownTrial, report: GateReport) -> str:
     if trial.ending is not None:
         return trial.ending.why
+    if trial.pause is not None:
+        return f"paused {trial.pause.in_words}"
     if not trial.windows:
         return f"opened at {format_utc(trial.opening.opened_at)}; no window is scored yet"
     return report.reason

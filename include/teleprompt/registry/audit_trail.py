@@ -42,6 +42,8 @@ class Deed(StrEnum):
     OPEN_TRIAL = "open_trial"
     """A candidate was put on trial."""
     END_TRIAL = "end_trial"
+    PAUSE_TRIAL = "pause_trial"
+    RESUME_TRIAL = "resume_trial"
     APPROVE = "approve"
     SUBMIT = "submit"
     """An attestation was handed in at a contract."""

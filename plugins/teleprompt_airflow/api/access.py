@@ -12,13 +12,13 @@ from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import Depends, HTTPException
 from fastapi import Path as PathParameter
 
+from teleprompt.config.dag_ids import dag_id
 from teleprompt.config.files import find_program_file, known_program, slug_of
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import Settings
 from teleprompt.errors import ConfigurationError
 from teleprompt.queries.catalog import CatalogEntry, list_programs, programs_by_name
 from teleprompt_airflow.api.problems import NotFoundError
-from teleprompt_airflow.dags.names import dag_id
 
 User = GetUserDep
 Method = Literal["GET", "POST", "PUT"]

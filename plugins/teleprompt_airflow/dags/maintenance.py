@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 from airflow.sdk import DAG, Param
 
+from teleprompt.config.dag_ids import MAINTENANCE_DAG_ID
 from teleprompt.config.settings import Settings
-from teleprompt_airflow.dags.names import MAINTENANCE_DAG_ID
 from teleprompt_airflow.dags.program import RETRIES
 from teleprompt_airflow.notifications.failure import FailureAlert
 from teleprompt_airflow.operators import MaintenanceOperator

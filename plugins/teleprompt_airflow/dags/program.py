@@ -19,13 +19,13 @@ from airflow.sdk import (
 )
 
 from teleprompt.config.cron import PRESETS
+from teleprompt.config.dag_ids import MAINTENANCE_DAG_ID, dag_id, watch_dag_id
 from teleprompt.config.dependencies import check_dependencies
 from teleprompt.config.files import ProgramFileError, load_program_file, program_files, slug_of
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import Settings
 from teleprompt.program.entry_point import check_entry_point
 from teleprompt_airflow.assets import ended_asset, traces_asset, version_asset
-from teleprompt_airflow.dags.names import MAINTENANCE_DAG_ID, dag_id, watch_dag_id
 from teleprompt_airflow.notifications.deadline import deadline_of
 from teleprompt_airflow.notifications.failure import FailureAlert
 from teleprompt_airflow.operators import (

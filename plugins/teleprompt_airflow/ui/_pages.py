@@ -23,6 +23,7 @@ from teleprompt.errors import ConfigurationError
 from teleprompt.queries.history import page_of_runs
 from teleprompt.queries.overview import RECENT, overview
 from teleprompt.queries.run_detail import RunDetail, read_detail
+from teleprompt.queries.trial_explanation import explain_trial
 from teleprompt.queries.trials import read_trials
 from teleprompt.registry.change_log import list_changes
 from teleprompt.registry.listing import list_versions
@@ -113,6 +114,7 @@ def program_history(
         started=started,
         skipped=list_skipped(client, name),
         trials=trials,
+        explanation=explain_trial(client, program.config).sentences if trials else (),
         evidence=Markup(evidence_chart(trials[0])) if trials and trials[0].path else None,  # noqa: S704 - as above
         lookback=program.config.traces.lookback_days,
     )

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from teleprompt.config.alerts import shared_rules
+from teleprompt.config.dag_ids import dag_id
 from teleprompt.config.settings import Settings
 from teleprompt.errors import ConfigurationError
 from teleprompt.queries import catalog
@@ -15,7 +16,6 @@ from teleprompt_airflow.api import problems
 from teleprompt_airflow.api._program_code import program_code
 from teleprompt_airflow.api.access import ChangeProgram, Program, ReadProgram, User, visible_entries
 from teleprompt_airflow.api.database import airflow_session
-from teleprompt_airflow.dags.names import dag_id
 from teleprompt_airflow.notifications.tell import build_notifier
 
 router = APIRouter(tags=["programs"])

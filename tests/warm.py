@@ -45,10 +45,12 @@ with socket.socket(socket.AF_UNIX) as door:
 def forking(folder: Path, function: str, modules: Sequence[str]) -> Iterator[Path]:
     """The door to a process that has imported `modules` and forks for each call of `module:function`."""
     door = folder / "door"
-    command = [sys.executable, __file__, str(door), function, *modules]
+    command = [sys.executable, __file__]  # named after none of what it becomes: some tests look for that
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None
+        process.stdin.write(json.dumps([str(door), function, list(modules)]).encode() + b"\n")
+        process.stdin.flush()
         assert process.stdout.readline(), f"{command} ended"
         yield door
         process.stdin.close()
@@ -118,7 +120,7 @@ class Forked:
 
 def main() -> None:
     """Fork for whoever calls at the door, until standard input is closed."""
-    _, place, function, *modules = sys.argv
+    place, function, modules = json.loads(sys.stdin.buffer.raw.readline())
     del sys.path[0]  # this folder
     from teleprompt.environment import quiet_libraries
 

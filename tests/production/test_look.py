@@ -292,16 +292,36 @@ def test_late_outcomes_join_their_calls(rollout: World) -> None:
 
 def test_a_regression_rolls_back_once_and_leaves_an_entry(direct: World) -> None:
     assert direct.aliases() == {"champion": 2, "previous": 1}
-    direct.serve("1.0.0", good=150, bad=50, start=-6, days=5)
+    direct.serve("1.0.0", good=150, bad=50, start=-41, days=40)
     direct.serve(direct.promoted, good=30, bad=70, days=3)
     report = direct.look(days=5)
     assert report.outcome is WatchOutcome.ROLLED_BACK
+    assert "Beside it: in 8 periods before the promotion, with nothing changed, outcomes wandered by" in report.why
     assert direct.aliases() == {"champion": 1, "previous": 2}
     assert direct.look(days=6).outcome is WatchOutcome.NOTHING
     with mlflow_client(direct.settings.tracking_uri) as client:
         newest = list_changes(client, "Shelves")[0]
     assert (newest.action, newest.who) == (Action.ROLLBACK, "test")
-    assert newest.why.startswith("regression in production: -45.00 points")
+    assert newest.why.startswith("regression in production: -41.11 points")
+
+
+def test_without_placebo_periods_a_regression_is_told_and_not_rolled_back(direct: World) -> None:
+    direct.serve("1.0.0", good=150, bad=50, start=-6, days=5)
+    direct.serve(direct.promoted, good=30, bad=70, days=3)
+    report = direct.look(days=5)
+    assert report.outcome is WatchOutcome.REGRESSED
+    assert report.why.endswith("would tell how far they wander by themselves. So it is not rolled back.")
+    assert direct.aliases() == {"champion": 2, "previous": 1}
+
+
+def test_a_loss_no_larger_than_outcomes_wander_by_themselves_is_no_regression(direct: World) -> None:
+    for period, good in enumerate((10, 30) * 4):  # of forty, every five days
+        direct.serve("1.0.0", good=good, bad=40 - good, start=-40 + 5 * period, days=5)
+    direct.serve(direct.promoted, good=25, bad=75, days=5)
+    report = direct.look(days=5)
+    assert report.decision.report.ci_high_e6 < 0
+    assert report.outcome is WatchOutcome.STEADY
+    assert "with nothing changed, outcomes wandered by" in report.why
 
 
 def test_a_champion_that_does_well_stays(direct: World) -> None:

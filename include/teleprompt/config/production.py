@@ -61,6 +61,9 @@ class WatchConfig(Section):
     """Two-sided error of all looks at one promotion together."""
     tolerance: float = Field(0.0, ge=0, lt=1)
     """Loss in score that is accepted; a regression is a significant one beyond it."""
+    placebo_days: int = Field(112, ge=0, le=732)
+    """So long before the promotion outcomes are looked at for how far they wander with nothing changed; a loss that is
+    no more than that is no regression, and without four such periods nothing is rolled back."""
     on_regression: OnRegression = OnRegression.ALERT
     """`alert` fails the DAG's run; `rollback` restores the version before, and fails it too."""
 

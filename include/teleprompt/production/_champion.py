@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING
 from teleprompt.config.production import OnRegression
 from teleprompt.config.program import ProgramConfig
 from teleprompt.deltaone.online_report import OnlineReport
+from teleprompt.deltaone.placebo import Placebo
 from teleprompt.production._comparison import Calls, Phase
+from teleprompt.production._placebo import placebo_comparisons
 from teleprompt.production._versions import KnownVersion, outcome_fits
 from teleprompt.production.report import ProductionReport, WatchOutcome, report_of
 from teleprompt.records import to_millionths
 from teleprompt.registry.aliases import CHAMPION
 from teleprompt.registry.change_log import Action, Change, ChangeState, list_changes
 from teleprompt.registry.changes import rollback
+from teleprompt.traces.in_production import calls_of_versions
+from teleprompt.traces.outcomes import OutcomeFit
 from teleprompt.window import Window, format_utc
 
 if TYPE_CHECKING:
@@ -46,6 +50,7 @@ class ChampionWatch:
         if now - change.at > span + self.config.outcome.maturity:
             why = f"promoted {format_utc(change.at)}, longer ago than the {watch.days} days that are watched"
             return ProductionReport(outcome=WatchOutcome.NOTHING, version=champion.version_id, why=why)
+        fits = outcome_fits(champion.needed_run(client, self.config.name))
         decision = calls.compare(
             client,
             (before, champion),
@@ -54,7 +59,7 @@ class ChampionWatch:
                 Window(start=change.at, end=calls.mature(change.at, now)),
             ),
             phase=Phase(change, watch.alpha, calls.looks_within(watch.days)),
-            fits=outcome_fits(champion.needed_run(client, self.config.name)),
+            fits=fits,
             now=now,
         )
         said = decision.report
@@ -62,20 +67,49 @@ class ChampionWatch:
             return report_of(WatchOutcome.UNDECIDED, champion, said.reason, decision)
         if not self._regressed(said):
             return report_of(WatchOutcome.STEADY, champion, said.reason, decision)
-        client.set_model_version_tag(self.config.name, str(champion.number), "regression", said.reason[:500])
+        placebo = self._placebo(client, before, change.at, length=decision.observed, fits=fits)
+        why = f"{said.reason} Beside it: {placebo.in_words}."
+        tolerance_e6 = to_millionths(watch.tolerance)
+        if placebo.is_enough and placebo.explains(said.delta_e6, tolerance_e6=tolerance_e6, alpha=said.alpha):
+            return report_of(WatchOutcome.STEADY, champion, why, decision)
+        client.set_model_version_tag(self.config.name, str(champion.number), "regression", why[:500])
         if watch.on_regression is OnRegression.ALERT:
-            return report_of(WatchOutcome.REGRESSED, champion, said.reason, decision)
+            return report_of(WatchOutcome.REGRESSED, champion, why, decision)
+        if not placebo.is_enough:
+            return report_of(WatchOutcome.REGRESSED, champion, f"{why} So it is not rolled back.", decision)
         moved = rollback(
             client,
             self.config.name,
             to=before.number,
             instead_of=champion.number,
             who=self.actor,
-            why=f"regression in production: {said.reason}",
+            why=f"regression in production: {why}",
         )
         if moved is None:
             return report_of(WatchOutcome.NOTHING, champion, "another version became champion meanwhile", decision)
-        return report_of(WatchOutcome.ROLLED_BACK, champion, said.reason, decision)
+        return report_of(WatchOutcome.ROLLED_BACK, champion, why, decision)
+
+    def _placebo(
+        self,
+        client: "MlflowClient",
+        before: KnownVersion,
+        promoted: datetime,
+        *,
+        length: Window,
+        fits: Sequence[OutcomeFit],
+    ) -> Placebo:
+        """What the same comparison finds before the promotion, where nothing was changed."""
+        days, history = timedelta(days=self.config.watch.days), timedelta(days=self.config.watch.placebo_days)
+        calls = calls_of_versions(
+            client,
+            config=self.config,
+            window=Window(start=promoted - history - days, end=promoted),
+            tags=before.tags,
+            fits=fits,
+        )
+        return placebo_comparisons(
+            calls, until=promoted, length=length.end - length.start, before=days, history=history
+        )
 
     def _regressed(self, report: OnlineReport) -> bool:
         beyond = report.ci_high_e6 < -to_millionths(self.config.watch.tolerance)

@@ -2,7 +2,9 @@
 
 from bench.api import main as api
 from bench.attribution import main as attribution
+from bench.calibration import main as calibration
 from bench.deltaone import main as deltaone
+from bench.fleet import main as fleet
 from bench.long_texts import main as long_texts
 from bench.merkle import main as merkle
 from bench.online import main as online
@@ -19,7 +21,9 @@ from bench.trials import main as trials
 if __name__ == "__main__":
     api()
     attribution()
+    calibration()
     deltaone()
+    fleet()
     merkle()
     online()
     parse()

@@ -29,6 +29,16 @@ def test_a_trial_and_its_evidence_are_shown(call) -> None:
 
 
 @pytest.mark.usefixtures("promoted_store")
+def test_the_trials_of_all_programs_are_shown_with_what_holds_of_them_together(call) -> None:
+    (line,) = call("trial", "fleet", "--json").json["trials"]
+    assert (line["program"], line["state"], line["level"]) == ("Shelves", "promote", 0.0125)
+    shown = call("trial", "fleet", "--fdr", "0.2").out
+    assert "1 of 1 promoted; if none had a gain, at most 0.013 would be expected to." in shown
+    assert "hold at a false discovery rate of 20 % in a family of 1." in shown
+    assert call("trial", "fleet", "--year", "2001").out == "No trial was opened in 2001.\n"
+
+
+@pytest.mark.usefixtures("promoted_store")
 def test_there_is_none_to_abandon_once_it_has_ended(call) -> None:
     refused = call("trial", "abandon", "shelves", "--why", "it was wrong")
     assert (refused.status, refused.err.strip()) == (

@@ -11,16 +11,20 @@ from teleprompt.attest.stored import AttestationStore
 from teleprompt.audit.attested_run import AttestedRun
 from teleprompt.audit.verify_deep import verify_deep
 from teleprompt.config.files import load_program_file
+from teleprompt.config.fleet import FleetConfig
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import Settings
 from teleprompt.deltaone.report import Verdict
+from teleprompt.deltaone.trial_policy import TrialPolicy
 from teleprompt.errors import ConfigurationError, NothingBetterError, WindowDoesNotCountError
 from teleprompt.gate.comparison import compared_answers, recompute
+from teleprompt.gate.fleet import within_fleet
 from teleprompt.gate.trial_ledger import abandon_trial, list_trials, pause_trial, resume_trial
 from teleprompt.gate.trial_records import EndedBy, KnownTrial
 from teleprompt.pipeline.pipeline import Pipeline
 from teleprompt.pipeline.whole_run import Outcome, run_all_stages
 from teleprompt.queries.backfill_preview import BackfillPreview, Role, preview_backfill
+from teleprompt.queries.fleet import read_fleet
 from teleprompt.queries.history import list_runs
 from teleprompt.queries.trial_explanation import explain_trial
 from teleprompt.queries.trials import read_trials
@@ -194,6 +198,24 @@ def test_a_trial_explains_itself_and_scores_nothing_while_it_is_paused(settings:
         assert (trial.pause, len(trial.windows)) == (None, 2)
         deeds = [(entry.deed, entry.who) for entry in read_trail(client, "Shelves")]
         assert deeds.index((Deed.PAUSE_TRIAL, "ann")) < deeds.index((Deed.RESUME_TRIAL, "bob"))
+
+
+def test_a_fleet_asks_for_more_evidence_than_one_program(settings: Settings, tmp_path: Path) -> None:
+    fleet = FleetConfig(fdr=0.05, trials_a_year=10)
+    weeks = Weeks(settings.model_copy(update={"fleet": fleet}), tmp_path / "programs", calls=[CALLS])
+    weeks.run(0)
+    (trial,) = weeks.trials()
+    assert (trial.opening.policy.level, trial.opening.policy.first_look_share) == (0.005, 0)
+    year = trial.opening.opened_at.year
+    with mlflow_client(settings.tracking_uri) as client:
+        found = read_fleet(client, year=year, fdr=0.05, family=10)
+        (line,) = found.trials
+        assert (line.program, line.state, line.level, line.holds) == ("Shelves", "open", 0.005, False)
+        assert (found.promotions, found.false_at_most, found.family) == (0, 0.005, 10)
+        assert read_fleet(client, year=year - 1, fdr=0.05, family=None).trials == ()
+        assert within_fleet(client, TrialPolicy(), FleetConfig()) == TrialPolicy()
+        with pytest.raises(ConfigurationError, match=r"1 trials were opened .* as many as `fleet.trials_a_year` plans"):
+            within_fleet(client, TrialPolicy(), FleetConfig(fdr=0.05, trials_a_year=1))
 
 
 def test_a_candidate_that_was_on_trial_opens_no_other(settings: Settings, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def backfill(
     config = load_program_file(find_program_file(settings.programs_dir, program))
     begin, end = parse_moment("--from", from_), parse_moment("--to", to)
     with mlflow_client(settings.tracking_uri) as client:
-        preview = preview_backfill(client, config, start=begin, end=end)
+        preview = preview_backfill(client, config, start=begin, end=end, fleet=settings.fleet)
     command = _airflow_command(config.slug, preview)
     if json_:
         print_json({**preview.model_dump(mode="json"), "command": command})

@@ -124,6 +124,56 @@ def explain(
 
 
 @app.command()
+def fleet(
+    year: Annotated[int | None, typer.Option(help="Of the trials' openings (UTC). Default: this one.")] = None,
+    fdr: Annotated[
+        float | None, typer.Option(help="Share of promotions that may have no gain. Default: the settings', or 0.05.")
+    ] = None,
+    json_: JsonOption = False,
+) -> None:
+    """Show the trials of all programs in a year, and which of their promotions hold together."""
+    from datetime import UTC, datetime
+
+    from teleprompt.config.settings import Settings
+    from teleprompt.queries.fleet import read_fleet
+    from teleprompt.tracking.connection import mlflow_client
+
+    settings = Settings()
+    year = year or datetime.now(UTC).year
+    share, family = fdr or settings.fleet.fdr or 0.05, settings.fleet.trials_a_year
+    with mlflow_client(settings.tracking_uri) as client:
+        found = read_fleet(client, year=year, fdr=share, family=family)
+    if json_:
+        print_json(found.model_dump(mode="json"))
+        return
+    print_table(
+        ("program", "trial", "opened", "state", "windows", "examples", "level", "e-value", "holds"),
+        [
+            (
+                line.program,
+                line.trial_id[:8],
+                f"{line.opened_at:%Y-%m-%d}",
+                line.state,
+                line.windows,
+                line.n,
+                f"{line.level:.5f}",
+                f"{line.e_value:,.2f}",
+                ("yes" if line.holds else "no") if line.state == "promote" else None,
+            )
+            for line in found.trials
+        ],
+        empty=f"No trial was opened in {year}.",
+    )
+    if found.trials:
+        holding = sum(line.holds for line in found.trials)
+        say(
+            f"{found.promotions} of {len(found.trials)} promoted; if none had a gain, at most "
+            f"{found.false_at_most:.2g} would be expected to. Of the promotions {holding} hold at a false discovery "
+            f"rate of {100 * share:g} % in a family of {found.family}."
+        )
+
+
+@app.command()
 def pause(program: Program, why: Why, json_: JsonOption = False) -> None:
     """Score no further window until `resume`; a run that comes meanwhile is skipped, and its window is a gap."""
     from teleprompt.gate.trial_ledger import pause_trial

@@ -9,6 +9,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, Vali
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from teleprompt.config.alerts import DefaultAlerts
+from teleprompt.config.fleet import FleetConfig
 from teleprompt.config.program_process import ProgramProcessConfig
 from teleprompt.config.project import PROGRAMS, project_dir
 from teleprompt.config.retention import RetentionConfig
@@ -115,6 +116,8 @@ class Settings(BaseSettings):
     stage_retries: int = Field(2, ge=0, le=20)
     """How often a stage outside of Airflow is tried again where something did not answer, after 30 seconds, then 60,
     and so on. In Airflow the task's `retries` decide."""
+    fleet: FleetConfig = FleetConfig()
+    """A bound on the share of promotions without a gain, over all programs."""
     retention: RetentionConfig = RetentionConfig()
     """How long what is not evidence is kept."""
 

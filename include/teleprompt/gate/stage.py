@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from teleprompt.config.fleet import FleetConfig
 from teleprompt.config.gate import AGREEMENT, EXACT, F1, JUDGE, LATENCY, MEASURED, GateConfig
 from teleprompt.config.program import ProgramConfig
 from teleprompt.deltaone.power import PowerEstimate, estimate_power, estimate_trial_power
@@ -15,6 +16,7 @@ from teleprompt.gate._rehearsal import CALLS, Rehearsal, RehearsalJob, check_bud
 from teleprompt.gate._same_answers import SameAnswers, SameAnswersJob, same_answers
 from teleprompt.gate._score_pair import PairJob, ScoreNames, ScoreNamesJob, judged_sample
 from teleprompt.gate.comparison import Comparison, PairScores, compare
+from teleprompt.gate.fleet import within_fleet
 from teleprompt.gate.ledger import alpha_of_next_look, open_gate, restore_look
 from teleprompt.gate.trial_ledger import list_trials
 from teleprompt.gate.trial_policies import number_of_next, policy_of
@@ -52,13 +54,15 @@ class Gate:
     fields: ProgramFields
     optimization: Optimization
     storage_uri: str
+    fleet: FleetConfig
 
     def power(self, run: PipelineRun, snapshot: Snapshot) -> PowerEstimate:
         """What a comparison on this snapshot's sealed examples could see; no model is asked, and no example opened."""
         config = self.config
         n, known_sd_e6 = expected_examples(snapshot), last_sd_e6(run.client, config.name)
         if config.trial is not None:
-            policy = policy_of(config, number=number_of_next(list_trials(run.client, config.name)))
+            number = number_of_next(list_trials(run.client, config.name))
+            policy = within_fleet(run.client, policy_of(config, number=number), self.fleet)
             estimate = estimate_trial_power(n=n, policy=policy, known_sd_e6=known_sd_e6)
         else:
             estimate = estimate_power(

@@ -10,6 +10,7 @@ from teleprompt.config.trial import Challenge
 from teleprompt.deltaone.report import GatePolicy, GateReport, Verdict
 from teleprompt.errors import NothingBetterError
 from teleprompt.gate.comparison import answers_of, units_of, verdict_on
+from teleprompt.gate.fleet import one_at_a_time, within_fleet
 from teleprompt.gate.stage import Gate
 from teleprompt.gate.trial_ledger import find_trial, list_trials, open_trial
 from teleprompt.gate.trial_policies import number_of_next, policy_of
@@ -59,7 +60,8 @@ class TrialOpener:
             self._check_it_is_new(trials, selection.state)  # again: calls take minutes
             return self._opening(selection.state, number=number_of_next(trials))
 
-        opened = open_trial(self.run, self.key.program, opening, instead_of=instead_of, who=self.actor)
+        with one_at_a_time(self.run.client, self.gate.fleet):
+            opened = open_trial(self.run, self.key.program, opening, instead_of=instead_of, who=self.actor)
         if opened is None:
             return None
         return find_trial(self.run.client, self.key.program, opened.id), rehearsal.spend + search
@@ -99,7 +101,7 @@ class TrialOpener:
             champion_version_id=self.champion.version_id,
             baseline_state=self.champion.state,
             optimized_state=state,
-            policy=policy_of(self.gate.config, number=number),
+            policy=within_fleet(self.run.client, policy_of(self.gate.config, number=number), self.gate.fleet),
             number=number,
             terms=dict(self.terms),
             window=self.key.window,

@@ -299,6 +299,7 @@ class Pipeline:
             fields=fields,
             optimization=self._optimization(fields),
             storage_uri=self.settings.storage_uri,
+            fleet=self.settings.fleet,
         )
 
     @cached_property

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from pydantic import AwareDatetime
 
+from teleprompt.config.fleet import FleetConfig
 from teleprompt.config.program import ProgramConfig
 from teleprompt.deltaone.power import PowerEstimate, estimate_trial_power
 from teleprompt.errors import ConfigurationError
+from teleprompt.gate.fleet import within_fleet
 from teleprompt.gate.stage import last_sd_e6
 from teleprompt.gate.trial_ledger import list_trials
 from teleprompt.gate.trial_policies import number_of_next, policy_of
@@ -104,7 +106,13 @@ class BackfillPreview(Record):
 
 
 def preview_backfill(
-    client: "MlflowClient", config: ProgramConfig, *, start: datetime, end: datetime, now: datetime | None = None
+    client: "MlflowClient",
+    config: ProgramConfig,
+    *,
+    start: datetime,
+    end: datetime,
+    fleet: FleetConfig | None = None,
+    now: datetime | None = None,
 ) -> BackfillPreview:
     """What a backfill of the windows that start in [start, end] and are over would do; nothing is done.
 
@@ -126,7 +134,7 @@ def preview_backfill(
         role = Role.DONE if is_done else _role(config, window, calls, trial=trial, goes_on=goes_on)
         requests, cost = costs.of(role)
         planned.append(PlannedWindow(window=window, calls=calls, role=role, requests=requests, cost_usd=cost))
-    return _preview(client, config, planned, trials, trial, now)
+    return _preview(client, config, planned, trials, trial, now, fleet or FleetConfig())
 
 
 def windows_of(config: ProgramConfig, *, start: datetime, end: datetime, now: datetime) -> list[Window]:
@@ -205,13 +213,14 @@ def _preview(
     trials: Sequence[KnownTrial],
     trial: KnownTrial | None,
     now: datetime,
+    fleet: FleetConfig,
 ) -> BackfillPreview:
     facts = {"program": config.name, "windows": tuple(planned), "at": now}
     if config.trial is None:
         nothing = {"trial_number": None, "level": None, "level_of_year": None, "power": None, "windows_before": 0}
         return BackfillPreview.model_validate({**facts, **nothing})
     number = number_of_next(trials) if trial is None else trial.opening.number
-    policy = policy_of(config, number=number) if trial is None else trial.opening.policy
+    policy = within_fleet(client, policy_of(config, number=number), fleet) if trial is None else trial.opening.policy
     power = estimate_trial_power(
         n=_examples_of_a_window(config, planned, trials), policy=policy, known_sd_e6=last_sd_e6(client, config.name)
     )

@@ -47,6 +47,7 @@ HEADINGS = {
     "Web3Config": "The chain's node",
     "DefaultAlerts": "Default alerts",
     "ProgramProcessConfig": "The process of program code",
+    "FleetConfig": "A fleet",
     "RetentionConfig": "Retention",
 }
 """Of the fields of each field that has some; a new one needs a heading here, and its table below."""
@@ -112,6 +113,8 @@ def _environment() -> Iterator[str]:
         yield f"{one_line(definitions[name])}\n\n{_variables('signer', definitions[name])}"
     node = definitions["Web3Config"]
     yield f"### The chain's node\n\n{one_line(node)}\n\n{_variables('web3', node)}"
+    fleet = definitions["FleetConfig"]
+    yield f"### A fleet\n\n{one_line(fleet)}\n\n{_variables('fleet', fleet)}"
     told = definitions["DefaultAlerts"]
     yield f"### Default alerts\n\n{one_line(told)}\n\n{_variables('default_alerts', told)}"
     process = definitions["ProgramProcessConfig"]

@@ -19,7 +19,8 @@ from teleprompt.deltaone.trial_policy import TrialPolicy
 from teleprompt.errors import ConfigurationError, NothingBetterError, WindowDoesNotCountError
 from teleprompt.gate.comparison import compared_answers, recompute
 from teleprompt.gate.fleet import within_fleet
-from teleprompt.gate.trial_ledger import abandon_trial, list_trials, pause_trial, resume_trial
+from teleprompt.gate.trial_ledger import abandon_trial, list_fleet, list_trials, pause_trial, resume_trial
+from teleprompt.gate.trial_policies import number_of_next, relatives_of
 from teleprompt.gate.trial_records import EndedBy, KnownTrial
 from teleprompt.pipeline.pipeline import Pipeline
 from teleprompt.pipeline.whole_run import Outcome, run_all_stages
@@ -161,6 +162,12 @@ def test_another_champion_or_other_terms_end_it_and_a_new_one_begins(settings: S
             abandon_trial(client, "Shelves", who="ann", why="x" * 3000)
         with pytest.raises(ConfigurationError, match="No trial of Shelves goes on"):
             abandon_trial(client, "Shelves", who="ann", why="again")
+        experiment = client.get_experiment_by_name("teleprompt/Shelves").experiment_id
+        client.rename_experiment(experiment, "put aside")
+        client.delete_experiment(experiment)
+        assert number_of_next(list_trials(client, "Shelves")) == 3  # nothing of that begins the count anew
+        assert relatives_of("Renamed", new.opening.terms, list_fleet(client)) == 2
+        assert relatives_of("Shelves", new.opening.terms, list_fleet(client)) == 0
 
 
 def test_a_trial_explains_itself_and_scores_nothing_while_it_is_paused(settings: Settings, tmp_path: Path) -> None:

@@ -178,6 +178,11 @@ class TrialSection(_Section):
     """The window that opened it, whose traces the candidate was made from."""
     level_e6: Annotated[int, Field(gt=0, lt=MILLION)]
     """Probability, at most, that the trial promotes a candidate without a gain; its part of the year's."""
+    relatives: Annotated[Count, Field(ge=1)] | None = None
+    """Trials of the same 365 days of programs with another name and the same code: a renamed one begins its numbers
+    anew. Left out where there were none."""
+
+    absent = frozenset({"relatives"})
 
 
 class OfflineEvidence(_Evidence):

@@ -172,6 +172,7 @@ def trial_section(trial: TrialState, report: GateReport, *, until: datetime) -> 
         "windows": report.trial.windows if report.trial else 0,
         "opened": _span(opening.window.start, opening.window.end, until=until),
         "level_e6": math.ceil(opening.policy.level * MILLION),
+        **_given(relatives=opening.relatives or None),
     }
 
 

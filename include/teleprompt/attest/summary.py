@@ -15,6 +15,8 @@ class TrialSummary(Record):
     windows: int
     level_e6: int
     """Probability, at most, that it promotes a candidate without a gain."""
+    relatives: int = 0
+    """Trials of the same year of programs with another name and the same code."""
 
 
 class Summary(Record):
@@ -89,5 +91,6 @@ class Summary(Record):
         if self.trial is not None:
             windows = f"{self.trial.windows} window{'' if self.trial.windows == 1 else 's'}"
             level = f"a level of {self.trial.level_e6 / MILLION:g}"
-            lines.append(("trial", f"number {self.trial.number} of its year, {windows}, {level}"))
+            others = f"; {self.trial.relatives} more of programs with the same code" if self.trial.relatives else ""
+            lines.append(("trial", f"number {self.trial.number} of its year, {windows}, {level}{others}"))
         return lines

@@ -1,6 +1,6 @@
 """Where trials are kept: as tags of the MLflow runs that opened them, scored a window, or ended one.
 
-One search finds all of a program's trials, those of deleted runs too.
+One search finds all of a program's trials, those of deleted runs and of renamed or deleted experiments too.
 """
 
 from collections import defaultdict
@@ -16,7 +16,7 @@ from teleprompt.registry.audit_trail import Deed, Done, append
 from teleprompt.registry.lock import Lease, registry_lock
 from teleprompt.tracking.connection import quoted
 from teleprompt.tracking.pipeline_run import PipelineRun, experiment_name, internal_experiment
-from teleprompt.tracking.search import PAGE, all_pages, own_experiment_ids
+from teleprompt.tracking.search import PAGE, all_pages, own_experiment_ids_ever
 from teleprompt.window import format_utc
 
 if TYPE_CHECKING:
@@ -30,25 +30,25 @@ MOST_WHY = 2000
 
 
 def list_trials(client: "MlflowClient", program: str) -> list[KnownTrial]:
-    """The trials of a program (its `name`), oldest first."""
-    experiment = internal_experiment(client, experiment_name(program))
-    return _trials_in(client, [experiment], f"tags.`teleprompt.program` = {quoted(program)}")
+    """The trials of a program (its `name`), oldest first, whatever its experiment is called by now."""
+    return _trials(client, f"tags.`teleprompt.program` = {quoted(program)}")
 
 
 def list_fleet(client: "MlflowClient") -> list[KnownTrial]:
     """The trials of all programs that have run in this store, oldest first."""
-    return _trials_in(client, own_experiment_ids(client))
+    return _trials(client)
 
 
-def _trials_in(client: "MlflowClient", experiments: Sequence[str], *conditions: str) -> list[KnownTrial]:
+def _trials(client: "MlflowClient", *conditions: str) -> list[KnownTrial]:
     from mlflow.entities import ViewType
 
+    experiments = own_experiment_ids_ever(client)
     if not experiments:
         return []
     runs = list(
         all_pages(
             lambda token: client.search_runs(
-                list(experiments),
+                experiments,
                 " AND ".join((f"tags.`teleprompt.{TRIAL}` != ''", *conditions)),
                 run_view_type=ViewType.ALL,
                 max_results=PAGE,

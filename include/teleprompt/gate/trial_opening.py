@@ -12,8 +12,8 @@ from teleprompt.errors import NothingBetterError
 from teleprompt.gate.comparison import answers_of, units_of, verdict_on
 from teleprompt.gate.fleet import one_at_a_time, within_fleet
 from teleprompt.gate.stage import Gate
-from teleprompt.gate.trial_ledger import find_trial, list_trials, open_trial
-from teleprompt.gate.trial_policies import number_of_next, policy_of
+from teleprompt.gate.trial_ledger import find_trial, list_fleet, list_trials, open_trial
+from teleprompt.gate.trial_policies import number_of_next, policy_of, relatives_of
 from teleprompt.gate.trial_records import EndedBy, Ending, KnownTrial, Opening
 from teleprompt.lm.meter import Spend
 from teleprompt.optimize.select import Selection
@@ -108,6 +108,7 @@ class TrialOpener:
             snapshot=self.record.manifest,
             key=self.key.digest,
             opened_at=_now(),
+            relatives=relatives_of(self.key.program, self.terms, list_fleet(self.run.client)),
         )
 
     def _check_it_is_new(self, trials: Sequence[KnownTrial], state: Blob) -> None:

@@ -20,6 +20,21 @@ def number_of_next(trials: Sequence[TrialState]) -> int:
     return 1 + sum(trial.opening.opened_at > since for trial in trials)
 
 
+def relatives_of(program: str, terms: Mapping[str, Digest], trials: Sequence[TrialState]) -> int:
+    """How many trials of the last 365 days belong to programs with another name and the same code.
+
+    They take nothing of the level: customers may rightly have the same program each. But whoever renames a program to
+    begin its count anew is seen by it.
+    """
+    since = datetime.now(UTC) - A_YEAR
+    return sum(
+        trial.opening.program != program
+        and trial.opening.terms.get("program") == terms.get("program")
+        and trial.opening.opened_at > since
+        for trial in trials
+    )
+
+
 def share_of_level(number: int) -> float:
     """The k-th trial's share of the year's error, 1 / (k (k + 1)).
 

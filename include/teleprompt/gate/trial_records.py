@@ -34,6 +34,9 @@ class Opening(Record):
     key: Digest
     """Of the run that opened it; that run has its snapshot and its selection."""
     opened_at: AwareDatetime
+    relatives: int = 0
+    """Trials of the last 365 days of programs with another name and the same code and fields; 0 in records from before
+    they were counted."""
 
     @property
     def id(self) -> Digest:

@@ -55,6 +55,11 @@ def _sentences(trial: KnownTrial, report: GateReport, skipped: Sequence[SkippedW
         f"It is trial number {opening.number} of its year: without a gain it is promoted with a probability of at most "
         f"{100 * opening.policy.level:.2g} %."
     )
+    if opening.relatives:
+        yield (
+            f"Programs with another name and the same code had {opening.relatives} trials in the 365 days before; a "
+            "renamed program begins its numbers anew."
+        )
     if trial.windows:
         yield f"Until now: {report.reason}"
     yield from _what_did_not_count(trial, found, skipped)

@@ -34,9 +34,24 @@ def all_pages(search: "Callable[[str | None], PagedList[T]]") -> Iterator[T]:
 
 def own_experiment_ids(client: "MlflowClient") -> list[str]:
     """Of the active experiments that the package keeps its runs in."""
+    from mlflow.entities import ViewType
+
+    return _own_experiment_ids(client, ViewType.ACTIVE_ONLY)
+
+
+def own_experiment_ids_ever(client: "MlflowClient") -> list[str]:
+    """Of those too that were deleted: what counts over a year does so whatever became of its experiment."""
+    from mlflow.entities import ViewType
+
+    return _own_experiment_ids(client, ViewType.ALL)
+
+
+def _own_experiment_ids(client: "MlflowClient", view: int) -> list[str]:
     condition = f"tags.`{INTERNAL_TAG}` = 'true'"
     found = all_pages(
-        lambda token: client.search_experiments(filter_string=condition, max_results=PAGE, page_token=token)
+        lambda token: client.search_experiments(
+            view_type=view, filter_string=condition, max_results=PAGE, page_token=token
+        )
     )
     return [experiment.experiment_id for experiment in found]
 

@@ -16,7 +16,7 @@ def test_windows_costs_and_the_command_of_airflow_are_shown(call) -> None:
     shown = call("backfill", "shelves", *SPAN)
     assert shown.status == 0, shown.err
     assert "is skipped: fewer calls than min_traces" in shown.out
-    assert "is done; Airflow starts it again only with --reprocess-behavior" in shown.out
+    assert "is done; Airflow starts it again only if it is to reprocess" in shown.out
     assert "level     trial number 2 of its year: 0.00417 of 0.025" in shown.out
     assert "expected  a gain of 10 points shows not in this backfill" in shown.out
     found = call("backfill", "shelves", *SPAN, "--json").json

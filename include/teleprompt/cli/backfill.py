@@ -13,16 +13,6 @@ if TYPE_CHECKING:
 
 Moment = Annotated[str, typer.Option(help="ISO 8601; without a zone it means UTC.")]
 
-IN_WORDS = {
-    "opens": "compiles, and opens a trial",
-    "adds": "adds its examples to the trial",
-    "alone": "compiles, and is compared on its own",
-    "done": "is done; Airflow starts it again only with --reprocess-behavior",
-    "too_few": "is skipped: fewer calls than min_traces",
-    "earlier": "counts for nothing: the trial was opened for a later window",
-    "paused": "is skipped: the trial is paused",
-}
-
 
 def backfill(
     program: str,
@@ -53,6 +43,8 @@ def backfill(
 
 
 def _print(preview: "BackfillPreview") -> None:
+    from teleprompt.queries.backfill_preview import IN_WORDS
+
     print_table(
         ("window", "calls", "requests", "cost", "a run about it"),
         [

@@ -51,6 +51,17 @@ class Role(StrEnum):
     """Is skipped while the trial is paused."""
 
 
+IN_WORDS = {
+    Role.OPENS: "compiles, and opens a trial",
+    Role.ADDS: "adds its examples to the trial",
+    Role.ALONE: "compiles, and is compared on its own",
+    Role.DONE: "is done; Airflow starts it again only if it is to reprocess",
+    Role.TOO_FEW: "is skipped: fewer calls than min_traces",
+    Role.EARLIER: "counts for nothing: the trial was opened for a later window",
+    Role.PAUSED: "is skipped: the trial is paused",
+}
+"""What a run about a window does."""
+
 COMPILING, COMPARING = {Role.OPENS, Role.ALONE}, {Role.OPENS, Role.ADDS, Role.ALONE}
 
 

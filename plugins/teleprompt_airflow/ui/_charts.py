@@ -47,6 +47,8 @@ def evidence_chart(trial: TrialSummary) -> str:
             [point.ci_high_e6 / 1e4 for point in trial.path],
             color=INK, alpha=0.25, lw=0, label="interval",
         )  # fmt: skip
+        for window, point in zip(windows, trial.path, strict=True):  # of a single one the band has no width
+            gain.plot([window] * 2, [point.ci_low_e6 / 1e4, point.ci_high_e6 / 1e4], color=INK, alpha=0.4, lw=1)
         gain.plot(windows, [point.delta_e6 / 1e4 for point in trial.path], "o-", color=EVIDENCE, label="gain")
         gain.axhline(trial.threshold_e6 / 1e4, color=COLOURS["promote"], ls="--", lw=1, label="least gain")
         gain.set_ylabel("points")
@@ -54,6 +56,7 @@ def evidence_chart(trial: TrialSummary) -> str:
         evidence.axhline(trial.boundary, color=COLOURS["promote"], ls="--", lw=1, label="promotes")
         for axes in (gain, evidence):
             axes.set_xlabel("windows")
+            axes.set_xlim(0.5, max(len(windows), 4) + 0.5)
             axes.xaxis.get_major_locator().set_params(integer=True)
             axes.spines[["top", "right"]].set_visible(False)
             axes.legend(frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(0, 1))

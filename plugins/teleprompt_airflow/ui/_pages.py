@@ -1,6 +1,7 @@
 """What each page shows, and what its buttons do."""
 
 import logging
+from datetime import UTC, date, datetime, time
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -20,6 +21,7 @@ from teleprompt.config.alerts import shared_rules
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import Settings
 from teleprompt.errors import ConfigurationError
+from teleprompt.queries.backfill_preview import IN_WORDS, preview_backfill
 from teleprompt.queries.history import page_of_runs
 from teleprompt.queries.overview import RECENT, overview
 from teleprompt.queries.run_detail import RunDetail, read_detail
@@ -118,6 +120,19 @@ def program_history(
         evidence=Markup(evidence_chart(trials[0])) if trials and trials[0].path else None,  # noqa: S704 - as above
         lookback=program.config.traces.lookback_days,
     )
+
+
+@router.get("/programs/{program}/backfill")
+def backfill_page(
+    program: ReadProgram,
+    client: Mlflow,
+    first: Annotated[date, Query(alias="from")],
+    last: Annotated[date, Query(alias="to")],
+) -> str:
+    """What a backfill would do, before Airflow's own dialog; days are those of UTC."""
+    start, end = (datetime.combine(day, time(), tzinfo=UTC) for day in (first, last))
+    preview = preview_backfill(client, program.config, start=start, end=end, fleet=Settings().fleet)
+    return render("backfill.html", root="../..", program=program, preview=preview, in_words=IN_WORDS)
 
 
 @router.post("/programs/{program}/start")

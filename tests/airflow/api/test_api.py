@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -19,7 +20,7 @@ from teleprompt.traces.submission.spool import Spool
 from teleprompt.tracking.connection import mlflow_client
 from tests.airflow.api.conftest import API, World
 from tests.chain.anvil import CHAIN_ID, Anvil
-from tests.support import ALICE, write_program
+from tests.support import ALICE, WEEK, write_program
 from tests.waiting import wait_until
 
 
@@ -333,3 +334,11 @@ def test_trials_are_listed_with_their_evidence(world: World) -> None:
     assert (trial["state"], trial["windows"]) == ("promote", 1)
     assert trial["path"][-1]["log_e"] == trial["log_e"] >= trial["boundary"]
     assert world.get("/programs/shelves/runs")["skipped_windows"] == []
+
+
+def test_a_backfill_is_previewed(world: World) -> None:
+    span = {"from": (WEEK.start - timedelta(days=7)).isoformat(), "to": WEEK.start.isoformat()}
+    found = world.get("/programs/shelves/backfill", role="viewer", **span)
+    assert [window["role"] for window in found["windows"]] == ["too_few", "done"]
+    assert found["trial_number"] == 2
+    problem(world, "GET", f"/programs/shelves/backfill?{urlencode({**span, 'to': '2025-01-01'})}", 422)

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
@@ -12,6 +13,7 @@ from playwright.sync_api import Browser, Frame, Page, sync_playwright
 
 from tests import REPOSITORY
 from tests.airflow.api.conftest import World
+from tests.support import WEEK
 
 pytestmark = pytest.mark.slow
 SCREENSHOTS = REPOSITORY / ".local/screenshots"
@@ -91,6 +93,15 @@ def test_from_the_navigation_to_a_verified_attestation(
     shown = [line.get_attribute("data-run") for line in frame.locator("#runs tbody tr").all()]
     assert shown == listed
     visit.picture("program")
+
+    frame.locator("#backfill summary").click()
+    frame.locator('#backfill input[name="from"]').fill(str((WEEK.start - timedelta(days=21)).date()))
+    frame.locator('#backfill input[name="to"]').fill(str(WEEK.start.date()))
+    frame.locator("#backfill button").click()
+    frame.locator("#windows").wait_for()
+    assert frame.locator("#windows tbody tr").count() == 4
+    visit.picture("backfill")
+    frame.locator('a[href="../../programs/shelves"]').click()
 
     frame.locator(f'tr[data-run="{world.run.run_id}"] a').click()
     frame.locator("#gate").wait_for()

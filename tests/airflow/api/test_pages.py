@@ -1,10 +1,12 @@
 """The pages as plain HTML; test_browser.py looks at them in a browser."""
 
 import re
+from datetime import timedelta
 
 import pytest
 
 from tests.airflow.api.conftest import World
+from tests.support import WEEK
 
 UI = "/teleprompt/ui"
 
@@ -49,6 +51,16 @@ def test_a_programs_history_and_its_button(world: World) -> None:
     assert f"{world.run.delta_e6 / 1e4:+.2f}" in html
     page(world, "/programs/shelves/start", role="viewer", method="POST", status=403)
     page(world, "/programs/shelves/start", role="user", method="POST", status=303)
+
+
+def test_a_backfill_is_previewed_before_airflows_dialog(world: World) -> None:
+    assert 'id="backfill"' in page(world, "/programs/shelves", role="viewer")
+    first, last = (WEEK.start - timedelta(days=7)).date(), WEEK.start.date()
+    html = page(world, f"/programs/shelves/backfill?from={first}&to={last}", role="viewer")
+    assert "is skipped: fewer calls than min_traces" in html
+    assert "is done; Airflow starts it again only if it is to reprocess" in html
+    assert "Trial number 2 of its year" in html
+    page(world, "/programs/shelves/backfill?from=2030-01-01&to=2030-02-01", role="viewer", status=422)
 
 
 def test_a_run_from_the_traces_to_the_attestation(world: World) -> None:

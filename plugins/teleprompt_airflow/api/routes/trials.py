@@ -1,13 +1,21 @@
 """The trials of a program."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
+from teleprompt.config.settings import Settings
+from teleprompt.queries.backfill_preview import BackfillPreview, preview_backfill
 from teleprompt.queries.trials import TrialSummary, read_trials
+from teleprompt.window import Moment
 from teleprompt_airflow.api.access import ReadProgram
 from teleprompt_airflow.api.tracking import Limit, Mlflow
 
 router = APIRouter(tags=["trials"])
+
+From = Annotated[Moment, Query(alias="from", description="Windows that start then or later.")]
+To = Annotated[Moment, Query(alias="to", description="Windows that start then or before.")]
 
 
 class Trials(BaseModel):
@@ -20,3 +28,9 @@ class Trials(BaseModel):
 def list_trials(program: ReadProgram, client: Mlflow, limit: Limit = 20) -> Trials:
     """How the evidence of each trial stands, window by window."""
     return Trials(trials=read_trials(client, program.config, limit=limit))
+
+
+@router.get("/programs/{program}/backfill")
+def preview(program: ReadProgram, client: Mlflow, start: From, end: To) -> BackfillPreview:
+    """What a backfill would do: which windows count, what they cost, and when a gain is expected to show."""
+    return preview_backfill(client, program.config, start=start, end=end, fleet=Settings().fleet)

@@ -64,7 +64,9 @@ def test_who_verifies_is_told_what_it_says_and_says_what_is_expected(
     assert told.status == 0
     lines = told.out.splitlines()
     assert lines[0] == f"valid: OK (signed by {SIGNER})"
-    assert [line.split()[0] for line in lines[1:]] == ["program", "decided", "gain", "evidence", "trial"]
+    assert [line.split()[0] for line in lines[1:]] == [
+        "compared", "program", "decided", "gain", "evidence", "trial",
+    ]  # fmt: skip
     assert lines[1].split(maxsplit=1)[1] == f"Shelves, 1.0.0 -> {version}"
     summary = call("attest", "verify", str(attested), *expected, "--json").json["summary"]
     assert (summary["program"], summary["evidence"], summary["trial"]["number"]) == ("Shelves", "offline", 1)

@@ -205,8 +205,11 @@ class OfflineEvidence(_Evidence):
     """Where the evidence added up over windows."""
     scores_digest: Digest | None = None
     """Of the scores in the recompute bundle; documents of before have none."""
+    compared: Literal["agreement", "reference"] | None = None
+    """With what: logged answers that turned out well, a proxy of the outcome, or what people expect; documents of
+    before do not say."""
 
-    absent = frozenset({"metric_version", "trial", "scores_digest"})
+    absent = frozenset({"metric_version", "trial", "scores_digest", "compared"})
 
 
 class OnlineEvidence(_Evidence):

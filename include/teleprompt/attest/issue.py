@@ -159,6 +159,7 @@ def evidence_section(comparison: Comparison, scores: BundleScores | None = None)
             if comparison.trial is None
             else trial_section(comparison.trial, report, until=comparison.decided_at),
             scores_digest=None if scores is None else scores.digest,
+            compared=comparison.labels and comparison.labels.compared.value,
         ),
     }
 

@@ -3,6 +3,7 @@
 from typing import Literal, Self
 
 from teleprompt.attest.document import Attestation, headline_metric
+from teleprompt.config.promotion import COMPARED, PromoteOn
 from teleprompt.records import MILLION, Digest, Record, to_millionths
 
 
@@ -29,6 +30,8 @@ class Summary(Record):
     """The document's timestamp."""
     metric: str
     delta_e6: int
+    compared: PromoteOn | None
+    """What the gain is of; None where the document does not say."""
     evidence: Literal["offline", "online", "none"]
     """`none`: nothing in the document backs the gain, whoever signed it."""
     claim: Literal["significant", "proven"] | None = None
@@ -53,6 +56,7 @@ class Summary(Record):
             decided_at=attestation.timestamp,
             metric=headline_metric(attestation),
             delta_e6=to_millionths(attestation.performance.performance_delta),
+            compared=None,
             evidence="none",
         )
         if evidence is None:
@@ -61,6 +65,9 @@ class Summary(Record):
         examples = evidence.n if evidence.kind == "offline" else evidence.n_baseline + evidence.n_optimized
         return said.model_copy(
             update={
+                "compared": evidence.compared and PromoteOn(evidence.compared)
+                if evidence.kind == "offline"
+                else PromoteOn.OUTCOME,
                 "evidence": evidence.kind,
                 "claim": evidence.claim,
                 "ci_low_e6": evidence.ci_low_e6,
@@ -82,6 +89,8 @@ class Summary(Record):
         ]
         if self.ci_low_e6 is None or self.ci_high_e6 is None or self.confidence_e6 is None or self.p_value_e6 is None:
             return [*lines, ("gain", f"{gain}, as somebody says"), ("evidence", "none: nothing backs the gain")]
+        if self.compared is not None:
+            lines.insert(0, ("compared", COMPARED[self.compared]))
         interval = f"[{self.ci_low_e6 / 10_000:+.2f}, {self.ci_high_e6 / 10_000:+.2f}]"
         examples = "sealed examples" if self.evidence == "offline" else "calls in production"
         shown = f"{self.evidence}, {self.claim}: {interval} at {100 * self.confidence_e6 / MILLION:g} %"

@@ -66,6 +66,8 @@ def run(
     with mlflow_client(settings.tracking_uri) as client:
         summary = find_summary(client, program=pipeline.config.name, key=pipeline.key.digest)
     report = outcome.comparison.report
+    if outcome.comparison.labels is not None:
+        say(f"compared     {outcome.comparison.labels.in_words}")
     say(f"verdict      {report.verdict}")
     say(f"change       {points(report.delta_e6)} points {interval(report.ci_low_e6, report.ci_high_e6)}")
     say(f"why          {report.reason}")

@@ -17,10 +17,11 @@ from teleprompt.config.gate import JUDGE, METRIC_VERSION, GateConfig
 from teleprompt.config.optimization import OptimizationConfig
 from teleprompt.config.outcome import OutcomeConfig
 from teleprompt.config.production import ApprovalConfig, RolloutConfig, WatchConfig
+from teleprompt.config.promotion import PromoteOn
 from teleprompt.config.scheduling import SchedulingConfig
 from teleprompt.config.settings import LMConfig
 from teleprompt.config.split import SplitConfig
-from teleprompt.config.traces import TracesConfig
+from teleprompt.config.traces import Labels, TracesConfig
 from teleprompt.config.trial import TrialConfig
 from teleprompt.encoding.canonical_json import digest_of, is_plain
 from teleprompt.records import MAX_IDENTIFIER
@@ -85,12 +86,37 @@ class ProgramConfig(Section):
     """How evidence adds up over windows; `none`: each window is compared on its own."""
     approval: ApprovalConfig | None = None
     """Ask a person before a promotion."""
+    promote_on: PromoteOn | None = None
+    """What may make a version champion: `agreement` (with logged answers that turned out well), `reference` (with what
+    people expect), or `outcome` (of a rollout's calls). A file that would promote on something else is refused; None
+    takes what the rest of the file says."""
     rollout: RolloutConfig = RolloutConfig()
     watch: WatchConfig = WatchConfig()
     attribution: AttributionConfig = AttributionConfig()
     alerts: AlertsConfig = AlertsConfig()
     chain: ChainConfig | None = None
     """Submit attestations to a contract; none of them leaves the house without it."""
+
+    @property
+    def promotes_on(self) -> PromoteOn:
+        """What a version becomes champion by."""
+        if self.rollout.share is not None:
+            return PromoteOn.OUTCOME
+        return PromoteOn.REFERENCE if self.traces.labels is Labels.EXPECTATION else PromoteOn.AGREEMENT
+
+    @model_validator(mode="after")
+    def _promotes_on_what_is_asked_for(self) -> Self:
+        if self.promote_on is None or self.promote_on is self.promotes_on:
+            return self
+        needs = {
+            PromoteOn.OUTCOME: "needs a `rollout` with a share",
+            PromoteOn.REFERENCE: "needs `traces.labels: expectation`, and no `rollout`",
+            PromoteOn.AGREEMENT: "needs `traces.labels: outcome`, and no `rollout`",
+        }
+        raise ValueError(
+            f"promote_on: {self.promote_on} {needs[self.promote_on]}; as it is, versions are promoted on "
+            f"{self.promotes_on}"
+        )
 
     @model_validator(mode="after")
     def _watch_can_be_scheduled(self) -> Self:
@@ -238,6 +264,7 @@ class ProgramConfig(Section):
                 "gate": {"on_low_power": True, "judge": {"lm_conn_id"}},
                 "approval": True,
                 "rollout": True,
+                "promote_on": True,
                 "watch": True,
                 "alerts": True,
                 "attribution": True,

@@ -118,6 +118,8 @@ class GateReport(Record):
             return f"{figures}: a guardrail does not hold ({'; '.join(check.reason for check in self.breaches)})."
         if self.trial is not None:
             return self.trial.reason_on(examples) if self.pending is None else f"{figures}: {self.pending}."
+        if self.pending is not None:
+            return f"{figures}: {self.pending}."
         threshold = f"{self.policy.threshold_e6 / 1e4:g} point{'' if self.policy.threshold_e6 == 10_000 else 's'}"
         match self.verdict:
             case Verdict.PROMOTE:

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from pydantic import AwareDatetime, Field
@@ -16,6 +16,7 @@ from teleprompt.encoding.canonical_json import canonical_json, sha256_hex
 from teleprompt.evaluate.judge import JudgeAgreement
 from teleprompt.evaluate.score import Scores
 from teleprompt.gate.dependence import design_effects
+from teleprompt.gate.labels import LabelReport
 from teleprompt.gate.ledger import Look, OpenedGate
 from teleprompt.gate.trial_fold import ComparedAnswer, WindowScores, counts_in, fold
 from teleprompt.gate.trial_records import ScoredWindow, TrialState
@@ -59,6 +60,8 @@ class Comparison(Record):
     """What the promotions of the year before it changed in the guardrails' metrics."""
     design_effects: dict[str, float] = Field(default_factory=dict)
     """How much less this window's examples tell than independent ones, by what they have in common (`dependence`)."""
+    labels: LabelReport | None = None
+    """What this window's examples compared with; None in records from before that was looked at."""
     trial: TrialState | None = None
     """The trial that this is a window of, as it was then; None for a window that is compared on its own."""
 
@@ -89,6 +92,7 @@ def compare(
     split: SplitConfig,
     spent_before: Spend,
     storage_uri: str,
+    labels_of: Callable[[Sequence[ComparedAnswer]], LabelReport],
 ) -> Comparison:
     """Decide by the scores of both states on the opened examples alone.
 
@@ -97,7 +101,9 @@ def compare(
     """
     answers = answers_of(pair, opened.rows, units_of(opened.rows, split))
     policy = GatePolicy(threshold_e6=to_millionths(threshold), claim=config.claim, alpha=opened.look.alpha)
+    labels = labels_of(answers)
     report = verdict_on(answers, policy, config.guardrails)
+    report = held_back(report, labels.cannot_tell if report.verdict is not Verdict.INCONCLUSIVE else None)
     log.info("%s: %s", report.verdict, report.reason)
     return Comparison(
         report=report,
@@ -114,6 +120,7 @@ def compare(
         spend=spent_before + pair.spend,
         decided_at=datetime.now(UTC).replace(microsecond=0),
         design_effects=design_effects(opened.rows, answers),
+        labels=labels,
     )
 
 
@@ -227,7 +234,8 @@ def recompute(comparison: Comparison) -> GateReport:
         TelepromptError: the stored answers are missing or damaged.
     """
     if comparison.trial is None:
-        return verdict_on(compared_answers(comparison), comparison.report.policy, comparison.guardrails)
+        report = verdict_on(compared_answers(comparison), comparison.report.policy, comparison.guardrails)
+        return held_back(report, comparison.report.pending)
     policy = comparison.trial.opening.policy
     report = fold(window_scores(comparison.trial), policy, comparison.guardrails, year=comparison.year)
     return held_back(report, comparison.report.pending)

@@ -168,6 +168,15 @@ def _note_that_it_opens(run: PipelineRun) -> datetime:
     return now
 
 
+def logged_versions(sealed: SealedPart) -> dict[str, str | None]:
+    """The version of the program that each sealed call names; whoever asks has opened them.
+
+    Raises:
+        TelepromptError: the file is missing or damaged.
+    """
+    return {row.trace_id: row.program_version for row in read_rows(SnapshotPart.model_validate(sealed.model_dump()))}
+
+
 def _sealed_rows(sealed: SealedPart, config: ProgramConfig) -> tuple[list[TraceRow], list[TraceRow]]:
     """All rows of the gate part, and the good ones."""
     everything = read_rows(SnapshotPart.model_validate(sealed.model_dump()))

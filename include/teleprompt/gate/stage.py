@@ -1,7 +1,7 @@
 """The gate of one run: what it could see, and what it says."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,9 @@ from teleprompt.gate._same_answers import SameAnswers, SameAnswersJob, same_answ
 from teleprompt.gate._score_pair import PairJob, ScoreNames, ScoreNamesJob, judged_sample
 from teleprompt.gate.comparison import Comparison, PairScores, compare
 from teleprompt.gate.fleet import within_fleet
+from teleprompt.gate.labels import LabelReport, report_on_labels
 from teleprompt.gate.ledger import alpha_of_next_look, open_gate, restore_look
+from teleprompt.gate.trial_fold import ComparedAnswer
 from teleprompt.gate.trial_ledger import list_trials
 from teleprompt.gate.trial_policies import number_of_next, policy_of
 from teleprompt.lm.meter import Spend
@@ -80,6 +82,7 @@ class Gate:
         snapshot: Snapshot,
         *,
         champion: int,
+        champion_version_id: str,
         baseline_state: Blob,
         optimized_state: Blob,
         on_spend: Callable[[Spend], None] = lambda _spend: None,
@@ -115,6 +118,7 @@ class Gate:
             restore_look(run, opened.tags_before)
             raise
         on_spend(pair.spend)
+        versions = {row.trace_id: row.program_version for row in opened.rows}
         comparison = compare(
             pair,
             opened,
@@ -125,9 +129,16 @@ class Gate:
             split=config.split,
             spent_before=spend,
             storage_uri=self.storage_uri,
+            labels_of=lambda answers: self.labels_of(answers, versions, champion=(champion_version_id, str(champion))),
         )
         run.tag(**{SD: str(comparison.report.sd_e6)})
         return comparison
+
+    def labels_of(
+        self, answers: Sequence[ComparedAnswer], versions: Mapping[str, str | None], *, champion: Sequence[str]
+    ) -> LabelReport:
+        """What is known of the labels; `champion` is how a call may name the champion."""
+        return report_on_labels(answers, versions, config=self.config, champion=champion)
 
     def score(
         self,

@@ -22,7 +22,8 @@ from teleprompt.gate.comparison import (
     window_scores,
 )
 from teleprompt.gate.dependence import design_effects, undeclared
-from teleprompt.gate.ledger import look_tags, open_window, restore_look
+from teleprompt.gate.labels import LabelReport
+from teleprompt.gate.ledger import logged_versions, look_tags, open_window, restore_look
 from teleprompt.gate.stage import NOTHING, SD, Gate
 from teleprompt.gate.trial_fold import fold
 from teleprompt.gate.trial_ledger import add_window, end_trial, find_trial, list_trials, record_opening
@@ -233,13 +234,15 @@ class TrialGate:
         """What the trial's windows show; it ends here if they decide and no other run ended it."""
         config, opening = self.gate.config, trial.opening
         report = fold(window_scores(trial), opening.policy, config.gate.guardrails, year=year)
-        report = held_back(report, self._end_if_decided(run, trial, report))
+        own = next(scored for scored in trial.windows if scored.window == self.key.window)
+        answers = stored_answers(own.scores)
+        champion = (opening.champion_version_id, str(opening.champion))
+        labels = self.gate.labels_of(answers, logged_versions(taken.gate), champion=champion)
+        report = held_back(report, self._end_if_decided(run, trial, report, labels))
         ending = find_trial(run.client, config.name, opening.id).ending
         folded = TrialState(opening=opening, windows=trial.windows, ending=ending)
         log.info("%s: %s", report.verdict, report.reason)
         run.tag(**{SD: str(report.sd_e6)})
-        own = next(scored for scored in trial.windows if scored.window == self.key.window)
-        answers = stored_answers(own.scores)
         return Comparison(
             report=report,
             look=own.look,
@@ -257,18 +260,23 @@ class TrialGate:
             judge=added.judge,
             design_effects=added.design_effects,
             year=year,
+            labels=labels,
             spend=own.spend,
             decided_at=datetime.now(UTC).replace(microsecond=0),
             trial=folded,
         )
 
-    def _end_if_decided(self, run: PipelineRun, trial: KnownTrial, report: GateReport) -> str | None:
+    def _end_if_decided(
+        self, run: PipelineRun, trial: KnownTrial, report: GateReport, labels: LabelReport
+    ) -> str | None:
         """End a trial that is decided; why this run does not, though it is, if so."""
         assert report.trial is not None  # noqa: S101 - it comes from a fold
         if not report.trial.decided:
             ended = trial.ending
             return f"the trial ended before, {ended.in_words}" if ended and ended.key != self.key.digest else None
         config = self.gate.config
+        if trial.ending is None and not report.trial.expired and labels.cannot_tell is not None:
+            return labels.cannot_tell
         if trial.ending is None:
             skipped = list_skipped(run.client, config.name, limit=MOST_SKIPPED)
             patience, now = timedelta(days=config.max_wait_days), datetime.now(UTC)

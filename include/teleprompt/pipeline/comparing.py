@@ -126,6 +126,7 @@ class Comparing:
                 run,
                 taken,
                 champion=champion.number,
+                champion_version_id=champion.version_id,
                 baseline_state=champion.state,
                 optimized_state=selection.state,
                 on_spend=spend,

@@ -22,6 +22,7 @@ from teleprompt.queries.history import list_runs
 from teleprompt.registry.aliases import aliases_of
 from teleprompt.registry.change_log import Action, Change, ChangeState, list_changes
 from teleprompt.registry.changes import rollback
+from teleprompt.registry.scoreboard import ScoreLine, read_scoreboard
 from teleprompt.serving.choose import forget_versions
 from teleprompt.storage.blobs import get_blob
 from teleprompt.tracking.connection import mlflow_client
@@ -144,6 +145,8 @@ def test_a_challenger_that_proves_itself_is_promoted_and_attested_with_online_ev
             Action.CHALLENGE,
             Action.BASELINE,
         ]
+    (line,) = score_of(rollout)
+    assert (line.online.outcome, line.online.beside, line.misled) == ("promoted", "champion", False)
     assert rollout.look(days=17).outcome is WatchOutcome.UNDECIDED  # as champion it has no calls yet
 
 
@@ -304,6 +307,13 @@ def test_a_regression_rolls_back_once_and_leaves_an_entry(direct: World) -> None
     assert (newest.action, newest.who) == (Action.ROLLBACK, "test")
     assert newest.why.startswith("regression in production: -41.11 points")
 
+    (line,) = score_of(direct)
+    assert (line.online.outcome, line.online.beside, line.online.delta_e6) == ("rolled_back", "before", -411_111)
+    assert line.misled
+    assert line.in_words.startswith(
+        f"version {direct.promoted} had +58.62 points on sealed examples, and in production -41.11 ["
+    )
+
 
 def test_without_placebo_periods_a_regression_is_told_and_not_rolled_back(direct: World) -> None:
     direct.serve("1.0.0", good=150, bad=50, start=-6, days=5)
@@ -322,6 +332,11 @@ def test_a_loss_no_larger_than_outcomes_wander_by_themselves_is_no_regression(di
     assert report.decision.report.ci_high_e6 < 0
     assert report.outcome is WatchOutcome.STEADY
     assert "with nothing changed, outcomes wandered by" in report.why
+
+
+def score_of(world: World) -> list[ScoreLine]:
+    with mlflow_client(world.settings.tracking_uri) as client:
+        return read_scoreboard(client, "Shelves")
 
 
 def test_a_champion_that_does_well_stays(direct: World) -> None:

@@ -34,6 +34,42 @@ def recompute(run: Run, json_: JsonOption = False) -> None:
 
 
 @app.command()
+def scoreboard(
+    program: Annotated[str, typer.Argument(help="The program's file name without its ending.")],
+    json_: JsonOption = False,
+) -> None:
+    """Show what sealed examples had said of the versions that went online, and what came of their calls."""
+    from teleprompt.config.files import find_program_file, load_program_file
+    from teleprompt.config.settings import Settings
+    from teleprompt.registry.scoreboard import read_scoreboard
+    from teleprompt.tracking.connection import mlflow_client
+
+    settings = Settings()
+    config = load_program_file(find_program_file(settings.programs_dir, program))
+    with mlflow_client(settings.tracking_uri) as client:
+        lines = read_scoreboard(client, config.name)
+    if json_:
+        print_json([{**line.model_dump(mode="json"), "misled": line.misled} for line in lines])
+        return
+    print_table(
+        ("version", "sealed examples", "in production", "interval", "beside", "calls", "outcome"),
+        [
+            (
+                line.version_id,
+                None if line.offline_e6 is None else points(line.offline_e6),
+                points(line.online.delta_e6),
+                interval(line.online.ci_low_e6, line.online.ci_high_e6),
+                "the champion" if line.online.beside == "champion" else "the version before",
+                line.online.calls,
+                f"{line.online.outcome}{': misled' if line.misled else ''}",
+            )
+            for line in lines
+        ],
+        empty=f"Of no version of {config.name} production has said anything yet.",
+    )
+
+
+@app.command()
 def examples(
     run: Run,
     limit: Annotated[int, typer.Option(min=1, help="Most examples to show.")] = 20,

@@ -26,6 +26,7 @@ from teleprompt.lm.meter import Spend
 from teleprompt.optimize.optimization import Optimization
 from teleprompt.program.fields import ProgramFields
 from teleprompt.records import to_millionths
+from teleprompt.registry.scoreboard import read_scoreboard
 from teleprompt.storage.blobs import Blob
 from teleprompt.traces.row import TraceRow
 from teleprompt.traces.snapshot import Snapshot, read_rows
@@ -74,6 +75,9 @@ class Gate:
                 known_sd_e6=known_sd_e6,
             )
         log.log(logging.INFO if estimate.is_enough else logging.WARNING, "%s", estimate.in_words)
+        for line in read_scoreboard(run.client, config.name):
+            if line.misled:
+                log.warning("What is compared has misled before: %s.", line.in_words)
         return estimate
 
     def compare(

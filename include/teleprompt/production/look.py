@@ -3,7 +3,7 @@
 import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import Settings
@@ -13,8 +13,9 @@ from teleprompt.pipeline.online_attestation import attest_online
 from teleprompt.production._champion import ChampionWatch
 from teleprompt.production._versions import KnownVersion
 from teleprompt.production.challenger import DECISION, ChallengerTrial
-from teleprompt.production.report import ProductionReport
+from teleprompt.production.report import ProductionReport, WatchOutcome
 from teleprompt.registry.aliases import CHALLENGER, CHAMPION, aliases_of
+from teleprompt.registry.scoreboard import OnlineResult, keep_result
 from teleprompt.tracking.connection import mlflow_client
 
 if TYPE_CHECKING:
@@ -41,10 +42,37 @@ class Production:
             self._finish(client, aliases)
             if CHALLENGER in aliases:
                 report = ChallengerTrial(self.config, self.settings, self.actor).judge(client, aliases, now)
+                self._keep(client, report, aliases[CHALLENGER], beside="champion")
             else:
                 report = ChampionWatch(self.config, self.actor).watch(client, aliases, now)
+                if CHAMPION in aliases:
+                    self._keep(client, report, aliases[CHAMPION], beside="before")
         log.info("%s: %s (%s)", self.config.name, report.outcome, visible(report.why))
         return report
+
+    def _keep(
+        self,
+        client: "MlflowClient",
+        report: ProductionReport,
+        number: int,
+        *,
+        beside: Literal["champion", "before"],
+    ) -> None:
+        """For the scoreboard, where the look decided something."""
+        decision = report.decision
+        if decision is None or report.outcome in {WatchOutcome.NOTHING, WatchOutcome.UNDECIDED}:
+            return
+        said = decision.report
+        result = OnlineResult(
+            outcome=report.outcome.value,
+            beside=beside,
+            delta_e6=said.delta_e6,
+            ci_low_e6=said.ci_low_e6,
+            ci_high_e6=said.ci_high_e6,
+            calls=said.optimized.calls,
+            at=decision.decided_at,
+        )
+        keep_result(client, self.config.name, number, result)
 
     def _finish(self, client: "MlflowClient", aliases: dict[str, int]) -> None:
         """Issue the attestation that a look did not get to after it had promoted."""

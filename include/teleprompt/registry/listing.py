@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from teleprompt.errors import ConfigurationError
 from teleprompt.records import Record
+from teleprompt.registry.versions import ONLINE_RESULT
 from teleprompt.tracking.connection import quoted
 from teleprompt.tracking.search import all_pages
 
@@ -20,6 +21,8 @@ class VersionLine(Record):
     parent: int | None
     delta_e6: int | None
     attestation_id: str | None
+    online_result: str | None = None
+    """What production said of it last (`production.scoreboard`), as it is stored."""
 
 
 def list_versions(client: "MlflowClient", name: str) -> list[VersionLine]:
@@ -37,6 +40,7 @@ def list_versions(client: "MlflowClient", name: str) -> list[VersionLine]:
             parent=int(v.tags["parent"]) if "parent" in v.tags else None,
             delta_e6=int(v.tags["delta_e6"]) if "delta_e6" in v.tags else None,
             attestation_id=v.tags.get("attestation_id"),
+            online_result=v.tags.get(ONLINE_RESULT),
         )
         for v in found
     ]

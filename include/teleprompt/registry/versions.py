@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 RUN_KEY = "run_key"
 VERSION_ID = "version_id"
 STATE_DIGEST = "state_digest"
+ONLINE_RESULT = "online_result"
 
 
 class ProgramVersion(Record):

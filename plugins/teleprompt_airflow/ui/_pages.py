@@ -29,6 +29,7 @@ from teleprompt.queries.trial_explanation import explain_trial
 from teleprompt.queries.trials import read_trials
 from teleprompt.registry.change_log import list_changes
 from teleprompt.registry.listing import list_versions
+from teleprompt.registry.scoreboard import read_scoreboard
 from teleprompt.tracking.skipped_windows import list_skipped
 from teleprompt_airflow.api.access import (
     Program,
@@ -115,6 +116,7 @@ def program_history(
         may_start=may(user, program.slug, "POST", DagAccessEntity.RUN),
         started=started,
         skipped=list_skipped(client, name),
+        scoreboard=read_scoreboard(client, name),
         trials=trials,
         explanation=explain_trial(client, program.config).sentences if trials else (),
         evidence=Markup(evidence_chart(trials[0])) if trials and trials[0].path else None,  # noqa: S704 - as above

@@ -25,22 +25,22 @@ def runs(settings: Settings) -> list[str]:
 
 def test_inputs_are_the_ids_and_feedback_the_scores(runs: list[str], settings: Settings, call) -> None:
     with mlflow_client(settings.tracking_uri) as client:
-        table = read_evaluation_run(client, runs[0], scorers=["right", "graded"])
-        assert set(table.columns["id"]) == {f'{{"question": "q{i}"}}' for i in range(12)}
-        by_id = dict(zip(table.columns["id"], table.columns["right"], strict=True))
-        assert [by_id[f'{{"question": "q{i}"}}'] for i in range(5)] == [False, False, False, True, False]
-        assert "group" not in table.columns
-        with pytest.raises(ConfigurationError, match="has no feedback 'wrong'; its scorers are"):
-            read_evaluation_run(client, runs[0], scorers=["wrong"])
+        log = read_evaluation_run(client, runs[0])
+        by_input = {sample.example: sample.scores["right"] for sample in log.samples}
+        assert [by_input[f'{{"question": "q{i}"}}'] for i in range(5)] == [False, False, False, True, False]
+        assert (len(by_input), {sample.group for sample in log.samples}) == (12, {None})
         with pytest.raises(ConfigurationError, match="MLflow has no run 'nothing'"):
-            read_evaluation_run(client, "nothing", scorers=["right"])
+            read_evaluation_run(client, "nothing")
         empty = client.create_run(client.get_run(runs[0]).info.experiment_id).info.run_id
         with pytest.raises(ConfigurationError, match="holds no trace"):
-            read_evaluation_run(client, empty, scorers=["right"])
+            read_evaluation_run(client, empty)
 
     sources = [f"runs:/{run}" for run in runs]
     found = call("gate", *sources, "--score", "right", "--guardrail", "graded:higher", "--json")
     assert (found.status, found.json["report"]["wins"], found.json["report"]["n"]) == (0, 7, 12)
     assert found.json["report"]["guardrails"][0]["holds"]
+    unnamed, wrong = call("gate", *sources), call("gate", *sources, "--score", "wrong")
+    assert (unnamed.status, "; name one by --score" in unnamed.err) == (2, True)
+    assert (wrong.status, "has no score 'wrong'; it has '" in wrong.err) == (2, True)
     grouped = call("gate", *sources, "--score", "right", "--group", "customer")
     assert (grouped.status, "--group is for files" in grouped.err) == (2, True)

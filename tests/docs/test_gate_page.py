@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 import yaml
 
 from teleprompt import cli
+from tests import REPOSITORY
 from tests.support import fenced_blocks
 
 PAGE = "docs/gate.md"
@@ -28,6 +30,7 @@ def test_a_stranger_gets_what_the_page_shows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    shutil.copytree(REPOSITORY / "tests/score_files/logs", "logs")
     for code in fenced_blocks(PAGE, "python"):
         exec(code, {})
     status = 0
@@ -46,6 +49,7 @@ def test_a_stranger_gets_what_the_page_shows(
         status = end.value.code or 0
         output = capsys.readouterr()
         assert shown in output.out + output.err, command
+        assert status != 2, output.err
         ran += 1
     assert ran
 

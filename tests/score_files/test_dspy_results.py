@@ -5,8 +5,9 @@ from pathlib import Path
 import dspy
 import pytest
 
+from teleprompt.score_files.columns import Columns
 from teleprompt.score_files.pairing import pair
-from teleprompt.score_files.scores import Columns, read_scores
+from teleprompt.score_files.scores import read_scores
 
 QUESTIONS = [f"What is {i}, really?\nSay it." for i in range(12)]
 

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from teleprompt.errors import ConfigurationError
+from teleprompt.score_files.columns import Columns
 from teleprompt.score_files.pairing import Pairs, pair
-from teleprompt.score_files.scores import Columns, read_scores
+from teleprompt.score_files.scores import read_scores
 
 
 def paired(folder: Path, baseline: str, candidate: str, names: tuple[str, str] = ("a.csv", "b.csv"), **more) -> Pairs:

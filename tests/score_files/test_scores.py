@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from teleprompt.errors import ConfigurationError
-from teleprompt.score_files.scores import Columns, IdType, Scores, read_scores
+from teleprompt.score_files.columns import Columns
+from teleprompt.score_files.scores import IdType, Scores, read_scores
 
 PLAIN = b"id,score\nq1,1\nq2,0.25\n"
 

@@ -63,11 +63,14 @@ app = typer.Typer(
 def compare(
     baseline: Annotated[
         Path,
-        typer.Argument(help="Scores of the program that runs: .csv, .tsv, .jsonl, .json, .parquet, or runs:/ID."),
+        typer.Argument(
+            help="Scores of the program that runs: .csv, .tsv, .jsonl, .json, .parquet, runs:/ID of MLflow, or the log "
+            "of Inspect, lm_eval, promptfoo (FILE#PROMPT) or OpenAI's evals."
+        ),
     ],
     candidate: Annotated[Path, typer.Argument(help="Scores of the program that might replace it.")],
-    id_: IdColumn = "id",
-    score: ScoreColumn = "score",
+    id_: IdColumn = None,
+    score: ScoreColumn = None,
     group: GroupColumn = None,
     scale: Scale = 1.0,
     threshold: Threshold = None,

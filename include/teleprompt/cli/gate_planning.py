@@ -27,10 +27,10 @@ from teleprompt.deltaone.paired import sd_of_discordance
 from teleprompt.errors import ConfigurationError
 from teleprompt.records import MILLION
 from teleprompt.score_files.calibration import calibrate, resampled, split
+from teleprompt.score_files.columns import Columns
 from teleprompt.score_files.outcome import in_points, of_comparison
 from teleprompt.score_files.pairing import Pairs, pair
 from teleprompt.score_files.planning import Spread, needs, smallest_gain, spread_of
-from teleprompt.score_files.scores import Columns
 from teleprompt.score_files.verdict import fewest_units, judge, refuse_too_few
 
 USUAL_GAINS_E6 = (10_000, 20_000, 50_000, 100_000)
@@ -54,8 +54,8 @@ def power(
         float | None, typer.Option(help="Without files, the standard deviation of the differences, in [0, 1].")
     ] = None,
     alpha: Alpha = None,
-    id_: IdColumn = "id",
-    score: ScoreColumn = "score",
+    id_: IdColumn = None,
+    score: ScoreColumn = None,
     group: GroupColumn = None,
     scale: Scale = 1.0,
     json_: JsonOption = False,
@@ -119,8 +119,8 @@ def aa(
     claim: ClaimOption = None,
     alpha: Alpha = None,
     rounds: Annotated[int, typer.Option(min=FEWEST_ROUNDS, help="Comparisons to draw.")] = 500,
-    id_: IdColumn = "id",
-    score: ScoreColumn = "score",
+    id_: IdColumn = None,
+    score: ScoreColumn = None,
     group: GroupColumn = None,
     scale: Scale = 1.0,
     json_: JsonOption = False,

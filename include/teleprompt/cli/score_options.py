@@ -16,12 +16,22 @@ from teleprompt.deltaone.report import GatePolicy
 from teleprompt.deltaone.trial_policy import TrialPolicy
 from teleprompt.errors import ConfigurationError
 from teleprompt.records import MILLION, from_millionths
-from teleprompt.score_files.scores import Columns
+from teleprompt.score_files.columns import Columns
 
 THRESHOLD_E6, ALPHA = 10_000, 0.05
 
-IdColumn = Annotated[str, typer.Option("--id", help="Column that names the example.")]
-ScoreColumn = Annotated[str, typer.Option("--score", help="Column of the score.")]
+IdColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--id",
+        help="Column that names the example. With it a file is read as a table, whatever tool wrote it.",
+        show_default="id",
+    ),
+]
+ScoreColumn = Annotated[
+    str | None,
+    typer.Option("--score", help="Column of the score, or a scorer's name.", show_default="score, or the only one"),
+]
 GroupColumn = Annotated[
     str | None,
     typer.Option("--group", help="Column that names what examples belong to; by default `group`, where there is one."),
@@ -186,6 +196,6 @@ def _guardrail(text: str) -> Guardrail:
         ) from error
 
 
-def columns_of(id_: str, score: str, group: str | None, guardrails: Sequence[Guardrail] = ()) -> Columns:
+def columns_of(id_: str | None, score: str | None, group: str | None, guardrails: Sequence[Guardrail] = ()) -> Columns:
     """The columns to read."""
     return Columns(id=id_, score=score, group=group, metrics=tuple(guardrail.metric for guardrail in guardrails))

@@ -1,10 +1,10 @@
 """Where scores come from: a file, or a run of `mlflow.genai.evaluate`."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from teleprompt.errors import ConfigurationError
-from teleprompt.score_files.scores import Columns, Scores, read_scores, scores_of
+from teleprompt.score_files.columns import Columns
+from teleprompt.score_files.scores import Scores, read_scores, scores_of_log
 
 RUNS = "runs:/"
 
@@ -24,11 +24,10 @@ def read_source(source: Path, columns: Columns, *, scale: float = 1.0) -> Scores
         from teleprompt.queries.evaluation_runs import read_evaluation_run
         from teleprompt.tracking.connection import mlflow_client
 
-        run_id = str(source).removeprefix(RUNS)
         with mlflow_client(Settings().tracking_uri) as client:
-            table = read_evaluation_run(client, run_id, scorers=[columns.score, *columns.metrics])
+            log = read_evaluation_run(client, str(source).removeprefix(RUNS))
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             f"{source} needs {error.name} to be read; install the package with all that it depends on."
         ) from error
-    return scores_of(table, replace(columns, id="id"), scale=scale)
+    return scores_of_log(log, columns, scale=scale)

@@ -1,50 +1,44 @@
-"""The scores that a run of `mlflow.genai.evaluate` holds, as a table like that of a file of scores."""
+"""The scores that a run of `mlflow.genai.evaluate` holds, as a log like those of other tools."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from teleprompt.errors import ConfigurationError
-from teleprompt.score_files.table import Table
+from teleprompt.score_files.log import Log, Sample, canonical
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 SCHEME = "runs:/"
-ID, GROUP = "id", "group"
 PAGE = 100
 SESSION = "mlflow.trace.session"
 
 
-def read_evaluation_run(client: "MlflowClient", run_id: str, *, scorers: Sequence[str]) -> Table:
-    """One row for each trace of the run: its inputs as `id`, what the scorers gave, and its session as `group`.
+def read_evaluation_run(client: "MlflowClient", run_id: str) -> Log:
+    """One answer for each trace of the run: what the scorers gave, and its session as group.
 
-    Inputs are the id as canonical JSON, for each evaluation has traces of its own. What a scorer failed to give is
-    missing.
+    The inputs name the example, for each evaluation has traces of its own. What a scorer failed to give is missing.
 
     Raises:
-        ConfigurationError: the run has no trace, or none has feedback of one of the scorers.
+        ConfigurationError: there is no such run, or it has no trace.
     """
     traces = list(_traces(client, run_id))
     if not traces:
         raise ConfigurationError(
             f"The run {run_id} holds no trace; name a run of `mlflow.genai.evaluate`, by its id, as {SCHEME}{run_id}."
         )
-    found = [_feedback(trace) for trace in traces]
-    given = list(dict.fromkeys(name for feedback in found for name in feedback))
-    for scorer in scorers:
-        if scorer not in given:
-            names = ", ".join(map(repr, given)) or "none"
-            raise ConfigurationError(
-                f"The run {run_id} has no feedback {scorer!r}; its scorers are {names}: name one by --score."
-            )
-    columns: dict[str, Sequence[object]] = {name: [feedback.get(name) for feedback in found] for name in scorers}
-    columns[ID] = [_canonical(trace.data.request) for trace in traces]
-    sessions = [trace.info.trace_metadata.get(SESSION) for trace in traces]
-    if all(sessions):
-        columns[GROUP] = sessions
-    return Table(Path(f"{SCHEME}{run_id}"), "trace", [trace.info.trace_id for trace in traces], columns, typed=True)
+    return Log(Path(f"{SCHEME}{run_id}"), "trace", [_answer(trace) for trace in traces])
+
+
+def _answer(trace: Any) -> Sample:
+    return Sample(
+        number=trace.info.trace_id,
+        example=_canonical(trace.data.request),
+        scores=_feedback(trace),
+        group=trace.info.trace_metadata.get(SESSION),
+    )
 
 
 def _traces(client: "MlflowClient", run_id: str) -> Iterator[Any]:
@@ -75,6 +69,6 @@ def _feedback(trace: Any) -> dict[str, object]:
 def _canonical(request: str) -> str:
     """JSON with its keys in order; what is no JSON as it is."""
     try:
-        return json.dumps(json.loads(request), sort_keys=True, ensure_ascii=False)
+        return canonical(json.loads(request))
     except (TypeError, ValueError):
         return str(request)

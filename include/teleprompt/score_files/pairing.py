@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from teleprompt.errors import ConfigurationError
 from teleprompt.records import MILLION
-from teleprompt.score_files.scores import MOST_SHOWN, Scores, shown
+from teleprompt.score_files.scores import MOST_SHOWN, Scores
+from teleprompt.score_files.table import shown
 
 ANOTHER_SCALE_E6 = MILLION // 100
 """A file without a score above it is taken for one on another scale, if the other file has scores above a half."""
@@ -42,6 +43,7 @@ def pair(baseline: Scores, candidate: Scores) -> Pairs:
     _refuse_other_examples(baseline, candidate)
     _refuse_other_scales(baseline, candidate)
     first, second = _order(baseline), _order(candidate)
+    _refuse_other_questions(baseline, candidate, first, second)
     return Pairs(
         ids=[baseline.ids[row] for row in first],
         baseline_e6=[baseline.scores_e6[row] for row in first],
@@ -81,6 +83,20 @@ def _hint(baseline: Scores, candidate: Scores) -> str:
         return ""
     (path,) = (path for path, is_numeric in numeric.items() if is_numeric)
     return f" (the ids of {path} are numbers, the others are not)"
+
+
+def _refuse_other_questions(baseline: Scores, candidate: Scores, first: Sequence[int], second: Sequence[int]) -> None:
+    """An id that a tool counted out stands for another example in another version of the data."""
+    if baseline.asked is None or candidate.asked is None:
+        return
+    rows = zip(first, second, strict=True)
+    others = [baseline.ids[row] for row, other in rows if baseline.asked[row] != candidate.asked[other]]
+    if others:
+        raise ConfigurationError(
+            f"{len(others)} of {len(first)} ids stand for another input or right answer in {candidate.path} than in "
+            f"{baseline.path} (first {', '.join(map(shown, others[:MOST_SHOWN]))}); evaluate both programs on one "
+            "version of the data."
+        )
 
 
 def _refuse_other_scales(baseline: Scores, candidate: Scores) -> None:

@@ -5,20 +5,21 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
 from teleprompt.errors import ConfigurationError
 from teleprompt.records import MILLION, to_millionths
-from teleprompt.score_files.table import Table, read_table
+from teleprompt.score_files.columns import Columns
+from teleprompt.score_files.log import GROUP, ID, SCORE, Log
+from teleprompt.score_files.recognized import read_log
+from teleprompt.score_files.table import Table, read_table, shown
 
 WORDS = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "pass": 1.0, "fail": 0.0, "passed": 1.0, "failed": 0.0}
 NOTHING = {"", "nan", "null", "none", "na", "n/a", "-"}
 USUAL_SCALES = (5, 10, 100)
 MOST_SHOWN = 3
-LONGEST_SHOWN = 60
-GROUP = "group"
 
 
 class IdType(StrEnum):
@@ -26,18 +27,6 @@ class IdType(StrEnum):
 
     NUMBERS = "numbers"
     TEXTS = "texts"
-
-
-@dataclass(frozen=True)
-class Columns:
-    """Names of the columns."""
-
-    id: str = "id"
-    score: str = "score"
-    group: str | None = None
-    """None: the column `group`, where there is one."""
-    metrics: tuple[str, ...] = ()
-    """Further columns of numbers."""
 
 
 @dataclass(frozen=True)
@@ -52,19 +41,49 @@ class Scores:
     groups: Sequence[str] | None
     metrics_e6: Mapping[str, Sequence[int | None]] = field(default_factory=dict)
     """Further metrics in millionths of their unit; None where one is missing."""
+    asked: Sequence[str | None] | None = None
+    """Input and right answer of each example, where the format says them beside an id."""
 
 
 def read_scores(path: Path, columns: Columns, *, scale: float = 1.0) -> Scores:
     """The scores of a file, in millionths; `scale` is its best score, which becomes 1.
 
+    A tool's log is recognized by what it holds, unless the column of the ids is named: then the file is a table. After
+    a `#` is the program that is meant, where a log holds several.
+
     Raises:
         ConfigurationError: the file cannot be read, lacks a column or a score, or has an id twice or a score outside
             [0, `scale`].
     """
+    file, program = _file_and_program(path)
+    try:
+        log = None if columns.id is not None else read_log(file)
+    except OSError as error:
+        raise ConfigurationError(
+            f"{file} cannot be read ({error.strerror}); check its name and permissions."
+        ) from error
+    if log is not None:
+        return scores_of_log(replace(log.of_program(program), path=path), columns, scale=scale)
     named = [columns.group] if columns.group is not None else []
-    required = [columns.id, columns.score, *named, *columns.metrics]
+    required = [columns.id or ID, columns.score or SCORE, *named, *columns.metrics]
     optional = [GROUP] if columns.group is None else []
     return scores_of(read_table(path, required=required, optional=optional), columns, scale=scale)
+
+
+def _file_and_program(path: Path) -> tuple[Path, str | None]:
+    name, mark, program = path.name.rpartition("#")
+    return (path.with_name(name), program) if mark and name and not path.exists() else (path, None)
+
+
+def scores_of_log(log: Log, columns: Columns, *, scale: float = 1.0) -> Scores:
+    """The scores of a tool's log.
+
+    Raises:
+        ConfigurationError: it lacks a score or a group that is named, or has several scores and none is named; or as
+            `scores_of` does.
+    """
+    chosen = log.chosen(columns)
+    return scores_of(log.table(chosen, group=columns.group), chosen, scale=scale)
 
 
 def scores_of(table: Table, columns: Columns, *, scale: float = 1.0) -> Scores:
@@ -75,16 +94,18 @@ def scores_of(table: Table, columns: Columns, *, scale: float = 1.0) -> Scores:
     """
     if not 0 < scale < math.inf:
         raise ConfigurationError(f"--scale {scale:g} is no best score; give a number above 0, as 100.")
-    ids = _texts(table, columns.id)
+    id_ = columns.id or ID
+    ids = _texts(table, id_)
     _refuse_repeated(table, ids)
     group = columns.group or GROUP
     return Scores(
         table.path,
         ids,
-        _id_type(table.columns[columns.id]) if table.typed else None,
-        _scores_e6(table, columns.score, ids, scale),
+        _id_type(table.columns[id_]) if table.typed else None,
+        _scores_e6(table, columns.score or SCORE, ids, scale),
         _texts(table, group) if group in table.columns else None,
         {name: _metric_e6(table, name) for name in columns.metrics},
+        table.asked,
     )
 
 
@@ -102,11 +123,6 @@ def _text(value: object) -> str:
     if isinstance(value, (dict, list)):
         return json.dumps(value, sort_keys=True, ensure_ascii=False)
     return "" if value is None else str(value).strip()
-
-
-def shown(name: str) -> str:
-    """An id as an error shows it: a question may be one, and long."""
-    return repr(name if len(name) <= LONGEST_SHOWN else f"{name[:LONGEST_SHOWN]}…")
 
 
 def _id_type(values: Sequence[object]) -> IdType | None:

@@ -14,6 +14,7 @@ from teleprompt.errors import ConfigurationError
 DELIMITERS = ",;\t|"
 MOST_NAMED = 12
 """Columns that an error lists."""
+LONGEST_SHOWN = 60
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class Table:
     typed: bool
     decimal_comma: bool = False
     """Whether `0,5` is a number here: spreadsheets that write decimal commas separate fields by semicolons."""
+    asked: Sequence[str | None] | None = None
+    """Input and right answer of each row, where the ids do not say them and the format does."""
 
     def place(self, row: int) -> str:
         """Where a row is found, for an error."""
@@ -57,7 +60,7 @@ def read_table(path: Path, *, required: Sequence[str], optional: Sequence[str] =
 
 
 def _read_csv(path: Path, required: Sequence[str], optional: Sequence[str]) -> Table:
-    text = _decoded(path)
+    text = decoded(path)
     skipped = 1 if re.match(r"sep=.\r?\n", text) else 0  # a spreadsheet's own note on the delimiter
     text = text.partition("\n")[2] if skipped else text
     if not text.strip():
@@ -82,7 +85,13 @@ def _read_csv(path: Path, required: Sequence[str], optional: Sequence[str]) -> T
     return Table(path, "line", numbers, columns, typed=False, decimal_comma=delimiter == ";")
 
 
-def _decoded(path: Path) -> str:
+def decoded(path: Path) -> str:
+    """The text of a file.
+
+    Raises:
+        OSError: it cannot be read.
+        ConfigurationError: it is no text.
+    """
     data = path.read_bytes()
     encoding = "utf-16" if data[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig"
     try:
@@ -118,24 +127,24 @@ def _csv_rows(path: Path, text: str, delimiter: str, *, skipped: int) -> Iterato
 
 def _read_json_lines(path: Path, required: Sequence[str], optional: Sequence[str]) -> Table:
     rows: list[tuple[int, object]] = []
-    for number, line in enumerate(_decoded(path).split("\n"), start=1):
+    for number, line in enumerate(decoded(path).split("\n"), start=1):
         if line.strip():
             try:
                 rows.append((number, json.loads(line)))
             except ValueError as error:
                 raise ConfigurationError(
-                    f"{path}, line {number} is no JSON; each line has to be an object with {_listed(required)}."
+                    f"{path}, line {number} is no JSON; each line has to be an object with {listed(required)}."
                 ) from error
     return _of_objects(path, "line", rows, required, optional)
 
 
 def _read_json(path: Path, required: Sequence[str], optional: Sequence[str]) -> Table:
     try:
-        rows = json.loads(_decoded(path) or "[]")
+        rows = json.loads(decoded(path) or "[]")
     except ValueError as error:
         raise ConfigurationError(f"{path} is no JSON ({error}); if it has an object a line, name it .jsonl.") from error
     if not isinstance(rows, list):
-        raise ConfigurationError(f"{path} is no list; it has to be a list of objects with {_listed(required)}.")
+        raise ConfigurationError(f"{path} is no list; it has to be a list of objects with {listed(required)}.")
     return _of_objects(path, "row", list(enumerate(rows, start=1)), required, optional)
 
 
@@ -149,7 +158,7 @@ def _of_objects(
     for number, row in rows:
         if not isinstance(row, dict):
             raise ConfigurationError(
-                f"{path}, {unit} {number} is no object; each has to be one with {_listed(required)}."
+                f"{path}, {unit} {number} is no object; each has to be one with {listed(required)}."
             )
         objects.append(row)
     wanted = _wanted(path, list(dict.fromkeys(key for row in objects for key in row)), required, optional)
@@ -178,19 +187,25 @@ def _wanted(path: Path, header: Sequence[str], required: Sequence[str], optional
     missing = [name for name in required if name not in header]
     if missing:
         raise ConfigurationError(
-            f"{path} has no column {_listed(missing)}; it has {_listed(header)}: name what is meant by --id, --score, "
+            f"{path} has no column {listed(missing)}; it has {listed(header)}: name what is meant by --id, --score, "
             "--group or --guardrail, and note that a CSV file's first line has to name its columns."
         )
     wanted = list(dict.fromkeys([*required, *(name for name in optional if name in header)]))
     twice = [name for name in wanted if header.count(name) > 1]
     if twice:
-        raise ConfigurationError(f"{path} has two columns {_listed(twice)}; rename one of them.")
+        raise ConfigurationError(f"{path} has two columns {listed(twice)}; rename one of them.")
     return wanted
 
 
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(repr(name) for name in names[:MOST_NAMED])
-    return f"{shown} and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else shown
+def listed(names: Sequence[str]) -> str:
+    """Names, as an error lists them."""
+    first = ", ".join(repr(name) for name in names[:MOST_NAMED])
+    return f"{first} and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else first
+
+
+def shown(name: str) -> str:
+    """An id as an error shows it: a question may be one, and long."""
+    return repr(name if len(name) <= LONGEST_SHOWN else f"{name[:LONGEST_SHOWN]}…")
 
 
 _READERS: dict[str, Callable[[Path, Sequence[str], Sequence[str]], Table]] = {

@@ -86,7 +86,8 @@ lock: ## resolve requirements.txt, requirements-cluster.txt and the dev group an
 
 install: $(STAMP) ## the environment, .venv, from the lock files
 
-$(STAMP): requirements.lock requirements-cluster.lock requirements-dev.lock pyproject.toml requirements.txt
+$(STAMP): requirements.lock requirements-cluster.lock requirements-dev.lock pyproject.toml packages/gate/pyproject.toml \
+		requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 		|| { echo "Python 3.11, 3.12 or 3.13 is needed; name one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -94,5 +95,5 @@ $(STAMP): requirements.lock requirements-cluster.lock requirements-dev.lock pypr
 	@echo "Installing into $(VENV)"
 	@UV=$$(command -v uv || echo $(BIN)/uv); export VIRTUAL_ENV=$(CURDIR)/$(VENV); \
 		$$UV pip install --quiet -r requirements.lock -r requirements-cluster.lock -r requirements-dev.lock && \
-		$$UV pip install --quiet --no-deps --editable .
+		$$UV pip install --quiet --no-deps --editable packages/gate --editable .
 	@touch $@

@@ -1,4 +1,4 @@
-"""The wheel in other versions of Python and Airflow: installed, DAGs parsed, run once.
+"""The wheels in other versions of Python and Airflow: installed, DAGs parsed, run once.
 
 `python -m dev.matrix` takes the newest Airflow with each Python that is here, and the oldest with the oldest of them;
 `python -m dev.matrix 3.12:3.3.1` takes what is named. A Python that is not here is said and left out.
@@ -31,13 +31,14 @@ def main() -> int:
     """Try each; 1 if one failed."""
     wanted = [tuple(named.split(":")) for named in sys.argv[1:]] or DEFAULT
     with TemporaryDirectory(prefix="teleprompt-matrix-") as folder:
-        _call([_uv(), "build", "--quiet", "--wheel", "--out-dir", folder, str(REPOSITORY)], Path(folder), os.environ)
-        (wheel,) = Path(folder).glob("*.whl")
-        results = [_try(python, airflow, wheel, Path(folder) / f"{python}-{airflow}") for python, airflow in wanted]
+        for source in (REPOSITORY / "packages/gate", REPOSITORY):
+            _call([_uv(), "build", "--quiet", "--wheel", "--out-dir", folder, str(source)], Path(folder), os.environ)
+        wheels = sorted(Path(folder).glob("*.whl"))
+        results = [_try(python, airflow, wheels, Path(folder) / f"{python}-{airflow}") for python, airflow in wanted]
     return 0 if all(results) else 1
 
 
-def _try(python: str, airflow: str, wheel: Path, folder: Path) -> bool:
+def _try(python: str, airflow: str, wheels: list[Path], folder: Path) -> bool:
     interpreter = _interpreter(python)
     if interpreter is None:
         print(f"Python {python} is not here: not tried with Airflow {airflow}")
@@ -57,7 +58,7 @@ def _try(python: str, airflow: str, wheel: Path, folder: Path) -> bool:
             "--quiet",
             "--python",
             str(bin_ / "python"),
-            str(wheel),
+            *map(str, wheels),
             f"apache-airflow=={airflow}",
         ],
         [command, "init"],

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, ClassVar
 
 import typer
 from typer.core import TyperGroup
 from typer.main import get_command, get_group
+
+from teleprompt.errors import ConfigurationError
 
 
 class CommandsOnDemand(TyperGroup):
@@ -21,7 +24,7 @@ class CommandsOnDemand(TyperGroup):
 
 
 class _Commands(Mapping[str, Any]):
-    """The commands by their names."""
+    """The commands by their names; listed are those that are installed."""
 
     def __init__(self, places: Mapping[str, str]) -> None:
         self._places = places
@@ -30,14 +33,16 @@ class _Commands(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         if name not in self._made:
             module, _, attribute = self._places[name].partition(":")
+            if find_spec(module) is None:
+                raise ConfigurationError(f"`{name}` is not installed; it is of teleprompt-airflow.")
             self._made[name] = _command(name, getattr(import_module(module), attribute))
         return self._made[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._places)
+        return (name for name, place in self._places.items() if find_spec(place.partition(":")[0]) is not None)
 
     def __len__(self) -> int:
-        return len(self._places)
+        return sum(1 for _ in self)
 
 
 def _command(name: str, place: typer.Typer | Callable[..., None]) -> Any:

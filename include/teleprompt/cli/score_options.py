@@ -131,8 +131,9 @@ def told_what_to_install() -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
+        extra = "trial" if error.name == "scipy" else "graded"
         raise ConfigurationError(
-            f"To compare these scores {error.name} is needed; install it, by pip for one."
+            f"To compare these scores {error.name} is needed; pip install 'teleprompt-gate[{extra}]'."
         ) from error
 
 

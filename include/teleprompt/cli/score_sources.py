@@ -28,6 +28,6 @@ def read_source(source: Path, columns: Columns, *, scale: float = 1.0) -> Scores
             log = read_evaluation_run(client, str(source).removeprefix(RUNS))
     except ModuleNotFoundError as error:
         raise ConfigurationError(
-            f"{source} needs {error.name} to be read; install the package with all that it depends on."
+            f"{source} can be read where teleprompt-airflow is installed; there is no {error.name}."
         ) from error
     return scores_of_log(log, columns, scale=scale)

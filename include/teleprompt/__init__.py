@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from teleprompt.config.optimization import OptimizationConfig, OptimizationStrategy
+    from teleprompt.sdk.assert_deltaone import assert_deltaone
     from teleprompt.sdk.attestation_service import OptimizationAttestationService
     from teleprompt.sdk.finetuner import OptimizationResult, TelepromptFinetuner
     from teleprompt.sdk.latest import latest
@@ -27,6 +28,7 @@ _HOMES = {
     "OptimizationStrategy": "config.optimization",
     "TelepromptFinetuner": "sdk.finetuner",
     "TraceLoader": "sdk.trace_loader",
+    "assert_deltaone": "sdk.assert_deltaone",
     "choose_version": "serving.choose",
     "flush_calls": "serving.call_log",
     "latest": "sdk.latest",
@@ -43,6 +45,7 @@ __all__ = [
     "OptimizationStrategy",
     "TelepromptFinetuner",
     "TraceLoader",
+    "assert_deltaone",
     "choose_version",
     "flush_calls",
     "latest",

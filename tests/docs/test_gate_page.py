@@ -6,7 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -26,13 +26,17 @@ def commands() -> Iterator[tuple[str, str]]:
             yield command, shown.strip("\n")
 
 
+def write_files() -> None:
+    """The two files of the page."""
+    exec(fenced_blocks(PAGE, "python")[0], {})
+
+
 def test_a_stranger_gets_what_the_page_shows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     shutil.copytree(REPOSITORY / "tests/score_files/logs", "logs")
-    for code in fenced_blocks(PAGE, "python"):
-        exec(code, {})
+    write_files()
     status = 0
     ran = 0
     for command, shown in commands():
@@ -56,9 +60,8 @@ def test_a_stranger_gets_what_the_page_shows(
 
 def test_the_recipe_for_ci_fails_and_passes_with_the_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (code,) = fenced_blocks(PAGE, "python")
-    exec(code, {})
-    (recipe,) = (yaml.safe_load(block) for block in fenced_blocks(PAGE, "yaml"))
+    write_files()
+    recipe, *_ = (yaml.safe_load(block) for block in fenced_blocks(PAGE, "yaml"))
     steps = [step["run"] for step in recipe["jobs"]["gate"]["steps"] if "run" in step]
     (step,) = (step for step in steps if step.startswith("teleprompt"))
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -70,3 +73,31 @@ def test_the_recipe_for_ci_fails_and_passes_with_the_verdict(tmp_path: Path, mon
     Path("candidate.csv").write_text(Path("baseline.csv").read_text())
     assert subprocess.run(["bash", "-e", "-c", step], env=environment, check=False).returncode == 3
     assert subprocess.run(["bash", "-e", "-c", f"{step} || test $? = 3"], env=environment, check=False).returncode == 0
+
+
+def test_the_action_of_the_page_is_given_what_it_takes() -> None:
+    _, recipe, _ = (yaml.safe_load(block) for block in fenced_blocks(PAGE, "yaml"))
+    (step,) = recipe["steps"]
+    action = yaml.safe_load((REPOSITORY / step["uses"] / "action.yml").read_text())
+    assert set(step["with"]) <= set(action["inputs"])
+
+
+def test_the_recipe_for_gitlab_writes_what_it_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_files()
+    *_, recipe = (yaml.safe_load(block) for block in fenced_blocks(PAGE, "yaml"))
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    *_, line = recipe["gate"]["script"]
+    subprocess.run(["bash", "-e", "-c", line], env={**os.environ, "PATH": path}, check=True)
+    assert Path(recipe["gate"]["artifacts"]["reports"]["junit"]).exists()
+
+
+def test_the_test_of_the_page_passes_and_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_files()
+    names: dict[str, Callable[[], None]] = {}
+    exec(fenced_blocks(PAGE, "python")[1], names)
+    names["test_the_candidate_is_better"]()
+    Path("candidate.csv").write_text(Path("baseline.csv").read_text())
+    with pytest.raises(AssertionError, match=r"^inconclusive"):
+        names["test_the_candidate_is_better"]()

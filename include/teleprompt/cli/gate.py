@@ -1,6 +1,5 @@
 """`teleprompt gate`: the gate alone, over two files of scores that anything may have written."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,16 +22,14 @@ from teleprompt.cli.score_options import (
     Threshold,
     columns_of,
     guardrails_of,
-    told_what_to_install,
     verdict_whoever_listens,
 )
-from teleprompt.cli.score_sources import read_source
 from teleprompt.deltaone.report import GateReport, Verdict
 from teleprompt.score_files.outcome import Outcome, of_comparison, of_trial
-from teleprompt.score_files.pairing import pair
-from teleprompt.score_files.pictures import draw_svg, draw_text
-from teleprompt.score_files.verdict import judge
-from teleprompt.score_files.written import as_junit, as_markdown
+from teleprompt.score_files.pictures import draw_svg
+from teleprompt.score_files.verdict import judge, told_what_to_install
+from teleprompt.score_files.written import as_junit, as_markdown, figures
+from teleprompt.sdk.score_sources import pair_sources
 
 if TYPE_CHECKING:
     from teleprompt.deltaone.trial_report import TrialReport
@@ -103,18 +100,18 @@ def compare(
     columns = columns_of(id_, score, group, guardrails)
     asked = Asked.of(threshold=threshold, claim=claim, alpha=alpha, lower_is_better=lower_is_better, horizon=horizon)
     refuse_options_without_use(trial=trial, window=window, horizon=horizon, guardrails=guardrails)
-    pairs = pair(*(read_source(source, columns, scale=scale) for source in (baseline, candidate)))
+    pairs = pair_sources(baseline, candidate, columns, scale=scale)
     document: dict[str, object] = {"baseline": str(baseline), "candidate": str(candidate)}
     note = None
     report: GateReport | TrialReport
-    with told_what_to_install():
-        if trial is not None and window is not None:
+    if trial is not None and window is not None:
+        with told_what_to_install():
             report, note = look(trial, pairs, asked, window=window)
-            outcome = of_trial(report)
-            document |= {"window": window, "note": note}
-        else:
-            report = judge(pairs, asked.policy, guardrails)
-            outcome = of_comparison(report, baseline=str(baseline), candidate=str(candidate))
+        outcome = of_trial(report)
+        document |= {"window": window, "note": note}
+    else:
+        report = judge(pairs, asked.policy, guardrails)
+        outcome = of_comparison(report, baseline=str(baseline), candidate=str(candidate))
     _write(outcome, markdown=markdown, junit=junit, picture=picture)
     with verdict_whoever_listens():
         if json_:
@@ -135,10 +132,8 @@ def _show(outcome: Outcome, note: str | None) -> None:
     say(f"{outcome.verdict}: {outcome.reason}", colour=COLOURS[outcome.verdict])
     if note is not None:
         say(note)
-    say("")
-    _show_lines(draw_text(outcome))
-    for name, value in outcome.facts:
-        say(f"{name:10} {value}")
+    for line in ("", *figures(outcome)):
+        say(line)
     if outcome.checks:
         say("")
         print_table(
@@ -146,12 +141,6 @@ def _show(outcome: Outcome, note: str | None) -> None:
             [(check.metric, "yes" if check.holds else "NO", check.reason) for check in outcome.checks],
             empty="",
         )
-
-
-def _show_lines(lines: Sequence[str]) -> None:
-    for line in lines:
-        say(f"  {line}")
-    say("")
 
 
 app.command("power")(gate_planning.power)

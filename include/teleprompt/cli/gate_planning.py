@@ -20,18 +20,17 @@ from teleprompt.cli.score_options import (
     checked_alpha,
     columns_of,
     share_of,
-    told_what_to_install,
 )
-from teleprompt.cli.score_sources import read_source
 from teleprompt.deltaone.paired import sd_of_discordance
 from teleprompt.errors import ConfigurationError
 from teleprompt.records import MILLION
 from teleprompt.score_files.calibration import calibrate, resampled, split
 from teleprompt.score_files.columns import Columns
 from teleprompt.score_files.outcome import in_points, of_comparison
-from teleprompt.score_files.pairing import Pairs, pair
+from teleprompt.score_files.pairing import Pairs
 from teleprompt.score_files.planning import Spread, needs, smallest_gain, spread_of
-from teleprompt.score_files.verdict import fewest_units, judge, refuse_too_few
+from teleprompt.score_files.verdict import fewest_units, judge, refuse_too_few, told_what_to_install
+from teleprompt.sdk.score_sources import pair_sources, read_source
 
 USUAL_GAINS_E6 = (10_000, 20_000, 50_000, 100_000)
 ASSUMED_DIFFERING = "20%"
@@ -97,7 +96,8 @@ def _pair(files: list[Path], columns: Columns, scale: float) -> Pairs:
     if len(files) != 2:
         given = "1 is" if len(files) == 1 else f"{len(files)} are"
         raise ConfigurationError(f"Two files of scores are needed, and {given} given; name the scores of two programs.")
-    return pair(*(read_source(file, columns, scale=scale) for file in files))
+    baseline, candidate = files
+    return pair_sources(baseline, candidate, columns, scale=scale)
 
 
 def _assumed(differing: str | None, sd: float | None) -> tuple[Spread, str]:

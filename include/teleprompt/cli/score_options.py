@@ -121,22 +121,6 @@ def verdict_whoever_listens() -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python fails when it ends
 
 
-@contextmanager
-def told_what_to_install() -> Iterator[None]:
-    """Where the gate alone is installed, 0/1 scores need nothing more, and other scores do.
-
-    Raises:
-        ConfigurationError: a library is missing.
-    """
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        extra = "trial" if error.name == "scipy" else "graded"
-        raise ConfigurationError(
-            f"To compare these scores {error.name} is needed; pip install 'teleprompt-gate[{extra}]'."
-        ) from error
-
-
 def share_of(option: str, text: str) -> int:
     """Millionths of `0.01` or `1%`.
 

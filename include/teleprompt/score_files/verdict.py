@@ -1,6 +1,7 @@
 """The verdict on the programs of two score files."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from teleprompt.config.gate import Guardrail
 from teleprompt.deltaone.decide import decide
@@ -17,12 +18,13 @@ def judge(pairs: Pairs, policy: GatePolicy, guardrails: Sequence[Guardrail] = ()
     Scores that are alike on every example decide nothing, however many they are: such files are mostly of one program.
 
     Raises:
-        ConfigurationError: there are fewer independent examples than could show any gain.
+        ConfigurationError: there are fewer independent examples than could show any gain, or a library is missing.
     """
     refuse_too_few(pairs, alpha=policy.alpha)
     before, after = pairs.baseline_metrics_e6, pairs.candidate_metrics_e6
     checks = [check_values(guardrail, before[guardrail.metric], after[guardrail.metric]) for guardrail in guardrails]
-    report = decide(pairs.baseline_e6, pairs.candidate_e6, groups=pairs.groups, policy=policy)
+    with told_what_to_install():
+        report = decide(pairs.baseline_e6, pairs.candidate_e6, groups=pairs.groups, policy=policy)
     if report.ties == report.n:
         report = report.model_copy(update={"verdict": Verdict.INCONCLUSIVE})
     return report.guarded_by(tuple(checks))
@@ -51,3 +53,19 @@ def fewest_units(alpha: float) -> int:
     while sign_p_value(units) > alpha:
         units += 1
     return units
+
+
+@contextmanager
+def told_what_to_install() -> Iterator[None]:
+    """Where the gate alone is installed, 0/1 scores need nothing more, and other scores do.
+
+    Raises:
+        ConfigurationError: a library is missing.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        extra = "trial" if error.name == "scipy" else "graded"
+        raise ConfigurationError(
+            f"To compare these scores {error.name} is needed; pip install 'teleprompt-gate[{extra}]'."
+        ) from error

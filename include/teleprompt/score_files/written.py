@@ -1,4 +1,4 @@
-"""What was found, as a summary for pull requests and as JUnit's XML, which CI systems show."""
+"""What was found, as text, as a summary for pull requests, and as JUnit's XML, which CI systems show."""
 
 from html import escape
 
@@ -27,6 +27,19 @@ def as_markdown(outcome: Outcome) -> str:
         *(f"| guardrail {_plain(check.metric)} | {_plain(_found(check))} |" for check in outcome.checks),
     ]
     return "\n".join(lines) + "\n"
+
+
+def as_text(outcome: Outcome) -> str:
+    """The sentence, the picture in characters, the figures and the guardrails."""
+    lines = [f"{outcome.verdict}: {outcome.reason}", "", *figures(outcome)]
+    lines += [f"guardrail  {_found(check)}" for check in outcome.checks]
+    return "\n".join(map(visible, lines))
+
+
+def figures(outcome: Outcome) -> list[str]:
+    """The picture and the facts, a line each."""
+    picture = [f"  {line}" for line in draw_text(outcome)]
+    return [*picture, "", *(f"{name:10} {value}".rstrip() for name, value in outcome.facts)]
 
 
 def as_junit(outcome: Outcome) -> str:

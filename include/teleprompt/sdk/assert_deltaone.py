@@ -1,17 +1,14 @@
 """The gate in a test: it passes where the gate says promote."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 from teleprompt.config.gate import Claim, Guardrail
-from teleprompt.config.outcome import Direction
-from teleprompt.deltaone.report import GatePolicy, GateReport, Verdict
-from teleprompt.errors import ConfigurationError
-from teleprompt.records import to_millionths
-from teleprompt.score_files.columns import Columns
+from teleprompt.deltaone.report import GateReport, Verdict
 from teleprompt.score_files.outcome import of_comparison
-from teleprompt.score_files.verdict import judge
 from teleprompt.score_files.written import as_text
-from teleprompt.sdk.score_sources import ScoreSource, pair_sources
+from teleprompt.sdk.compare_sources import compare_sources
+from teleprompt.sdk.score_sources import ScoreSource
 
 
 def assert_deltaone(
@@ -19,10 +16,10 @@ def assert_deltaone(
     candidate: ScoreSource,
     *,
     threshold: float = 0.01,
-    claim: Literal["significant", "proven"] = "significant",
+    claim: str = Claim.SIGNIFICANT,
     alpha: float = 0.05,
     lower_is_better: bool = False,
-    guardrails: tuple[Guardrail, ...] = (),
+    guardrails: Sequence[Guardrail] = (),
     inconclusive: Literal["fail", "skip"] = "fail",
     id: str | None = None,  # noqa: A002 - as the command calls it
     score: str | None = None,
@@ -38,9 +35,19 @@ def assert_deltaone(
         ConfigurationError: the scores cannot be had, do not pair, or are too few; or an argument is out of range.
     """
     __tracebackhide__ = True  # pytest then shows the test, which says more
-    policy = _policy(threshold, claim, alpha, Direction.LOWER if lower_is_better else Direction.HIGHER)
-    columns = Columns(id, score, group, tuple(guardrail.metric for guardrail in guardrails))
-    report = judge(pair_sources(baseline, candidate, columns, scale=scale), policy, guardrails)
+    report = compare_sources(
+        baseline,
+        candidate,
+        threshold=threshold,
+        claim=claim,
+        alpha=alpha,
+        lower_is_better=lower_is_better,
+        guardrails=guardrails,
+        id=id,
+        score=score,
+        group=group,
+        scale=scale,
+    )
     if report.verdict is Verdict.PROMOTE:
         return report
     text = as_text(of_comparison(report, baseline=_name(baseline), candidate=_name(candidate)))
@@ -49,16 +56,6 @@ def assert_deltaone(
 
         pytest.skip(text.partition("\n")[0])
     raise AssertionError(text)
-
-
-def _policy(threshold: float, claim: str, alpha: float, direction: Direction) -> GatePolicy:
-    try:
-        return GatePolicy(threshold_e6=to_millionths(threshold), claim=Claim(claim), alpha=alpha, direction=direction)
-    except ValueError as error:
-        raise ConfigurationError(
-            f"No comparison asks for threshold={threshold!r}, claim={claim!r}, alpha={alpha!r}; the usual ones are "
-            "0.01, 'significant' and 0.05."
-        ) from error
 
 
 def _name(source: ScoreSource) -> str:

@@ -17,7 +17,7 @@ class DeltaOneBranchOperator(BaseBranchOperator):
 
     :param on_promote: task id to go on with after DeltaOne.
     :param otherwise: task id to go on with after reject or inconclusive.
-    :param comparison: record of the `GateOperator`.
+    :param comparison: record of the `GateOperator`, or of a `ScoreGateOperator`.
     :param program: the program's name on the command line; needed without `comparison`.
     :param waited: what the `TraceVolumeSensor` of the run returned; needed without `comparison`.
     """

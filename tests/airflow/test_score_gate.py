@@ -4,13 +4,15 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
-from teleprompt_airflow.operators import DeltaOneBranchOperator, ScoreGateOperator
+from teleprompt.errors import ConfigurationError
+from teleprompt_airflow.operators import DeltaOneBranchOperator, ScoreGateOperator, ScoreTrialOperator
 from tests import REPOSITORY
 from tests.score_files.test_tool_logs import LOGS
 from tests.support import fenced_blocks
@@ -21,8 +23,9 @@ BEFORE = [i % 2 for i in range(200)]
 BETTER = [int(i % 2 or i < 60) for i in range(200)]
 
 
-def write(file: Path, scores: list[int]) -> str:
-    file.write_text("\n".join(["id,score", *(f"q{i},{score}" for i, score in enumerate(scores))]))
+def write(file: Path, scores: list[int], names: Sequence[str] | None = None) -> str:
+    names = [f"q{i}" for i in range(len(scores))] if names is None else names
+    file.write_text("\n".join(["id,score", *(f"{name},{score}" for name, score in zip(names, scores, strict=True))]))
     return str(file)
 
 
@@ -59,6 +62,41 @@ def test_options_are_those_of_the_command(files: tuple[str, str]) -> None:
     assert (guarded["report"]["n_groups"], guarded["report"]["guardrails"][0]["holds"]) == (4, True)
 
 
+def test_an_option_out_of_range_is_told_while_the_dag_is_read(files: tuple[str, str]) -> None:
+    for wrong in ({"threshold": 0}, {"alpha": 0.7}, {"claim": "surely"}):
+        with pytest.raises(ConfigurationError, match="No comparison asks for"):
+            ScoreGateOperator(task_id="gate", baseline=files[0], candidate=files[1], **wrong)
+
+
+def test_a_trial_adds_up_over_runs_and_a_run_that_comes_again_changes_nothing(tmp_path: Path) -> None:
+    def look(week: int) -> dict[str, Any]:
+        names = [f"week {week} {i}" for i in range(200)]
+        sources = [write(tmp_path / f"{name}{week}.csv", scores, names) for name, scores in candidates.items()]
+        operator = ScoreTrialOperator(
+            task_id="gate",
+            baseline=sources[0],
+            candidate=sources[1],
+            trial=str(tmp_path / "t.json"),
+            window=f"week {week}",
+            horizon=20,
+        )
+        return operator.execute({})
+
+    better = [int((i % 2 and i > 12) or (i % 2 == 0 and i < 28)) for i in range(200)]
+    candidates = {"a": BEFORE, "b": better}
+    found = [look(week) for week in (1, 2, 2, 3, 4, 5)]
+    assert [each["verdict"] for each in found] == ["inconclusive"] * 4 + ["promote"] * 2
+    assert [each["report"]["windows"] for each in found] == [1, 2, 2, 3, 4, 4]
+    branch = DeltaOneBranchOperator(task_id="b", on_promote="deploy", otherwise="keep", comparison=found[-1])
+    assert branch.choose_branch({}) == "deploy"
+
+
+def test_a_trial_is_looked_at_by_one_run_at_a_time_under_the_name_of_the_run() -> None:
+    operator = ScoreTrialOperator(task_id="gate", baseline="a.csv", candidate="b.csv", trial="t.json")
+    assert operator.max_active_tis_per_dag == 1
+    assert (operator.window, "window" in operator.template_fields) == ("{{ run_id }}", True)
+
+
 @pytest.mark.parametrize(
     ("candidate", "told"),
     [
@@ -79,13 +117,15 @@ def test_what_is_wrong_fails_at_once_and_names_what_was_given(
 
 
 @pytest.mark.slow
-def test_the_dag_of_the_page_runs_in_airflow(tmp_path: Path) -> None:
-    code = fenced_blocks("docs/gate.md", "python")[2]
+@pytest.mark.parametrize("name", ["promote_if_better", "trial_of_prompt_7"])
+def test_the_dags_of_the_page_run_in_airflow(name: str, tmp_path: Path) -> None:
+    (code,) = (code for code in fenced_blocks("docs/gate.md", "python") if f'"{name}"' in code)
     write(tmp_path / "baseline.csv", BEFORE)
     write(tmp_path / "candidate.csv", BETTER)
     (tmp_path / "dags").mkdir()
-    file = tmp_path / "dags/promote_if_better.py"
-    file.write_text(code.replace("s3://evaluations", f"file://{tmp_path}"))
+    file = tmp_path / f"dags/{name}.py"
+    code = code.replace("s3://evaluations", f"file://{tmp_path}").replace("/opt/airflow/trials", str(tmp_path))
+    file.write_text(code.replace("{{ ds }}/", "{{ '' }}"))
     places = {
         "AIRFLOW_HOME": str(tmp_path / "airflow"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",

@@ -7,11 +7,10 @@ import typer
 from typer.core import TyperGroup
 
 from teleprompt.cli import gate_planning
-from teleprompt.cli.gate_trial import look, refuse_options_without_use
+from teleprompt.cli.gate_trial import refuse_options_without_use
 from teleprompt.cli.output import JsonOption, print_json, print_table, say, write_file
 from teleprompt.cli.score_options import (
     Alpha,
-    Asked,
     ClaimOption,
     GroupColumn,
     Guardrails,
@@ -20,6 +19,7 @@ from teleprompt.cli.score_options import (
     Scale,
     ScoreColumn,
     Threshold,
+    asked_of,
     columns_of,
     guardrails_of,
     verdict_whoever_listens,
@@ -27,7 +27,8 @@ from teleprompt.cli.score_options import (
 from teleprompt.deltaone.report import GateReport, Verdict
 from teleprompt.score_files.outcome import Outcome, of_comparison, of_trial
 from teleprompt.score_files.pictures import draw_svg
-from teleprompt.score_files.verdict import judge, told_what_to_install
+from teleprompt.score_files.trial_look import look
+from teleprompt.score_files.verdict import judge
 from teleprompt.score_files.written import as_junit, as_markdown, figures
 from teleprompt.sdk.score_sources import pair_sources
 
@@ -98,15 +99,14 @@ def compare(
     """
     guardrails = guardrails_of(guardrail or ())
     columns = columns_of(id_, score, group, guardrails)
-    asked = Asked.of(threshold=threshold, claim=claim, alpha=alpha, lower_is_better=lower_is_better, horizon=horizon)
+    asked = asked_of(threshold=threshold, claim=claim, alpha=alpha, lower_is_better=lower_is_better, horizon=horizon)
     refuse_options_without_use(trial=trial, window=window, horizon=horizon, guardrails=guardrails)
     pairs = pair_sources(baseline, candidate, columns, scale=scale)
     document: dict[str, object] = {"baseline": str(baseline), "candidate": str(candidate)}
     note = None
     report: GateReport | TrialReport
     if trial is not None and window is not None:
-        with told_what_to_install():
-            report, note = look(trial, pairs, asked, window=window)
+        report, note = look(trial, pairs, asked, window=window)
         outcome = of_trial(report)
         document |= {"window": window, "note": note}
     else:

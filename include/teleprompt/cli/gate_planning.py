@@ -8,15 +8,14 @@ import typer
 
 from teleprompt.cli.output import JsonOption, print_json, print_table, say
 from teleprompt.cli.score_options import (
-    ALPHA,
     Alpha,
-    Asked,
     ClaimOption,
     GroupColumn,
     IdColumn,
     Scale,
     ScoreColumn,
     Threshold,
+    asked_of,
     checked_alpha,
     columns_of,
     share_of,
@@ -24,6 +23,7 @@ from teleprompt.cli.score_options import (
 from teleprompt.deltaone.paired import sd_of_discordance
 from teleprompt.errors import ConfigurationError
 from teleprompt.records import MILLION
+from teleprompt.score_files.asked import ALPHA
 from teleprompt.score_files.calibration import calibrate, resampled, split
 from teleprompt.score_files.columns import Columns
 from teleprompt.score_files.outcome import in_points, of_comparison
@@ -131,7 +131,7 @@ def aa(
     promoted. Exit status 1 if that is more often than alpha allows, beyond what the number of rounds explains, or if
     the two runs themselves differ.
     """
-    policy = Asked.of(threshold=threshold, claim=claim, alpha=alpha, lower_is_better=None).policy
+    policy = asked_of(threshold=threshold, claim=claim, alpha=alpha, lower_is_better=None).policy
     columns = columns_of(id_, score, group)
     themselves = None
     with told_what_to_install():

@@ -4,7 +4,6 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated
 
@@ -12,13 +11,10 @@ import typer
 
 from teleprompt.config.gate import Claim, Guardrail
 from teleprompt.config.outcome import Direction
-from teleprompt.deltaone.report import GatePolicy
-from teleprompt.deltaone.trial_policy import TrialPolicy
 from teleprompt.errors import ConfigurationError
-from teleprompt.records import MILLION, from_millionths
+from teleprompt.records import MILLION
+from teleprompt.score_files.asked import Asked
 from teleprompt.score_files.columns import Columns
-
-THRESHOLD_E6, ALPHA = 10_000, 0.05
 
 IdColumn = Annotated[
     str | None,
@@ -59,57 +55,26 @@ Guardrails = Annotated[
 ]
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What has to be shown, as far as somebody said it; None where nobody did."""
+def asked_of(
+    *,
+    threshold: str | None,
+    claim: Claim | None = None,
+    alpha: float | None,
+    lower_is_better: bool | None = None,
+    horizon: int | None = None,
+) -> Asked:
+    """What the options say.
 
-    threshold_e6: int | None
-    claim: Claim | None
-    alpha: float | None
-    direction: Direction | None
-    horizon: int | None = None
-
-    @classmethod
-    def of(
-        cls,
-        *,
-        threshold: str | None,
-        claim: Claim | None = None,
-        alpha: float | None,
-        lower_is_better: bool | None = None,
-        horizon: int | None = None,
-    ) -> "Asked":
-        """What the options say.
-
-        Raises:
-            ConfigurationError: a threshold is no share, or alpha no error.
-        """
-        return cls(
-            None if threshold is None else share_of("--threshold", threshold),
-            claim,
-            None if alpha is None else checked_alpha(alpha),
-            Direction.LOWER if lower_is_better else None,
-            horizon,
-        )
-
-    @property
-    def policy(self) -> GatePolicy:
-        """For one look, with a program file's defaults."""
-        return GatePolicy(
-            threshold_e6=self.threshold_e6 or THRESHOLD_E6,
-            claim=self.claim or Claim.SIGNIFICANT,
-            alpha=self.alpha or ALPHA,
-            direction=self.direction or Direction.HIGHER,
-        )
-
-    def over(self, policy: TrialPolicy) -> TrialPolicy:
-        """For a trial, in place of what `policy` says; each side may err with half of alpha."""
-        said: dict[str, object] = {"claim": self.claim, "direction": self.direction, "horizon": self.horizon}
-        if self.threshold_e6 is not None:
-            said["threshold"] = from_millionths(self.threshold_e6)
-        if self.alpha is not None:
-            said |= {"level": self.alpha / 2, "harm_level": self.alpha / 2}
-        return policy.model_copy(update={name: value for name, value in said.items() if value is not None})
+    Raises:
+        ConfigurationError: a threshold is no share, or alpha no error.
+    """
+    return Asked(
+        None if threshold is None else share_of("--threshold", threshold),
+        claim,
+        None if alpha is None else checked_alpha(alpha),
+        Direction.LOWER if lower_is_better else None,
+        horizon,
+    )
 
 
 @contextmanager

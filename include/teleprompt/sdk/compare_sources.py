@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 
 from teleprompt.config.gate import Claim, Guardrail
-from teleprompt.config.outcome import Direction
-from teleprompt.deltaone.report import GatePolicy, GateReport
+from teleprompt.deltaone.report import GateReport
 from teleprompt.encoding.secret_uri import SecretUri
-from teleprompt.errors import ConfigurationError
-from teleprompt.records import to_millionths
+from teleprompt.score_files.asked import asked_for
 from teleprompt.score_files.columns import Columns
 from teleprompt.score_files.verdict import judge
 from teleprompt.sdk.score_sources import ScoreSource, pair_sources
@@ -35,14 +33,7 @@ def compare_sources(
     Raises:
         ConfigurationError: the scores cannot be had, do not pair, or are too few; or an argument is out of range.
     """
-    direction = Direction.LOWER if lower_is_better else Direction.HIGHER
-    try:
-        policy = GatePolicy(threshold_e6=to_millionths(threshold), claim=Claim(claim), alpha=alpha, direction=direction)
-    except ValueError as error:
-        raise ConfigurationError(
-            f"No comparison asks for threshold={threshold!r}, claim={str(claim)!r}, alpha={alpha!r}; the usual ones "
-            "are 0.01, 'significant' and 0.05."
-        ) from error
+    asked = asked_for(threshold=threshold, claim=claim, alpha=alpha, lower_is_better=lower_is_better)
     columns = Columns(id, score, group, tuple(guardrail.metric for guardrail in guardrails))
     pairs = pair_sources(baseline, candidate, columns, scale=scale, tracking_uri=tracking_uri)
-    return judge(pairs, policy, guardrails)
+    return judge(pairs, asked.policy, guardrails)

@@ -12,7 +12,7 @@ from teleprompt_airflow.operators.invalid_program import InvalidProgramOperator
 from teleprompt_airflow.operators.maintenance import MaintenanceOperator
 from teleprompt_airflow.operators.power import PowerOperator
 from teleprompt_airflow.operators.register import RegisterOperator
-from teleprompt_airflow.operators.score_gate import ScoreGateOperator
+from teleprompt_airflow.operators.score_gate import ScoreGateOperator, ScoreTrialOperator
 from teleprompt_airflow.operators.select import SelectOperator
 from teleprompt_airflow.operators.submit import SubmitOperator
 from teleprompt_airflow.operators.trial_branch import TrialBranchOperator
@@ -32,6 +32,7 @@ __all__ = [
     "PowerOperator",
     "RegisterOperator",
     "ScoreGateOperator",
+    "ScoreTrialOperator",
     "SelectOperator",
     "SubmitOperator",
     "TrialBranchOperator",

@@ -164,6 +164,7 @@ def test_what_is_meant_has_to_be_named(name: str, columns: Columns, told: str) -
         ("inspect-candidate.json", [("3 + 3 ?", "3 + 4 ?")], "1 of 12 ids stand for another input or right answer"),
         ("lm_eval-candidate-sums.jsonl", [('"target": "4"', '"target": "5"')], "1 of 12 ids stand for another input"),
         ("oaieval-candidate-match.jsonl", [("final_report", "report")], "without a final report"),
+        ("oaieval-candidate-match.jsonl", [('"type": "match"', '"type": "error"')], "holds answers and no score"),
         ("oaieval-candidate-match.jsonl", [('"correct": true', '"correct": null')], "has no correct for 'sums.dev."),
     ],
 )
@@ -182,6 +183,15 @@ def test_logs_that_would_mislead_are_refused(
         )
     assert told in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_what_was_asked_and_not_scored_is_missing_even_in_both_logs(tmp_path: Path) -> None:
+    lines = (LOGS / "oaieval-baseline-match.jsonl").read_text().splitlines()
+    kept = [line for line in lines if '"sums.dev.3", "type": "match"' not in line]
+    assert len(kept) == len(lines) - 1
+    (tmp_path / "a.jsonl").write_text("\n".join(kept))
+    with pytest.raises(ConfigurationError, match=r"has no correct for 'sums\.dev\.3', and so 1 of 12 examples"):
+        read_scores(tmp_path / "a.jsonl", ANY)
 
 
 def test_the_messages_of_a_conversation_are_the_same_whatever_ids_a_run_gave_them() -> None:

@@ -68,9 +68,11 @@ class Log:
         """The columns of `table`, each by its name.
 
         Raises:
-            ConfigurationError: a score is not in the log, or it has several and none is named.
+            ConfigurationError: a score is not in the log, or it has several and none is named, or it has none.
         """
         names = list(dict.fromkeys(name for sample in self.samples for name in sample.scores))
+        if not names:
+            raise ConfigurationError(f"{self.path} holds answers and no score; check what was to score them.")
         score = columns.score or (names[0] if len(names) == 1 else SCORE)
         if columns.score is None and score not in names:
             raise ConfigurationError(f"{self.path} has the scores {listed(names)}; name one by --score.")

@@ -18,7 +18,7 @@ def is_event_log(first: Document) -> bool:
 
 
 def read_event_log(path: Path, documents: Sequence[Document]) -> Log:
-    """One sample for each `match` or `metrics` event of a sample id: `correct`, or the metrics that are numbers.
+    """One sample for each `match` or `metrics` event of a sample id: `correct`, and the metrics that are numbers.
 
     Raises:
         ConfigurationError: the evaluation did not end.
@@ -33,11 +33,12 @@ def read_event_log(path: Path, documents: Sequence[Document]) -> Log:
     numbers: dict[str, int] = {}
     seen: dict[tuple[str, str], int] = defaultdict(int)
     for number, line in enumerate(documents, start=1):
-        kind = line.get("type")
+        name, kind = line.get("sample_id"), line.get("type")
+        if name is None:
+            continue
+        numbers.setdefault(name, number)
         if kind not in {"match", "metrics"}:
             continue
-        name = line["sample_id"]
-        numbers.setdefault(name, number)
         if seen[name, kind] == len(answers[name]):
             answers[name].append({})
         answers[name][seen[name, kind]] |= _scores(kind, line["data"])
@@ -45,9 +46,9 @@ def read_event_log(path: Path, documents: Sequence[Document]) -> Log:
         if kind == "match":
             expected[name] = canonical(line["data"].get("expected"))
     samples = [
-        Sample(number=numbers[name], example=name, scores=scores, asked=expected.get(name))
-        for name, given in answers.items()
-        for scores in given
+        Sample(number=number, example=name, scores=scores, asked=expected.get(name))
+        for name, number in numbers.items()
+        for scores in answers[name] or [{}]  # whatever came of it, it was asked
     ]
     return Log(path, "line", samples)
 

@@ -19,7 +19,7 @@ from teleprompt.production.challenger import level_of_challenger
 from teleprompt.production.look import Production
 from teleprompt.production.report import ProductionReport, WatchOutcome
 from teleprompt.queries.history import list_runs
-from teleprompt.registry.aliases import aliases_of
+from teleprompt.registry.aliases import SHARE, aliases_of
 from teleprompt.registry.change_log import Action, Change, ChangeState, list_changes
 from teleprompt.registry.changes import rollback
 from teleprompt.registry.scoreboard import ScoreLine, read_scoreboard
@@ -163,6 +163,33 @@ def test_a_challenger_with_more_than_its_share_is_not_compared(rollout: World) -
     rollout.serve(rollout.promoted, good=180, bad=20, days=14)
     report = rollout.look(days=16)
     assert (report.outcome, report.decision.report.blocked[:12]) == (WatchOutcome.UNDECIDED, Doubt.SAMPLE_RATIO)
+
+
+RAMP = ROLLOUT.replace("share: 0.3", "share: [0.3, 0.5, 0.8]")
+
+
+def share_of(world: World) -> float:
+    with mlflow_client(world.settings.tracking_uri) as client:
+        return float(client.get_model_version("Shelves", "2").tags[SHARE])
+
+
+def test_a_share_rises_each_week_without_a_sign_of_harm_and_is_taken_back_where_there_is_one(rollout: World) -> None:
+    write_program(rollout.file.parent, yaml=RAMP)
+    rollout.serve("1.0.0", good=70, bad=70, days=7)
+    rollout.serve(rollout.promoted, good=33, bad=27, days=7)
+    assert rollout.look(days=6).outcome is WatchOutcome.UNDECIDED
+    assert share_of(rollout) == 0.3  # the week is not over
+    report = rollout.look(days=8.5)
+    assert (report.outcome, share_of(rollout)) == (WatchOutcome.UNDECIDED, 0.5)
+    assert report.why.startswith("share 0.3 -> 0.5, with no sign of harm: +5.00 points")
+    rollout.look(days=9)
+    assert share_of(rollout) == 0.5  # once a week
+    rollout.serve("1.0.0", good=60, bad=40, start=8.5, days=6)
+    rollout.serve(rollout.promoted, good=40, bad=60, start=8.5, days=6)
+    report = rollout.look(days=16)
+    assert (share_of(rollout), "with a sign of harm" in report.why) == (0.3, True)
+    with mlflow_client(rollout.settings.tracking_uri) as client:
+        assert [change.action for change in list_changes(client, "Shelves")[:2]] == [Action.RAMP, Action.RAMP]
 
 
 def test_a_challenger_that_does_worse_is_withdrawn(rollout: World) -> None:

@@ -24,8 +24,9 @@ class MissingOutcomes(StrEnum):
 class RolloutConfig(Section):
     """How a version that passed the gate comes into production."""
 
-    share: Share | None = None
-    """Share of the keys that a new version answers first, as challenger; None: it becomes champion at once."""
+    share: Share | tuple[Share, ...] | None = None
+    """Share of the keys that a new version answers first, as challenger; None: it becomes champion at once. Of several
+    that rise, the next one is taken after each whole week without a sign of harm, and the one before where there is."""
     claim_days: int = Field(28, ge=1, le=366)
     """After so long without a decision, the challenger is taken back."""
     minimum_days: int = Field(14, ge=7, le=366)
@@ -33,6 +34,27 @@ class RolloutConfig(Section):
     missing: MissingOutcomes = MissingOutcomes.BOUNDS
     """What calls without an outcome count for: `bounds` (the worst and the best case), `at_random` (what came of the
     others), `zero_after_maturity` (0)."""
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """The shares in their order; none without a rollout."""
+        if self.share is None:
+            return ()
+        return self.share if isinstance(self.share, tuple) else (self.share,)
+
+    def share_after(self, share: float) -> float | None:
+        """The next larger one; None where that is the last."""
+        return next((step for step in self.shares if step > share), None)
+
+    def share_before(self, share: float) -> float | None:
+        """The next smaller one; None where that is the first."""
+        return next((step for step in reversed(self.shares) if step < share), None)
+
+    @model_validator(mode="after")
+    def _shares_rise(self) -> Self:
+        if self.share is not None and (not self.shares or list(self.shares) != sorted(set(self.shares))):
+            raise ValueError("the shares of a rollout rise from one to the next")
+        return self
 
     @model_validator(mode="after")
     def _can_be_decided(self) -> Self:

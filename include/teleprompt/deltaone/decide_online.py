@@ -112,13 +112,14 @@ class _Trial:
         best = self._difference(self._as_seen())
         doubts, low, high, p_value, evidence = list(self.doubts), -1.0, 1.0, 1.0, None
         verdict = Verdict.INCONCLUSIVE
-        if len(self.weeks) < self.policy.minimum_weeks:
+        is_short = len(self.weeks) < self.policy.minimum_weeks
+        if is_short:
             doubts.append(
                 Doubt.TOO_SHORT.because(
                     f"both versions answered in {len(self.weeks)} whole weeks of {self.policy.minimum_weeks}; wait"
                 )
             )
-        elif best is not None:
+        if best is not None:
             doubts += self._silence()
             low, high, p_value = self._interval(best, level)
             low_e6, high_e6 = to_millionths(low), to_millionths(high)
@@ -130,7 +131,7 @@ class _Trial:
                 alpha=2 * level,
             )
             verdict = verdict_of(evidence, high_e6=high_e6, threshold_e6=0, claim=self.policy.claim)
-            if verdict is not Verdict.INCONCLUSIVE:
+            if verdict is not Verdict.INCONCLUSIVE and not is_short:
                 doubts += self._novelty(level, better=verdict is Verdict.PROMOTE)
         if doubts:
             evidence, verdict = None, Verdict.INCONCLUSIVE

@@ -186,10 +186,10 @@ class Promotion:
 
         It gets none where another version became champion since it was compared.
         """
-        share = self.config.rollout.share
-        move = promote if share is None else challenge
-        if share is not None:
-            client.set_model_version_tag(version.program, str(version.number), SHARE, str(share))
+        shares = self.config.rollout.shares
+        move = challenge if shares else promote
+        if shares:
+            client.set_model_version_tag(version.program, str(version.number), SHARE, str(shares[0]))
         change = move(
             client,
             version.program,

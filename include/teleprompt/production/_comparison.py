@@ -56,7 +56,7 @@ class Calls:
     ) -> OnlineDecision:
         """The calls of a challenger, the second version, beside those of the champion in the same time.
 
-        A call that does not say what the challenger's share was is taken to be of that which it was registered with.
+        A call that does not say what the challenger's share was is taken to be of that which it had then.
         """
         self._check_outcome(fits)
         champion, challenger = versions
@@ -67,11 +67,12 @@ class Calls:
             Call(
                 key=call.key,
                 arm="challenger" if call.version == challenger.version_id else "champion",
-                share=challenger.share if call.share is None else call.share,
-                at=datetime.fromtimestamp(call.started_at_ms / 1000, UTC),
+                share=challenger.share_at(at) if call.share is None else call.share,
+                at=at,
                 outcome=None if call.score_e6 is None else call.score_e6 / MILLION,
             )
             for call in answered
+            for at in [datetime.fromtimestamp(call.started_at_ms / 1000, UTC)]
         ]
         report = decide_online(
             calls,

@@ -1,10 +1,12 @@
 """Versions as production knows them, and the pipeline runs that made them."""
 
+import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from teleprompt.errors import TelepromptError
-from teleprompt.registry.aliases import SHARE
+from teleprompt.registry.aliases import PAST_SHARES, SHARE
 from teleprompt.registry.versions import RUN_KEY, VERSION_ID
 from teleprompt.traces.outcomes import OutcomeFit
 from teleprompt.traces.snapshot import SnapshotRecord, read_snapshot
@@ -24,12 +26,25 @@ class KnownVersion:
     """None for the program as written."""
     share: float
     """Of the keys, that it answers as challenger; 0 if it never was one."""
+    past_shares: tuple[tuple[datetime, float], ...] = ()
+    """Until when it answered which, before a step of a ramp; the oldest first."""
 
     @classmethod
     def read(cls, client: "MlflowClient", name: str, number: int) -> "KnownVersion":
         """The version of that number."""
         tags = client.get_model_version(name, str(number)).tags
-        return cls(number, tags.get(VERSION_ID, str(number)), tags.get(RUN_KEY), float(tags.get(SHARE, 0)))
+        past = json.loads(tags.get(PAST_SHARES, "[]"))
+        return cls(
+            number,
+            tags.get(VERSION_ID, str(number)),
+            tags.get(RUN_KEY),
+            float(tags.get(SHARE, 0)),
+            tuple((datetime.fromisoformat(until), float(share)) for until, share in past),
+        )
+
+    def share_at(self, at: datetime) -> float:
+        """Of the keys, that it answered as challenger then."""
+        return next((share for until, share in self.past_shares if at < until), self.share)
 
     @property
     def tags(self) -> dict[str, str]:

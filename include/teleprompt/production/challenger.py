@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import Settings
+from teleprompt.deltaone.online_doubts import Doubt
 from teleprompt.deltaone.online_report import OnlineDecision
 from teleprompt.deltaone.report import Verdict
 from teleprompt.deltaone.spending import alpha_of_look
@@ -17,15 +18,18 @@ from teleprompt.production._versions import KnownVersion, outcome_fits
 from teleprompt.production.report import ProductionReport, WatchOutcome, report_of
 from teleprompt.registry.aliases import CHALLENGER, CHAMPION
 from teleprompt.registry.change_log import Action, Change, ChangeState, list_changes
-from teleprompt.registry.changes import promote, withdraw
+from teleprompt.registry.changes import promote, ramp, withdraw
 from teleprompt.tracking.pipeline_run import PipelineRun
-from teleprompt.window import Window
+from teleprompt.window import Window, format_utc
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 
 YEAR = timedelta(days=365)
+WEEK = timedelta(days=7)
+SIGN_OF_HARM_E6 = 200_000
+"""Two-sided p-value: without harm one look in ten is like that. It costs a step of a ramp, and no verdict."""
 LEAST_LEVEL = 1e-6
 """Of a challenger that comes when those before it have used the error of a year up; a millionth beyond it."""
 
@@ -72,7 +76,31 @@ class ChallengerTrial:
         if now - change.at > timedelta(days=days) + self.config.outcome.maturity:
             late = f"no decision on the calls of {days} days: {decision.report.reason}"
             return self._withdraw(client, challenger, late, decision)
-        return report_of(WatchOutcome.UNDECIDED, challenger, decision.report.reason, decision)
+        why = self._ramped(client, challenger, changes, change, decision, now) or decision.report.reason
+        return report_of(WatchOutcome.UNDECIDED, challenger, why, decision)
+
+    def _ramped(
+        self,
+        client: "MlflowClient",
+        challenger: KnownVersion,
+        changes: Sequence[Change],
+        began: Change,
+        decision: OnlineDecision,
+        now: datetime,
+    ) -> str | None:
+        """Raise the share after a whole week without a sign of harm, take it back where there is one; what was done."""
+        report, rollout = decision.report, self.config.rollout
+        since = max(change.at for change in (began, *changes) if _is_step_of(change, began))
+        if report.weeks is None or now - since < WEEK:
+            return None
+        harms = report.delta_e6 < 0 and report.p_value_e6 <= SIGN_OF_HARM_E6
+        step = rollout.share_before(challenger.share) if harms else rollout.share_after(challenger.share)
+        if step is None or (not harms and _is_doubtful(report.blocked or "")):
+            return None
+        sign = "a sign of harm" if harms else "no sign of harm"
+        why = f"share {challenger.share:g} -> {step:g}, with {sign}: {report.reason} ({format_utc(now)})"
+        done = ramp(client, self.config.name, challenger.number, share=step, at=now, who=self.actor, why=why)
+        return None if done is None else why
 
     def _promote(
         self, run: PipelineRun, champion: KnownVersion, challenger: KnownVersion, decision: OnlineDecision
@@ -95,6 +123,16 @@ class ChallengerTrial:
     ) -> ProductionReport:
         withdraw(client, self.config.name, challenger.number, who=self.actor, why=why)
         return report_of(WatchOutcome.WITHDRAWN, challenger, why, decision)
+
+
+def _is_doubtful(blocked: str) -> bool:
+    """Whether more speaks against the comparison than that it is short."""
+    return any(doubt in blocked for doubt in Doubt if doubt is not Doubt.TOO_SHORT)
+
+
+def _is_step_of(change: Change, began: Change) -> bool:
+    """Whether a change made the challenger what it is, or moved its share since."""
+    return change is began or (change.action is Action.RAMP and change.at >= began.at)
 
 
 def level_of_challenger(changes: Sequence[Change], change: Change, *, alpha: float, claim_days: int) -> float:

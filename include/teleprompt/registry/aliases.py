@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 SHARE = "challenger_share"
 """Tag of a version: the share of the keys that it answers while it is challenger."""
+PAST_SHARES = "challenger_past_shares"
+"""Tag of a version: the shares of before, as a JSON list of pairs, until when and how much; the oldest first."""
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"

@@ -35,6 +35,8 @@ class Action(StrEnum):
     """A better version became champion."""
     CHALLENGE = "challenge"
     """A version that passed the gate answers a share of the traffic."""
+    RAMP = "ramp"
+    """The challenger's share was raised, or taken back; no alias was moved."""
     WITHDRAW = "withdraw"
     """The challenger did not hold, and answers nothing any more."""
     ROLLBACK = "rollback"

@@ -5,14 +5,16 @@ one stroke, so that whoever serves the program always finds one champion. What w
 off in the middle: whoever comes next marks it as done if all aliases were moved, and else puts them back.
 """
 
+import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from teleprompt.encoding.text import storable, visible
 from teleprompt.errors import ConfigurationError, LockLostError, RegistryBusyError
-from teleprompt.registry.aliases import CHALLENGER, CHAMPION, PREVIOUS, aliases_of, set_aliases
+from teleprompt.registry.aliases import CHALLENGER, CHAMPION, PAST_SHARES, PREVIOUS, SHARE, aliases_of, set_aliases
 from teleprompt.registry.audit_trail import record_changes
 from teleprompt.registry.change_log import Action, Change, ChangeState, list_changes, mark, write_entry
 from teleprompt.registry.lock import Lease, registry_lock
@@ -184,6 +186,24 @@ def _overtaken(
     )
     log.warning("%s: %s", name, visible(why))
     return _note(client, name, Action.OVERTAKEN, before, who=who, why=why)
+
+
+def ramp(
+    client: "MlflowClient", name: str, number: int, *, share: float, at: datetime, who: str, why: str
+) -> Change | None:
+    """Let the challenger `number` answer another share of the keys from then on; None if it is not challenger any more.
+
+    The share until then is kept at the version, for calls that do not say what it was.
+    """
+    with _changing(client, name) as (before, lease):
+        if before.get(CHALLENGER) != number:
+            return None
+        lease.check()
+        tags = client.get_model_version(name, str(number)).tags
+        past = [*json.loads(tags.get(PAST_SHARES, "[]")), [format_utc(at), float(tags[SHARE])]]
+        client.set_model_version_tag(name, str(number), PAST_SHARES, json.dumps(past))
+        client.set_model_version_tag(name, str(number), SHARE, str(share))
+        return _note(client, name, Action.RAMP, before, who=who, why=why)
 
 
 def _note(client: "MlflowClient", name: str, action: Action, aliases: dict[str, int], *, who: str, why: str) -> Change:

@@ -4,7 +4,8 @@ import hashlib
 import logging
 import threading
 import time
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from teleprompt.config.settings import Settings
 from teleprompt.encoding.secret_uri import SecretUri
@@ -13,6 +14,10 @@ from teleprompt.records import Record
 from teleprompt.registry.aliases import CHALLENGER, CHAMPION, SHARE, aliases_of
 from teleprompt.registry.versions import VERSION_ID
 from teleprompt.tracking.connection import mlflow_client
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +51,15 @@ def choose_version(program: str, key: str) -> ChosenVersion:
         ConfigurationError: the program has no champion.
         TrackingUnavailableError: the registry does not answer, and never did.
     """
-    candidates = _candidates(program)
+    return chosen_of(_candidates(program), program, key)
+
+
+def chosen_of(candidates: Sequence[ChosenVersion], program: str, key: str) -> ChosenVersion:
+    """The one of `candidates_of` that answers the calls of `key`.
+
+    Raises:
+        ConfigurationError: the program has no champion.
+    """
     if not candidates:
         raise ConfigurationError(f"{program} has no champion yet; its first run registers one.")
     champion, *challengers = candidates
@@ -85,12 +98,17 @@ def _candidates(program: str) -> tuple[ChosenVersion, ...]:
 
 def _asked(uri: SecretUri, program: str) -> tuple[ChosenVersion, ...]:
     with mlflow_client(uri) as client:
-        aliases = aliases_of(client, program)
-        versions = {
-            alias: client.get_model_version(program, str(aliases[alias]))
-            for alias in (CHAMPION, CHALLENGER)
-            if alias in aliases and CHAMPION in aliases
-        }
+        return candidates_of(client, program)
+
+
+def candidates_of(client: "MlflowClient", program: str) -> tuple[ChosenVersion, ...]:
+    """The champion of a program (its `name`), and the challenger if there is one; none without a champion."""
+    aliases = aliases_of(client, program)
+    versions = {
+        alias: client.get_model_version(program, str(aliases[alias]))
+        for alias in (CHAMPION, CHALLENGER)
+        if alias in aliases and CHAMPION in aliases
+    }
     challenger = versions.get(CHALLENGER)
     share = 0.0 if challenger is None else float(challenger.tags.get(SHARE, 0))
     return tuple(_chosen(version, alias, share) for alias, version in versions.items())

@@ -336,6 +336,20 @@ def test_trials_are_listed_with_their_evidence(world: World) -> None:
     assert world.get("/programs/shelves/runs")["skipped_windows"] == []
 
 
+def test_a_router_asks_which_version_answers_a_key(world: World) -> None:
+    answer = world.call("GET", "/programs/shelves/assignment", role="viewer", params={"key": "customer 17"})
+    assert answer.json() == {
+        "version": world.run.model_version,
+        "version_id": answer.json()["version_id"],
+        "alias": "champion",
+        "challenger_share": 0.0,
+    }
+    known = {"If-None-Match": answer.headers["etag"]}
+    again = world.call("GET", "/programs/shelves/assignment", params={"key": "customer 18"}, headers=known)
+    assert (again.status_code, again.content) == (304, b"")
+    problem(world, "GET", "/programs/shelves/assignment", 422)
+
+
 def test_a_backfill_is_previewed(world: World) -> None:
     span = {"from": (WEEK.start - timedelta(days=7)).isoformat(), "to": WEEK.start.isoformat()}
     found = world.get("/programs/shelves/backfill", role="viewer", **span)

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Header, Query, Response
 from pydantic import AfterValidator, BaseModel, Field
 
 from teleprompt.encoding.text import storable
@@ -14,6 +14,7 @@ from teleprompt.registry.audit_trail import AuditEntry, find_gaps, read_trail
 from teleprompt.registry.change_log import Change, list_changes
 from teleprompt.registry.changes import rollback
 from teleprompt.registry.listing import VersionLine, list_versions
+from teleprompt.serving.choose import candidates_of, chosen_of
 from teleprompt_airflow.api.access import ChangeProgram, ReadProgram, ReadRuns, User
 from teleprompt_airflow.api.problems import NotFoundError
 from teleprompt_airflow.api.tracking import Identifier, Mlflow
@@ -31,6 +32,19 @@ class Changes(BaseModel):
     """The log of changes, newest first."""
 
     changes: list[Change]
+
+
+class Assignment(BaseModel):
+    """Which version answers the calls of a key."""
+
+    model_config = {"use_attribute_docstrings": True}
+
+    version: int
+    version_id: str
+    """For the tag `dspy_program_version` of the call."""
+    alias: str
+    challenger_share: float
+    """Of the keys that the challenger answers now, for the tag `teleprompt.assignment_share`; 0 without one."""
 
 
 class Trail(BaseModel):
@@ -61,6 +75,33 @@ class Champion(BaseModel):
 
     champion: int | None
     changed: bool
+
+
+@router.get(
+    "/programs/{program}/assignment",
+    response_model=Assignment,
+    responses={304: {"description": "It is the one that you know."}},
+)
+def assign(
+    program: ReadProgram,
+    client: Mlflow,
+    response: Response,
+    key: Annotated[str, Query(min_length=1, max_length=1000, description="A customer, a conversation.")],
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> Assignment | Response:
+    """Which version answers the calls of a key; with its ETag a router asks again at little cost."""
+    chosen = chosen_of(candidates_of(client, program.config.name), program.config.name, key)
+    etag = f'"{chosen.number}-{chosen.alias}-{chosen.challenger_share:g}"'
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
+    if if_none_match == etag:
+        return Response(status_code=304, headers=headers)
+    response.headers.update(headers)
+    return Assignment(
+        version=chosen.number,
+        version_id=chosen.version_id,
+        alias=chosen.alias,
+        challenger_share=chosen.challenger_share,
+    )
 
 
 @router.get("/programs/{program}/versions")

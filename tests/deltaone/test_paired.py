@@ -72,7 +72,8 @@ def test_the_p_value_counts_the_flips_of_a_fresh_generator(groups: list[str]) ->
 
 
 @pytest.mark.parametrize(
-    ("wins", "losses"), [(0, 0), (1, 0), (7, 7), (8, 7), (30, 5), (501, 499), (460, 540), (461, 540), (1_700, 1_600)]
+    ("wins", "losses"),
+    [(0, 0), (1, 0), (7, 7), (8, 7), (30, 5), (501, 499), (460, 540), (461, 540), (4_900, 5_100), (4_900, 5_101)],
 )
 def test_the_exact_test_is_the_one_of_scipy(wins: int, losses: int) -> None:
     """On both sides of the number up to which outcomes are counted in whole numbers."""

@@ -101,6 +101,7 @@ def test_a_trial_is_looked_at_by_one_run_at_a_time_under_the_name_of_the_run() -
     ("candidate", "told"),
     [
         ("file://{folder}/none.csv", "There is no file://{folder}/none.csv; check what was to write it."),
+        ("s3://b/a.csv", "Airflow does not read s3://b/a.csv (No filesystem registered for scheme s3); install"),
         ("{folder}/none.csv", "{folder}/none.csv cannot be read"),
         ("file://{folder}/short.csv", "150 of 200 in {folder}/a.csv only (first"),
         ("file://{folder}/text.csv", "file://{folder}/text.csv, line 2 has no score but 'good'"),

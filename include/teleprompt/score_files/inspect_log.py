@@ -83,7 +83,7 @@ def unpack(path: Path) -> Document | None:
     except NotImplementedError as error:
         raise ConfigurationError(
             f"{path} is compressed by Zstandard, which this Python cannot read; install zipfile-zstd, or convert it "
-            "by `inspect log convert --to json`."
+            "by `inspect log convert --to json --output-dir json`."
         ) from error
     except (zipfile.BadZipFile, ValueError) as error:
         raise ConfigurationError(f"{path} is a broken archive ({error}); check what wrote it.") from error

@@ -128,6 +128,10 @@ class ScoreOperator(BaseOperator):
                 shutil.copyfileobj(source, target)
         except FileNotFoundError as error:
             raise ConfigurationError(f"There is no {place}{slash}{file}; check what was to write it.") from error
+        except ValueError as error:
+            raise ConfigurationError(
+                f"Airflow does not read {place}{slash}{file} ({error}); install the provider of that object storage."
+            ) from error
         return f"{copy}{mark}{program}"
 
 

@@ -42,8 +42,7 @@ check: $(STAMP) ## format, rules, types, direction of imports, the fastest tests
 	@$(BIN)/python -m pytest -n 2 --quiet -m "not slow" $(FAST)
 
 test: $(STAMP) ## all tests
-	@$(BIN)/python -m pytest -n 3 --ignore tests/e2e/test_scheduler.py; others=$$?; \
-	$(BIN)/python -m pytest tests/e2e/test_scheduler.py && exit $$others  # two Airflows are too much for two cores
+	@$(BIN)/python -m pytest -n 3
 
 ahead: $(STAMP) ## the fast tests of the domain with the clock 400 days ahead (needs faketime)
 	@faketime -f +400d $(BIN)/python -m pytest -n 2 -m "not slow" $(AHEAD)

@@ -12,6 +12,7 @@ GROUPS: Mapping[str, str] = {
     "tests/airflow/api/": "an API server",
     "tests/cli/test_attest_commands.py": "attestations",
     "tests/docs/test_docs.py": "a week of calls",
+    "tests/e2e/": "two cores: one Airflow after the other",
     "tests/maintenance/test_backup.py": "a backup",
     "tests/maintenance/test_older_records.py": "older records",
     "tests/maintenance/test_rehearsal.py": "a week of calls",

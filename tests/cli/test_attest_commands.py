@@ -67,7 +67,8 @@ def test_who_verifies_is_told_what_it_says_and_says_what_is_expected(
     assert [line.split()[0] for line in lines[1:]] == [
         "compared", "program", "decided", "gain", "evidence", "trial",
     ]  # fmt: skip
-    assert lines[1].split(maxsplit=1)[1] == f"Shelves, 1.0.0 -> {version}"
+    assert lines[1].endswith("agreement with logged answers that turned out well: a proxy of the outcome")
+    assert lines[2].split(maxsplit=1)[1] == f"Shelves, 1.0.0 -> {version}"
     summary = call("attest", "verify", str(attested), *expected, "--json").json["summary"]
     assert (summary["program"], summary["evidence"], summary["trial"]["number"]) == ("Shelves", "offline", 1)
     assert summary["ci_low_e6"] == document["evidence"]["ci_low_e6"]

@@ -76,21 +76,20 @@ class ChallengerTrial:
         if now - change.at > timedelta(days=days) + self.config.outcome.maturity:
             late = f"no decision on the calls of {days} days: {decision.report.reason}"
             return self._withdraw(client, challenger, late, decision)
-        why = self._ramped(client, challenger, changes, change, decision, now) or decision.report.reason
+        why = self._ramped(client, challenger, change, decision, now) or decision.report.reason
         return report_of(WatchOutcome.UNDECIDED, challenger, why, decision)
 
     def _ramped(
         self,
         client: "MlflowClient",
         challenger: KnownVersion,
-        changes: Sequence[Change],
         began: Change,
         decision: OnlineDecision,
         now: datetime,
     ) -> str | None:
         """Raise the share after a whole week without a sign of harm, take it back where there is one; what was done."""
         report, rollout = decision.report, self.config.rollout
-        since = max(change.at for change in (began, *changes) if _is_step_of(change, began))
+        since = max((began.at, *(until for until, _ in challenger.past_shares)))
         if report.weeks is None or now - since < WEEK:
             return None
         harms = report.delta_e6 < 0 and report.p_value_e6 <= SIGN_OF_HARM_E6
@@ -128,11 +127,6 @@ class ChallengerTrial:
 def _is_doubtful(blocked: str) -> bool:
     """Whether more speaks against the comparison than that it is short."""
     return any(doubt in blocked for doubt in Doubt if doubt is not Doubt.TOO_SHORT)
-
-
-def _is_step_of(change: Change, began: Change) -> bool:
-    """Whether a change made the challenger what it is, or moved its share since."""
-    return change is began or (change.action is Action.RAMP and change.at >= began.at)
 
 
 def level_of_challenger(changes: Sequence[Change], change: Change, *, alpha: float, claim_days: int) -> float:

@@ -57,7 +57,7 @@ def test_a_trial_that_goes_on_is_explained_paused_and_resumed(call, settings: Se
     assert call("trial", "list", "shelves", "--json").json[0]["state"] == "paused"
     assert "; nothing is scored until `teleprompt trial resume`." in call("trial", "explain", "shelves").out
     assert call("trial", "resume", "shelves", "--why", "back", "--json").json["is_held_up"] is False
-    sentences = call("trial", "explain", "shelves", "--json").json["sentences"]
+    sentences = call("trial", "explain", "shelves", "--json").json["explanation"]
     assert sentences[-1].endswith("like these decide; 51 may come.")
 
 

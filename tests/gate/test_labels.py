@@ -8,7 +8,7 @@ from teleprompt.config.files import ProgramFileError, load_program_file
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.promotion import PromoteOn
 from teleprompt.deltaone.scores import ScoredAnswer
-from teleprompt.gate.labels import LabelReport, compared_with, report_on_labels
+from teleprompt.gate.labels import LabelReport, report_on_labels
 from teleprompt.gate.trial_fold import ComparedAnswer
 from teleprompt.records import MILLION
 from tests.support import write_program
@@ -77,7 +77,7 @@ def test_what_people_expect_is_a_reference(tmp_path: Path) -> None:
 def test_a_program_promotes_on_what_its_file_says(yaml: str, promotes_on: PromoteOn, tmp_path: Path) -> None:
     found = config(tmp_path, yaml)
     assert found.promotes_on is promotes_on
-    assert compared_with(found) is not PromoteOn.OUTCOME  # sealed examples hold no outcome of the new answers
+    assert found.compares is not PromoteOn.OUTCOME  # sealed examples hold no outcome of the new answers
 
 
 @pytest.mark.parametrize(

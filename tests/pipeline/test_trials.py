@@ -15,10 +15,8 @@ from teleprompt.config.fleet import FleetConfig
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import Settings
 from teleprompt.deltaone.report import Verdict
-from teleprompt.deltaone.trial_policy import TrialPolicy
 from teleprompt.errors import ConfigurationError, NothingBetterError, WindowDoesNotCountError
 from teleprompt.gate.comparison import compared_answers, recompute
-from teleprompt.gate.fleet import within_fleet
 from teleprompt.gate.trial_ledger import abandon_trial, list_fleet, list_trials, pause_trial, resume_trial
 from teleprompt.gate.trial_policies import number_of_next, relatives_of
 from teleprompt.gate.trial_records import EndedBy, KnownTrial
@@ -27,7 +25,6 @@ from teleprompt.pipeline.whole_run import Outcome, run_all_stages
 from teleprompt.queries.backfill_preview import BackfillPreview, Role, preview_backfill
 from teleprompt.queries.fleet import read_fleet
 from teleprompt.queries.history import list_runs
-from teleprompt.queries.trial_explanation import explain_trial
 from teleprompt.queries.trials import read_trials
 from teleprompt.registry.audit_trail import Deed, read_trail
 from teleprompt.signing.signer import addresses_of
@@ -157,7 +154,7 @@ def test_another_champion_or_other_terms_end_it_and_a_new_one_begins(settings: S
         client.delete_run(weeks.trials()[1].run_id)  # a trial outlives the run that opened it
         ending = abandon_trial(client, "Shelves", who="ann", why="the prompt was wrong")
         assert (ending.how, ending.why) == (EndedBy.ABANDONED, "the prompt was wrong (ann)")
-        assert explain_trial(client, weeks.config).sentences[-1] == f"It has ended: {ending.in_words}."
+        assert read_trials(client, weeks.config)[0].explanation[-1] == f"It has ended: {ending.in_words}."
         with pytest.raises(ConfigurationError, match="A reason of 3,000 characters is too long"):
             abandon_trial(client, "Shelves", who="ann", why="x" * 3000)
         with pytest.raises(ConfigurationError, match="No trial of Shelves goes on"):
@@ -174,12 +171,10 @@ def test_a_trial_explains_itself_and_scores_nothing_while_it_is_paused(settings:
     weeks = Weeks(settings, tmp_path / "programs", calls=[CALLS] * 2)
     weeks.run(0)
     with mlflow_client(settings.tracking_uri) as client:
-        explained = explain_trial(client, weeks.config).sentences
+        explained = read_trials(client, weeks.config)[0].explanation
         assert explained[0].startswith(f"The candidate of {week(0)} is compared with version 1 (1.0.0) since ")
         assert explained[1].endswith("of its year: without a gain it is promoted with a probability of at most 1.2 %.")
         assert explained[-1].startswith("If the gain stays at +")
-        with pytest.raises(ConfigurationError, match="No trial of Shelves begins with 'x'"):
-            explain_trial(client, weeks.config, "x")
         pause_trial(client, "Shelves", who="ann", why="the labels are being corrected")
         with pytest.raises(ConfigurationError, match=r"paused already, by ann at .*: the labels are being corrected"):
             pause_trial(client, "Shelves", who="bob", why="again")
@@ -189,7 +184,7 @@ def test_a_trial_explains_itself_and_scores_nothing_while_it_is_paused(settings:
             weeks.run(1)
         (trial,) = weeks.trials()
         assert (trial.is_open, len(trial.windows)) == (True, 1)
-        sentences = explain_trial(client, weeks.config).sentences
+        sentences = read_trials(client, weeks.config)[0].explanation
         assert any(sentence.startswith("It is paused by ann") for sentence in sentences)
         assert [planned.role for planned in weeks.backfill(-1, 1).windows] == [Role.TOO_FEW, Role.DONE, Role.PAUSED]
         resume_trial(client, "Shelves", who="bob", why="they are")
@@ -220,9 +215,12 @@ def test_a_fleet_asks_for_more_evidence_than_one_program(settings: Settings, tmp
         assert (line.program, line.state, line.level, line.holds) == ("Shelves", "open", 0.005, False)
         assert (found.promotions, found.false_at_most, found.family) == (0, 0.005, 10)
         assert read_fleet(client, year=year - 1, fdr=0.05, family=None).trials == ()
-        assert within_fleet(client, TrialPolicy(), FleetConfig()) == TrialPolicy()
-        with pytest.raises(ConfigurationError, match=r"1 trials were opened .* as many as `fleet.trials_a_year` plans"):
-            within_fleet(client, TrialPolicy(), FleetConfig(fdr=0.05, trials_a_year=1))
+        abandon_trial(client, "Shelves", who="ann", why="another one")
+    weeks.settings = settings.model_copy(update={"fleet": FleetConfig(fdr=0.05, trials_a_year=1)})
+    log_shelf_calls(settings, count=CALLS, window=week(1), first=5000)
+    with pytest.raises(WindowDoesNotCountError, match=r"1 trials were opened in .*, as many as `fleet.trials_a_year`"):
+        weeks.run(1)
+    assert weeks.stages == ["collect", "baseline"]  # nothing was compiled for it
 
 
 def test_a_candidate_that_was_on_trial_opens_no_other(settings: Settings, tmp_path: Path) -> None:

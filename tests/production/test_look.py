@@ -22,7 +22,8 @@ from teleprompt.queries.history import list_runs
 from teleprompt.registry.aliases import SHARE, aliases_of
 from teleprompt.registry.change_log import Action, Change, ChangeState, list_changes
 from teleprompt.registry.changes import rollback
-from teleprompt.registry.scoreboard import ScoreLine, read_scoreboard
+from teleprompt.registry.listing import list_versions
+from teleprompt.registry.scoreboard import ScoreLine, scoreboard_of
 from teleprompt.serving.choose import forget_versions
 from teleprompt.storage.blobs import get_blob
 from teleprompt.tracking.connection import mlflow_client
@@ -363,7 +364,7 @@ def test_a_loss_no_larger_than_outcomes_wander_by_themselves_is_no_regression(di
 
 def score_of(world: World) -> list[ScoreLine]:
     with mlflow_client(world.settings.tracking_uri) as client:
-        return read_scoreboard(client, "Shelves")
+        return scoreboard_of(list_versions(client, "Shelves"))
 
 
 def test_a_champion_that_does_well_stays(direct: World) -> None:

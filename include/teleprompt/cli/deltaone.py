@@ -41,13 +41,14 @@ def scoreboard(
     """Show what sealed examples had said of the versions that went online, and what came of their calls."""
     from teleprompt.config.files import find_program_file, load_program_file
     from teleprompt.config.settings import Settings
-    from teleprompt.registry.scoreboard import read_scoreboard
+    from teleprompt.registry.listing import list_versions
+    from teleprompt.registry.scoreboard import scoreboard_of
     from teleprompt.tracking.connection import mlflow_client
 
     settings = Settings()
     config = load_program_file(find_program_file(settings.programs_dir, program))
     with mlflow_client(settings.tracking_uri) as client:
-        lines = read_scoreboard(client, config.name)
+        lines = scoreboard_of(list_versions(client, config.name))
     if json_:
         print_json([{**line.model_dump(mode="json"), "misled": line.misled} for line in lines])
         return

@@ -1,17 +1,21 @@
 """`teleprompt trial`: candidates that are compared with the champion window after window."""
 
 from collections.abc import Callable
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from teleprompt.cli.output import JsonOption, interval, points, print_json, print_table, say
+
+if TYPE_CHECKING:
+    from teleprompt.queries.trials import TrialSummary
 
 app = typer.Typer(
     help="Candidates on trial: how their evidence stands, and why nothing is decided yet.", no_args_is_help=True
 )
 
 Program = Annotated[str, typer.Argument(help="The program's file name without its ending.")]
+Beginning = Annotated[str, typer.Argument(help="How its id begins. Default: the newest one.")]
 Why = Annotated[str, typer.Option(help="The reason, for the audit trail.")]
 Done = TypeVar("Done")
 
@@ -19,15 +23,7 @@ Done = TypeVar("Done")
 @app.command("list")
 def list_(program: Program, json_: JsonOption = False) -> None:
     """Show a program's trials, newest first."""
-    from teleprompt.config.files import find_program_file, load_program_file
-    from teleprompt.config.settings import Settings
-    from teleprompt.queries.trials import read_trials
-    from teleprompt.tracking.connection import mlflow_client
-
-    settings = Settings()
-    config = load_program_file(find_program_file(settings.programs_dir, program))
-    with mlflow_client(settings.tracking_uri) as client:
-        trials = read_trials(client, config)
+    name, trials = _trials_of(program)
     if json_:
         print_json([trial.model_dump(mode="json") for trial in trials])
         return
@@ -48,7 +44,7 @@ def list_(program: Program, json_: JsonOption = False) -> None:
             )
             for trial in trials
         ],
-        empty=f"No candidate of {config.name} was on trial yet.",
+        empty=f"No candidate of {name} was on trial yet.",
     )
     for trial in trials[:1]:
         say(f"{trial.state}: {trial.reason}")
@@ -57,25 +53,14 @@ def list_(program: Program, json_: JsonOption = False) -> None:
 @app.command()
 def show(
     program: Program,
-    trial: Annotated[str | None, typer.Argument(help="How its id begins. Default: the newest one.")] = None,
+    trial: Beginning = "",
     json_: JsonOption = False,
 ) -> None:
     """Show the evidence of one trial, window by window."""
-    from teleprompt.config.files import find_program_file, load_program_file
-    from teleprompt.config.settings import Settings
-    from teleprompt.errors import ConfigurationError
-    from teleprompt.queries.trials import read_trials
-    from teleprompt.tracking.connection import mlflow_client
+    from teleprompt.queries.trials import one_of
 
-    settings = Settings()
-    config = load_program_file(find_program_file(settings.programs_dir, program))
-    with mlflow_client(settings.tracking_uri) as client:
-        trials = read_trials(client, config)
-    found = [one for one in trials if one.trial_id.startswith(trial or "")]
-    if not found or (trial and len(found) > 1):
-        some = f"{len(found)} trials of {config.name} begin" if found else f"No trial of {config.name} begins"
-        raise ConfigurationError(f"{some} with {trial or ''!r}; `teleprompt trial list {program}` shows their ids.")
-    one = found[0]
+    name, trials = _trials_of(program)
+    one = one_of(trials, trial, program=name)
     if json_:
         print_json(one.model_dump(mode="json"))
         return
@@ -103,23 +88,18 @@ def show(
 @app.command()
 def explain(
     program: Program,
-    trial: Annotated[str, typer.Argument(help="How its id begins. Default: the newest one.")] = "",
+    trial: Beginning = "",
     json_: JsonOption = False,
 ) -> None:
     """Say in sentences what counted, what did not, why nothing is decided, and when it can be expected."""
-    from teleprompt.config.files import find_program_file, load_program_file
-    from teleprompt.config.settings import Settings
-    from teleprompt.queries.trial_explanation import explain_trial
-    from teleprompt.tracking.connection import mlflow_client
+    from teleprompt.queries.trials import one_of
 
-    settings = Settings()
-    config = load_program_file(find_program_file(settings.programs_dir, program))
-    with mlflow_client(settings.tracking_uri) as client:
-        explanation = explain_trial(client, config, trial)
+    name, trials = _trials_of(program)
+    one = one_of(trials, trial, program=name)
     if json_:
-        print_json(explanation.model_dump(mode="json"))
+        print_json({"trial_id": one.trial_id, "explanation": one.explanation})
         return
-    for sentence in explanation.sentences:
+    for sentence in one.explanation:
         say(sentence)
 
 
@@ -211,6 +191,20 @@ def abandon(
         print_json(ending.model_dump(mode="json"))
         return
     say(f"The trial of {program} is {ending.in_words}.")
+
+
+def _trials_of(program: str) -> "tuple[str, list[TrialSummary]]":
+    """The program's name, and its trials, newest first."""
+    from teleprompt.config.files import find_program_file, load_program_file
+    from teleprompt.config.settings import Settings
+    from teleprompt.queries.trials import read_trials
+    from teleprompt.tracking.connection import mlflow_client
+
+    settings = Settings()
+    config = load_program_file(find_program_file(settings.programs_dir, program))
+    with mlflow_client(settings.tracking_uri) as client:
+        trials = read_trials(client, config)
+    return config.name, trials
 
 
 def _as_asked(program: str, change: Callable[..., Done], why: str) -> Done:

@@ -1,7 +1,8 @@
 """Cron expressions, as Airflow reads them, in UTC."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import takewhile
+from itertools import pairwise, takewhile
 
 PRESETS = {"daily": "0 0 * * *", "weekly": "0 0 * * 1", "monthly": "0 0 1 * *"}
 
@@ -34,3 +35,11 @@ def last_fire(cron: str, moment: datetime) -> datetime:
 
     found: datetime = croniter(cron, moment.astimezone(UTC) + timedelta(seconds=1)).get_prev(datetime)
     return found
+
+
+def intervals(cron: str, start: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """From each time that a schedule comes due to the next one, beginning with `start` if it does then; without end."""
+    from croniter import croniter
+
+    just_before = start.astimezone(UTC) - timedelta(microseconds=1)
+    return pairwise(croniter(cron, just_before).all_next(datetime))

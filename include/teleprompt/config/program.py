@@ -100,8 +100,11 @@ class ProgramConfig(Section):
     @property
     def promotes_on(self) -> PromoteOn:
         """What a version becomes champion by."""
-        if self.rollout.share is not None:
-            return PromoteOn.OUTCOME
+        return self.compares if self.rollout.share is None else PromoteOn.OUTCOME
+
+    @property
+    def compares(self) -> PromoteOn:
+        """What sealed examples compare; never the outcome, which nobody knows of new answers."""
         return PromoteOn.REFERENCE if self.traces.labels is Labels.EXPECTATION else PromoteOn.AGREEMENT
 
     @model_validator(mode="after")

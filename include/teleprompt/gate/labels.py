@@ -88,15 +88,10 @@ def report_on_labels(
         if who is WrittenBy.CHAMPION:
             own.append(answer.baseline.score_e6)
     return LabelReport(
-        compared=compared_with(config),
+        compared=config.compares,
         written_by={who.value: count for who, count in written.items() if count},
         champion_agrees_e6=round(sum(own) / len(own)) if own else None,
     )
-
-
-def compared_with(config: ProgramConfig) -> PromoteOn:
-    """What sealed examples compare answers with."""
-    return PromoteOn.REFERENCE if config.traces.labels is Labels.EXPECTATION else PromoteOn.AGREEMENT
 
 
 def _writer(version: str | None, labels: Labels, champion: Sequence[str]) -> WrittenBy:

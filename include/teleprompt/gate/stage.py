@@ -20,13 +20,14 @@ from teleprompt.gate.fleet import within_fleet
 from teleprompt.gate.labels import LabelReport, report_on_labels
 from teleprompt.gate.ledger import alpha_of_next_look, open_gate, restore_look
 from teleprompt.gate.trial_fold import ComparedAnswer
-from teleprompt.gate.trial_ledger import list_trials
+from teleprompt.gate.trial_ledger import list_fleet
 from teleprompt.gate.trial_policies import number_of_next, policy_of
 from teleprompt.lm.meter import Spend
 from teleprompt.optimize.optimization import Optimization
 from teleprompt.program.fields import ProgramFields
 from teleprompt.records import to_millionths
-from teleprompt.registry.scoreboard import read_scoreboard
+from teleprompt.registry.listing import list_versions
+from teleprompt.registry.scoreboard import scoreboard_of
 from teleprompt.storage.blobs import Blob
 from teleprompt.traces.row import TraceRow
 from teleprompt.traces.snapshot import Snapshot, read_rows
@@ -64,8 +65,9 @@ class Gate:
         config = self.config
         n, known_sd_e6 = expected_examples(snapshot), last_sd_e6(run.client, config.name)
         if config.trial is not None:
-            number = number_of_next(list_trials(run.client, config.name))
-            policy = within_fleet(run.client, policy_of(config, number=number), self.fleet)
+            trials = list_fleet(run.client)
+            number = number_of_next([trial for trial in trials if trial.opening.program == config.name])
+            policy = within_fleet(policy_of(config, number=number), self.fleet, trials)
             estimate = estimate_trial_power(n=n, policy=policy, known_sd_e6=known_sd_e6)
         else:
             estimate = estimate_power(
@@ -75,7 +77,7 @@ class Gate:
                 known_sd_e6=known_sd_e6,
             )
         log.log(logging.INFO if estimate.is_enough else logging.WARNING, "%s", estimate.in_words)
-        for line in read_scoreboard(run.client, config.name):
+        for line in scoreboard_of(list_versions(run.client, config.name)):
             if line.misled:
                 log.warning("What is compared has misled before: %s.", line.in_words)
         return estimate

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from teleprompt.config.gate import Claim
 from teleprompt.config.trial import Challenge
 from teleprompt.deltaone.report import GatePolicy, GateReport, Verdict
-from teleprompt.errors import NothingBetterError
+from teleprompt.errors import NothingBetterError, NothingToCompareError
 from teleprompt.gate.comparison import answers_of, units_of, verdict_on
-from teleprompt.gate.fleet import one_at_a_time, within_fleet
+from teleprompt.gate.fleet import check_room, one_at_a_time, within_fleet
 from teleprompt.gate.stage import Gate
 from teleprompt.gate.trial_ledger import find_trial, list_fleet, list_trials, open_trial
 from teleprompt.gate.trial_policies import number_of_next, policy_of, relatives_of
@@ -50,6 +50,7 @@ class TrialOpener:
 
         Raises:
             NothingBetterError: it is the champion, answers as it does, or was on trial against it before.
+            WindowDoesNotCountError: as many trials as were planned for the fleet's year are opened.
         """
         taken, champion = read_snapshot(self.record), self.champion
         self._check_it_is_new(list_trials(self.run.client, self.key.program), selection.state)
@@ -82,7 +83,7 @@ class TrialOpener:
         ending = Ending(how=EndedBy.SUPERSEDED, why=why, key=self.key.digest, at=_now())
         try:
             return self.open(selection, instead_of=(trial, ending))
-        except NothingBetterError as error:
+        except NothingToCompareError as error:
             log.info("The candidate on trial stays: %s", error)
             return None
 
@@ -95,20 +96,22 @@ class TrialOpener:
         return verdict_on(answers_of(pair, rows, units_of(rows, self.gate.config.split)), policy, ())
 
     def _opening(self, state: Blob, *, number: int) -> Opening:
+        fleet, trials = self.gate.fleet, list_fleet(self.run.client)
+        check_room(self.key.program, fleet, trials)
         return Opening(
             program=self.key.program,
             champion=self.champion.number,
             champion_version_id=self.champion.version_id,
             baseline_state=self.champion.state,
             optimized_state=state,
-            policy=within_fleet(self.run.client, policy_of(self.gate.config, number=number), self.gate.fleet),
+            policy=within_fleet(policy_of(self.gate.config, number=number), fleet, trials),
             number=number,
             terms=dict(self.terms),
             window=self.key.window,
             snapshot=self.record.manifest,
             key=self.key.digest,
             opened_at=_now(),
-            relatives=relatives_of(self.key.program, self.terms, list_fleet(self.run.client)),
+            relatives=relatives_of(self.key.program, self.terms, trials),
         )
 
     def _check_it_is_new(self, trials: Sequence[KnownTrial], state: Blob) -> None:

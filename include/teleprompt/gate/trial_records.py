@@ -136,6 +136,13 @@ class KnownTrial(TrialState):
     pause: Pause | None = None
     """Since when no window is scored, while that is so."""
 
+    @property
+    def state(self) -> str:
+        """`open`, `paused`, or how it ended (`EndedBy`)."""
+        if self.ending is not None:
+            return self.ending.how.value
+        return "open" if self.pause is None else "paused"
+
     def at_this_moment(self) -> TrialState:
         """What a record may keep of it."""
         return TrialState(opening=self.opening, windows=self.windows, ending=self.ending)

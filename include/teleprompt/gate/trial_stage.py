@@ -22,11 +22,12 @@ from teleprompt.gate.comparison import (
     window_scores,
 )
 from teleprompt.gate.dependence import design_effects, undeclared
+from teleprompt.gate.fleet import check_room
 from teleprompt.gate.labels import LabelReport
 from teleprompt.gate.ledger import logged_versions, look_tags, open_window, restore_look
 from teleprompt.gate.stage import NOTHING, SD, Gate
 from teleprompt.gate.trial_fold import fold
-from teleprompt.gate.trial_ledger import add_window, end_trial, find_trial, list_trials, record_opening
+from teleprompt.gate.trial_ledger import add_window, end_trial, find_trial, list_fleet, list_trials, record_opening
 from teleprompt.gate.trial_opening import TrialOpener
 from teleprompt.gate.trial_policies import superseded_by, waited_for
 from teleprompt.gate.trial_records import EndedBy, Ending, KnownTrial, ScoredWindow, TrialState
@@ -42,8 +43,6 @@ from teleprompt.tracking.skipped_windows import list_skipped
 
 log = logging.getLogger(__name__)
 
-CHALLENGE_ALPHA = 0.1
-"""Two-sided; what is decided by it is only who is on trial."""
 MOST_SKIPPED = 500
 """Windows without enough traces that are looked at for gaps."""
 
@@ -78,6 +77,14 @@ class TrialGate:
                 return trial
             self._end(run, trial, EndedBy.SUPERSEDED, why)
         return None
+
+    def check_room(self, run: PipelineRun) -> None:
+        """Refuse to open a trial, before anything is spent on a candidate.
+
+        Raises:
+            WindowDoesNotCountError: as many as were planned for the fleet's year are opened.
+        """
+        check_room(self.key.program, self.gate.fleet, list_fleet(run.client))
 
     def compare(
         self,

@@ -80,13 +80,16 @@ class Comparing:
         """The trial that this run goes on with; None where it compiles a candidate of its own, if only to challenge.
 
         Raises:
-            WindowDoesNotCountError: it was opened for a later window; then nothing is done.
+            WindowDoesNotCountError: it was opened for a later window, or none can be opened; then nothing is done.
         """
         if self.config.trial is None:
             return None
         with self.records.open() as run:
             try:
-                found = self._trial_gate(snapshot).current(run, champion)
+                gate = self._trial_gate(snapshot)
+                found = gate.current(run, champion)
+                if found is None:
+                    gate.check_room(run)
             except WindowDoesNotCountError as error:
                 self._end_without_comparison(str(error))
                 raise

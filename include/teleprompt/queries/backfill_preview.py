@@ -1,24 +1,26 @@
 """What a backfill would do, before it does: which windows count, what they cost, and what they can show."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from enum import StrEnum
+from itertools import islice, takewhile
 from statistics import median
 from typing import TYPE_CHECKING
 
 from pydantic import AwareDatetime
 
+from teleprompt.config.cron import intervals
 from teleprompt.config.fleet import FleetConfig
 from teleprompt.config.program import ProgramConfig
 from teleprompt.deltaone.power import PowerEstimate, estimate_trial_power
 from teleprompt.errors import ConfigurationError
 from teleprompt.gate.fleet import within_fleet
 from teleprompt.gate.stage import last_sd_e6
-from teleprompt.gate.trial_ledger import list_trials
+from teleprompt.gate.trial_ledger import list_fleet
 from teleprompt.gate.trial_policies import number_of_next, policy_of
 from teleprompt.gate.trial_records import KnownTrial
 from teleprompt.lm.stage_spend import StageSpend
-from teleprompt.queries.history import RunSummary, list_runs
+from teleprompt.queries.run_spends import RunSpend, list_spends
 from teleprompt.records import Record
 from teleprompt.traces.volume import volume
 from teleprompt.window import Window, format_utc
@@ -132,20 +134,47 @@ def preview_backfill(
     """
     now = (now or datetime.now(UTC)).replace(microsecond=0)
     windows = windows_of(config, start=start, end=min(end, now), now=now)
-    runs = list_runs(client, program=config.name, limit=1000)
-    trials = list_trials(client, config.name)
+    runs = list_spends(client, config.name)
+    fleet_trials = list_fleet(client)
+    trials = [known for known in fleet_trials if known.opening.program == config.name]
     trial = next((known for known in trials if known.is_open), None)
     costs = _Costs(runs[:LIKE_THE_LAST])
-    compared = {(run.window_start, run.window_end) for run in runs if run.n_gate is not None}
+    compared = {run.window for run in runs if run.is_compared}
     planned: list[PlannedWindow] = []
     for window in windows:
         calls = volume(client, config=config, window=window).calls
         goes_on = trial is not None or any(one.role is Role.OPENS for one in planned)
-        is_done = (format_utc(window.start), format_utc(window.end)) in compared
-        role = Role.DONE if is_done else _role(config, window, calls, trial=trial, goes_on=goes_on)
+        role = Role.DONE if str(window) in compared else _role(config, window, calls, trial=trial, goes_on=goes_on)
         requests, cost = costs.of(role)
         planned.append(PlannedWindow(window=window, calls=calls, role=role, requests=requests, cost_usd=cost))
-    return _preview(client, config, planned, trials, trial, now, fleet or FleetConfig())
+    preview = BackfillPreview(
+        program=config.name,
+        windows=tuple(planned),
+        trial_number=None,
+        level=None,
+        level_of_year=None,
+        power=None,
+        windows_before=0,
+        at=now,
+    )
+    if config.trial is None:
+        return preview
+    number = number_of_next(trials) if trial is None else trial.opening.number
+    policy = (
+        within_fleet(policy_of(config, number=number), fleet or FleetConfig(), fleet_trials)
+        if trial is None
+        else trial.opening.policy
+    )
+    n, known_sd_e6 = _examples_of_a_window(config, planned, trials), last_sd_e6(client, config.name)
+    return preview.model_copy(
+        update={
+            "trial_number": number,
+            "level": policy.level,
+            "level_of_year": config.trial.level,
+            "power": estimate_trial_power(n=n, policy=policy, known_sd_e6=known_sd_e6),
+            "windows_before": 0 if trial is None else len(trial.windows),
+        }
+    )
 
 
 def windows_of(config: ProgramConfig, *, start: datetime, end: datetime, now: datetime) -> list[Window]:
@@ -154,30 +183,20 @@ def windows_of(config: ProgramConfig, *, start: datetime, end: datetime, now: da
     Raises:
         ConfigurationError: there is no schedule, or no such window, or more than 400.
     """
-    from croniter import croniter
-
     if config.cron is None:
         raise ConfigurationError(
             f"{config.name} has no schedule, so there are no windows to backfill; run those that you want with "
             f"`teleprompt run {config.slug} --start … --end …`."
         )
-    first = datetime.combine(config.start_date, datetime.min.time(), tzinfo=UTC)
-    fires = croniter(config.cron, max(start, first))
-    begin = max(start, first)
-    if not croniter.match(config.cron, begin) or begin.second or begin.microsecond:
-        begin = fires.get_next(datetime)
-    windows: list[Window] = []
-    while begin <= end:
-        following = croniter(config.cron, begin).get_next(datetime)
-        if following > now:
-            break
-        windows.append(Window(start=begin, end=following))
-        if len(windows) > MOST_WINDOWS:
-            raise ConfigurationError(
-                f"More than {MOST_WINDOWS} windows of {config.name} start between {format_utc(start)} and "
-                f"{format_utc(end)}; backfill them in parts."
-            )
-        begin = following
+    first = datetime.combine(config.start_date, time(), tzinfo=UTC)
+    coming = intervals(config.cron, max(start, first))
+    over = takewhile(lambda interval: interval[0] <= end and interval[1] <= now, coming)
+    windows = [Window(start=begin, end=until) for begin, until in islice(over, MOST_WINDOWS + 1)]
+    if len(windows) > MOST_WINDOWS:
+        raise ConfigurationError(
+            f"More than {MOST_WINDOWS} windows of {config.name} start between {format_utc(start)} and "
+            f"{format_utc(end)}; backfill them in parts."
+        )
     if not windows:
         raise ConfigurationError(
             f"No window of {config.name} ({config.schedule}, from {config.start_date}) starts between "
@@ -201,7 +220,7 @@ def _role(config: ProgramConfig, window: Window, calls: int, *, trial: KnownTria
 class _Costs:
     """What the stages of the last runs took, in the middle."""
 
-    def __init__(self, runs: Sequence[RunSummary]) -> None:
+    def __init__(self, runs: Sequence[RunSpend]) -> None:
         self._compiled = [run.spend for run in runs if "compile" in run.spend and "gate" in run.spend]
         self._compared = [run.spend for run in runs if "gate" in run.spend]
 
@@ -215,36 +234,6 @@ class _Costs:
             return None, None
         sums = [sum((spend.get(stage, StageSpend()) for stage in stages), StageSpend()) for spend in known]
         return round(median(one.calls for one in sums)), median(one.cost_usd for one in sums)
-
-
-def _preview(
-    client: "MlflowClient",
-    config: ProgramConfig,
-    planned: Sequence[PlannedWindow],
-    trials: Sequence[KnownTrial],
-    trial: KnownTrial | None,
-    now: datetime,
-    fleet: FleetConfig,
-) -> BackfillPreview:
-    facts = {"program": config.name, "windows": tuple(planned), "at": now}
-    if config.trial is None:
-        nothing = {"trial_number": None, "level": None, "level_of_year": None, "power": None, "windows_before": 0}
-        return BackfillPreview.model_validate({**facts, **nothing})
-    number = number_of_next(trials) if trial is None else trial.opening.number
-    policy = within_fleet(client, policy_of(config, number=number), fleet) if trial is None else trial.opening.policy
-    power = estimate_trial_power(
-        n=_examples_of_a_window(config, planned, trials), policy=policy, known_sd_e6=last_sd_e6(client, config.name)
-    )
-    return BackfillPreview(
-        program=config.name,
-        windows=tuple(planned),
-        trial_number=number,
-        level=policy.level,
-        level_of_year=config.trial.level,
-        power=power,
-        windows_before=0 if trial is None else len(trial.windows),
-        at=now,
-    )
 
 
 def _examples_of_a_window(config: ProgramConfig, planned: Sequence[PlannedWindow], trials: Sequence[KnownTrial]) -> int:

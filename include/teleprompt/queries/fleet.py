@@ -23,7 +23,7 @@ class FleetLine(Record):
     program: str
     trial_id: Digest
     state: str
-    """`open`, or how it ended (`EndedBy`)."""
+    """`open`, `paused`, or how it ended (`EndedBy`)."""
     opened_at: AwareDatetime
     windows: int
     n: int
@@ -65,7 +65,7 @@ def read_fleet(client: "MlflowClient", *, year: int, fdr: float, family: int | N
         FleetLine(
             program=trial.opening.program,
             trial_id=trial.opening.id,
-            state="open" if trial.ending is None else trial.ending.how.value,
+            state=trial.state,
             opened_at=trial.opening.opened_at,
             windows=len(trial.windows),
             n=report.n,

@@ -1,47 +1,19 @@
 """Why a trial has decided nothing yet, what counted, and when a decision can be expected."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
-from teleprompt.config.program import ProgramConfig
 from teleprompt.deltaone.report import GateReport
 from teleprompt.deltaone.trial_power import units_needed
 from teleprompt.deltaone.trial_report import TrialReport
-from teleprompt.errors import ConfigurationError
-from teleprompt.gate.trial_ledger import list_trials
 from teleprompt.gate.trial_records import KnownTrial
-from teleprompt.queries.trials import report_until_now
-from teleprompt.records import MILLION, Digest, Record
-from teleprompt.tracking.skipped_windows import SkippedWindow, list_skipped
+from teleprompt.records import MILLION
+from teleprompt.tracking.skipped_windows import SkippedWindow
 from teleprompt.window import format_utc
 
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
 
-
-class TrialExplanation(Record):
-    """A trial in sentences."""
-
-    trial_id: Digest
-    sentences: tuple[str, ...]
-
-
-def explain_trial(client: "MlflowClient", config: ProgramConfig, trial: str = "") -> TrialExplanation:
-    """The newest trial of a program, or the one whose id begins with `trial`.
-
-    Raises:
-        ConfigurationError: there is none, or several begin so.
-        TelepromptError: scores are missing in the storage, or damaged.
-    """
-    found = [known for known in list_trials(client, config.name)[::-1] if known.opening.id.startswith(trial)]
-    if not found:
-        raise ConfigurationError(f"No trial of {config.name} begins with {trial!r}; `teleprompt trial list` shows all.")
-    if trial and len(found) > 1:
-        raise ConfigurationError(f"{len(found)} trials of {config.name} begin with {trial!r}; write more of the id.")
-    known = found[0]
-    report = report_until_now(known, config)
-    skipped = list_skipped(client, config.name, limit=known.opening.policy.horizon)
-    return TrialExplanation(trial_id=known.opening.id, sentences=tuple(_sentences(known, report, skipped)))
+def explain(trial: KnownTrial, report: GateReport, skipped: Sequence[SkippedWindow]) -> tuple[str, ...]:
+    """Sentences on a trial, of which `report` says what its windows show, and a program's windows without traces."""
+    return tuple(_sentences(trial, report, skipped))
 
 
 def _sentences(trial: KnownTrial, report: GateReport, skipped: Sequence[SkippedWindow]) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """The trials of a program, with what their windows show until now."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -9,15 +10,22 @@ from pydantic import AwareDatetime
 from teleprompt.config.gate import Guardrail
 from teleprompt.config.program import ProgramConfig
 from teleprompt.deltaone.report import GateReport
+from teleprompt.errors import ConfigurationError
 from teleprompt.gate.comparison import window_scores
 from teleprompt.gate.trial_fold import fold
 from teleprompt.gate.trial_ledger import list_trials
 from teleprompt.gate.trial_records import Ending, KnownTrial, Pause
+from teleprompt.queries.trial_explanation import explain
 from teleprompt.records import Digest, Millionths, Record
+from teleprompt.tracking.skipped_windows import SkippedWindow, list_skipped
 from teleprompt.window import Window, format_utc
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+
+MOST_SKIPPED = 500
+"""Windows without enough traces that are looked at."""
 
 
 class TrialPoint(Record):
@@ -69,6 +77,8 @@ class TrialSummary(Record):
     path: tuple[TrialPoint, ...]
     reason: str
     """How it stands, in one sentence."""
+    explanation: tuple[str, ...]
+    """What counted, what did not, why nothing is decided, and when it can be expected."""
 
     @property
     def is_open(self) -> bool:
@@ -83,7 +93,21 @@ def read_trials(client: "MlflowClient", config: ProgramConfig, *, limit: int | N
         TelepromptError: scores are missing in the storage, or damaged.
     """
     trials = list_trials(client, config.name)[::-1][:limit]
-    return [_summary(trial, config) for trial in trials]
+    skipped = list_skipped(client, config.name, limit=MOST_SKIPPED) if trials else []
+    return [_summary(trial, config, skipped) for trial in trials]
+
+
+def one_of(trials: Sequence[TrialSummary], beginning: str, *, program: str) -> TrialSummary:
+    """The trial whose id begins so; the newest one for an empty text.
+
+    Raises:
+        ConfigurationError: there is none, or several begin so.
+    """
+    found = [trial for trial in trials if trial.trial_id.startswith(beginning)]
+    if not found or (beginning and len(found) > 1):
+        some = f"{len(found)} trials of {program} begin" if found else f"No trial of {program} begins"
+        raise ConfigurationError(f"{some} with {beginning!r}; `teleprompt trial list` shows their ids.")
+    return found[0]
 
 
 @dataclass(frozen=True)
@@ -101,25 +125,10 @@ def _folded(scores: _Scores) -> GateReport:
     return fold(window_scores(scores.trial), scores.trial.opening.policy, scores.guardrails)
 
 
-def report_until_now(trial: KnownTrial, config: ProgramConfig) -> GateReport:
-    """What the windows of a trial show together.
-
-    Raises:
-        TelepromptError: scores are missing in the storage, or damaged.
-    """
-    digests = tuple(scored.scores.digest for scored in trial.windows)
-    return _folded(_Scores(trial.opening.id, digests, trial, config.gate.guardrails))
-
-
-def _state(trial: KnownTrial) -> str:
-    if trial.ending is not None:
-        return trial.ending.how.value
-    return "open" if trial.pause is None else "paused"
-
-
-def _summary(trial: KnownTrial, config: ProgramConfig) -> TrialSummary:
+def _summary(trial: KnownTrial, config: ProgramConfig, skipped: Sequence[SkippedWindow]) -> TrialSummary:
     opening = trial.opening
-    report = report_until_now(trial, config)
+    digests = tuple(scored.scores.digest for scored in trial.windows)
+    report = _folded(_Scores(opening.id, digests, trial, config.gate.guardrails))
     found = report.trial
     assert found is not None  # noqa: S101 - it comes from a fold
     return TrialSummary(
@@ -130,7 +139,7 @@ def _summary(trial: KnownTrial, config: ProgramConfig) -> TrialSummary:
         opened_at=opening.opened_at,
         champion=opening.champion,
         champion_version_id=opening.champion_version_id,
-        state=_state(trial),
+        state=trial.state,
         ending=trial.ending,
         pause=trial.pause,
         level=opening.policy.level,
@@ -146,6 +155,7 @@ def _summary(trial: KnownTrial, config: ProgramConfig) -> TrialSummary:
         threshold_e6=opening.policy.threshold_e6,
         path=tuple(TrialPoint.model_validate(point.model_dump()) for point in found.path),
         reason=_in_words(trial, report),
+        explanation=explain(trial, report, skipped),
     )
 
 

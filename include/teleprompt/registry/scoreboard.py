@@ -1,11 +1,12 @@
 """What sealed examples had said of the versions that went online, and what came of their calls."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import AwareDatetime
 
 from teleprompt.records import Millionths, Record
-from teleprompt.registry.listing import VersionLine, list_versions
+from teleprompt.registry.listing import VersionLine
 from teleprompt.registry.versions import ONLINE_RESULT
 
 if TYPE_CHECKING:
@@ -56,16 +57,15 @@ def keep_result(client: "MlflowClient", program: str, number: int, result: Onlin
     client.set_model_version_tag(program, str(number), ONLINE_RESULT, result.to_stored())
 
 
-def read_scoreboard(client: "MlflowClient", program: str) -> list[ScoreLine]:
-    """The versions that went online, newest first."""
-    return [_line(version) for version in list_versions(client, program) if version.online_result is not None]
-
-
-def _line(version: VersionLine) -> ScoreLine:
-    assert version.online_result is not None  # noqa: S101 - only of such a line is made
-    return ScoreLine(
-        number=version.number,
-        version_id=version.version_id,
-        offline_e6=version.delta_e6,
-        online=OnlineResult.from_stored(version.online_result),
-    )
+def scoreboard_of(versions: Iterable[VersionLine]) -> list[ScoreLine]:
+    """Those of the versions that went online, in the same order."""
+    return [
+        ScoreLine(
+            number=version.number,
+            version_id=version.version_id,
+            offline_e6=version.delta_e6,
+            online=OnlineResult.from_stored(version.online_result),
+        )
+        for version in versions
+        if version.online_result is not None
+    ]

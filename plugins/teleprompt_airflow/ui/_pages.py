@@ -25,11 +25,10 @@ from teleprompt.queries.backfill_preview import IN_WORDS, preview_backfill
 from teleprompt.queries.history import page_of_runs
 from teleprompt.queries.overview import RECENT, overview
 from teleprompt.queries.run_detail import RunDetail, read_detail
-from teleprompt.queries.trial_explanation import explain_trial
 from teleprompt.queries.trials import read_trials
 from teleprompt.registry.change_log import list_changes
 from teleprompt.registry.listing import list_versions
-from teleprompt.registry.scoreboard import read_scoreboard
+from teleprompt.registry.scoreboard import scoreboard_of
 from teleprompt.tracking.skipped_windows import list_skipped
 from teleprompt_airflow.api.access import (
     Program,
@@ -45,7 +44,7 @@ from teleprompt_airflow.api.dag_runs import start_dag_run
 from teleprompt_airflow.api.database import airflow_session
 from teleprompt_airflow.api.problems import ConflictError, NotFoundError
 from teleprompt_airflow.api.routes.programs import schedule_of
-from teleprompt_airflow.api.tracking import Attestations, Cursor, Identifier, Mlflow
+from teleprompt_airflow.api.tracking import Attestations, Cursor, Identifier, Mlflow, SettingsDep
 from teleprompt_airflow.notifications.tell import found_default
 from teleprompt_airflow.ui._charts import evidence_chart, history_chart
 from teleprompt_airflow.ui._rendering import render
@@ -102,6 +101,7 @@ def program_history(
     runs, following = page_of_runs(client, program=name, limit=RUNS_OF_A_PAGE, cursor=cursor)
     changes = list_changes(client, name)
     trials = read_trials(client, program.config, limit=TRIALS_OF_A_PAGE)
+    versions = list_versions(client, name)
     return render(
         "program.html",
         root="..",
@@ -110,15 +110,14 @@ def program_history(
         runs=runs,
         following=following,
         changes=changes,
-        versions=list_versions(client, name),
+        versions=versions,
         # The drawing is our own; matplotlib escapes what it writes into it.
         chart=Markup(history_chart(runs, changes)),  # noqa: S704
         may_start=may(user, program.slug, "POST", DagAccessEntity.RUN),
         started=started,
         skipped=list_skipped(client, name),
-        scoreboard=read_scoreboard(client, name),
+        scoreboard=scoreboard_of(versions),
         trials=trials,
-        explanation=explain_trial(client, program.config).sentences if trials else (),
         evidence=Markup(evidence_chart(trials[0])) if trials and trials[0].path else None,  # noqa: S704 - as above
         lookback=program.config.traces.lookback_days,
     )
@@ -128,12 +127,13 @@ def program_history(
 def backfill_page(
     program: ReadProgram,
     client: Mlflow,
+    settings: SettingsDep,
     first: Annotated[date, Query(alias="from")],
     last: Annotated[date, Query(alias="to")],
 ) -> str:
     """What a backfill would do, before Airflow's own dialog; days are those of UTC."""
-    start, end = (datetime.combine(day, time(), tzinfo=UTC) for day in (first, last))
-    preview = preview_backfill(client, program.config, start=start, end=end, fleet=Settings().fleet)
+    start, end = datetime.combine(first, time(), tzinfo=UTC), datetime.combine(last, time.max, tzinfo=UTC)
+    preview = preview_backfill(client, program.config, start=start, end=end, fleet=settings.fleet)
     return render("backfill.html", root="../..", program=program, preview=preview, in_words=IN_WORDS)
 
 

@@ -5,12 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from teleprompt.config.settings import Settings
 from teleprompt.queries.backfill_preview import BackfillPreview, preview_backfill
 from teleprompt.queries.trials import TrialSummary, read_trials
 from teleprompt.window import Moment
 from teleprompt_airflow.api.access import ReadProgram
-from teleprompt_airflow.api.tracking import Limit, Mlflow
+from teleprompt_airflow.api.tracking import Limit, Mlflow, SettingsDep
 
 router = APIRouter(tags=["trials"])
 
@@ -31,6 +30,6 @@ def list_trials(program: ReadProgram, client: Mlflow, limit: Limit = 20) -> Tria
 
 
 @router.get("/programs/{program}/backfill")
-def preview(program: ReadProgram, client: Mlflow, start: From, end: To) -> BackfillPreview:
+def preview(program: ReadProgram, client: Mlflow, settings: SettingsDep, start: From, end: To) -> BackfillPreview:
     """What a backfill would do: which windows count, what they cost, and when a gain is expected to show."""
-    return preview_backfill(client, program.config, start=start, end=end, fleet=Settings().fleet)
+    return preview_backfill(client, program.config, start=start, end=end, fleet=settings.fleet)

@@ -51,8 +51,9 @@ if TYPE_CHECKING:
 FORKED = tuple(
     f"tests/{place}"
     for place in (
-        "airflow/", "cli/", "docs/", "maintenance/", "monitoring/", "pipeline/test_metering", "pipeline/test_pipeline",
-        "pipeline/test_whole", "production/", "registry/", "serving/", "test_snippets",
+        "airflow/", "alerts/", "attribution/", "cli/", "docs/", "gate/", "maintenance/", "monitoring/",
+        "pipeline/test_metering", "pipeline/test_pipeline", "pipeline/test_trials", "pipeline/test_whole",
+        "production/", "queries/", "registry/", "serving/", "test_snippets", "tracking/",
     )
 )  # fmt: skip
 """Tests whose program code may run in forks of a process that has imported DSPy: see tests/warm.py."""

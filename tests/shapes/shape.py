@@ -61,7 +61,7 @@ class Shape:
     taught: Callable[[int], tuple[dict[str, Any], float]] | None = None
     """What it says once it was taught, and what that scores; None: the right answer."""
     verdict: str = "promote"
-    calls_made: int = 60
+    calls_made: int = 44
     refused: str = ""
     """Part of the message with which `validate` refuses it."""
     calls: str = ""

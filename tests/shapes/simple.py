@@ -204,6 +204,7 @@ SIMPLE = (
             return {"customer": customer, "urgent": n % 2 == 0, "day": date(2026, 1, 1 + n % 28), "text": text}
         """,
         inputs="customer: Customer, urgent: bool, day: date, text: str",
+        calls_made=60,
     ),
     Shape(
         "tolerance", "floats within a `tolerance`", predict("question: str", "price: float"),

@@ -1,6 +1,7 @@
 """Reaching MLflow, and saying plainly when it cannot be reached."""
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,8 @@ from teleprompt.errors import ConfigurationError, TrackingUnavailableError
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+
+_FLUENT = threading.RLock()
 
 _UNREACHABLE = (
     "Max retries exceeded", "Connection refused", "Failed to establish", "Read timed out", "Remote end closed",
@@ -69,19 +72,23 @@ def mlflow_client(tracking_uri: SecretUri | str) -> "Iterator[MlflowClient]":
 
 @contextmanager
 def fluent_tracking(tracking_uri: str) -> Iterator[None]:
-    """Point MLflow's process-wide API at `tracking_uri` for a moment, for what no `MlflowClient` can do."""
+    """Point MLflow's process-wide API at `tracking_uri` for a moment, for what no `MlflowClient` can do.
+
+    Threads take turns, as there is one such API.
+    """
     import mlflow
 
-    before, inherited = mlflow.get_tracking_uri(), os.environ.get("MLFLOW_TRACKING_URI")
-    mlflow.set_tracking_uri(tracking_uri)
-    try:
-        yield
-    finally:
-        mlflow.set_tracking_uri(before)
-        # MLflow also sets the variable, which settings that are read later would follow.
-        os.environ.pop("MLFLOW_TRACKING_URI", None)
-        if inherited is not None:
-            os.environ["MLFLOW_TRACKING_URI"] = inherited
+    with _FLUENT:
+        before, inherited = mlflow.get_tracking_uri(), os.environ.get("MLFLOW_TRACKING_URI")
+        mlflow.set_tracking_uri(tracking_uri)
+        try:
+            yield
+        finally:
+            mlflow.set_tracking_uri(before)
+            # MLflow also sets the variable, which settings that are read later would follow.
+            os.environ.pop("MLFLOW_TRACKING_URI", None)
+            if inherited is not None:
+                os.environ["MLFLOW_TRACKING_URI"] = inherited
 
 
 def is_outage(error: BaseException) -> bool:

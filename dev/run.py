@@ -1,5 +1,9 @@
-"""`make run`: the main job. Traffic into MLflow, Airflow over it, one DAG run per program, a table of verdicts."""
+"""`make run`: the main job. Traffic into MLflow, Airflow over it, one DAG run per program, a table of verdicts.
 
+A version that passed the gate of a program with a rollout then answers a share of a simulated week.
+"""
+
+import os
 import sys
 import time
 from datetime import UTC, datetime
@@ -9,6 +13,7 @@ from dev.airflow_stack import StackError, start_airflow, wait_for_dag
 from dev.local import LOGS, RUN, free_ports
 from dev.processes import ProcessFamily, process_family
 from dev.progress import RunProgress, describe
+from dev.rollout import ROLLOUT, RolloutWeeks
 from dev.signer import ensure_signer, signer_environment
 from dev.summary import print_summary, summarize, write_summary
 from dev.traffic.parallel import TrafficError, prepare_store, seed_in_parallel
@@ -22,12 +27,15 @@ RUN_SECONDS = 1200
 def main() -> int:
     """The exit status: 0 when every run succeeded."""
     quiet_libraries()
+    os.environ.update(ROLLOUT)
     RUN.mkdir(parents=True, exist_ok=True)
     window = last_weeks(1, now=datetime.now(UTC))[0]
     began = time.monotonic()
     try:
         with process_family(LOGS) as family:
-            states = _run_programs(family, window)
+            weeks = RolloutWeeks(family)
+            states = _run_programs(family, window, weeks)
+            weeks.wait()
             print(f"Stopping Airflow ({time.monotonic() - began:.0f} s so far)", flush=True)
     except (StackError, TrafficError) as error:
         print(f"Error: {error}", file=sys.stderr)
@@ -43,7 +51,7 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def _run_programs(family: ProcessFamily, window: Window) -> dict[str, tuple[str, str]]:
+def _run_programs(family: ProcessFamily, window: Window, weeks: RolloutWeeks) -> dict[str, tuple[str, str]]:
     """Run each program's DAG over `window`; by program the run's id and state."""
     print(f"Window {window}; logs in .local/logs", flush=True)
     ensure_signer()
@@ -52,14 +60,15 @@ def _run_programs(family: ProcessFamily, window: Window) -> dict[str, tuple[str,
     print("Logging a week of production-like traffic into MLflow, starting Airflow", flush=True)
     first = next(seeded)
     # Runs are triggered by hand here, so the schedules stay out of it.
-    api = start_airflow(family, free_ports(), extra_env=signer_environment() | {"TELEPROMPT_PROGRAM__SCHEDULE": "none"})
+    by_hand = {"TELEPROMPT_PROGRAM__SCHEDULE": "none"}
+    api = start_airflow(family, free_ports(), extra_env=signer_environment() | ROLLOUT | by_hand)
     runs: dict[str, str] = {}
     with RunProgress(list(SLUGS)) as progress:
         for slug in (first, *seeded):
             runs[slug] = _trigger(api, slug, window, family)
             progress.show(slug, "triggered")
             _watch(api, runs, progress)
-        states = _wait(api, runs, progress, family)
+        states = _wait(api, runs, progress, family, weeks)
     for slug in runs:
         api.set_paused(_dag_id(slug), True)  # `make up` starts nothing that nobody asked for
     return {slug: (runs[slug], states[slug]) for slug in SLUGS}
@@ -79,10 +88,13 @@ def _watch(api: AirflowApi, runs: dict[str, str], progress: RunProgress) -> dict
     return states
 
 
-def _wait(api: AirflowApi, runs: dict[str, str], progress: RunProgress, family: ProcessFamily) -> dict[str, str]:
+def _wait(
+    api: AirflowApi, runs: dict[str, str], progress: RunProgress, family: ProcessFamily, weeks: RolloutWeeks
+) -> dict[str, str]:
     deadline = time.monotonic() + RUN_SECONDS
     while True:
         states = _watch(api, runs, progress)
+        weeks.begin(slug for slug, state in states.items() if state == "success")
         if all(state in ENDED for state in states.values()):
             return states
         if time.monotonic() > deadline:

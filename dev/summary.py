@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from dev import REPOSITORY
 from dev.local import RUN
@@ -34,6 +35,20 @@ class ProgramSummary:
     attestation: str | None
     reason: str | None
     """Why nothing was compared, where that is so."""
+    online: "OnlineSummary | None" = None
+    """What came of both versions' calls, where the attestation claims that."""
+
+
+@dataclass(frozen=True)
+class OnlineSummary:
+    """An outcome before and after, as an attestation says it; fractions of 1."""
+
+    metric: str
+    before: float
+    after: float
+    ci_low: float
+    ci_high: float
+    calls: int
 
 
 def summarize(program: str, dag_id: str, dag_run_id: str, state: str, window: Window) -> ProgramSummary:
@@ -45,11 +60,12 @@ def summarize(program: str, dag_id: str, dag_run_id: str, state: str, window: Wi
     key = run_key(config, code_digest=code, settings=settings, window=window).digest
     with mlflow_client(settings.tracking_uri) as client:
         run = next((r for r in list_runs(client, program=config.name) if r.key == key), None)
-        attestation = None
+        attestation = online = None
         if run is not None and run.attestation_id is not None:
             file = RUN / f"{program}.attestation.json"
             file.write_bytes(AttestationStore(client).find(run.attestation_id).data)
             attestation = str(file.relative_to(REPOSITORY))
+            online = _online(json.loads(file.read_bytes()))
     return ProgramSummary(
         program=program,
         dag_id=dag_id,
@@ -63,6 +79,22 @@ def summarize(program: str, dag_id: str, dag_run_id: str, state: str, window: Wi
         model_version=run.model_version if run else None,
         attestation=attestation,
         reason=run.skipped if run else None,
+        online=online,
+    )
+
+
+def _online(document: dict[str, Any]) -> OnlineSummary | None:
+    evidence, said = document["evidence"], document["performance"]
+    if evidence["kind"] != "online":
+        return None
+    metric = document["optimization_metadata"]["outcome_metric"]
+    return OnlineSummary(
+        metric=metric,
+        before=said["baseline_metrics"][metric],
+        after=said["optimized_metrics"][metric],
+        ci_low=evidence["ci_low_e6"] / 1e6,
+        ci_high=evidence["ci_high_e6"] / 1e6,
+        calls=evidence["n_baseline"] + evidence["n_optimized"],
     )
 
 
@@ -100,6 +132,8 @@ def print_summary(summaries: list[ProgramSummary], file: Path) -> None:
     for summary in summaries:
         if summary.reason:
             print(f"{summary.program}: {summary.reason}")
+        if summary.online:
+            print(f"{summary.program}: {_in_words(summary.online)}")
         if summary.attestation:
             print(f"Verify it:   .venv/bin/teleprompt attest verify {summary.attestation} "
                   f"--trusted-signer {signer_address()}")  # fmt: skip
@@ -107,6 +141,13 @@ def print_summary(summaries: list[ProgramSummary], file: Path) -> None:
     print("             .venv/bin/teleprompt traces inspect email_draft       what was used and dropped")
     print("             make up       Airflow and MLflow in the browser")
     print(f"For scripts: {file.relative_to(REPOSITORY)}")
+
+
+def _in_words(said: OnlineSummary) -> str:
+    return (
+        f"half of a simulated week's customers got the new version; {said.metric} rose from {said.before:.1%} to "
+        f"{said.after:.1%}, by at least {_points(said.ci_low)} points ({said.calls} calls)"
+    )
 
 
 def _fraction(value_e6: int | None) -> float | None:

@@ -11,6 +11,7 @@ from dev.airflow_stack import START_SECONDS, StackError, start_airflow
 from dev.local import LOGS, Ports, free_ports
 from dev.monitoring import metrics_environment, start_monitoring, what_is_missing
 from dev.processes import ProcessFamily, clean_environment, process_family
+from dev.rollout import ROLLOUT
 from dev.signer import ensure_signer, signer_environment
 from dev.traffic.parallel import prepare_store
 from teleprompt.config.settings import Settings
@@ -39,7 +40,7 @@ def _up(family: ProcessFamily, ports: Ports) -> None:
     mlflow = f"http://127.0.0.1:{ports.mlflow}"
     _start_mlflow(family, ports.mlflow)
     metrics = what_is_missing() or start_monitoring(family, ports)
-    start_airflow(family, ports, extra_env={**signer_environment(), **metrics_environment(ports)})
+    start_airflow(family, ports, extra_env={**signer_environment(), **ROLLOUT, **metrics_environment(ports)})
     _wait_for(mlflow, family)
     print(f"Airflow  http://127.0.0.1:{ports.airflow}   user admin, password {admin_password()}")
     print(f"MLflow   {mlflow}")

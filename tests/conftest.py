@@ -39,6 +39,7 @@ from sqlalchemy import Engine, event  # noqa: E402
 
 from teleprompt.config.settings import Settings  # noqa: E402
 from teleprompt.tracking.connection import mlflow_client  # noqa: E402
+from teleprompt.window import Window  # noqa: E402
 from tests.empty_store import empty_store  # noqa: E402
 from tests.many_runs import log_many  # noqa: E402
 from tests.rewind import Rewindable  # noqa: E402
@@ -176,6 +177,13 @@ def email_store(tmp_path_factory: pytest.TempPathFactory, _email_traffic: Path) 
     folder = tmp_path_factory.mktemp("email")
     shutil.copy(_email_traffic, folder / "mlflow.db")
     return Settings(tracking_uri=f"sqlite:///{folder}/mlflow.db", storage_uri=str(folder / "storage"))
+
+
+@pytest.fixture(scope="module")
+def email_week() -> Window:
+    """A window that holds all of it."""
+    end = datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=1)
+    return Window(start=end - timedelta(days=8), end=end)
 
 
 @pytest.fixture(scope="session")

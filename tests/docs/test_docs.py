@@ -52,15 +52,11 @@ def shell_lines() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def attested(email_store: Settings) -> tuple[Settings, Path, str, str]:
+def attested(email_store: Settings, email_week: Window) -> tuple[Settings, Path, str, str]:
     """The e-mail program was run, and its attestation lies in a file; also the ids of attestation and run."""
-    end = datetime.now(UTC).replace(microsecond=0) + timedelta(minutes=1)
     settings = email_store.model_copy(update={"signer": local_signer()})
-    pipeline = Pipeline.of_file(
-        REPOSITORY / "include/programs/email_draft.yaml",
-        settings=settings,
-        window=Window(start=end - timedelta(days=8), end=end),
-    )
+    file = REPOSITORY / "include/programs/email_draft.yaml"
+    pipeline = Pipeline.of_file(file, settings=settings, window=email_week)
     record = run_all_stages(pipeline).attestation
     assert record is not None
     with mlflow_client(settings.tracking_uri) as client:

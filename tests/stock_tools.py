@@ -39,21 +39,30 @@ def npm_folder() -> Path:
     return folder
 
 
-def beside_packages(script: Path) -> Path:
+def node(script: str, given: Any = None) -> Any:
+    """What a script of `tests/npm` prints, as JSON; `given` is JSON on its standard input, or text."""
+    folder = _beside_packages(NPM / script).parent
+    text = given if isinstance(given, str) else json.dumps(given)
+    done = subprocess.run(["node", script], cwd=folder, input=text, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def node_alone(script: Path, *arguments: str, given: Any = None) -> Any:
+    """What a script that needs no package prints, as JSON; `given` is JSON on its standard input."""
+    needs("node")
+    command = ["node", str(script), *arguments]
+    done = subprocess.run(command, input=json.dumps(given), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def _beside_packages(script: Path) -> Path:
     """A copy of the script where it finds the npm packages, there whole at any moment: other processes run it, too."""
     folder = npm_folder()
     with NamedTemporaryFile(dir=folder, delete=False) as copy:
         copy.write(script.read_bytes())
     return Path(copy.name).replace(folder / script.name)
-
-
-def node(script: str, given: Any = None) -> Any:
-    """What a script of `tests/npm` prints, as JSON; `given` is JSON on its standard input, or text."""
-    folder = beside_packages(NPM / script).parent
-    text = given if isinstance(given, str) else json.dumps(given)
-    done = subprocess.run(["node", script], cwd=folder, input=text, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 def contract(source: Path) -> dict[str, Any]:

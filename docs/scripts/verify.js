@@ -1,73 +1,320 @@
-// Check an attestation and proofs against it with npm packages alone; none of this project's code is used.
+// Checks an attestation, proofs and a recompute bundle, with Node (20 or later) and nothing else; made by
+// `python -m dev.verifier` from dev/verifier, as the page verify.html is.
 //
-//   npm install ethers@6 @openzeppelin/merkle-tree@1        (Node 20 or later)
-//   node verify.js [--signer 0x…]... [--threshold N] ATTESTATION_FILE [PROOF_FILE ...]
+//   node verify.js [--signer 0x…]... [--bundle FILE] ATTESTATION_FILE [PROOF_FILE]...
 //
-// --signer names an address that you trust; of those named so many as --threshold (1) must have signed. Without it the
-// document only shows that the key it names signed it, and whose key that is remains open. Exit status 0: all that is
-// printed holds. 1: something does not. What `teleprompt attest verify` checks beside this: the form of each field,
-// whether the weights follow from what they are in proportion to, and what counts allow where tests resample or bet.
-const { createHash } = require("crypto");
-const { readFileSync } = require("fs");
-const { parseArgs } = require("util");
-const { getAddress, verifyTypedData } = require("ethers");
-const { StandardMerkleTree } = require("@openzeppelin/merkle-tree");
+// Exit status 0: all that is printed holds. 1: something does not. 2: wrong usage.
+"use strict";
 
-const DOMAIN = { name: "Teleprompt Attestation", version: "1" };
-const TYPES = {
-  Attestation: [
-    { name: "attestationId", type: "string" },
-    { name: "attestationHash", type: "bytes32" },
-    { name: "modelId", type: "string" },
-    { name: "optimizedVersion", type: "string" },
-    { name: "signer", type: "address" },
-  ],
-};
-// What stands in the document, and what may stand there ("?").
-const FIELDS = {
-  document: "schema_version attestation_type attestation_id timestamp model_info performance optimization_metadata " +
-    "contributors attestation_hash weighting_method? evidence? data? program? credit? proof?",
-  model_info: "model_id baseline_version optimized_version optimization_strategy",
-  performance: "deltaone_achieved performance_delta baseline_metrics optimized_metrics",
-  optimization_metadata: "trace_count optimization_time_seconds outcome_metric date_range",
-  data: "snapshot_digest split_digest traces_root? traces_count?",
-  program: "baseline_digest optimized_digest code_digest",
-  credit: "unpayable cap_e6?",
-};
-const CONTRIBUTOR = "contributor_id address weight trace_count quarantine? used? value_e6? error_e6?";
-const SIGNATURE = "type signer signature";
-const REWARD = "type attestation_hash root proof leaf_encoding leaf total";
-const TRACE = "type attestation_hash root proof leaf_encoding leaf salt trace";
+// ==== hashes.mjs
+// SHA-256 (FIPS 180-4) and Keccak-256, as Ethereum uses it: of bytes, as bytes.
 
-const matches = (pattern, value) => typeof value === "string" && pattern.test(value);
-const HASH = /^0x[0-9a-f]{64}$/;
-const UNITS = /^(0|[1-9][0-9]{0,77})$/;
-const ZERO = `0x${"0".repeat(40)}`;
-const MILLION = 1_000_000;
+const WORDS = 0x100000000;
 
-// ---- reading: what JSON.parse would repair is refused
+const utf8 = (text) => new TextEncoder().encode(text);
+const toHex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 
-function parse(bytes) {
-  need(bytes.length <= 4 * 2 ** 20, "it has at most 4 MB");
-  const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  const value = JSON.parse(text);
-  checkTokens(text.match(/"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/g));
-  return value;
+function fromHex(text) {
+  const digits = text.replace(/^0x/, "");
+  return Uint8Array.from({ length: digits.length / 2 }, (_, i) => Number.parseInt(digits.slice(2 * i, 2 * i + 2), 16));
 }
 
-function checkTokens(tokens) {
-  const open = []; // for each object its keys, for each list null
-  for (const [i, token] of tokens.entries()) {
-    if (token === "{" || token === "[") need(open.push(token === "{" ? new Set() : null) <= 16, "it is 16 levels deep at most");
-    else if (token === "}" || token === "]") open.pop();
-    else if (token[0] === '"') {
-      const text = JSON.parse(token);
-      need(text.isWellFormed(), "text is Unicode");
-      if (tokens[i + 1] === ":") need(open.at(-1).size < open.at(-1).add(text).size, `${token} stands once`);
-    } else if (/^[-0-9]/.test(token)) {
-      const exact = /[.eE]/.test(token) ? Number.isFinite(Number(token)) : Number.isSafeInteger(Number(token));
-      need(exact && token.length <= 25 && token !== "-0", "numbers are exact");
+function joined(...parts) {
+  const all = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+// The first 32 bits of the fractions of the square and cube roots of the first primes, as the standard defines them.
+function rootFractions(power, count) {
+  const fractions = [];
+  for (let prime = 2; fractions.length < count; prime++) {
+    if (Array.from({ length: prime - 2 }, (_, i) => i + 2).some((factor) => prime % factor === 0)) continue;
+    const scaled = BigInt(prime) << BigInt(32 * power);
+    let root = BigInt(Math.floor(prime ** (1 / power) * WORDS)) - 2n;
+    while ((root + 1n) ** BigInt(power) <= scaled) root += 1n;
+    fractions.push(Number(root & 0xffffffffn));
+  }
+  return Uint32Array.from(fractions);
+}
+
+const SHA_START = rootFractions(2, 8);
+const SHA_ROUNDS = rootFractions(3, 64);
+
+function sha256(bytes) {
+  const padded = new Uint8Array(Math.ceil((bytes.length + 9) / 64) * 64);
+  padded.set(bytes);
+  padded[bytes.length] = 0x80;
+  const view = new DataView(padded.buffer);
+  view.setUint32(padded.length - 8, Math.floor((bytes.length * 8) / WORDS));
+  view.setUint32(padded.length - 4, bytes.length * 8);
+  const state = Uint32Array.from(SHA_START);
+  const w = new Uint32Array(64);
+  const turn = (x, n) => (x >>> n) | (x << (32 - n));
+  for (let block = 0; block < padded.length; block += 64) {
+    for (let i = 0; i < 16; i++) w[i] = view.getUint32(block + 4 * i);
+    for (let i = 16; i < 64; i++) {
+      const near = turn(w[i - 15], 7) ^ turn(w[i - 15], 18) ^ (w[i - 15] >>> 3);
+      const far = turn(w[i - 2], 17) ^ turn(w[i - 2], 19) ^ (w[i - 2] >>> 10);
+      w[i] = w[i - 16] + near + w[i - 7] + far;
     }
+    let [a, b, c, d, e, f, g, h] = state;
+    for (let i = 0; i < 64; i++) {
+      const one = (h + (turn(e, 6) ^ turn(e, 11) ^ turn(e, 25)) + ((e & f) ^ (~e & g)) + SHA_ROUNDS[i] + w[i]) | 0;
+      const two = ((turn(a, 2) ^ turn(a, 13) ^ turn(a, 22)) + ((a & b) ^ (a & c) ^ (b & c))) | 0;
+      [h, g, f, e, d, c, b, a] = [g, f, e, (d + one) | 0, c, b, a, (one + two) | 0];
+    }
+    [a, b, c, d, e, f, g, h].forEach((word, i) => (state[i] += word));
+  }
+  const digest = new DataView(new ArrayBuffer(32));
+  state.forEach((word, i) => digest.setUint32(4 * i, word));
+  return new Uint8Array(digest.buffer);
+}
+
+// Keccak-f[1600] in 25 lanes of 64 bits, each as two words, the lower one first.
+const RATE = 136;
+const ROUNDS = roundConstants();
+const { TURNS, TARGETS } = pathOfLanes();
+
+// Bits of a linear feedback shift register, x^8 + x^6 + x^5 + x^4 + 1, at the places 2^j - 1.
+function roundConstants() {
+  const constants = new Uint32Array(48);
+  let register = 1;
+  for (let round = 0; round < 24; round++) {
+    for (let j = 0; j < 7; j++) {
+      const place = 2 ** j - 1;
+      if (register & 1) constants[2 * round + (place >= 32 ? 1 : 0)] ^= 1 << (place % 32);
+      register = (register << 1) ^ (register & 0x80 ? 0x171 : 0);
+    }
+  }
+  return constants;
+}
+
+// Steps rho and pi: how far each lane on the path is turned, and where it goes.
+function pathOfLanes() {
+  const path = { TURNS: [], TARGETS: [] };
+  let [x, y] = [1, 0];
+  for (let t = 0; t < 24; t++) {
+    [x, y] = [y, (2 * x + 3 * y) % 5];
+    path.TURNS.push((((t + 1) * (t + 2)) / 2) % 64);
+    path.TARGETS.push(x + 5 * y);
+  }
+  return path;
+}
+
+function permute(lanes) {
+  const sums = new Uint32Array(10);
+  const row = new Uint32Array(10);
+  for (let round = 0; round < 24; round++) {
+    for (let i = 0; i < 10; i++) sums[i] = lanes[i] ^ lanes[10 + i] ^ lanes[20 + i] ^ lanes[30 + i] ^ lanes[40 + i];
+    for (let x = 0; x < 5; x++) { // theta
+      const [low, high] = [sums[(2 * x + 2) % 10], sums[(2 * x + 3) % 10]];
+      const lower = sums[(2 * x + 8) % 10] ^ ((low << 1) | (high >>> 31));
+      const upper = sums[(2 * x + 9) % 10] ^ ((high << 1) | (low >>> 31));
+      for (let y = 0; y < 50; y += 10) {
+        lanes[y + 2 * x] ^= lower;
+        lanes[y + 2 * x + 1] ^= upper;
+      }
+    }
+    let [low, high] = [lanes[2], lanes[3]];
+    for (let t = 0; t < 24; t++) { // rho and pi
+      const [n, at] = [TURNS[t] % 32, 2 * TARGETS[t]];
+      if (TURNS[t] >= 32) [low, high] = [high, low];
+      if (n) [low, high] = [(low << n) | (high >>> (32 - n)), (high << n) | (low >>> (32 - n))];
+      const next = [lanes[at], lanes[at + 1]];
+      [lanes[at], lanes[at + 1]] = [low, high];
+      [low, high] = next;
+    }
+    for (let y = 0; y < 50; y += 10) { // chi
+      for (let i = 0; i < 10; i++) row[i] = lanes[y + i];
+      for (let i = 0; i < 10; i++) lanes[y + i] = row[i] ^ (~row[(i + 2) % 10] & row[(i + 4) % 10]);
+    }
+    lanes[0] ^= ROUNDS[2 * round]; // iota
+    lanes[1] ^= ROUNDS[2 * round + 1];
+  }
+}
+
+function keccak256(bytes) {
+  const padded = new Uint8Array((Math.floor(bytes.length / RATE) + 1) * RATE);
+  padded.set(bytes);
+  padded[bytes.length] |= 0x01;
+  padded[padded.length - 1] |= 0x80;
+  const view = new DataView(padded.buffer);
+  const lanes = new Uint32Array(50);
+  for (let block = 0; block < padded.length; block += RATE) {
+    for (let i = 0; i < RATE / 4; i++) lanes[i] ^= view.getUint32(block + 4 * i, true);
+    permute(lanes);
+  }
+  const digest = new DataView(new ArrayBuffer(32));
+  for (let i = 0; i < 8; i++) digest.setUint32(4 * i, lanes[i], true);
+  return new Uint8Array(digest.buffer);
+}
+
+// ==== refusal.mjs
+// What is refused, and why: a stable code and a sentence.
+
+class Refusal extends Error {
+  constructor(code, detail) {
+    super(detail);
+    this.code = code;
+  }
+}
+
+function need(holds, code, detail) {
+  if (!holds) throw new Refusal(code, detail);
+}
+
+const MILLION = 1_000_000;
+const e6 = (value) => Math.round(value * MILLION);
+const sum = (values) => values.reduce((all, value) => all + value, 0);
+const points = (millionths) => `${Number((millionths / 10_000).toPrecision(12))} points`;
+
+// A ratio of big integers as a whole number, halves to the even one.
+function roundedRatio(numerator, denominator) {
+  let [quotient, rest] = [numerator / denominator, numerator % denominator];
+  if (rest < 0n) [quotient, rest] = [quotient - 1n, rest + denominator];
+  const up = 2n * rest > denominator || (2n * rest === denominator && quotient % 2n !== 0n);
+  return Number(up ? quotient + 1n : quotient);
+}
+
+// ==== json.mjs
+// JSON that can be read in one way only, and its canonical form (RFC 8785).
+
+const MOST_BYTES = 4 * 2 ** 20;
+const MOST_LEVELS = 16;
+const MOST_KEYS = 1000;
+const MOST_DIGITS = 25;
+const NUMBER = /-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?/y;
+const STRING = /"[^"\\\u0000-\u001f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\u0000-\u001f]*)*"/y;
+const SPACE = /[ \t\n\r]*/y;
+
+// For each object or list, the keys of numbers that were written with a point or an exponent: 1.0 is no whole number.
+const fractions = new WeakMap();
+const isWhole = (container, key) => Number.isInteger(container[key]) && !fractions.get(container)?.has(key);
+
+function readJson(bytes, { most = MOST_BYTES } = {}) {
+  need(bytes.length <= most, "TOO_LARGE", `${bytes.length} bytes are more than ${most}`);
+  const text = decoded(bytes);
+  need(levels(text) <= MOST_LEVELS, "TOO_DEEP", `nested more than ${MOST_LEVELS} deep`);
+  return new Reader(text).whole();
+}
+
+function decoded(bytes) {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw new Refusal("NOT_UTF8", "the bytes are not UTF-8");
+  }
+}
+
+function levels(text) {
+  let [depth, deepest, inString] = [0, 0, false];
+  for (let i = 0; i < text.length && deepest <= MOST_LEVELS; i++) {
+    const character = text[i];
+    if (inString) {
+      if (character === "\\") i++;
+      else if (character === '"') inString = false;
+    } else if (character === '"') inString = true;
+    else if (character === "{" || character === "[") deepest = Math.max(deepest, ++depth);
+    else if (character === "}" || character === "]") depth--;
+  }
+  return deepest;
+}
+
+// Reads from left to right, so that the first fault is the one that is named.
+class Reader {
+  constructor(text) {
+    this.text = text;
+    this.at = 0;
+  }
+
+  whole() {
+    const holder = [];
+    this.put(holder, 0);
+    need(this.at === this.text.length, "NOT_JSON", `something follows at character ${this.at}`);
+    return holder[0];
+  }
+
+  take(pattern) {
+    pattern.lastIndex = this.at;
+    const found = pattern.exec(this.text);
+    if (found) this.at = pattern.lastIndex;
+    return found;
+  }
+
+  // A token and the white space after it.
+  is(token) {
+    const found = this.text.startsWith(token, this.at);
+    if (found) {
+      this.at += token.length;
+      this.take(SPACE);
+    }
+    return found;
+  }
+
+  // The next value, into its place.
+  put(container, key) {
+    this.take(SPACE);
+    const value = this.value(container, key);
+    Object.defineProperty(container, key, { value, enumerable: true, configurable: true, writable: true });
+    this.take(SPACE);
+  }
+
+  value(container, key) {
+    if (this.is("{")) return this.object();
+    if (this.is("[")) return this.list();
+    if (this.text[this.at] === '"') return this.string();
+    for (const [token, value] of [["true", true], ["false", false], ["null", null]]) if (this.is(token)) return value;
+    for (const token of ["NaN", "Infinity", "-Infinity"]) need(!this.is(token), "BAD_NUMBER", `${token} is not a JSON number`);
+    return this.number(container, key);
+  }
+
+  object() {
+    const result = {};
+    let count = 0;
+    if (!this.is("}")) {
+      do {
+        const key = this.string();
+        this.take(SPACE);
+        need(this.is(":"), "NOT_JSON", `a colon is missing at character ${this.at}`);
+        this.put(result, key);
+        count++;
+      } while (this.is(","));
+      need(this.is("}"), "NOT_JSON", `an object does not end at character ${this.at}`);
+    }
+    need(count <= MOST_KEYS, "TOO_LARGE", `an object has more than ${MOST_KEYS} keys`);
+    need(Object.keys(result).length === count, "DUPLICATE_KEY", "an object has the same key twice");
+    return result;
+  }
+
+  list() {
+    const result = [];
+    if (this.is("]")) return result;
+    do this.put(result, result.length);
+    while (this.is(","));
+    need(this.is("]"), "NOT_JSON", `a list does not end at character ${this.at}`);
+    return result;
+  }
+
+  string() {
+    const found = this.take(STRING);
+    need(found, "NOT_JSON", `a text is missing, or does not end, at character ${this.at}`);
+    return JSON.parse(found[0]);
+  }
+
+  number(container, key) {
+    const found = this.take(NUMBER);
+    need(found, "NOT_JSON", `no value at character ${this.at}`);
+    const [text, point, exponent] = found;
+    const [value, fraction] = [Number(text), point !== undefined || exponent !== undefined];
+    const exact = fraction ? Number.isFinite(value) && text.length <= MOST_DIGITS : Number.isSafeInteger(value) && text !== "-0";
+    need(exact, "BAD_NUMBER", `${text.slice(0, 40)} is out of range, too long, or a negative zero`);
+    if (fraction) fractions.set(container, (fractions.get(container) ?? new Set()).add(key));
+    return value;
   }
 }
 
@@ -78,186 +325,326 @@ function canonical(value) {
   return `{${Object.keys(value).sort().map((key) => `${JSON.stringify(key)}:${canonical(value[key])}`).join(",")}}`;
 }
 
-const sha256 = (value) => createHash("sha256").update(canonical(value)).digest("hex");
+const digestOf = (value) => toHex(sha256(utf8(canonical(value))));
 
-function need(holds, what) {
-  if (!holds) throw new Error(`not so: ${what}`);
+function without(object, ...names) {
+  return Object.fromEntries(Object.entries(object).filter(([name]) => !names.includes(name)));
 }
 
-function needFields(section, fields, name) {
-  const may = fields.split(" ").map((field) => field.replace("?", ""));
-  const must = fields.split(" ").filter((field) => !field.endsWith("?"));
-  need(section !== null && typeof section === "object" && !Array.isArray(section), `${name} is an object`);
-  need(Object.keys(section).every((key) => may.includes(key)) && must.every((key) => Object.hasOwn(section, key)),
-    `${name} holds ${fields}`);
-  need(may.every((key) => must.includes(key) || section[key] !== null), `${name}: left out, not null`);
-}
+// ==== secp256k1.mjs
+// Who signed: recovery of the key of an ECDSA signature over secp256k1 (SEC 1, 4.1.6), and Ethereum's addresses.
+// There is no secret in it, so that it need not take the same time for all numbers.
 
-// ---- the document
+const PRIME = 2n ** 256n - 2n ** 32n - 977n;
+const ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;
+const BASE = [
+  0x79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798n,
+  0x483ada7726a3c4655da4fbfc0e1108a8fd17b448a68554199c47d08ffb10d4b8n,
+  1n,
+];
+const NOWHERE = [0n, 1n, 0n]; // the point at infinity: Z is 0
 
-function checkContent(document) {
-  needFields(document, FIELDS.document, "the document");
-  need(document.schema_version === "1.0" && document.attestation_type === "teleprompt_optimization", "version 1.0");
-  for (const [name, fields] of Object.entries(FIELDS)) {
-    if (Object.hasOwn(document, name)) needFields(document[name], fields, name);
+const mod = (value, modulus = PRIME) => ((value % modulus) + modulus) % modulus;
+
+function power(base, exponent) {
+  let [result, square] = [1n, base];
+  for (let rest = exponent; rest > 0n; rest >>= 1n) {
+    if (rest & 1n) result = (result * square) % PRIME;
+    square = (square * square) % PRIME;
   }
-  const { attestation_hash, proof, ...content } = document;
-  need(sha256(content) === attestation_hash, "attestation_hash is the content's");
-  const { attestation_id, ...rest } = content;
-  need(sha256(rest).slice(0, 12) === attestation_id, "attestation_id is the content's");
+  return result;
 }
 
-function checkFigures(document) {
-  const { timestamp, model_info, performance, optimization_metadata, contributors, evidence, data, program } = document;
-  const range = optimization_metadata.date_range;
-  need(Date.parse(range.start) < Date.parse(range.end), "the window has a length");
-  need(model_info.baseline_version !== model_info.optimized_version, "the versions differ");
-  need(program?.baseline_digest !== program?.optimized_digest || !program, "the programs differ");
+function inverse(value, modulus) {
+  let [a, b, x, y] = [mod(value, modulus), modulus, 1n, 0n];
+  while (b) [a, b, x, y] = [b, a % b, y, x - (a / b) * y];
+  return mod(x, modulus);
+}
 
-  need(Date.parse(timestamp) >= Date.parse(range.end), "it was written after its window");
-  need(timestamp >= "2020" && timestamp < "2100", "it was written in this age");
+// Points are (X, Y, Z) with x = X / Z^2 and y = Y / Z^3, on y^2 = x^3 + 7.
+function doubled([x, y, z]) {
+  const square = (y * y) % PRIME;
+  const across = (4n * x * square) % PRIME;
+  const slope = (3n * x * x) % PRIME;
+  const to = mod(slope * slope - 2n * across);
+  return [to, mod(slope * (across - to) - 8n * square * square), (2n * y * z) % PRIME];
+}
 
-  const { baseline_metrics: before, optimized_metrics: after, performance_delta } = performance;
-  const metric = evidence?.metric ?? optimization_metadata.outcome_metric;
-  const [delta, threshold] = [e6(performance_delta), evidence?.threshold_e6 ?? 10_000];
-  need(canonical(Object.keys(before).sort()) === canonical(Object.keys(after).sort()), "both have the same metrics");
-  need(Object.hasOwn(before, metric) && e6(after[metric]) - e6(before[metric]) === delta, "the gain is the metrics' difference");
-  need([before[metric], after[metric]].every((mean) => mean >= 0 && mean <= 1), "scores lie in [0, 1]");
-  need(performance.deltaone_achieved === delta >= threshold, "deltaone_achieved says whether it reaches the threshold");
-  if (evidence) {
-    need(evidence.verdict === "promote" && delta >= threshold && evidence.delta_e6 === delta, "the evidence has this gain");
-    checkEvidence(document, [e6(before[metric]), e6(after[metric])]);
+function added(p, q) {
+  if (!p[2]) return q;
+  if (!q[2]) return p;
+  const [pz, qz] = [(p[2] * p[2]) % PRIME, (q[2] * q[2]) % PRIME];
+  const [x, y] = [(p[0] * qz) % PRIME, (p[1] * qz * q[2]) % PRIME];
+  const wide = mod(q[0] * pz - x);
+  const high = mod(q[1] * pz * p[2] - y);
+  if (!wide) return high ? NOWHERE : doubled(p);
+  const square = (wide * wide) % PRIME;
+  const [cube, middle] = [(square * wide) % PRIME, (x * square) % PRIME];
+  const to = mod(high * high - cube - 2n * middle);
+  return [to, mod(high * (middle - to) - y * cube), (wide * p[2] * q[2]) % PRIME];
+}
+
+// k BASE + l point, both at once.
+function combined(k, l, point) {
+  const sums = [NOWHERE, BASE, point, added(BASE, point)];
+  let result = NOWHERE;
+  for (let bit = 255n; bit >= 0n; bit--) {
+    result = result[2] ? doubled(result) : result;
+    result = added(result, sums[Number(((k >> bit) & 1n) | (((l >> bit) & 1n) << 1n))]);
   }
-
-  const total = optimization_metadata.trace_count;
-  const addresses = contributors.map((person) => person.address).filter((address) => address !== null);
-  for (const person of contributors) {
-    needFields(person, CONTRIBUTOR, "a contributor");
-    need(person.address === null || (person.address !== ZERO && getAddress(person.address) === person.address),
-      "addresses stand in their EIP-55 form");
-    need(person.weight >= 0 && e6(person.weight) / MILLION === person.weight, "weights are millionths");
-  }
-  need(sum(contributors.map((person) => e6(person.weight))) === MILLION, "the weights sum to 1");
-  need(new Set(contributors.map((person) => person.contributor_id)).size === contributors.length &&
-    new Set(addresses).size === addresses.length, "everybody stands once");
-  need(sum(contributors.map((person) => person.trace_count)) === total, "the contributors' traces add up");
-  need((data?.traces_root === undefined) === (data?.traces_count === undefined), "a root has a count");
-  need([undefined, total].includes(data?.traces_count), "traces_count is trace_count");
+  return result;
 }
 
-// ---- evidence: counts bound the gain, and fix what is exact
-
-function checkEvidence({ timestamp, optimization_metadata, contributors, evidence }, means) {
-  const { ci_low_e6: low, ci_high_e6: high, delta_e6: delta, confidence_e6, p_value_e6: p } = evidence;
-  need(low > 0 && low <= high, "the interval lies above 0");
-  need(low - 1 <= delta && delta <= high + 1, "the interval holds the gain");
-  need(evidence.claim === (low >= evidence.threshold_e6 ? "proven" : "significant"), "the interval has this claim");
-  need(confidence_e6 >= 625_000 && confidence_e6 < MILLION && p >= 0 && p <= MILLION - confidence_e6, "p is below alpha");
-  need(INTERVALS[evidence.test]?.includes(evidence.interval), "test and interval belong together");
-  if (evidence.kind === "online") return checkOnline(evidence, timestamp, means);
-
-  const { n, n_groups, wins, losses, ties, test, trial } = evidence;
-  need([n, n_groups, wins, losses, ties].every((count) => Number.isSafeInteger(count) && count >= 0), "counts are counts");
-  need(wins + losses + ties === n && wins > 0, "wins, losses and ties add up");
-  need(n_groups >= 1 && n_groups <= n && n <= optimization_metadata.trace_count, "there are traces for the examples");
-  need(n <= sum(contributors.map(({ used, trace_count }) => used?.gate ?? trace_count)), "so many traces were sealed");
-  need((trial !== undefined) === (test === "betting_mixture"), "bets add up in a trial");
-  if (trial) checkTrial(evidence, optimization_metadata.date_range);
-  const of = trial ? n_groups : n;
-  need((delta - 1) * of <= Math.min(wins, of) * MILLION, "so many wins can give the gain");
-  if (test === "mcnemar_exact") checkMcNemar(evidence, means);
-  if (test === "sign") need(wins === n && p === e6(Math.min(1, 2 * 0.5 ** n_groups)), "p is the sign test's");
-  if (test === "sign_flip") need(p >= 10, "a resampled p has a least value");
+// The address whose key signed a digest of 32 bytes; a signature is r, s, v: low s (EIP-2), v 27 or 28.
+function recoverAddress(digest, signature) {
+  const [r, s] = [signature.slice(0, 32), signature.slice(32, 64)].map((half) => BigInt(`0x${toHex(half)}`));
+  const v = signature[64];
+  need(signature.length === 65 && (v === 27 || v === 28) && s > 0n && s <= ORDER / 2n && r > 0n && r < ORDER,
+    "SIGNATURE_INVALID", "a signature is not in its canonical form (65 bytes, v 27 or 28, low s)");
+  const square = mod(r ** 3n + 7n);
+  const root = power(square, (PRIME + 1n) / 4n);
+  need((root * root) % PRIME === square, "SIGNATURE_INVALID", "no key can have made this signature");
+  const y = (root & 1n) === BigInt(v - 27) ? root : PRIME - root;
+  const of = inverse(r, ORDER);
+  const hash = BigInt(`0x${toHex(digest)}`);
+  const [kx, ky, kz] = combined(mod(-hash * of, ORDER), mod(s * of, ORDER), [r, y, 1n]);
+  need(kz, "SIGNATURE_INVALID", "no key can have made this signature");
+  const flat = inverse(kz, PRIME);
+  const key = [mod(kx * flat ** 2n), mod(ky * flat ** 3n)].map((part) => part.toString(16).padStart(64, "0"));
+  return checksummed(toHex(keccak256(fromHex(key.join(""))).slice(12)));
 }
 
-const INTERVALS = {
-  mcnemar_exact: ["bonett_price"], sign_flip: ["bca_unseen", "bca"], sign: ["unseen", "degenerate"],
-  betting_mixture: ["confidence_sequence"], fisher_exact: ["newcombe"], permutation: ["delta_method_unseen"],
-  delta_method: ["delta_method_unseen"],
+// EIP-55: a letter is upper-case where the digit of the hash at its place is 8 or more.
+function checksummed(digits) {
+  const hash = toHex(keccak256(utf8(digits)));
+  return `0x${Array.from(digits, (digit, i) => (hash[i] >= "8" ? digit.toUpperCase() : digit)).join("")}`;
+}
+
+const ZERO_ADDRESS = `0x${"0".repeat(40)}`;
+
+// The EIP-55 form of an address; null if it is none that anybody can own, or fails its own checksum.
+function addressOf(text) {
+  if (typeof text !== "string" || !/^0x[0-9a-fA-F]{40}$/.test(text) || text === ZERO_ADDRESS) return null;
+  const digits = text.slice(2);
+  const right = checksummed(digits.toLowerCase());
+  return [digits.toLowerCase(), digits.toUpperCase(), right.slice(2)].includes(digits) ? right : null;
+}
+
+// ==== form.mjs
+// The form of a document, field by field: what docs/schemas/attestation.schema.json says, and what it cannot say.
+
+const BEYOND = 2 ** 53;
+const UNFIT = /[\p{Cc}\p{Cf}\p{Cn}\p{Co}\p{Cs}\p{Zl}\p{Zp}]/u;
+const MOMENT = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(\.\d{3})?Z$/;
+
+// A form is a function of a container and a key that says whether the value there has it.
+const of = (holds) => (container, key) => holds(container[key]);
+const matching = (pattern) => of((value) => typeof value === "string" && pattern.test(value));
+const oneOf = (...values) => of((value) => values.includes(value));
+const orNull = (form) => (container, key) => container[key] === null || form(container, key);
+const whole = (least, most) => (container, key) => isWhole(container, key) && container[key] >= least && container[key] <= most;
+const flag = of((value) => typeof value === "boolean");
+const count = whole(0, BEYOND - 1);
+const positive = whole(1, BEYOND - 1);
+const millionths = whole(-MILLION, MILLION);
+const digest = matching(/^[0-9a-f]{64}$/);
+const moment = of(isMoment);
+const address = of((value) => addressOf(value) === value);
+const isDigest = (value) => typeof value === "string" && /^[0-9a-f]{64}$/.test(value);
+const text = of((value) => typeof value === "string" && value !== "" && [...value].length <= 200 &&
+  value.trim() === value && value.normalize("NFC") === value && !UNFIT.test(value));
+
+// Numbers that are not whole are k / 10^6.
+const number = (least, most) => of((value) =>
+  typeof value === "number" && value >= least && value <= most && Math.abs(value) <= 1e9 && e6(value) / MILLION === value);
+const metrics = of((value) => isObject(value) && Object.keys(value).length <= 100 &&
+  Object.keys(value).every((name) => text([name], 0) && number(-1e9, 1e9)(value, name)));
+
+const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
+
+// "field?" may be left out; nothing else may stand there.
+function section(fields) {
+  const forms = new Map(Object.entries(fields).map(([name, form]) => [name.replace("?", ""), form]));
+  const must = Object.keys(fields).filter((name) => !name.endsWith("?"));
+  return (container, key) => {
+    const value = container[key];
+    if (!isObject(value)) throw new Refusal("BAD_SCHEMA", `${key} is no object`);
+    for (const name of must) need(Object.hasOwn(value, name), "BAD_SCHEMA", `${key} lacks ${name}`);
+    for (const name of Object.keys(value)) {
+      need(forms.has(name), "BAD_SCHEMA", `${key} has a field that is unknown`);
+      need(forms.get(name)(value, name), "BAD_SCHEMA", `${key}.${name} has another form`);
+    }
+    return true;
+  };
+}
+
+const listOf = (form, least, most) => of((value) => Array.isArray(value) && value.length >= least && value.length <= most &&
+  value.every((_, i) => form(value, i)));
+
+const span = section({ start: moment, end: moment });
+const signature = section({ type: oneOf("eip712"), signer: address, signature: matching(/^0x[0-9a-f]{130}$/) });
+const shared = {
+  verdict: oneOf("promote"), claim: oneOf("significant", "proven"), metric: text, delta_e6: millionths, ci_low_e6: millionths,
+  ci_high_e6: millionths, p_value_e6: whole(0, MILLION), confidence_e6: whole(MILLION / 2 + 1, MILLION),
+  threshold_e6: whole(1, MILLION - 1),
 };
+const EVIDENCE = {
+  offline: section({
+    kind: oneOf("offline"), ...shared, test: oneOf("mcnemar_exact", "sign_flip", "sign", "betting_mixture"),
+    interval: oneOf("bonett_price", "bca_unseen", "unseen", "bca", "degenerate", "confidence_sequence"),
+    n: positive, n_groups: positive, wins: count, losses: count, ties: count, "metric_version?": whole(2, Infinity),
+    "trial?": section({
+      trial_id: digest, number: positive, windows: positive, opened: span, level_e6: whole(1, MILLION - 1),
+    }),
+    "scores_digest?": digest,
+  }),
+  online: section({
+    kind: oneOf("online"), ...shared, test: oneOf("fisher_exact", "permutation", "delta_method"),
+    interval: oneOf("newcombe", "delta_method_unseen"), n_baseline: positive, n_optimized: positive,
+    keys_baseline: positive, keys_optimized: positive, missing_baseline: count, missing_optimized: count, observed: span,
+    "weeks?": positive, "missing_are?": oneOf("bounds", "at_random", "zero_after_maturity"),
+  }),
+};
+const evidence = (container, key) => Object.hasOwn(EVIDENCE, container[key]?.kind) && EVIDENCE[container[key].kind](container, key);
 
-function checkTrial({ trial, n, p_value_e6, confidence_e6 }, range) {
-  const { number, windows, level_e6: level, opened } = trial;
-  need(number >= 1 && level >= 1 && level <= Math.ceil(250_000 / (number * (number + 1))), "the level is one of its number");
-  need(level <= MILLION - confidence_e6 + 1 && p_value_e6 <= level, "p is below the level, and that below alpha");
-  need(windows >= 1 && windows <= n, "each window has an example");
-  const [start, end, first, last] = [opened.start, opened.end, range.start, range.end].map(Date.parse);
-  need(first <= start && start < end && end <= last, "the opening window lies in date_range");
+const DOCUMENT = section({
+  schema_version: oneOf("1.0"),
+  attestation_type: oneOf("teleprompt_optimization"),
+  attestation_id: matching(/^[0-9a-f]{12}$/),
+  timestamp: moment,
+  model_info: section({ model_id: text, baseline_version: text, optimized_version: text, optimization_strategy: text }),
+  performance: section({
+    deltaone_achieved: flag, performance_delta: number(-1e9, 1e9), baseline_metrics: metrics, optimized_metrics: metrics,
+  }),
+  optimization_metadata: section({
+    trace_count: count, optimization_time_seconds: number(0, 1e9), outcome_metric: text, date_range: span,
+  }),
+  contributors: listOf(section({
+    contributor_id: text, address: orNull(address), weight: number(0, 1), trace_count: count,
+    "quarantine?": oneOf("no_address", "address_conflict"),
+    "used?": section({ train: count, select: count, gate: count, demos: count }),
+    "value_e6?": whole(1 - BEYOND, BEYOND - 1), "error_e6?": count,
+  }), 1, 10_000),
+  attestation_hash: digest,
+  "weighting_method?": text,
+  "evidence?": evidence,
+  "data?": section({ snapshot_digest: digest, split_digest: digest, "traces_root?": digest, "traces_count?": count }),
+  "program?": section({ baseline_digest: digest, optimized_digest: digest, code_digest: digest }),
+  "credit?": section({ "cap_e6?": whole(1, MILLION), unpayable: oneOf("hold_back", "share") }),
+  "proof?": (container, key) =>
+    Array.isArray(container[key]) ? listOf(signature, 2, 20)(container, key) : signature(container, key),
+});
+
+const checkForm = (document) => DOCUMENT({ document }, "document");
+
+// Times are UTC, to the second or the thousandth, on a day that the calendar has.
+function isMoment(value) {
+  const [, year, month, day, hour, minute, second] = (typeof value === "string" && MOMENT.exec(value)) || [];
+  if (year === undefined || year === "0000" || hour > 23 || minute > 59 || second > 59) return false;
+  const date = new Date(0);
+  date.setUTCFullYear(Number(year), month - 1, Number(day));
+  return month >= 1 && date.getUTCMonth() === month - 1 && date.getUTCDate() === Number(day);
 }
 
-// McNemar's exact test, and the interval of Bonett and Price (2012).
-function checkMcNemar({ n, n_groups, wins, losses, ties, delta_e6, p_value_e6, ...evidence }, means) {
-  need(n_groups === n, "examples are independent");
-  need(Math.abs(delta_e6 * n - (wins - losses) * MILLION) <= n, "the gain is that of wins and losses");
+const time = (moment) => Date.parse(moment);
+
+// ==== statistics.mjs
+// Exact tests and intervals from counts, in double precision.
+
+// Up to here what rounding to a millionth leaves open; double precision may lie a thousandth of that beside it.
+const SLACK = 1e-3;
+const isRounded = (value, stated) => Math.abs(value * MILLION - stated) <= 0.5 + SLACK;
+
+const logFactorials = [0];
+function logFactorial(n) {
+  if (n >= 4096) { // Stirling's series
+    return (n + 0.5) * Math.log(n) - n + Math.log(2 * Math.PI) / 2 + 1 / (12 * n) - 1 / (360 * n ** 3);
+  }
+  for (let i = logFactorials.length; i <= n; i++) logFactorials.push(logFactorials[i - 1] + Math.log(i));
+  return logFactorials[n];
+}
+
+const logWays = (n, k) => logFactorial(n) - logFactorial(k) - logFactorial(n - k);
+
+// Two-sided: were the discordant pairs a fair coin's (McNemar 1947, binomial form).
+function mcNemar(wins, losses) {
   let [term, tail] = [-(wins + losses) * Math.LN2, 0]; // logarithms: of many pairs each outcome is too rare for a number
   for (let k = 0; k <= Math.min(wins, losses); k++) {
     tail += Math.exp(term);
     term += Math.log(wins + losses - k) - Math.log(k + 1);
   }
-  need(p_value_e6 === e6(Math.min(1, 2 * tail)), "p is McNemar's");
+  return Math.min(1, 2 * tail);
+}
+
+const signTest = (groups) => Math.min(1, 2 * 0.5 ** groups);
+
+// The adjusted Wald interval of a difference of paired rates (Bonett and Price 2012).
+function bonettPrice(wins, losses, n, alpha) {
   const [up, down] = [(wins + 1) / (n + 2), (losses + 1) / (n + 2)];
-  const spread = Math.sqrt((up + down - (up - down) ** 2) / (n + 2));
-  needInterval(evidence, (z) => [up - down - z * spread, up - down + z * spread]);
-  const [before, after] = means.map((mean) => onesBehind(mean, n));
-  const least = Math.max(before[0], after[0] - wins + losses, losses);
-  need(least <= Math.min(before[1], after[1] - wins + losses, losses + ties), "right answers lead from one mean to the other");
+  const half = normalQuantile(alpha / 2) * Math.sqrt((up + down - (up - down) ** 2) / (n + 2));
+  return [Math.max(-1, up - down - half), Math.min(1, up - down + half)];
 }
 
-function checkOnline(evidence, timestamp, means) {
-  const { n_baseline: n0, n_optimized: n1, keys_baseline: keys0, keys_optimized: keys1, observed, p_value_e6 } = evidence;
-  need([n0, n1, keys0, keys1].every((count) => Number.isSafeInteger(count) && count >= 1), "counts are counts");
-  need(keys0 <= n0 && keys1 <= n1 && Math.max(n0, n1) <= 1e9, "there is a call for each key");
-  need(Date.parse(observed.start) < Date.parse(observed.end), "the observed span has a length");
-  need(Date.parse(observed.end) <= Date.parse(timestamp), "it was written after what was observed");
-  const weeks = evidence.test === "delta_method";
-  need(weeks === "weeks" in evidence && weeks === "missing_are" in evidence, "weeks belong to the delta method");
-  if (weeks) {
-    const span = Date.parse(observed.end) - Date.parse(observed.start);
-    return need(keys0 > 1 && keys1 > 1 && evidence.weeks * 604_800_000 <= span, "the weeks were observed, of several keys");
-  }
-  if (evidence.test !== "fisher_exact") return need(p_value_e6 >= 10 && keys0 > 1 && keys1 > 1, "a resampled p has a least value");
-  need(keys0 === n0 && keys1 === n1, "each key has one call");
-  const [[good0, most0], [good1, most1]] = [onesBehind(means[0], n0), onesBehind(means[1], n1)];
-  need(good0 <= most0 && good1 <= most1, "shares are k / n");
-  if (good0 < most0 || good1 < most1) return; // of more than a million calls, six decimals do not tell the counts
-  need(p_value_e6 === e6(fisher(good0, n0, good1, n1)), "p is Fisher's");
-  needInterval(evidence, (z) => newcombe(good0 / n0, n0, good1 / n1, n1, z));
-}
-
-// The hybrid score interval (Newcombe 1998, method 10).
-function newcombe(p0, n0, p1, n1, z) {
+// The hybrid score interval of a change between two rates, each as [good, of all] (Newcombe 1998, method 10).
+function newcombe([good0, n0], [good1, n1], alpha) {
+  const z = normalQuantile(alpha / 2);
   const wilson = (p, n) => {
     const half = z * Math.sqrt((p * (1 - p)) / n + (z * z) / (4 * n * n));
     return [-1, 1].map((sign) => (p + (z * z) / (2 * n) + sign * half) / (1 + (z * z) / n));
   };
+  const [p0, p1] = [good0 / n0, good1 / n1];
   const [[low0, high0], [low1, high1]] = [wilson(p0, n0), wilson(p1, n1)];
-  return [p1 - p0 - Math.hypot(p1 - low1, high0 - p0), p1 - p0 + Math.hypot(high1 - p1, p0 - low0)];
+  return [
+    Math.max(-1, p1 - p0 - Math.hypot(p1 - low1, high0 - p0)), Math.min(1, p1 - p0 + Math.hypot(high1 - p1, p0 - low0)),
+  ];
 }
 
-// Two-sided: all tables with these sums that are no likelier than this one.
-function fisher(good0, n0, good1, n1) {
-  const logs = new Float64Array(n0 + n1 + 1);
-  for (let i = 2; i < logs.length; i++) logs[i] = logs[i - 1] + Math.log(i);
-  const ways = (n, k) => logs[n] - logs[k] - logs[n - k];
-  const good = good0 + good1;
-  const chance = (k) => ways(n0, k) + ways(n1, good - k) - ways(n0 + n1, good);
-  const limit = chance(good0) + 1e-9;
+// Two-sided: all tables with these sums that are no likelier than this one (Fisher 1935), of [good, bad] each.
+function fisher([good0, bad0], [good1, bad1]) {
+  const [n0, n1, good] = [good0 + bad0, good1 + bad1, good0 + good1];
+  const chance = (k) => logWays(n0, k) + logWays(n1, good - k) - logWays(n0 + n1, good);
+  const [least, most] = [Math.max(0, good - n1), Math.min(n0, good)];
+  // Beyond forty standard deviations of the likeliest table there is nothing to add.
+  const middle = (good * n0) / (n0 + n1);
+  const reach = 40 * Math.sqrt((middle * (n1 / (n0 + n1)) * (n0 + n1 - good)) / (n0 + n1)) + 40;
+  const limit = chance(good0) + 1e-7;
   let p = 0;
-  for (let k = Math.max(0, good - n1); k <= Math.min(n0, good); k++) if (chance(k) <= limit) p += Math.exp(chance(k));
+  for (let k = Math.max(least, Math.floor(middle - reach)); k <= Math.min(most, middle + reach); k++) {
+    if (chance(k) <= limit) p += Math.exp(chance(k));
+  }
   return Math.min(1, p);
 }
 
-// The least and the most ones among n values of 0 or 1 with this mean in millionths.
+// Whether both ends are those of a formula of the error, which is stated to a millionth; of several formulas, for the
+// least and the most that rounded figures may stand for, anywhere between theirs.
+function isInterval([low, high], confidence, formulas) {
+  const ends = formulas.flatMap((formula) => [-0.5, 0.5].map((half) => formula((MILLION - confidence + half) / MILLION)));
+  const holds = (stated, found) =>
+    stated >= Math.min(...found) * MILLION - 0.5 - SLACK && stated <= Math.max(...found) * MILLION + 0.5 + SLACK;
+  return holds(low, ends.map((end) => end[0])) && holds(high, ends.map((end) => end[1]));
+}
+
+// The numbers of ones among n values of 0 or 1 whose mean, rounded, is this many millionths: the least and the most.
 const onesBehind = (mean, n) => [
   Math.max(0, Math.ceil(((2 * mean - 1) * n) / (2 * MILLION))), Math.min(n, Math.floor(((2 * mean + 1) * n) / (2 * MILLION))),
 ];
 
-// The ends are those of the formula, for an error that is stated to a millionth.
-function needInterval({ ci_low_e6, ci_high_e6, confidence_e6 }, formula) {
-  const [wide, narrow] = [-0.5, 0.5].map((half) => formula(normalQuantile((MILLION - confidence_e6 + half) / MILLION / 2)));
-  need(e6(Math.max(-1, wide[0])) - 1 <= ci_low_e6 && ci_low_e6 <= e6(narrow[0]) + 1 &&
-    e6(narrow[1]) - 1 <= ci_high_e6 && ci_high_e6 <= e6(Math.min(1, wide[1])) + 1, "the interval follows from the counts");
+// Where a mean in [-1, 1] may lie if what so few groups missed is as bad, or as good, as can be: the rule of three in
+// its exact form (Hanley and Lippman-Hand 1983). `largest` is the size of the largest group in mean sizes.
+function allowingForTheUnseen(mean, groups, alpha, largest = 1) {
+  const missed = 1 - (alpha / 2) ** (1 / groups);
+  return [-1, 1].map((worst) => ((1 - missed) * mean + worst * missed * largest) / (1 - missed + missed * largest));
 }
+
+// The same for a mean in [0, 1], as a distance.
+function hidden(mean, keys, alpha) {
+  const [low, high] = allowingForTheUnseen(2 * mean - 1, keys, alpha);
+  return Math.max(mean - (low + 1) / 2, (high + 1) / 2 - mean);
+}
+
+// What a p-value by resampling is at least where the exact one is: six standard errors of the fewest resamples below.
+const leastResampled = (exact) => exact - 6 * Math.sqrt(exact / 9_999);
+const LEAST_RESAMPLED_E6 = 10;
 
 // How many standard deviations the upper tail of this probability begins at.
 function normalQuantile(tail) {
@@ -281,123 +668,973 @@ function upperTail(z) {
   return density / fraction;
 }
 
-const e6 = (value) => Math.round(value * MILLION);
-const sum = (values) => values.reduce((all, value) => all + value, 0);
+// The regularised incomplete beta function (DiDonato and Morris 1992, as a continued fraction by Lentz's method).
+function betaCdf(a, b, x) {
+  if (x <= 0 || x >= 1) return x <= 0 ? 0 : 1;
+  if (x > (a + 1) / (a + b + 2)) return 1 - betaCdf(b, a, 1 - x);
+  const front = Math.exp(logFactorial(a + b - 1) - logFactorial(a - 1) - logFactorial(b - 1) + a * Math.log(x) + b * Math.log1p(-x)) / a;
+  let [c, d, value] = [1, 1 / (1 - ((a + b) * x) / (a + 1)), 1 / (1 - ((a + b) * x) / (a + 1))];
+  for (let m = 1; m < 10_000; m++) {
+    const before = value;
+    const terms = [(m * (b - m) * x) / ((a + 2 * m - 1) * (a + 2 * m)), (-(a + m) * (a + b + m) * x) / ((a + 2 * m) * (a + 2 * m + 1))];
+    for (const term of terms) {
+      d = 1 / (1 + term * d);
+      c = 1 + term / c;
+      value *= c * d;
+    }
+    if (Math.abs(value - before) < 1e-16 * Math.abs(value)) break;
+  }
+  return front * value;
+}
 
-function signersOf(document) {
-  const proofs = Array.isArray(document.proof) ? document.proof : [document.proof];
-  need(document.proof !== undefined && proofs.length > 0, "it is signed");
-  need(!Array.isArray(document.proof) || (proofs.length >= 2 && proofs.length <= 20), "a list holds several signatures");
-  const signers = proofs.map((proof) => {
-    needFields(proof, SIGNATURE, "a signature");
-    need(proof.type === "eip712" && matches(/^0x[0-9a-f]{128}1[bc]$/, proof.signature), "signatures have 65 bytes, v 27 or 28");
-    const message = {
-      attestationId: document.attestation_id,
-      attestationHash: `0x${document.attestation_hash}`,
-      modelId: document.model_info.model_id,
-      optimizedVersion: document.model_info.optimized_version,
-      signer: proof.signer,
-    };
-    const signer = verifyTypedData(DOMAIN, TYPES, message, proof.signature); // refuses a high s
-    need(signer === proof.signer, `the signature is by ${signer}, and not by ${proof.signer}`);
-    return signer;
+// Where that function has this value; a and b are whole numbers.
+function betaQuantile(a, b, share) {
+  let [low, high] = [0, 1];
+  for (let i = 0; i < 60; i++) {
+    const middle = (low + high) / 2;
+    [low, high] = betaCdf(a, b, middle) < share ? [middle, high] : [low, middle];
+  }
+  return low;
+}
+
+// ==== betting.mjs
+// Bets on bounded differences, and the exact test of a trial's opening window: what they show of scores, and what so
+// many wins can have shown at most.
+
+// Shares of the wealth, evenly spaced by their ratio; each has the same weight.
+const BETS = Array.from({ length: 14 }, (_, k) => 0.03 * (0.8 / 0.03) ** (k / 13));
+const MOST_PAIRS = 1_000;
+const CELL = MILLION / 100;
+
+// Natural logarithm of the wealth of bets against a mean of `null_e6`, for [difference in millionths, weight] of each
+// cell (Waudby-Smith and Ramdas 2024): a bet is on (x - m) / (1 + m), which is at least -1 wherever m is.
+function logWealth(cells, null_e6) {
+  const logs = BETS.map((bet) => cells.reduce((log, [difference, weight]) =>
+    weight ? log + weight * Math.log1p(bet * ((difference + MILLION) / (MILLION + null_e6) - 1)) : log, 0));
+  const most = Math.max(...logs);
+  return most + Math.log(logs.reduce((all, log) => all + Math.exp(log - most), 0) / BETS.length);
+}
+
+// The smallest mean in millionths, `known` or above, against which the logarithm is below `boundary`.
+function lowerBound(cells, boundary, known) {
+  let rejected = Math.max(known - 1, 1 - MILLION);
+  if (logWealth(cells, rejected + (known > rejected ? 1 : 0)) < boundary) return known;
+  const weight = cells.reduce((all, cell) => all + cell[1], 0);
+  const mean = cells.reduce((all, cell) => all + (cell[0] + MILLION) * cell[1], 0) / weight;
+  let held = Math.min(MILLION, Math.ceil(mean) - MILLION + 1);
+  rejected = Math.min(Math.max(known, 1 - MILLION), held - 1);
+  while (held - rejected > 1) {
+    const middle = Math.floor((held + rejected) / 2);
+    if (logWealth(cells, middle) < boundary) held = middle;
+    else rejected = middle;
+  }
+  return held;
+}
+
+// The most that bets can have won in the end. The logarithm is concave, so that of all ways to a mean with so many wins,
+// equal wins and nothing lost bring most; a difference between two cells lies in both in proportion.
+function mostLogWealth({ n_groups: units, wins, delta_e6: delta }, null_e6) {
+  const won = Math.min(wins, units);
+  const each = Math.min(MILLION, Math.ceil((delta * units) / won));
+  const [cell, rest] = [Math.floor(each / CELL) * CELL, (each % CELL) / CELL];
+  return logWealth([[cell, (1 - rest) * won], [cell + CELL, rest * won], [0, units - won]], null_e6);
+}
+
+// One-sided exact unconditional p-value that wins are no likelier than losses (Suissa and Shuster 1991): the highest
+// over the share of pairs that differ. Of many pairs it is McNemar's.
+function pOfNoGain(wins, losses, pairs) {
+  if (wins <= losses) return 1;
+  if (pairs > MOST_PAIRS) return upperHalf(wins, wins + losses);
+  const statistic = (wins - losses) / Math.sqrt(wins + losses);
+  const asHigh = Array.from({ length: pairs + 1 }, (_, differing) =>
+    differing ? upperHalf(Math.ceil((differing + statistic * Math.sqrt(differing)) / 2 - 1e-9), differing) : 0);
+  const probability = (angle) => {
+    const share = Math.sin(angle) ** 2;
+    return asHigh.reduce((all, high, differing) => high ? all + high * Math.exp(logChance(pairs, differing, share)) : all, 0);
+  };
+  const steps = 8 * Math.ceil(Math.PI * Math.sqrt(pairs));
+  const step = Math.PI / 2 / steps;
+  const rates = Array.from({ length: steps + 1 }, (_, i) => probability(i * step));
+  const top = rates.indexOf(Math.max(...rates));
+  const [from, to] = [Math.max(top - 1, 0) * step, Math.min(top + 1, steps) * step];
+  const near = Array.from({ length: 33 }, (_, i) => probability(from + ((to - from) * i) / 32));
+  return Math.min(1, Math.max(rates[top], ...near) * (1 + 1e-6));
+}
+
+// Lower bound of the mean difference: shares of differing pairs, and of wins among them (Clopper and Pearson 1934).
+function firstBound(wins, losses, pairs, error) {
+  if (!wins) return -1;
+  const won = betaQuantile(wins, losses + 1, error * 0.9);
+  const differ = betaQuantile(wins + losses, pairs - wins - losses + 1, error * 0.1);
+  return won > 0.5 ? differ * (2 * won - 1) : -1;
+}
+
+// The p-value that the mean difference is at most `null_e6`, and a lower bound of it in millionths; one error for both.
+function firstLook(wins, losses, pairs, { null_e6, error }) {
+  const ofNoGain = pOfNoGain(wins, losses, pairs);
+  const bound = (at) => Math.floor(firstBound(wins, losses, pairs, at) * MILLION);
+  const low = ofNoGain <= error ? Math.max(1, bound(error)) : -MILLION;
+  if (null_e6 <= 0) return { p: ofNoGain, low };
+  let [least, most] = [0, 1];
+  for (let i = 0; i < 50; i++) {
+    const middle = (least + most) / 2;
+    [least, most] = bound(middle) > null_e6 ? [least, middle] : [middle, most];
+  }
+  return { p: Math.max(ofNoGain, most), low };
+}
+
+// Probability of at least so many wins among pairs that may each go either way.
+function upperHalf(wins, differing) {
+  if (wins <= 0 || wins > differing) return 0;
+  let [term, tail] = [-differing * Math.LN2, 0];
+  for (let k = 0; k <= differing - wins; k++) {
+    tail += Math.exp(term);
+    term += Math.log(differing - k) - Math.log(k + 1);
+  }
+  return tail;
+}
+
+function logChance(pairs, differing, share) {
+  const ways = logFactorial(pairs) - logFactorial(differing) - logFactorial(pairs - differing);
+  const power = (count, base) => (count ? count * base : 0);
+  return ways + power(differing, Math.log(share)) + power(pairs - differing, Math.log1p(-share));
+}
+
+// ==== trial.mjs
+// A trial: from the scores of its windows to its verdict, in their order; the first crossing decides.
+
+// What the windows show together. An example is [digest, [unit, ...what it shares], score before, score after].
+function foldTrial(windows, policy) {
+  const scale = commonMultiple(policy.group_cap); // all means of units are whole multiples of 1 / it
+  const state = { n: 0, units: 0, total: 0n, cells: new Map(), first: null, most: 0, low: -MILLION, high: MILLION, path: 0, verdict: "inconclusive" };
+  const used = [];
+  for (const examples of thatCount(windows, policy)) {
+    if (state.verdict !== "inconclusive" || state.path === policy.horizon) break;
+    if (!examples.length) continue;
+    addWindow(state, examples, policy, scale);
+    judge(state, policy, scale);
+    used.push(...examples);
+  }
+  return { ...shown(state, policy, scale), ...countsOf(used) };
+}
+
+// Each example counts once, in the first window that has it; so does each unit, by its name and all that it shares.
+function thatCount(windows, policy) {
+  const ordered = windows.map((window) => ({ ...window, start: time(window.start), end: time(window.end) }))
+    .sort((one, other) => one.start - other.start || one.end - other.end)
+    .filter((window, i, all) => !i || window.start !== all[i - 1].start || window.end !== all[i - 1].end);
+  const [traces, units] = [new Set(), new Set()];
+  return ordered.map(({ examples }) => {
+    const fresh = examples.filter(([trace]) => !traces.has(trace));
+    for (const [trace] of fresh) traces.add(trace);
+    const returns = ([, names]) => policy.returning === "left_out" && names.some((name) => units.has(name));
+    const back = new Set(fresh.filter(returns).map(([, names]) => names[0]));
+    for (const [, names] of fresh) for (const name of names) units.add(name);
+    return fresh.filter(([, [unit]]) => !back.has(unit));
   });
-  need(signers.every((signer, i) => i === 0 || signers[i - 1].toLowerCase() < signer.toLowerCase()), "signers ascend");
+}
+
+const signOf = ({ direction }) => (direction === "lower" ? -1 : 1);
+
+function addWindow(state, examples, policy, scale) {
+  const sums = new Map(); // of each unit's first examples
+  for (const [, [unit], before, after] of examples) {
+    const [gain, size] = sums.get(unit) ?? [0, 0];
+    if (size < policy.group_cap) sums.set(unit, [gain + signOf(policy) * (after - before), size + 1]);
+  }
+  const [one, width] = [BigInt(MILLION) * scale, BigInt(CELL) * scale];
+  const means = [...sums.values()].map(([gain, size]) => BigInt(gain) * (scale / BigInt(size)));
+  const used = [...sums.values()].reduce((all, [, size]) => all + size, 0);
+  for (const mean of means) {
+    const [cell, rest] = [(mean + one) / width, (mean + one) % width];
+    state.cells.set(cell, (state.cells.get(cell) ?? 0n) + width - rest);
+    if (rest) state.cells.set(cell + 1n, (state.cells.get(cell + 1n) ?? 0n) + rest);
+    state.total += mean;
+  }
+  state.n += used;
+  state.units += means.length;
+  if (!state.path && policy.first_look_share && used === means.length && means.every((mean) => mean === 0n || mean === one || mean === -one)) {
+    const count = (value) => means.filter((mean) => mean === value).length;
+    state.first = firstLook(count(one), count(-one), means.length, { null_e6: nullOf(policy), error: policy.level * policy.first_look_share });
+  }
+}
+
+const nullOf = (policy) => (policy.claim === "proven" ? e6(policy.threshold) - 1 : 0);
+
+function judge(state, policy, scale) {
+  const width = Number(BigInt(CELL) * scale);
+  const cells = [...state.cells].map(([cell, weight]) => [Number(cell) * CELL - MILLION, Number(weight) / width]);
+  const mirrored = cells.map(([difference, weight]) => [-difference, weight]);
+  state.most = Math.max(state.most, logWealth(cells, nullOf(policy)));
+  state.low = lowerBound(cells, -Math.log(policy.level * (1 - policy.first_look_share)), state.low);
+  if (state.first && !state.path) state.low = Math.max(state.low, state.first.low);
+  state.high = -lowerBound(mirrored, -Math.log(policy.harm_level), -state.high);
+  state.path += 1;
+  if (state.low > nullOf(policy) && reaches(state, policy, scale)) state.verdict = "promote";
+  else if (state.high < e6(policy.threshold)) state.verdict = "reject";
+}
+
+const reaches = ({ total, units }, policy, scale) => total >= BigInt(e6(policy.threshold)) * BigInt(units) * scale;
+
+function shown(state, policy, scale) {
+  const low = Math.min(state.low, state.high);
+  const delta_e6 = state.units ? roundedRatio(state.total, BigInt(state.units) * scale) : 0;
+  let p = Math.exp(-state.most) / (1 - policy.first_look_share);
+  if (state.first) p = Math.min(p, state.first.p / policy.first_look_share);
+  const claim = low > 0 && reaches(state, policy, scale) ? (low >= e6(policy.threshold) ? "proven" : "significant") : null;
+  return {
+    verdict: state.verdict, claim, test: "betting_mixture", interval: "confidence_sequence", n: state.n, n_groups: state.units, delta_e6,
+    ci_low_e6: low, ci_high_e6: Math.max(state.high, delta_e6), p_value_e6: Math.ceil(Math.min(1, p) * MILLION),
+    confidence_e6: MILLION - Math.max(1, e6(Number((policy.level + policy.harm_level).toFixed(9)))), threshold_e6: e6(policy.threshold),
+    windows: state.path,
+  };
+}
+
+// Wins, losses and ties, and the baseline's mean, in which each unit counts alike.
+function countsOf(used) {
+  const sums = new Map();
+  const found = { wins: 0, losses: 0, ties: 0 };
+  for (const [, [unit], before, after] of used) {
+    const [all, size] = sums.get(unit) ?? [0, 0];
+    sums.set(unit, [all + before, size + 1]);
+    found[after > before ? "wins" : after < before ? "losses" : "ties"] += 1;
+  }
+  const whole = [...sums.values()].reduce((multiple, [, size]) => common(multiple, BigInt(size)), 1n);
+  const total = [...sums.values()].reduce((all, [part, size]) => all + BigInt(part) * (whole / BigInt(size)), 0n);
+  return { ...found, baseline_e6: sums.size ? roundedRatio(total, whole * BigInt(sums.size)) : 0 };
+}
+
+function common(a, b) {
+  let [x, y] = [a, b];
+  while (y) [x, y] = [y, x % y];
+  return (a / x) * b;
+}
+
+const commonMultiple = (most) => Array.from({ length: most }, (_, i) => BigInt(i + 1)).reduce(common, 1n);
+
+// ==== bundle.mjs
+// A recompute bundle: the evidence made anew from the scores of the sealed examples, whose digest is signed.
+
+const MOST_BUNDLE_BYTES = 256 * 2 ** 20;
+const needBundle = (holds, what) => need(holds, "BUNDLE_INVALID", what);
+const between = (value, least, most) => typeof value === "number" && value > least && value < most;
+const hasOnly = (object, names) => object !== null && typeof object === "object" && Object.keys(object).sort().join() === names;
+
+const readBundle = (bytes) => readJson(bytes, { most: MOST_BUNDLE_BYTES });
+
+// Returns what was made anew, and what was not, in a sentence.
+function checkBundle(document, bundle) {
+  const { evidence } = document;
+  needBundle(evidence?.kind === "offline" && evidence.scores_digest, "the document signs no scores");
+  needBundle(hasOnly(bundle, "attestation,bundle_version,scores") && bundle.bundle_version === "1.0", "the file is no bundle of `attest bundle`");
+  needBundle(bundle.attestation?.attestation_hash === document.attestation_hash, "the bundle is of another document");
+  checkScoresForm(bundle.scores);
+  const { policy, windows } = bundle.scores;
+  const hashed = windows.map(({ start, end, examples }) => ({ start, end, examples: digestOf(examples) }));
+  needBundle(digestOf({ policy, windows: hashed }) === evidence.scores_digest, "the bundle's scores are not those that are signed");
+  needBundle(windows.some(({ examples }) => examples.length), "the scores show nothing");
+  const found = "level" in policy ? ofTrial(windows, policy) : compareAlone(windows.flatMap(({ examples }) => examples), policy);
+  const differs = [...differingFigures(document, found), ...differingMeans(document, found)];
+  needBundle(!differs.length, `the scores give another ${differs.join(", ")}`);
+  const of = `the scores of ${found.n} examples${found.windows > 1 ? ` in ${found.windows} windows` : ""}`;
+  return found.p_value_e6 === undefined
+    ? `gain and counts follow from ${of}; p and interval were resampled, which only \`teleprompt attest verify --bundle\` does anew`
+    : `each figure of the evidence, made anew from ${of}`;
+}
+
+function ofTrial(windows, policy) {
+  const found = foldTrial(windows, policy);
+  // The gain on top of the baseline's mean is at most 1.
+  const baseline_e6 = Math.min(Math.max(found.baseline_e6, -found.delta_e6), MILLION - found.delta_e6);
+  return { ...found, baseline_e6, optimized_e6: baseline_e6 + found.delta_e6, level_e6: Math.ceil(policy.level * MILLION) };
+}
+
+function differingFigures({ evidence }, found) {
+  const names = ["verdict", "claim", "test", "interval", "delta_e6", "ci_low_e6", "ci_high_e6", "p_value_e6", "confidence_e6", "threshold_e6",
+    "n", "n_groups", "wins", "losses", "ties"];
+  const differs = names.filter((name) => found[name] !== undefined && found[name] !== evidence[name]);
+  const trial = Boolean(found.windows) !== Boolean(evidence.trial) || (evidence.trial && (evidence.trial.windows !== found.windows || evidence.trial.level_e6 !== found.level_e6));
+  return trial ? [...differs, "trial"] : differs;
+}
+
+function differingMeans({ performance, evidence: { metric } }, { baseline_e6, optimized_e6 }) {
+  const stated = (metrics) => (Object.keys(metrics).length === 1 ? e6(metrics[metric]) : null);
+  const differs = [];
+  if (stated(performance.baseline_metrics) !== baseline_e6) differs.push("baseline_metrics");
+  if (stated(performance.optimized_metrics) !== optimized_e6) differs.push("optimized_metrics");
+  return differs;
+}
+
+// One comparison on its own: exact tests anew, resampled ones left out.
+function compareAlone(examples, { threshold_e6, claim, alpha, direction }) {
+  const [before, after, groups] = [examples.map((one) => one[2]), examples.map((one) => one[3]), examples.map((one) => one[1][0])];
+  const sign = direction === "lower" ? -1 : 1;
+  const gains = after.map((score, i) => sign * (score - before[i]));
+  const sizes = new Map();
+  for (const group of groups) sizes.set(group, (sizes.get(group) ?? 0) + 1);
+  const mean = (values) => roundedRatio(BigInt(sum(values)), BigInt(values.length));
+  const counts = { n: gains.length, n_groups: sizes.size, wins: gains.filter((gain) => gain > 0).length, losses: gains.filter((gain) => gain < 0).length };
+  const [baseline_e6, optimized_e6] = [mean(before), mean(after)];
+  const found = {
+    ...counts, ties: counts.n - counts.wins - counts.losses, baseline_e6, optimized_e6, threshold_e6,
+    delta_e6: sign * (optimized_e6 - baseline_e6), confidence_e6: MILLION - Math.max(1, e6(alpha)),
+  };
+  const isBinary = [...before, ...after].every((score) => score === 0 || score === MILLION) && counts.n_groups === counts.n;
+  const isAlike = gains.every((gain) => gain === gains[0]);
+  if (!isBinary && !isAlike) return { ...found, test: "sign_flip", interval: "bca_unseen" };
+  const [p, [low, high]] = isBinary
+    ? [mcNemar(counts.wins, counts.losses), bonettPrice(counts.wins, counts.losses, counts.n, alpha)]
+    : [gains[0] ? signTest(sizes.size) : 1, allAlike(gains[0], sizes, counts.n, alpha)];
+  const enough = sum(gains) >= threshold_e6 * counts.n && p <= alpha && e6(low) > 0;
+  const shown = enough ? (e6(low) >= threshold_e6 ? "proven" : "significant") : null;
+  return {
+    ...found, test: isBinary ? "mcnemar_exact" : "sign", interval: isBinary ? "bonett_price" : "unseen", p_value_e6: e6(p), ci_low_e6: e6(low),
+    ci_high_e6: Math.max(e6(high), found.delta_e6), claim: shown,
+    verdict: shown === "proven" || (shown && claim === "significant") ? "promote" : e6(high) < threshold_e6 ? "reject" : "inconclusive",
+  };
+}
+
+// Where all examples changed by the same, the interval allows for what was not seen, as large as the largest group.
+function allAlike(gain, sizes, n, alpha) {
+  const largest = (Math.max(...sizes.values()) * sizes.size) / n;
+  const [low, high] = allowingForTheUnseen(gain / MILLION, sizes.size, alpha, largest);
+  return [Math.max(-1, Math.min(gain / MILLION, low)), Math.min(1, Math.max(gain / MILLION, high))];
+}
+
+function checkScoresForm(scores) {
+  needBundle(hasOnly(scores, "policy,windows") && Array.isArray(scores.windows), "the bundle's scores have another form");
+  const { policy, windows } = scores;
+  const isTrial = hasOnly(policy, "claim,direction,first_look_share,group_cap,harm_level,horizon,level,returning,threshold");
+  needBundle(isTrial || hasOnly(policy, "alpha,claim,direction,threshold_e6"), "the bundle's policy has another form");
+  needBundle(["significant", "proven"].includes(policy.claim) && ["higher", "lower"].includes(policy.direction), "the bundle's policy has another form");
+  const holds = isTrial
+    ? between(policy.level, 0, 0.5) && between(policy.harm_level, 0, 0.5) && between(policy.threshold, 0, 1) &&
+      between(policy.first_look_share, -Number.MIN_VALUE, 1) && Number.isInteger(policy.group_cap) && between(policy.group_cap, 0, 101) &&
+      Number.isInteger(policy.horizon) && policy.horizon >= 1 && ["left_out", "counted"].includes(policy.returning)
+    : between(policy.alpha, 0, 0.5) && Number.isInteger(policy.threshold_e6) && between(policy.threshold_e6, 0, MILLION);
+  needBundle(holds, "the bundle's policy has another form");
+  for (const window of windows) {
+    needBundle(hasOnly(window, "end,examples,start") && Array.isArray(window.examples), "a window has another form");
+    const span = [window.start, window.end];
+    needBundle(span.every(isMoment) ? span[0] < span[1] : !isTrial && span.every((moment) => moment === null), "a window of a trial has a start and an end");
+    for (const example of window.examples) checkExample(example);
+  }
+}
+
+function checkExample(example) {
+  const [digest, names, ...both] = Array.isArray(example) ? example : [];
+  const isScore = (score) => Number.isInteger(score) && score >= 0 && score <= MILLION;
+  needBundle(isDigest(digest) && Array.isArray(names) && names.length && both.length === 2 && both.every(isScore) &&
+    names.every((name) => typeof name === "string" && name.length <= 64), "an example has another form");
+}
+
+// ==== credit.mjs
+// Whether contributors, counts and weights fit each other, and dividing a whole number fairly.
+
+const METHODS = ["deduplicated_count", "quality_weighted", "leave_one_out", "group_shapley"];
+
+// Returns what was found, in a sentence.
+function checkCredit(document) {
+  const { contributors: people, weighting_method: method, credit } = document;
+  const weights = people.map((person) => e6(person.weight));
+  need(sum(weights) === MILLION, "WEIGHTS_SUM", "the weights do not sum to 1");
+  const [ids, addresses] = [people.map((person) => person.contributor_id), people.map((person) => person.address).filter(Boolean)];
+  need(new Set(ids).size === ids.length && new Set(addresses).size === addresses.length,
+    "DUPLICATE_CONTRIBUTOR", "a contributor or an address stands twice");
+  if (credit) checkMethod(people, method);
+  const known = credit !== undefined || method === "deduplicated_count";
+  if (known) {
+    const expected = weightsOf(people, credit?.cap_e6);
+    need(weights.every((weight, i) => weight === expected[i]), "WEIGHTS_SUM", "the weights do not follow from what they are in proportion to");
+  }
+  checkCounts(document);
+  const follow = known ? `; they follow from ${method === "deduplicated_count" ? "the counts of traces" : "the values that are stated"}` : "";
+  return `the weights of ${people.length === 1 ? "one contributor" : `${people.length} contributors`} sum to 1${follow}`;
+}
+
+function checkMethod(people, method) {
+  need(METHODS.includes(method), "WEIGHTS_SUM", "weighting_method is none that is known");
+  need(people.every((person) => (person.address === null) === (person.quarantine !== undefined)),
+    "QUARANTINE_MISMATCH", "who has no address says why, and who has one is not quarantined");
+  const estimated = method === "leave_one_out" || method === "group_shapley";
+  for (const { value_e6, error_e6, trace_count } of people) {
+    need((value_e6 === undefined) === (method === "deduplicated_count") && (error_e6 !== undefined) === estimated,
+      "WEIGHTS_SUM", "value_e6 or error_e6 does not fit weighting_method");
+    need(method !== "quality_weighted" || (value_e6 >= 0 && value_e6 <= trace_count * MILLION),
+      "WEIGHTS_SUM", "a sum of scores lies outside its traces");
+  }
+}
+
+function checkCounts({ contributors: people, optimization_metadata: { trace_count: total }, data }) {
+  need(sum(people.map((person) => person.trace_count)) === total, "COUNT_MISMATCH", "the contributors' traces do not add up to trace_count");
+  need((data?.traces_root === undefined) === (data?.traces_count === undefined), "COUNT_MISMATCH", "traces_root and traces_count stand together");
+  need([undefined, total].includes(data?.traces_count), "COUNT_MISMATCH", "traces_count is not trace_count");
+  for (const { used, trace_count } of people.filter((person) => person.used)) {
+    need(used.train + used.select + used.gate === trace_count, "COUNT_MISMATCH", "where traces were used does not add up to trace_count");
+    need(used.demos <= used.train, "COUNT_MISMATCH", "more demonstrations than traces to learn from");
+  }
+}
+
+// Millionths in proportion to what each brought. With a cap nobody gets more: what is above it goes to the others in
+// proportion, until none is above; one that is too low to hold everything is raised to an equal share.
+function weightsOf(people, cap_e6) {
+  const shares = people.map(({ trace_count, value_e6 }) => BigInt(Math.max(0, value_e6 ?? trace_count)));
+  const several = shares.filter((share) => share).length;
+  need(several, "WEIGHTS_SUM", "nobody brought anything");
+  const names = people.map(tieBreak);
+  if (cap_e6 === undefined) return largestRemainder(BigInt(MILLION), shares, names).map(Number);
+  const cap = BigInt(Math.max(cap_e6, Math.ceil(MILLION / several)));
+  let [rest, others] = [BigInt(MILLION), total(shares)];
+  const full = new Set();
+  for (const i of shares.map((_, i) => i).sort((a, b) => (shares[a] < shares[b]) - (shares[a] > shares[b]))) {
+    if (shares[i] * rest <= cap * others) break;
+    full.add(i);
+    [rest, others] = [rest - cap, others - shares[i]];
+  }
+  const below = shares.map((share, i) => (full.has(i) ? 0n : share));
+  need(others, "WEIGHTS_SUM", "nobody below the cap brought anything");
+  const parts = largestRemainder(rest, below, names);
+  return parts.map((part, i) => Number(full.has(i) ? cap : part));
+}
+
+const tieBreak = (person) => utf8(`${(person.address ?? "").toLowerCase()}|${person.contributor_id}`);
+const total = (values) => values.reduce((all, value) => all + value, 0n);
+
+// Whole numbers in proportion to `shares` that sum to `amount` exactly: what flooring leaves goes, one each, to the
+// largest remainders, of equal ones to the smaller name.
+function largestRemainder(amount, shares, names) {
+  const whole = total(shares);
+  const parts = shares.map((share) => (amount * share) / whole);
+  const remainders = shares.map((share) => (amount * share) % whole);
+  const order = shares.map((_, i) => i).sort((a, b) =>
+    remainders[a] === remainders[b] ? compareBytes(names[a], names[b]) : remainders[a] > remainders[b] ? -1 : 1);
+  for (const i of order.slice(0, Number(amount - total(parts)))) parts[i] += 1n;
+  return parts;
+}
+
+function compareBytes(one, other) {
+  const differs = one.findIndex((byte, i) => byte !== other[i]);
+  return differs < 0 ? one.length - other.length : one[differs] - (other[differs] ?? -1);
+}
+
+// ==== document.mjs
+// What the fields of a document say of each other, beside its evidence and its credit.
+
+const DEFAULT_THRESHOLD_E6 = 10_000;
+
+function checkHash(document) {
+  const content = without(document, "attestation_hash", "proof");
+  need(digestOf(content) === document.attestation_hash, "HASH_MISMATCH", "the content is not what was hashed");
+  need(digestOf(without(content, "attestation_id")).slice(0, 12) === document.attestation_id,
+    "ID_MISMATCH", "the id does not follow from the content");
+  return `the content has the hash ${document.attestation_hash} and the id ${document.attestation_id}`;
+}
+
+function checkDates({ timestamp, optimization_metadata: { date_range: range } }) {
+  need(time(range.start) < time(range.end), "BAD_DATES", "date_range is empty");
+  need(time(timestamp) >= time(range.end), "BAD_DATES", "timestamp lies before the end of date_range");
+  const year = Number(timestamp.slice(0, 4));
+  need(year >= 2020 && year < 2100, "BAD_DATES", "timestamp is not of the years 2020 to 2099");
+  return `decided ${timestamp}, on traces from ${range.start} to ${range.end}`;
+}
+
+function checkPrograms({ model_info: info, program }) {
+  need(info.baseline_version !== info.optimized_version, "SAME_PROGRAM", "baseline and optimized version are the same");
+  need(!program || program.baseline_digest !== program.optimized_digest, "SAME_PROGRAM", "baseline and optimized program are the same");
+  return `${info.model_id}, from version ${info.baseline_version} to ${info.optimized_version}`;
+}
+
+const headlineMetric = (document) => document.evidence?.metric ?? document.optimization_metadata.outcome_metric;
+
+function checkGain(document) {
+  const { performance, evidence } = document;
+  const { baseline_metrics: before, optimized_metrics: after } = performance;
+  const metric = headlineMetric(document);
+  const names = [before, after].map((metrics) => Object.keys(metrics).sort());
+  const delta = e6(performance.performance_delta);
+  need(names[0].length === names[1].length && names[0].every((name, i) => name === names[1][i]) && Object.hasOwn(before, metric),
+    "DELTA_MISMATCH", `both programs need the same metrics and '${metric}'`);
+  need(e6(after[metric]) - e6(before[metric]) === delta, "DELTA_MISMATCH", "performance_delta is not optimized - baseline");
+  need([before[metric], after[metric]].every((mean) => mean >= 0 && mean <= 1), "DELTA_MISMATCH", `'${metric}' lies outside [0, 1]`);
+  const threshold = evidence?.threshold_e6 ?? DEFAULT_THRESHOLD_E6;
+  need(performance.deltaone_achieved === delta >= threshold, "BELOW_THRESHOLD", "deltaone_achieved contradicts the threshold");
+  need(!evidence || delta >= threshold, "BELOW_THRESHOLD", "a promotion needs at least the threshold");
+  return `${metric} from ${before[metric]} to ${after[metric]}: ${points(delta)}`;
+}
+
+// ==== evidence.mjs
+// Whether the figures of `evidence` can be what a gate found: counts bound the gain, and fix what is exact.
+
+const LEAST_CONFIDENCE_E6 = 625_000;
+const MOST_CALLS = 1e9;
+const INTERVALS = {
+  mcnemar_exact: ["bonett_price"], sign_flip: ["bca_unseen", "bca"], sign: ["unseen", "degenerate"],
+  betting_mixture: ["confidence_sequence"], fisher_exact: ["newcombe"], permutation: ["delta_method_unseen"],
+  delta_method: ["delta_method_unseen"],
+};
+const needEvidence = (holds, contradiction) => need(holds, "EVIDENCE_MISMATCH", contradiction);
+const alphaOf = (evidence) => (MILLION - evidence.confidence_e6 + 0.5) / MILLION;
+
+// Returns what was found, in a sentence.
+function checkEvidence(document) {
+  const { evidence, performance } = document;
+  const { ci_low_e6: low, ci_high_e6: high, delta_e6: delta, confidence_e6: confidence } = evidence;
+  const strongest = low >= evidence.threshold_e6 ? "proven" : "significant";
+  needEvidence(delta === e6(performance.performance_delta), "delta_e6 is not performance_delta");
+  needEvidence(low <= high, "the interval is upside down");
+  needEvidence(low > 0, "the interval is not above 0");
+  needEvidence(low - 1 <= delta && delta <= high + 1, `the interval from ${points(low)} to ${points(high)} leaves out the gain of ${points(delta)}`);
+  needEvidence(evidence.claim === strongest, `the interval shows '${strongest}'`);
+  needEvidence(confidence >= LEAST_CONFIDENCE_E6 && confidence < MILLION, `no gate decides at a confidence of ${confidence / MILLION}`);
+  needEvidence(evidence.p_value_e6 <= MILLION - confidence, "p is above alpha");
+  needEvidence(INTERVALS[evidence.test].includes(evidence.interval), "test and interval do not belong together");
+  const means = [performance.baseline_metrics, performance.optimized_metrics].map((metrics) => e6(metrics[evidence.metric]));
+  return evidence.kind === "offline" ? checkOffline(document, means) : checkOnline(document, means);
+}
+
+// ---- sealed examples
+
+function checkOffline({ evidence, optimization_metadata, contributors }, means) {
+  const { n, n_groups, wins, losses, ties, delta_e6: delta, test } = evidence;
+  needEvidence(wins + losses + ties === n, "wins, losses and ties do not add up to n");
+  needEvidence(wins > 0, "a gain needs a win");
+  needEvidence(n_groups <= n && n <= optimization_metadata.trace_count, "more examples than traces");
+  const sealed = sum(contributors.map((person) => (person.used ?? { gate: person.trace_count }).gate));
+  needEvidence(n <= sealed, `${n} examples were compared, and only ${sealed} traces were used for that`);
+  needEvidence((evidence.trial === undefined) === (test !== "betting_mixture"), "a test that adds up over windows is that of a trial");
+  if (evidence.trial) checkTrial(evidence, optimization_metadata.date_range);
+  const of = evidence.trial ? n_groups : n;
+  needEvidence((delta + 1) * of >= -Math.min(losses, of) * MILLION && (delta - 1) * of <= Math.min(wins, of) * MILLION,
+    `${wins} wins and ${losses} losses cannot give a gain of ${points(delta)}`);
+  const counts = `${n} sealed examples, ${wins} better, ${losses} worse, ${ties} alike`;
+  return `${counts}: ${{ mcnemar_exact: checkMcNemar, sign: checkSign, sign_flip: checkSignFlip, betting_mixture: checkBets }[test](evidence, means)}`;
+}
+
+function checkMcNemar(evidence, means) {
+  const { n, n_groups, wins, losses, ties, delta_e6: delta, p_value_e6, ci_low_e6, ci_high_e6, confidence_e6 } = evidence;
+  needEvidence(n_groups === n, "McNemar's test is of independent examples, so n_groups is n");
+  needEvidence(Math.abs(delta * n - (wins - losses) * MILLION) <= n, `${wins} wins and ${losses} losses in ${n} do not give a gain of ${points(delta)}`);
+  needEvidence(isRounded(mcNemar(wins, losses), p_value_e6), "p does not follow from wins and losses");
+  needEvidence(isInterval([ci_low_e6, ci_high_e6], confidence_e6, [(alpha) => bonettPrice(wins, losses, n, alpha)]),
+    "the interval does not follow from wins, losses and n");
+  const [before, after] = means.map((mean) => onesBehind(mean, n));
+  needEvidence(before[0] <= before[1] && after[0] <= after[1], `a share of ${n} right answers is k / ${n}`);
+  needEvidence(Math.max(before[0], after[0] - wins + losses, losses) <= Math.min(before[1], after[1] - wins + losses, losses + ties),
+    "wins and losses do not lead from the right answers before to those after");
+  return "McNemar's test and its interval, computed anew, are those that are stated";
+}
+
+function checkSign(evidence) {
+  const { n, n_groups, wins, delta_e6: delta, p_value_e6, interval, ci_low_e6, ci_high_e6, confidence_e6 } = evidence;
+  needEvidence(wins === n, "the sign test is of examples that all gained the same");
+  needEvidence(isRounded(signTest(n_groups), p_value_e6), "p does not follow from n_groups");
+  if (interval === "degenerate") {
+    needEvidence(ci_low_e6 === delta && ci_high_e6 === delta, "a degenerate interval is a point");
+    return "the sign test, computed anew, is the one that is stated";
+  }
+  if (n_groups === n) {
+    const formula = (alpha) => clipped(allowingForTheUnseen(delta / MILLION, n_groups, alpha));
+    needEvidence(isInterval([ci_low_e6, ci_high_e6], confidence_e6, [formula]), "the interval does not follow from the gain and n_groups");
+  }
+  needEvidence(allowsForTheUnseen(evidence), "the interval does not allow for what so few leave unseen");
+  return "the sign test, computed anew, is the one that is stated";
+}
+
+function checkSignFlip(evidence) {
+  const { p_value_e6, interval, n_groups, wins, losses } = evidence;
+  needEvidence(p_value_e6 >= LEAST_RESAMPLED_E6, "a resampled p is never as small");
+  needEvidence(interval !== "bca_unseen" || allowsForTheUnseen(evidence), "the interval does not allow for what so few leave unseen");
+  const changed = Math.min(n_groups, wins + losses);
+  needEvidence(p_value_e6 + 1 >= e6(leastResampled(signTest(changed))), `so small a p does not come of ${changed} groups that changed`);
+  return "p and interval were resampled; they lie within what these counts allow, and only a bundle gives them anew";
+}
+
+const clipped = ([low, high]) => [Math.max(-1, low), Math.min(1, high)];
+
+function allowsForTheUnseen(evidence) {
+  const [low, high] = clipped(allowingForTheUnseen(evidence.delta_e6 / MILLION, evidence.n_groups, alphaOf(evidence)));
+  return evidence.ci_low_e6 <= e6(low) + 2 && evidence.ci_high_e6 >= e6(high) - 2;
+}
+
+function checkTrial({ trial, n, p_value_e6, confidence_e6 }, range) {
+  const share = Math.ceil(250_000 / (trial.number * (trial.number + 1)));
+  needEvidence(trial.level_e6 <= share, `trial ${trial.number} of a year has a level of at most ${share / MILLION}`);
+  needEvidence(trial.level_e6 <= MILLION - confidence_e6 + 1, "the trial's level is above the error that the confidence leaves");
+  needEvidence(p_value_e6 <= trial.level_e6, "p is above the trial's level");
+  needEvidence(trial.windows <= n, "more windows than examples");
+  const [start, end] = [time(trial.opened.start), time(trial.opened.end)];
+  needEvidence(start < end, "the opening window is empty");
+  needEvidence(time(range.start) <= start && end <= time(range.end), "the opening window is no part of date_range");
+}
+
+function checkBets(evidence) {
+  const { trial, wins, losses, n, n_groups, p_value_e6, ci_low_e6: low } = evidence;
+  const [single, level] = [trial.windows === 1, trial.level_e6 / MILLION];
+  let least = 0.5 ** (Math.min(wins, 1000) + 2); // a win multiplies the wealth by 1.8 at most
+  if (single) {
+    const first = n_groups === n ? pOfNoGain(wins, losses, n) : 1;
+    least = Math.max(least, Math.min(Math.exp(-mostLogWealth(evidence, 0)), first));
+  }
+  needEvidence(p_value_e6 + 1 >= e6(least), `so small a p does not come of ${wins} wins`);
+  // Before the last window the lower end was below the threshold, or it would have decided: only one that reaches it, or
+  // that of a single window, is known to be of all units.
+  if (single || low >= evidence.threshold_e6) {
+    const bound = () => (n_groups === n ? Math.max(1, Math.floor(firstBound(wins, losses, n, level) * MILLION)) : -MILLION);
+    needEvidence(mostLogWealth(evidence, low - 1) >= -Math.log(level) - 1e-6 || (single && low <= bound()),
+      `${wins} wins do not show a gain of at least ${points(low)}`);
+  }
+  const windows = `${trial.windows} window${single ? "" : "s"}`;
+  return `in ${windows} the bets can have won what is stated; how much they did, only a bundle tells`;
+}
+
+// ---- calls in production
+
+function checkOnline({ evidence, timestamp }, means) {
+  const { n_baseline: n0, n_optimized: n1, keys_baseline: keys0, keys_optimized: keys1, observed, test } = evidence;
+  const [missing0, missing1] = [evidence.missing_baseline, evidence.missing_optimized];
+  needEvidence(keys0 <= n0 && keys1 <= n1, "more keys than calls");
+  needEvidence(Math.max(n0, n1, missing0, missing1) <= MOST_CALLS, "more than 1,000,000,000 calls");
+  needEvidence(time(observed.start) < time(observed.end), "the observed span is empty");
+  needEvidence(time(timestamp) >= time(observed.end), "timestamp lies in the time that was observed");
+  needEvidence((test === "delta_method") === ("weeks" in evidence), "weeks and test do not belong together");
+  needEvidence("weeks" in evidence === "missing_are" in evidence, "weeks and missing_are do not belong together");
+  const calls = `${n0} and ${n1} calls of ${keys0} and ${keys1} keys`;
+  if (test === "delta_method") return `${calls}: ${checkWeeks(evidence)}`;
+  const unequal = missing0 + n0 && missing1 + n1 && fisher([missing0, n0], [missing1, n1]) < 0.01;
+  needEvidence(!unequal, "outcomes are missing unequally, so that they decide nothing");
+  return `${calls}: ${test === "fisher_exact" ? checkFisher(evidence, means) : checkPermutation(evidence, means)}`;
+}
+
+function checkWeeks(evidence) {
+  const { keys_baseline: keys0, keys_optimized: keys1, delta_e6: delta, ci_low_e6: low, ci_high_e6: high, observed } = evidence;
+  needEvidence(Math.min(keys0, keys1) > 1, "one key is one observation");
+  needEvidence(evidence.weeks * 604_800_000 <= time(observed.end) - time(observed.start), "more weeks than were observed");
+  const fewest = Math.min(keys0 + evidence.missing_baseline, keys1 + evidence.missing_optimized);
+  const least = e6(hidden(0.5, fewest, alphaOf(evidence))) - 3;
+  needEvidence(delta - low >= least && (high === MILLION || high - delta >= least), "the interval does not allow for what so few keys leave unseen");
+  return "compared within weeks, whose sums are not in the document; p and interval are not computed anew";
+}
+
+function checkFisher(evidence, means) {
+  const sizes = [evidence.n_baseline, evidence.n_optimized];
+  needEvidence(evidence.keys_baseline === sizes[0] && evidence.keys_optimized === sizes[1],
+    "Fisher's test is of one call a key, so there are as many keys as calls");
+  const [before, after] = means.map((mean, i) => onesBehind(mean, sizes[i]));
+  needEvidence(before[0] <= before[1] && after[0] <= after[1], "a share of good outcomes is k / n");
+  // Of a million calls and more, six decimals stand for several counts: the furthest apart, and the nearest.
+  const pairs = [[before[0], after[1]], [before[1], after[0]]];
+  const found = pairs.map((good) => fisher([good[0], sizes[0] - good[0]], [good[1], sizes[1] - good[1]]) * MILLION);
+  needEvidence(evidence.p_value_e6 >= Math.min(...found) - 0.501 && evidence.p_value_e6 <= Math.max(...found) + 0.501,
+    "p does not follow from the means and the numbers of calls");
+  const formulas = pairs.map((good) => (alpha) => newcombe([good[0], sizes[0]], [good[1], sizes[1]], alpha));
+  needEvidence(isInterval([evidence.ci_low_e6, evidence.ci_high_e6], evidence.confidence_e6, formulas),
+    "the interval does not follow from the means and the numbers of calls");
+  return "Fisher's test and its interval, computed anew, are those that are stated";
+}
+
+function checkPermutation(evidence, means) {
+  const { delta_e6: delta, ci_low_e6: low, ci_high_e6: high, p_value_e6 } = evidence;
+  const keys = [evidence.keys_baseline, evidence.keys_optimized];
+  needEvidence(Math.min(...keys) > 1, "one key is one observation");
+  needEvidence(p_value_e6 >= LEAST_RESAMPLED_E6, "a resampled p is never as small");
+  const one = Math.exp(logFactorial(keys[0]) + logFactorial(keys[1]) - logFactorial(keys[0] + keys[1]));
+  needEvidence(p_value_e6 + 1 >= e6(leastResampled(one)), "so small a p does not come of so few keys");
+  const [below, above] = [delta - low, high - delta];
+  needEvidence(high === MILLION ? above <= below + 3 : Math.abs(above - below) <= 3, "the interval is not centred on the gain");
+  const half = Math.max(...means.map((mean, i) => hidden(mean / MILLION, keys[i], alphaOf(evidence))));
+  needEvidence(below + 3 >= e6(half), "the interval does not allow for what so few keys leave unseen");
+  return "p was resampled; p and interval lie within what these counts allow, and are not computed anew";
+}
+
+// ==== expected.mjs
+// What somebody who is handed a document expects of it, beside that it is valid.
+
+// Each of `program`, `version`, `state` (a SHA-256), `after` (a time) and `evidence` (true) may be left out.
+const isAnything = (expected) => Object.values(expected).some(Boolean);
+
+function checkExpected(document, expected) {
+  const { program, version, state, after, evidence } = expected;
+  const info = document.model_info;
+  need(!program || info.model_id === program, "PROGRAM_UNEXPECTED", `it is about the program '${info.model_id}', not '${program}'`);
+  need(!version || info.optimized_version === version, "VERSION_UNEXPECTED", `it is about the version '${info.optimized_version}', not '${version}'`);
+  need(!state || document.program?.optimized_digest === state, "STATE_UNEXPECTED", "it is about another program state than yours");
+  need(!after || time(document.timestamp) >= time(after), "TOO_OLD", `it is of ${document.timestamp}, before ${after}`);
+  need(!evidence || document.evidence, "EVIDENCE_MISSING", "nothing in it backs the gain");
+  return `${Object.keys(expected).filter((name) => expected[name]).join(", ")}: as you expect`;
+}
+
+// ==== signatures.mjs
+// Who signed: EIP-712 over the hash, with the signer in what is signed, so that nobody can find an address for a
+// signature that he made up.
+
+const TYPE = "Attestation(string attestationId,bytes32 attestationHash,string modelId,string optimizedVersion,address signer)";
+const hashed = (text) => keccak256(utf8(text));
+const DOMAIN = keccak256(joined(
+  hashed("EIP712Domain(string name,string version)"), hashed("Teleprompt Attestation"), hashed("1"),
+));
+
+const word = (hex) => fromHex(hex.replace(/^0x/, "").padStart(64, "0"));
+const signaturesOf = ({ proof }) => (proof === undefined ? [] : Array.isArray(proof) ? proof : [proof]);
+
+// The signers, each signature checked.
+function recoverSigners(document) {
+  const { attestation_id: id, attestation_hash: hash, model_info: info } = document;
+  const proofs = signaturesOf(document);
+  const signers = proofs.map(({ signer, signature }) => {
+    const message = keccak256(joined(
+      hashed(TYPE), hashed(id), word(hash), hashed(info.model_id), hashed(info.optimized_version), word(signer),
+    ));
+    return recoverAddress(keccak256(joined(Uint8Array.of(0x19, 0x01), DOMAIN, message)), fromHex(signature));
+  });
+  need(signers.every((signer, i) => signer === proofs[i].signer), "SIGNATURE_INVALID", "the signature is not by the signer it names");
+  need(signers.every((signer, i) => i === 0 || signers[i - 1].toLowerCase() < signer.toLowerCase()),
+    "SIGNATURE_INVALID", "the signers do not stand in ascending order");
   return signers;
 }
 
-// ---- proofs: what they must hold follows from the document, never from themselves
+// ==== proofs.mjs
+// Proofs that a trace was used, or of what a contributor is due. What they must hold follows from the document, never
+// from themselves.
 
+const REWARD = ["type", "attestation_hash", "root", "proof", "leaf_encoding", "leaf", "total"];
+const TRACE = ["type", "attestation_hash", "root", "proof", "leaf_encoding", "leaf", "salt", "trace"];
+const HASH = /^0x[0-9a-f]{64}$/;
+const UNITS = /^(0|[1-9][0-9]{0,77})$/;
+const needProof = (holds, what) => need(holds, "PROOF_INVALID", what);
+const matches = (pattern, value) => typeof value === "string" && pattern.test(value);
+
+// Returns what it proves, in a sentence.
 function checkProof(document, proof) {
-  const isReward = proof.type === "reward";
-  need(isReward || proof.type === "trace", "it proves a reward or a trace");
-  needFields(proof, isReward ? REWARD : TRACE, "the proof");
+  const isReward = proof?.type === "reward";
+  const fields = isReward ? REWARD : TRACE;
+  needProof(isReward || proof?.type === "trace", "the file is no proof of `attest prove`");
   const types = isReward ? ["address", "uint256"] : ["bytes32", "address", "uint64"];
-  const address = proof.leaf[types.indexOf("address")];
-  need(proof.attestation_hash === document.attestation_hash, "it is of this attestation");
-  need(canonical(proof.leaf_encoding) === canonical(types) && proof.leaf.length === types.length, "its leaf has this form");
-  need(matches(UNITS, proof.leaf.at(-1)) && typeof proof.leaf[0] === "string", "its leaf is written in one way");
-  need(address === ZERO || getAddress(address) === address, "its address stands in EIP-55 form");
-  need(proof.proof.length <= 64 && proof.proof.every((sibling) => matches(HASH, sibling)), "its siblings are hashes");
-  const root = isReward ? rewardRoot(document, proof) : traceRoot(document, proof);
-  need(proof.root === root, `its root is the attestation's, ${root}`);
-  need(StandardMerkleTree.verify(root, types, proof.leaf, proof.proof), "it leads to the root");
-  const [what, amount] = [proof.leaf[0], proof.leaf.at(-1)];
-  return isReward ? `${amount} of ${proof.total} base units are due to ${what}` : `trace ${proof.trace.trace_id} was used`;
+  const given = { leaf_encoding: types, ...proof };
+  needProof(Object.keys(given).length === fields.length && fields.every((field) => Object.hasOwn(given, field)), "it holds other fields");
+  const { leaf, proof: siblings } = proof;
+  needProof(proof.attestation_hash === document.attestation_hash, "it is a proof for another attestation");
+  needProof(canonical(given.leaf_encoding) === canonical(types) && Array.isArray(leaf) && leaf.length === types.length, "its leaf has another form");
+  const [address, amount] = leaf.slice(-2);
+  needProof(matches(UNITS, amount) && BigInt(amount) < 1n << (isReward ? 256n : 64n), "its leaf has another form");
+  needProof(address === ZERO_ADDRESS || (address !== null && addressOf(address) === address), "its address stands in another form");
+  needProof(isReward || matches(HASH, leaf[0]), "its leaf has another form");
+  needProof(Array.isArray(siblings) && siblings.length <= 64 && siblings.every((sibling) => matches(HASH, sibling)), "its siblings are no hashes");
+  const root = isReward ? rewardRoot(document, proof.total) : traceRoot(document, proof);
+  needProof(proof.root === root, "its root is not the attestation's");
+  let node = leafHash(isReward ? [address, amount] : [leaf[0], address, amount]);
+  for (const sibling of siblings) node = pairHash(node, fromHex(sibling));
+  needProof(`0x${toHex(node)}` === root, "it does not lead to the root");
+  return isReward
+    ? `${amount} of ${proof.total} base units are due to ${address}`
+    : `trace ${JSON.stringify(proof.trace.trace_id)} was used, with a score of ${Number(amount) / 1e6}`;
 }
 
 function traceRoot({ data }, { leaf, salt, trace }) {
-  need(matches(/^[0-9a-f]{64}$/, salt) && leaf[0] === `0x${sha256({ salt, trace })}`, "its leaf is of this salt and trace");
-  need(trace.contributor_address === (leaf[1] === ZERO ? null : leaf[1]) && String(trace.score_e6) === leaf[2],
-    "its leaf is of this trace");
-  need(data?.traces_root, "the attestation has a tree of traces");
+  needProof(isDigest(salt) && leaf[0] === `0x${digestOf({ salt, trace })}`, "its leaf is of another trace");
+  needProof(trace !== null && typeof trace === "object" && trace.contributor_address === (leaf[1] === ZERO_ADDRESS ? null : leaf[1]) &&
+    String(trace.score_e6) === leaf[2], "its leaf is of another trace");
+  needProof(data?.traces_root, "the attestation has no tree of traces");
   return `0x${data.traces_root}`;
 }
 
-// The tree over what everybody is due of the total, by the weights that are signed. Largest remainder, ties by address.
-function rewardRoot({ contributors, credit }, { total }) {
-  need(matches(UNITS, total), "its total is a number of base units");
+// The tree over what everybody is due of the total, by the weights that are signed; who cannot be paid is not in it.
+function rewardRoot({ contributors, credit }, amount) {
+  needProof(matches(UNITS, amount), "its total is no number of base units");
   let weights = contributors.map((person) => BigInt(e6(person.weight)));
   if (credit?.unpayable === "share") {
-    const kept = contributors.map(({ address, quarantine }, i) =>
-      address === null && quarantine === "no_address" ? 0n : weights[i]);
+    const kept = contributors.map(({ address, quarantine }, i) => (address === null && quarantine === "no_address" ? 0n : weights[i]));
     if (kept.some((weight) => weight > 0n)) weights = kept;
   }
-  const whole = weights.reduce((all, weight) => all + weight, 0n);
-  const parts = weights.map((weight) => (BigInt(total) * weight) / whole);
-  const rest = (i) => (BigInt(total) * weights[i]) % whole;
-  const name = (i) => Buffer.from(`${(contributors[i].address ?? "").toLowerCase()}|${contributors[i].contributor_id}`);
-  const order = weights.map((_, i) => i).sort((a, b) =>
-    rest(a) === rest(b) ? Buffer.compare(name(a), name(b)) : rest(a) > rest(b) ? -1 : 1);
-  const left = Number(BigInt(total) - parts.reduce((all, part) => all + part, 0n));
-  for (const i of order.slice(0, left)) parts[i] += 1n;
-  const leaves = contributors.map(({ address }, i) => [address, String(parts[i])])
-    .filter(([address, amount]) => address !== null && amount !== "0");
-  return StandardMerkleTree.of(leaves, ["address", "uint256"]).root;
+  const parts = largestRemainder(BigInt(amount), weights, contributors.map(tieBreak));
+  const leaves = contributors.map(({ address }, i) => [address, String(parts[i])]).filter(([address, part]) => address && part !== "0");
+  needProof(leaves.length && total(parts) < 1n << 256n, "of this total nothing can be paid to anybody");
+  return `0x${toHex(treeRoot(leaves.map(leafHash)))}`;
 }
 
-// ---- the report
+// As OpenZeppelin's StandardMerkleTree: a leaf is hashed twice, leaves are sorted, and so is each pair.
+const leafHash = (values) => keccak256(keccak256(joined(...values.map((value) => word(/^0x/.test(value) ? value : BigInt(value).toString(16))))));
+const pairHash = (one, other) => keccak256(compareBytes(one, other) < 0 ? joined(one, other) : joined(other, one));
 
-// Whether the file and the proofs against it hold; `say` is told each thing that does, and the first that does not.
-function verify(file, proofs, { signers = [], threshold = 1, say }) {
-  let what = "file";
-  try {
-    need(Number.isInteger(threshold) && threshold >= 1, "a threshold is 1 or more");
-    const trusted = signers.map((address) => getAddress(address));
-    const document = parse(file);
-    what = "content";
-    checkContent(document);
-    say("ok    hash and id are the content's");
-    what = "figures";
-    checkFigures(document);
-    say("ok    the figures fit each other");
-    what = "signature";
-    const signed = signersOf(document);
-    const counted = signed.filter((signer) => !trusted.length || trusted.includes(signer));
-    need(counted.length >= threshold, `${threshold} of those whom --signer names signed; ${signed.join(" and ")} did`);
-    say(`ok    signed by ${signed.join(" and ")}${trusted.length ? "" : ", whom you did not name by --signer"}`);
-    for (const [name, bytes] of proofs) {
-      what = name;
-      say(`ok    ${JSON.stringify(checkProof(document, parse(bytes))).slice(1, -1)}`);
+function treeRoot(leaves) {
+  const nodes = [...Array(leaves.length - 1), ...leaves.sort((one, other) => compareBytes(other, one))];
+  for (let i = leaves.length - 2; i >= 0; i--) nodes[i] = pairHash(nodes[2 * i + 1], nodes[2 * i + 2]);
+  return nodes[0];
+}
+
+// ==== verify.mjs
+// All checks, in their order, each with what it found in a sentence; the first that does not hold ends them.
+
+// Checks the bytes of a document, and of a bundle and proofs ([name, bytes]) against it. Without a document it is the
+// one in the bundle. Of the addresses that are trusted, `threshold` must have signed; what is `expected` may be left out.
+//
+// Throws a TypeError where what the verifier asks for makes no sense.
+function verify({ document, bundle, proofs = [] }, { signers = [], threshold = 1, requireSignature = false, expected = {} } = {}) {
+  const trusted = signers.map(trustedAddress);
+  if (document === undefined && bundle === undefined) throw new TypeError("there is neither a document nor a bundle, which holds one");
+  if (!Number.isInteger(threshold) || threshold < 1) throw new TypeError("a threshold is 1 or more");
+  const checks = [];
+  const found = { valid: false, level: null, code: "OK", detail: "", attestation_id: null, signers: [], summary: null };
+  const steps = stepsOf({ document, bundle, proofs }, { trusted, threshold, requireSignature, expected }, found);
+  for (const [i, [name, look]] of steps.entries()) {
+    try {
+      const said = look();
+      const [state, text] = Array.isArray(said) ? said : ["ok", said];
+      checks.push({ name, state, text });
+    } catch (error) {
+      const refusal = error instanceof Refusal ? error : new Refusal("BAD_SCHEMA", `it cannot be read (${error.message})`);
+      checks.push({ name, state: "fail", text: refusal.message, code: refusal.code });
+      checks.push(...steps.slice(i + 1).map(([later]) => ({ name: later, state: "skipped", text: "not looked at" })));
+      return { ...found, level: null, summary: null, signers: [], attestation_id: null, code: refusal.code, detail: refusal.message, checks };
     }
-    return true;
-  } catch (error) {
-    say(`FAIL  ${what}: ${JSON.stringify(error.message).slice(1, -1)}`); // what a file holds writes no lines of its own
-    return false;
+  }
+  return { ...found, valid: true, detail: levelInWords(found, trusted), checks };
+}
+
+function stepsOf({ document, bundle, proofs }, { trusted, threshold, requireSignature, expected }, found) {
+  let [read, opened] = [null, null];
+  const documentBytes = () => {
+    if (document !== undefined) return document;
+    opened = readBundle(bundle);
+    need(opened?.attestation, "BUNDLE_INVALID", "there is no document in it");
+    return utf8(JSON.stringify(opened.attestation));
+  };
+  const steps = [
+    ["File", () => {
+      const bytes = documentBytes();
+      read = readJson(bytes);
+      return `${bytes.length.toLocaleString("en")} bytes of JSON that can be read in one way only`;
+    }],
+    ["Form", () => checkForm(read) && "each field is there, and of its form"],
+    ["Hash", () => checkHash(read)],
+    ["Dates", () => checkDates(read)],
+    ["Program", () => checkPrograms(read)],
+    ["Gain", () => checkGain(read)],
+    ["Evidence", () => (read.evidence ? checkEvidence(read) : ["warn", "none: nothing in the document backs the gain"])],
+    ["Credit", () => checkCredit(read)],
+    ["Signature", () => {
+      found.signers = recoverSigners(read);
+      Object.assign(found, { attestation_id: read.attestation_id, summary: summaryOf(read), level: levelOf(read, found.signers) });
+      return checkSigners(found.signers, { trusted, threshold, isAsked: requireSignature || trusted.length > 0 || threshold > 1 });
+    }],
+    ...(isAnything(expected) ? [["Expected", () => checkExpected(read, expected)]] : []),
+    ...proofs.map(([name, proof]) => [`Proof ${name}`.trim(), () => checkProof(read, inProof(() => readJson(proof)))]),
+  ];
+  if (bundle !== undefined) steps.push(["Bundle", () => checkBundle(read, opened ?? readBundle(bundle))]);
+  return steps;
+}
+
+const inProof = (read) => recoded("PROOF_INVALID", "the file is no proof of `attest prove`", read);
+
+function recoded(code, detail, look) {
+  try {
+    return look();
+  } catch {
+    throw new Refusal(code, detail);
   }
 }
 
+function checkSigners(signers, { trusted, threshold, isAsked }) {
+  if (!signers.length) {
+    need(!isAsked, "SIGNATURE_MISSING", "a signature is required and there is none");
+    return ["warn", "none: anyone could have written this"];
+  }
+  const counted = signers.filter((signer) => !trusted.length || trusted.includes(signer));
+  need(!isAsked || counted.length, "SIGNER_UNTRUSTED", `${signers[0]} is not among the trusted signers`);
+  need(!isAsked || counted.length >= threshold, "SIGNATURES_TOO_FEW", `${counted.length} of ${threshold} signatures`);
+  const by = `signed by ${signers.join(" and ")}`;
+  return trusted.length ? by : ["warn", `${by}, whom you did not name: whose key that is remains open`];
+}
+
+function trustedAddress(text) {
+  const address = addressOf(text);
+  if (!address) throw new TypeError(`${text} is no address in its EIP-55 form`);
+  return address;
+}
+
+function levelOf(document, signers) {
+  if (!document.evidence) return "unbacked";
+  return signers.length ? "signed" : "hash-only";
+}
+
+function levelInWords({ level, signers }, trusted) {
+  if (level === "unbacked") return "without evidence, so that nothing backs the gain";
+  if (level === "hash-only") return "not signed: consistent in itself, but anyone could write it";
+  return `signed by ${signers.join(" and ")}${trusted.length ? "" : ", whom you did not name as trusted"}`;
+}
+
+// What the document says, for people. Differences are millionths.
+function summaryOf({ model_info: info, timestamp, performance, evidence, ...document }) {
+  return {
+    program: info.model_id, baseline_version: info.baseline_version, optimized_version: info.optimized_version, decided_at: timestamp,
+    metric: headlineMetric({ evidence, ...document }), delta_e6: e6(performance.performance_delta), evidence: evidence?.kind ?? "none",
+    claim: evidence?.claim ?? null, ci_low_e6: evidence?.ci_low_e6 ?? null, ci_high_e6: evidence?.ci_high_e6 ?? null,
+    confidence_e6: evidence?.confidence_e6 ?? null, p_value_e6: evidence?.p_value_e6 ?? null, test: evidence?.test ?? null,
+  };
+}
+
+// ---- the command
+
+const USAGE = `node verify.js [option]... ATTESTATION [PROOF]...
+  --signer 0x...     must be signed by this address; may stand several times
+  --threshold N      so many of them must have signed (1)
+  --unsigned         a document without a signature is enough
+  --program NAME     must be about this program
+  --version ID       must be about this version
+  --state FILE       must be about the program state in this file
+  --after TIME       must be of this time (2026-01-31T00:00:00Z) or later
+  --bundle FILE      also recompute it from the scores in this file
+  --json             print the result as JSON`;
+
 function main() {
-  const { values, positionals: [file, ...proofs] } = parseArgs({
+  const { readFileSync } = require("node:fs");
+  const { parseArgs } = require("node:util");
+  const text = (name, rest = {}) => ({ [name]: { type: "string", ...rest } });
+  const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { signer: { type: "string", multiple: true }, threshold: { type: "string", default: "1" } },
+    options: {
+      ...text("signer", { multiple: true }), ...text("threshold", { default: "1" }), unsigned: { type: "boolean" }, ...text("program"),
+      ...text("version"), ...text("state"), ...text("after"), ...text("bundle"), json: { type: "boolean" },
+    },
   });
-  return verify(readFileSync(file), proofs.map((path) => [path, readFileSync(path)]), {
-    signers: values.signer,
-    threshold: Number(values.threshold),
-    say: console.log,
-  });
+  if (!positionals.length) throw new TypeError(USAGE);
+  if (values.after !== undefined && !isMoment(values.after)) throw new TypeError("--after: a time looks like 2026-01-31T00:00:00Z");
+  const [document, ...proofs] = positionals;
+  const found = verify(
+    {
+      document: readFileSync(document), proofs: proofs.map((path) => [path, readFileSync(path)]),
+      bundle: values.bundle === undefined ? undefined : readFileSync(values.bundle),
+    },
+    {
+      signers: values.signer, threshold: Number(values.threshold), requireSignature: !values.unsigned,
+      expected: {
+        program: values.program, version: values.version, after: values.after,
+        state: values.state && toHex(sha256(readFileSync(values.state))),
+      },
+    },
+  );
+  print(found, values.json);
+  return found.valid ? 0 : 1;
+}
+
+// What a file holds writes no lines of its own, and moves no cursor.
+const visible = (text) => text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) => `\\u${character.codePointAt(0).toString(16).padStart(4, "0")}`);
+
+function print({ valid, code, detail, checks, ...found }, asJson) {
+  if (asJson) {
+    console.log(JSON.stringify({ valid, code, detail, ...found, checks }));
+    return;
+  }
+  const marks = { ok: "ok  ", warn: "note", fail: "FAIL", skipped: "-   " };
+  for (const { name, state, text } of checks) console.log(`${marks[state]}  ${visible(name).padEnd(10)}  ${visible(text)}`);
+  console.log(`${valid ? "valid" : "INVALID"}: ${code} (${visible(detail)})`);
 }
 
 module.exports = { verify };
-if (require.main === module) process.exit(main() ? 0 : 1);
+if (require.main === module) {
+  try {
+    process.exitCode = main();
+  } catch (error) {
+    console.error(error.message);
+    process.exitCode = 2;
+  }
+}

@@ -13,6 +13,8 @@ from teleprompt.attest.eas_offchain import EasDomain, offchain_attestation
 from teleprompt.attest.eas_schema import SCHEMA
 from teleprompt.attest.issue import serialize
 from teleprompt.attest.proofs import RewardTree
+from teleprompt.attest.signing import DOMAIN as SIGNED_DOMAIN
+from teleprompt.attest.signing import TYPES
 from teleprompt.encoding.merkle import MerkleTree, leaf_hash, word_of_address, word_of_int
 from tests.attest.documents import BODY, DOCUMENT, SIGNED, SIGNER
 from tests.stock_tools import needs, node
@@ -38,6 +40,19 @@ def test_openzeppelin_takes_our_reward_proofs_and_loads_our_tree() -> None:
     theirs = node("merkle.js", {"proofs": [*proofs, wrong], "dump": tree.dump()})
     assert theirs["verified"] == [True, True, False]
     assert theirs["loaded"] == proofs[0]["root"]
+
+
+def test_ethers_sees_who_signed() -> None:
+    message = {
+        "attestationId": SIGNED.attestation_id,
+        "attestationHash": f"0x{SIGNED.attestation_hash}",
+        "modelId": "EmailDraft",
+        "optimizedVersion": BODY["model_info"]["optimized_version"],
+        "signer": SIGNER.address,
+    }
+    signed = {"domain": SIGNED_DOMAIN, "types": TYPES, "signature": SIGNED.proofs[0].signature}
+    assert node("typed_data.js", {**signed, "message": message}) == SIGNER.address
+    assert node("typed_data.js", {**signed, "message": {**message, "modelId": "EmailDraff"}}) != SIGNER.address
 
 
 def test_eas_sdk_takes_the_off_chain_attestation_and_no_changed_one() -> None:

@@ -33,7 +33,7 @@ from teleprompt.traces.submission.row import SubmittedTrace, read_row
 from teleprompt.tracking.connection import mlflow_client
 from teleprompt.window import Window
 from tests import REPOSITORY
-from tests.stock_tools import needs, npm_folder
+from tests.stock_tools import needs
 from tests.support import fenced_blocks, local_signer
 
 PAGES = sorted([REPOSITORY / "README.md", *(REPOSITORY / "docs").rglob("*.md")])
@@ -134,15 +134,11 @@ def run_teleprompt(arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys
 
 @pytest.mark.slow
 @pytest.mark.parametrize("script", [text for page in PAGES for text in page_blocks(page, "bash")])
-def test_every_documented_script_works(
-    script: str, documented, teleprompt_command: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_documented_script_works(script: str, documented, teleprompt_command: Path, tmp_path: Path) -> None:
     """Stock tools and the command, in a folder of their own that looks like the project's."""
     attestation, attestation_id, _ = documented
     for tool in {"jq", "openssl", "node", "ps"} & set(shlex.split(script.replace("(", " "), comments=True)):
         needs(tool)
-    if "node " in script:
-        monkeypatch.setenv("NODE_PATH", str(npm_folder() / "node_modules"))
     folder = tmp_path / "project"
     (folder / ".local/run").mkdir(parents=True)
     shutil.copy(attestation, folder / ".local/run/email_draft.attestation.json")

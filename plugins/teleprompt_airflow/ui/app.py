@@ -1,6 +1,8 @@
 """The pages, mounted in Airflow's API server at `/teleprompt/ui` and shown in an iframe of Airflow's UI."""
 
+import re
 from collections.abc import Awaitable, Callable
+from functools import cache
 from pathlib import Path
 
 from airflow.api_fastapi.core_api.security import requires_authenticated
@@ -19,8 +21,12 @@ from teleprompt_airflow.ui._rendering import render
 
 PREFIX = "/teleprompt/ui"
 HERE = Path(__file__).parent
+STATIC = f"{PREFIX}/static/"
+VERIFIER = "verify.html"
+"""The page that verifies an attestation in the browser; it stands on its own, and may be kept."""
+POLICY = "Content-Security-Policy"
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self' 'unsafe-inline'; script-src 'self'; "
+    POLICY: "default-src 'none'; style-src 'self' 'unsafe-inline'; script-src 'self'; "
     "img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'self'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
@@ -42,9 +48,18 @@ def create_pages() -> FastAPI:
 
 async def _with_headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
     answer = await call_next(request)
-    static = request.url.path.startswith(f"{PREFIX}/static/")
+    static = request.url.path.startswith(STATIC)
     answer.headers.update({name: value for name, value in HEADERS.items() if not (static and name == "Cache-Control")})
+    if request.url.path == f"{STATIC}{VERIFIER}":
+        answer.headers[POLICY] = _policy_of_verifier()
     return answer
+
+
+@cache
+def _policy_of_verifier() -> str:
+    """What its page says of itself, the hashes of its own script and style, and nothing of ours beside them."""
+    (policy,) = re.findall(rf'<meta http-equiv="{POLICY}" content="([^"]+)">', (HERE / "static" / VERIFIER).read_text())
+    return f"{policy}; frame-ancestors 'self'"
 
 
 def _said(request: Request, error: Exception) -> HTMLResponse:

@@ -1,6 +1,5 @@
 """The pages in Chromium, inside Airflow's own UI, behind its login; screenshots go to .local/screenshots."""
 
-import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -9,13 +8,16 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Frame, Page, sync_playwright
+from playwright.sync_api import Browser, Frame, Page
 
 from tests import REPOSITORY
 from tests.airflow.api.conftest import World
+from tests.attest.documents import SIGNER_ADDRESS
+from tests.chromium import chromium
 from tests.support import WEEK
 
 pytestmark = pytest.mark.slow
+VERIFIER_PAGE = REPOSITORY / "docs/verify.html"
 SCREENSHOTS = REPOSITORY / ".local/screenshots"
 PATIENCE_MS = 60_000
 HOST = "airflow.test"
@@ -24,15 +26,8 @@ HOST = "airflow.test"
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    binary = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if binary is None:
-        pytest.skip("Chromium is not installed (apt-get install chromium)")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=binary, args=["--no-sandbox", f"--host-resolver-rules=MAP {HOST} 127.0.0.1"]
-        )
-        yield chromium
-        chromium.close()
+    with chromium(f"--host-resolver-rules=MAP {HOST} 127.0.0.1") as opened:
+        yield opened
 
 
 class Visit:
@@ -118,6 +113,20 @@ def test_from_the_navigation_to_a_verified_attestation(
 
     colour = frame.evaluate("getComputedStyle(document.documentElement).backgroundColor")
     assert (colour == "rgb(255, 255, 255)") is (theme == "light")
+
+    with visit.page.expect_download() as kept:
+        frame.get_by_text("the document", exact=True).click()
+    frame.locator("#verifier").click()
+    frame.locator("#expectations summary").click()
+    frame.fill('[name="signers"]', SIGNER_ADDRESS)
+    frame.set_input_files("#files", kept.value.path())
+    frame.wait_for_selector("#verdict.ok")
+    assert frame.locator("#checks .ok").count() >= 9
+    visit.picture("verified_in_the_browser")
+    with visit.page.expect_download() as page:
+        frame.get_by_text("keep a copy").click()
+    assert page.value.path().read_bytes() == VERIFIER_PAGE.read_bytes()
+
     assert (visit.complaints, visit.outside) == ([], [])
 
 

@@ -73,6 +73,15 @@ def test_a_run_from_the_traces_to_the_attestation(world: World) -> None:
     assert "DOES NOT HOLD" not in verified
 
 
+def test_the_page_that_verifies_anywhere_brings_its_own_policy(world: World) -> None:
+    answer = world.http.get(f"{UI}/static/verify.html")  # nothing in it is secret
+    assert answer.status_code == 200
+    policy = answer.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert "'self'" not in policy.replace("frame-ancestors 'self'", "")
+    assert "'unsafe-inline'" not in policy
+
+
 def test_another_site_cannot_press_a_button(world: World) -> None:
     headers = {"Sec-Fetch-Site": "cross-site"}
     answer = world.http.post(

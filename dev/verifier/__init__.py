@@ -1,0 +1,1 @@
+"""The source of docs/scripts/verify.js and of the page docs/verify.html."""

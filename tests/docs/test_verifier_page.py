@@ -1,0 +1,142 @@
+"""The page docs/verify.html in Chromium, from a file: every refusal, no request; pictures go to .local/screenshots."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from teleprompt.attest.issue import serialize
+from teleprompt.attest.verify import verify_attestation
+from tests import REPOSITORY
+from tests.attest.documents import SIGNER_ADDRESS
+from tests.attest.test_bundle import TRIAL, TRIAL_SCORES, bundle
+from tests.attest.test_evidence import CONTRADICTIONS
+from tests.attest.test_verify_js import DOCUMENT, REWARD, SIGNED, TRACE, mutations, written
+from tests.chromium import chromium
+
+pytestmark = pytest.mark.slow
+PAGE = REPOSITORY / "docs/verify.html"
+SCREENSHOTS = REPOSITORY / ".local/screenshots"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as opened:
+        yield opened
+
+
+class Visit:
+    """Somebody who opened the page, and notes what it asks for and complains of."""
+
+    def __init__(self, browser: Browser, *, width: int = 1200, theme: Any = "light") -> None:
+        self.page: Page = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=theme, offline=True
+        ).new_page()
+        self.asked: list[str] = []
+        self.complaints: list[str] = []
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.goto(PAGE.as_uri())
+
+    def give(self, **files: bytes) -> None:
+        """Files by name, chosen at once."""
+        given = [{"name": name, "mimeType": "application/json", "buffer": data} for name, data in files.items()]
+        self.page.set_input_files("#files", given)  # type: ignore[arg-type]
+        self.page.wait_for_selector("#result:not([hidden])")
+
+    def verdict(self) -> str:
+        return self.page.locator("#verdict").inner_text().replace("\n\n", "\n")
+
+    def checks(self, state: str) -> list[str]:
+        return self.page.locator(f"#checks .{state} strong").all_inner_texts()
+
+
+def test_who_names_the_signer_sees_that_all_of_it_holds(browser: Browser) -> None:
+    visit = Visit(browser)
+    visit.give(a=serialize(SIGNED).encode(), reward=written(REWARD), trace=written(TRACE))
+    assert visit.verdict().startswith("!\nConsistent, with one reservation\nsigned by 0x19E7")
+    visit.page.locator("#expectations summary").click()
+    visit.page.fill('[name="signers"]', SIGNER_ADDRESS.lower())
+    visit.page.fill('[name="program"]', "EmailDraft")
+    visit.page.wait_for_selector("#verdict.ok")
+    assert visit.verdict() == f"✓\nValid\nsigned by {SIGNER_ADDRESS}"
+    assert visit.checks("ok") == [
+        "File", "Form", "Hash", "Dates", "Program", "Gain", "Evidence", "Credit", "Signature", "Expected",
+        "Proof reward", "Proof trace",
+    ]  # fmt: skip
+    assert "+2.30 points of agreement, at least +0.20" in visit.page.locator("#summary").inner_text()
+    visit.page.fill('[name="program"]', "Shelves")
+    visit.page.wait_for_selector("#verdict.fail")
+    assert "PROGRAM_UNEXPECTED" in visit.verdict()
+    assert visit.checks("skipped") == ["Proof reward", "Proof trace"]
+    visit.page.fill('[name="signers"]', "0x1")
+    visit.page.wait_for_function("document.querySelector('#verdict').innerText.includes('0x1 is no address')")
+    assert (visit.asked, visit.complaints) == ([PAGE.as_uri()], [])
+
+
+def test_a_bundle_holds_the_document_and_its_scores(browser: Browser) -> None:
+    visit = Visit(browser)
+    visit.give(bundle=written(bundle(TRIAL, TRIAL_SCORES)))
+    assert "each figure of the evidence, made anew" in visit.page.locator("#checks").inner_text()
+    assert visit.checks("warn") == ["Signature"]
+
+
+def refused() -> list[bytes]:
+    """One document for each code that a document alone can be refused with, and all contradictions there are."""
+    found = {}
+    text = serialize(SIGNED).encode()
+    odd = [b" " * 2**22 + text, b"\xff", b"[" * 17, b"{", b'{"a":1,"a":2}', b'{"a":-0}', b"{}"]
+    for data in [*odd, *map(written, mutations(DOCUMENT)), *(written(document) for document, _ in CONTRADICTIONS)]:
+        code = verify_attestation(data).code
+        found[f"{code} {len(found)}" if code == "EVIDENCE_MISMATCH" else str(code)] = data
+    del found["OK"]
+    return list(found.values())
+
+
+def test_every_refusal_has_its_code(browser: Browser) -> None:
+    visit = Visit(browser)
+    documents = refused()
+    assert len(documents) > 55
+    for data in documents:
+        visit.give(file=data)
+        code = verify_attestation(data).code
+        visit.page.wait_for_function(
+            "code => document.querySelector('#verdict h2').innerText === code", arg=f"Not valid: {code}"
+        )
+        assert len(visit.checks("fail")) == 1
+    assert (visit.asked, visit.complaints) == ([PAGE.as_uri()], [])
+
+
+def test_what_a_file_holds_is_text(browser: Browser) -> None:
+    visit = Visit(browser)
+    tag = "<img src=x onerror=alert(1)>"
+    visit.give(**{tag: json.dumps({**DOCUMENT, "model_info": {**DOCUMENT["model_info"], "model_id": tag}}).encode()})
+    assert visit.page.locator("img").count() == 0
+    assert (visit.asked, visit.complaints) == ([PAGE.as_uri()], [])
+
+
+def test_its_policy_lets_no_code_and_no_data_out(browser: Browser) -> None:
+    visit = Visit(browser)
+    tried = "fetch('https://example.org').then(() => 'asked', () => 'refused')"
+    assert visit.page.evaluate(tried) == "refused"
+    visit.page.evaluate(
+        "document.body.append(Object.assign(document.createElement('script'), {text: 'window.ran = 1'}))"
+    )
+    assert visit.page.evaluate("window.ran") is None
+    assert all("Content Security Policy" in complaint for complaint in visit.complaints)
+    assert len(visit.complaints) >= 2
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1200])
+def test_it_fits_the_screen(browser: Browser, width: int, theme: str) -> None:
+    visit = Visit(browser, width=width, theme=theme)
+    visit.give(a=serialize(SIGNED).encode(), reward=written(REWARD))
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    visit.page.screenshot(path=SCREENSHOTS / f"verifier_{width}_{theme}.png", full_page=True)
+    assert visit.page.evaluate("document.documentElement.scrollWidth") == width
+    light = visit.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(246, 248, 248)"
+    assert light is (theme == "light")

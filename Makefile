@@ -58,13 +58,15 @@ lint: $(STAMP) ## format, rules, types, direction of imports, generated files, t
 	$(BIN)/teleprompt programs schema | diff - docs/schemas/program.schema.json
 	$(BIN)/teleprompt attest schema | diff - docs/schemas/attestation.schema.json
 	$(BIN)/python -m dev.verifier --check
+	$(BIN)/python -m dev.conformance --check
 	@for page in $(PAGES); do $(BIN)/python -m dev.reference.$$page | diff - docs/reference/$$page.md || exit 1; done
 	@$(SITE)
 
-reference: $(STAMP) ## write what docs/ holds that is generated: JSON Schemas, reference pages, the verifier
+reference: $(STAMP) ## write what docs/ holds that is generated: JSON Schemas, reference pages, the verifier and its suite
 	$(BIN)/teleprompt programs schema > docs/schemas/program.schema.json
 	$(BIN)/teleprompt attest schema > docs/schemas/attestation.schema.json
 	$(BIN)/python -m dev.verifier
+	$(BIN)/python -m dev.conformance
 	@for page in $(PAGES); do $(BIN)/python -m dev.reference.$$page > docs/reference/$$page.md || exit 1; done
 
 docs: $(STAMP) ## build the documentation's site

@@ -1,45 +1,52 @@
 // ---- the command
 
 const USAGE = `node verify.js [option]... ATTESTATION [PROOF]...
-  --signer 0x...     must be signed by this address; may stand several times
-  --threshold N      so many of them must have signed (1)
-  --unsigned         a document without a signature is enough
-  --program NAME     must be about this program
-  --version ID       must be about this version
-  --state FILE       must be about the program state in this file
-  --after TIME       must be of this time (2026-01-31T00:00:00Z) or later
-  --bundle FILE      also recompute it from the scores in this file
-  --json             print the result as JSON`;
+  --signer 0x...       must be signed by this address; may stand several times
+  --threshold N        so many of them must have signed (1)
+  --unsigned           a document without a signature is enough,
+  --require-signature  but for this, which is so without either
+  --program NAME       must be about this program
+  --version ID         must be about this version
+  --state FILE         must be about the program state in this file
+  --after TIME         must be of this day or time (2026-01-31, 2026-01-31T00:00:00Z) or later
+  --require-evidence   the gain must be backed
+  --proof FILE         also check this proof, as those that follow the attestation
+  --bundle FILE        also recompute it from the scores in this file
+  --json               print the result as JSON`;
 
 function main() {
   const { readFileSync } = require("node:fs");
   const { parseArgs } = require("node:util");
-  const text = (name, rest = {}) => ({ [name]: { type: "string", ...rest } });
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      ...text("signer", { multiple: true }), ...text("threshold", { default: "1" }), unsigned: { type: "boolean" }, ...text("program"),
-      ...text("version"), ...text("state"), ...text("after"), ...text("bundle"), json: { type: "boolean" },
+  const flags = ["unsigned", "require-signature", "require-evidence", "json"];
+  const options = Object.fromEntries([
+    ...flags.map((name) => [name, { type: "boolean" }]),
+    ...["signer", "proof"].map((name) => [name, { type: "string", multiple: true }]),
+    ...["threshold", "program", "version", "state", "after", "bundle"].map((name) => [name, { type: "string" }]),
+  ]);
+  const { values, positionals } = parseArgs({ allowPositionals: true, options });
+  if (!positionals.length) throw new TypeError(USAGE);
+  const [document, ...proofs] = positionals;
+  const read = (path) => (path === undefined ? undefined : readFileSync(path));
+  const { state } = values;
+  const files = {
+    document: read(document), bundle: read(values.bundle), proofs: [...(values.proof ?? []), ...proofs].map((path) => [path, read(path)]),
+  };
+  const found = verify(files, {
+    signers: values.signer, threshold: Number(values.threshold ?? 1), requireSignature: values["require-signature"] || !values.unsigned,
+    expected: {
+      program: values.program, version: values.version, after: momentOf(values.after), state: state && toHex(sha256(read(state))),
+      evidence: values["require-evidence"],
     },
   });
-  if (!positionals.length) throw new TypeError(USAGE);
-  if (values.after !== undefined && !isMoment(values.after)) throw new TypeError("--after: a time looks like 2026-01-31T00:00:00Z");
-  const [document, ...proofs] = positionals;
-  const found = verify(
-    {
-      document: readFileSync(document), proofs: proofs.map((path) => [path, readFileSync(path)]),
-      bundle: values.bundle === undefined ? undefined : readFileSync(values.bundle),
-    },
-    {
-      signers: values.signer, threshold: Number(values.threshold), requireSignature: !values.unsigned,
-      expected: {
-        program: values.program, version: values.version, after: values.after,
-        state: values.state && toHex(sha256(readFileSync(values.state))),
-      },
-    },
-  );
   print(found, values.json);
   return found.valid ? 0 : 1;
+}
+
+function momentOf(text) {
+  if (text === undefined) return undefined;
+  const moment = text.length === 10 ? `${text}T00:00:00Z` : text;
+  if (!isMoment(moment)) throw new TypeError("--after: a time looks like 2026-01-31 or 2026-01-31T00:00:00Z");
+  return moment;
 }
 
 // What a file holds writes no lines of its own, and moves no cursor.

@@ -1,5 +1,6 @@
 """The page docs/verify.html in Chromium, from a file: every refusal, no request; pictures go to .local/screenshots."""
 
+import base64
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -12,6 +13,7 @@ from teleprompt.attest.verify import verify_attestation
 from tests import REPOSITORY
 from tests.attest.documents import SIGNER_ADDRESS
 from tests.attest.test_bundle import TRIAL, TRIAL_SCORES, bundle
+from tests.attest.test_conformance import CASES, FOLDER
 from tests.attest.test_evidence import CONTRADICTIONS
 from tests.attest.test_verify_js import DOCUMENT, REWARD, SIGNED, TRACE, mutations, written
 from tests.chromium import chromium
@@ -108,6 +110,55 @@ def test_every_refusal_has_its_code(browser: Browser) -> None:
         )
         assert len(visit.checks("fail")) == 1
     assert (visit.asked, visit.complaints) == ([PAGE.as_uri()], [])
+
+
+def test_its_code_passes_the_conformance_suite(browser: Browser) -> None:
+    visit = Visit(browser)
+    said = {case["name"]: visit.page.evaluate(ASK, _asked(case)) for case in CASES}
+    assert said == {case["name"]: case["code"] for case in CASES}
+
+
+ASK = """({files, options}) => {
+  const bytes = (text) => text === undefined ? undefined : Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  const { document, bundle, proofs, state } = files;
+  const given = { document: bytes(document), bundle: bytes(bundle), proofs: proofs.map((proof) => ["", bytes(proof)]) };
+  const expected = { ...options.expected, state: state && toHex(sha256(bytes(state))) };
+  return verify(given, { ...options, expected }).code;
+}"""
+
+
+def _asked(case: dict[str, Any]) -> dict[str, Any]:
+    """What the page's own code is asked, for the options of a case."""
+    data = b" " * case.get("spaces_before", 0) + (FOLDER / case["document"]).read_bytes()
+    files: dict[str, Any] = {"document": _encoded(data), "proofs": []}
+    options: dict[str, Any] = {"signers": [], "expected": {}}
+    rest = iter(case["arguments"])
+    for option in rest:
+        match option:
+            case "--require-signature":
+                options["requireSignature"] = True
+            case "--require-evidence":
+                options["expected"]["evidence"] = True
+            case "--signer":
+                options["signers"].append(next(rest))
+            case "--threshold":
+                options["threshold"] = int(next(rest))
+            case "--proof":
+                files["proofs"].append(_encoded((FOLDER / next(rest)).read_bytes()))
+            case "--bundle" | "--state":
+                files[option[2:]] = _encoded((FOLDER / next(rest)).read_bytes())
+            case "--after":
+                moment = next(rest)
+                options["expected"]["after"] = moment if "T" in moment else f"{moment}T00:00:00Z"
+            case "--program" | "--version":
+                options["expected"][option[2:]] = next(rest)
+            case _:
+                raise AssertionError(option)
+    return {"files": files, "options": options}
+
+
+def _encoded(data: bytes) -> str:
+    return base64.b64encode(data).decode()
 
 
 def test_what_a_file_holds_is_text(browser: Browser) -> None:

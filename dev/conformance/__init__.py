@@ -1,0 +1,1 @@
+"""The conformance suite for verifiers, docs/conformance: `python -m dev.conformance` writes it."""

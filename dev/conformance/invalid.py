@@ -14,7 +14,8 @@ from teleprompt.attest.signing import sign
 from teleprompt.encoding.merkle import MerkleTree, leaf_hash, word_of_address, word_of_int
 from teleprompt.records import MILLION
 from teleprompt.signing.recover import SECP256K1_ORDER
-from tests.attest.comparisons import FISHER, right_or_wrong
+from tests.attest.comparisons import FISHER, SIGN_FLIP, WEEKS, right_or_wrong
+from tests.attest.comparisons import TRIAL as ON_TRIAL
 from tests.attest.documents import BODY, DOCUMENT, SIGNED, SIGNER, SIGNER_ADDRESS
 from tests.attest.test_bundle import TRIAL, TRIAL_SCORES, bundle, of_one_comparison
 from tests.attest.test_evidence import CONTRADICTIONS, with_evidence
@@ -113,6 +114,16 @@ def _forms() -> Iterator[tuple[str, Document]]:
         ("missing-address", ("contributors", 2, "quarantine"), "lost"),
     ):
         yield name, changed(*path, to=1000.0 if value == "POINT" else value)
+    for name, document, fields in (
+        ("compared-with-the-outcome", SIGN_FLIP, {"compared": "outcome"}),
+        ("compared-with-nothing", SIGN_FLIP, {"compared": None}),
+        ("compared-in-production", FISHER, {"compared": "agreement"}),
+        ("no-relatives", ON_TRIAL, {"trial__relatives": 0}),
+        ("relatives-without-a-trial", SIGN_FLIP, {"relatives": 1}),
+        ("missing-are-guessed", WEEKS, {"missing_are": "guessed"}),
+        ("no-weeks", WEEKS, {"weeks": 0}),
+    ):
+        yield name, with_evidence(document, **fields)
     yield "missing-field", without("model_info", "optimization_strategy")
     yield "proof-is-a-list-of-one", changed("proof", to=[DOCUMENT["proof"]])
 

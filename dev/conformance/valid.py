@@ -9,9 +9,10 @@ from teleprompt.attest.document import Attestation
 from teleprompt.attest.issue import serialize
 from teleprompt.attest.proofs import RewardTree
 from teleprompt.signing.signer import open_signer
-from tests.attest.comparisons import VALID
+from tests.attest.comparisons import SIGN_FLIP, VALID
 from tests.attest.documents import BODY, DOCUMENT, SIGNED, SIGNER, SIGNER_ADDRESS
 from tests.attest.test_bundle import bundle
+from tests.attest.test_evidence import with_evidence
 from tests.attest.test_verify_js import DOCUMENT as WITH_TREE
 from tests.attest.test_verify_js import REWARD, TRACE, UNOWNED_TRACE
 from tests.attest.test_verify_js_bundle import GENUINE, RESAMPLED
@@ -26,6 +27,7 @@ def valid_cases() -> Iterator[Case]:
     """All of them have the code OK."""
     for test, document in VALID.items():
         yield Case(f"evidence-{test}", "OK", signed(document), TRUSTED)
+    yield Case("compared-by-reference", "OK", signed(with_evidence(SIGN_FLIP, compared="reference")), TRUSTED)
     yield from _documents()
     yield Case("proof-of-a-reward", "OK", WITH_TREE, files={"--proof": REWARD})
     yield Case("proof-of-a-trace", "OK", WITH_TREE, files={"--proof": TRACE})

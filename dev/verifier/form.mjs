@@ -64,9 +64,9 @@ const EVIDENCE = {
     interval: oneOf("bonett_price", "bca_unseen", "unseen", "bca", "degenerate", "confidence_sequence"),
     n: positive, n_groups: positive, wins: count, losses: count, ties: count, "metric_version?": whole(2, Infinity),
     "trial?": section({
-      trial_id: digest, number: positive, windows: positive, opened: span, level_e6: whole(1, MILLION - 1),
+      trial_id: digest, number: positive, windows: positive, opened: span, level_e6: whole(1, MILLION - 1), "relatives?": positive,
     }),
-    "scores_digest?": digest,
+    "scores_digest?": digest, "compared?": oneOf("agreement", "reference"),
   }),
   online: section({
     kind: oneOf("online"), ...shared, test: oneOf("fisher_exact", "permutation", "delta_method"),

@@ -14,6 +14,11 @@ const ASKS = {
   Proof: "Does it lead to this attestation?",
   Bundle: "Do the scores give these figures?",
 };
+const COMPARED = {
+  agreement: "agreement with logged answers that turned out well: a proxy of the outcome",
+  reference: "agreement with the answers that people expect",
+  outcome: "the outcome itself",
+};
 const MARKS = { ok: "✓", warn: "!", fail: "✕", skipped: "–" };
 const $ = (id) => document.getElementById(id);
 
@@ -115,7 +120,9 @@ function print({ valid, code, detail, checks, summary, signers }, { signers: tru
 
 function linesOf(summary, signers) {
   const change = (value) => `${value < 0 ? "−" : "+"}${(Math.abs(value) / 10_000).toFixed(2)}`;
+  const compared = COMPARED[summary.compared];
   const lines = [
+    ...(compared ? [["Compared", compared]] : []),
     ["Program", `${summary.program}, ${summary.baseline_version} → ${summary.optimized_version}`],
     ["Decided", summary.decided_at],
   ];
@@ -124,6 +131,11 @@ function linesOf(summary, signers) {
     const interval = `[${change(summary.ci_low_e6)}, ${change(summary.ci_high_e6)}] at ${summary.confidence_e6 / 10_000} %`;
     lines.push(["Gain", `${change(summary.delta_e6)} points of ${summary.metric}, at least ${change(summary.ci_low_e6)}`]);
     lines.push(["Evidence", `${summary.evidence}, ${summary.claim}: ${interval}, p ${summary.p_value_e6 ? summary.p_value_e6 / 1e6 : "below 0.000001"} by ${summary.test}`]);
+  }
+  if (summary.trial) {
+    const { number, windows, level_e6: level, relatives = 0 } = summary.trial;
+    const others = relatives ? `; ${relatives} more of programs with the same code` : "";
+    lines.push(["Trial", `number ${number} of its year, ${windows} window${windows === 1 ? "" : "s"}, a level of ${level / 1e6}${others}`]);
   }
   return [...lines, ["Signed by", signers.join(", ") || "nobody"]];
 }

@@ -117,5 +117,6 @@ function summaryOf({ model_info: info, timestamp, performance, evidence, ...docu
     metric: headlineMetric({ evidence, ...document }), delta_e6: e6(performance.performance_delta), evidence: evidence?.kind ?? "none",
     claim: evidence?.claim ?? null, ci_low_e6: evidence?.ci_low_e6 ?? null, ci_high_e6: evidence?.ci_high_e6 ?? null,
     confidence_e6: evidence?.confidence_e6 ?? null, p_value_e6: evidence?.p_value_e6 ?? null, test: evidence?.test ?? null,
+    compared: evidence?.kind === "online" ? "outcome" : evidence?.compared ?? null, trial: evidence?.trial ?? null,
   };
 }

@@ -494,9 +494,9 @@ const EVIDENCE = {
     interval: oneOf("bonett_price", "bca_unseen", "unseen", "bca", "degenerate", "confidence_sequence"),
     n: positive, n_groups: positive, wins: count, losses: count, ties: count, "metric_version?": whole(2, Infinity),
     "trial?": section({
-      trial_id: digest, number: positive, windows: positive, opened: span, level_e6: whole(1, MILLION - 1),
+      trial_id: digest, number: positive, windows: positive, opened: span, level_e6: whole(1, MILLION - 1), "relatives?": positive,
     }),
-    "scores_digest?": digest,
+    "scores_digest?": digest, "compared?": oneOf("agreement", "reference"),
   }),
   online: section({
     kind: oneOf("online"), ...shared, test: oneOf("fisher_exact", "permutation", "delta_method"),
@@ -1569,6 +1569,7 @@ function summaryOf({ model_info: info, timestamp, performance, evidence, ...docu
     metric: headlineMetric({ evidence, ...document }), delta_e6: e6(performance.performance_delta), evidence: evidence?.kind ?? "none",
     claim: evidence?.claim ?? null, ci_low_e6: evidence?.ci_low_e6 ?? null, ci_high_e6: evidence?.ci_high_e6 ?? null,
     confidence_e6: evidence?.confidence_e6 ?? null, p_value_e6: evidence?.p_value_e6 ?? null, test: evidence?.test ?? null,
+    compared: evidence?.kind === "online" ? "outcome" : evidence?.compared ?? null, trial: evidence?.trial ?? null,
   };
 }
 

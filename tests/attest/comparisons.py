@@ -10,6 +10,7 @@ from teleprompt.attest.document import Attestation
 from teleprompt.attest.figures import online_performance, performance_of
 from teleprompt.attest.issue import evidence_section, online_evidence_section
 from teleprompt.config.gate import Claim
+from teleprompt.config.promotion import PromoteOn
 from teleprompt.deltaone.decide import decide
 from teleprompt.deltaone.decide_online import decide_online
 from teleprompt.deltaone.online import ObservedCall, compare_online
@@ -20,6 +21,7 @@ from teleprompt.deltaone.report import GatePolicy, GateReport
 from teleprompt.deltaone.scores import ScoredAnswer
 from teleprompt.deltaone.trial_policy import TrialPolicy
 from teleprompt.gate.comparison import Comparison
+from teleprompt.gate.labels import LabelReport
 from teleprompt.gate.trial_fold import ComparedAnswer, WindowScores, fold
 from teleprompt.gate.trial_records import Opening, TrialState
 from teleprompt.records import MILLION
@@ -30,6 +32,7 @@ from tests.attest.documents import BODY
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
 DECIDED = datetime(2026, 3, 2, tzinfo=UTC)
 POLICY = GatePolicy(threshold_e6=10_000, claim=Claim.SIGNIFICANT, alpha=0.0123)
+LABELS = LabelReport(compared=PromoteOn.AGREEMENT, written_by={}, champion_agrees_e6=None)
 Pairs = Sequence[tuple[int, int]]
 """The scores before and after of each example, in millionths."""
 
@@ -65,6 +68,7 @@ def on_trial(windows: Sequence[Pairs], *, number: int = 1, per_unit: int = 1) ->
         snapshot=Blob(uri="file:///snapshot", digest="e" * 64),
         key="9" * 64,
         opened_at=MONDAY,
+        relatives=3,
     )
     scores = [
         WindowScores(
@@ -96,7 +100,7 @@ def document_of(
 ) -> dict[str, Any]:
     """The unsigned document of a comparison on sealed examples, which signs the `scores`."""
     comparison = Comparison.model_construct(
-        report=report, metric="agreement", metric_version=2, trial=trial, decided_at=DECIDED
+        report=report, metric="agreement", metric_version=2, trial=trial, decided_at=DECIDED, labels=LABELS
     )
     return _document(performance_of(report, comparison.metric), evidence_section(comparison, scores), sealed=report.n)
 

@@ -214,6 +214,7 @@ def numbers(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 FREE = {
+    "relatives": "only the ledger knows how many there were",
     "optimization_time_seconds": "nothing else tells how long it took",
     "threshold_e6": "what was asked for; the gain reaches it, and the claim says whether the interval does",
     "metric_version": "that of who wrote it",

@@ -89,7 +89,8 @@ def test_a_document_that_names_no_state_and_has_no_evidence_can_be_refused_for_t
             TRIAL,
             {
                 "gain": "+17.00 points of agreement, at least +3.24",
-                "trial": "number 2 of its year, 2 windows, a level of 0.004167",
+                "trial": "number 2 of its year, 2 windows, a level of 0.004167; 3 more of programs with the same code",
+                "compared": "agreement with logged answers that turned out well: a proxy of the outcome",
             },
         ),
         (

@@ -14,7 +14,7 @@ from teleprompt import OptimizationAttestationService
 from teleprompt.attest.codes import Code
 from teleprompt.attest.document import Attestation, content_hash, content_id
 from teleprompt.attest.issue import serialize
-from teleprompt.attest.signing import sign, signing_digest
+from teleprompt.attest.signing import sign, typed_data_of
 from teleprompt.attest.verify import Level, verify_attestation
 from teleprompt.errors import ConfigurationError
 from teleprompt.signing.recover import recover_address
@@ -226,7 +226,7 @@ def test_an_address_made_up_for_an_old_signature_does_not_fit() -> None:
     signature = bytes.fromhex(DOCUMENT["proof"]["signature"][2:])
     named = SIGNER_ADDRESS
     for _ in range(3):
-        named = recover_address(signing_digest(document, named), signature)
+        named = recover_address(typed_data_of(document, named).digest, signature)
         forged["proof"] = {**DOCUMENT["proof"], "signer": named}
         assert code(forged, require_signature=True) is Code.SIGNATURE_INVALID
 

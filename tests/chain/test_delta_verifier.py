@@ -20,7 +20,7 @@ from teleprompt.chain.mint_request import (
     build_request,
     idempotency_key,
     mint_contributors,
-    request_digest,
+    request_typed_data,
 )
 from teleprompt.chain.node import Log
 from teleprompt.chain.receipt import ChainState
@@ -96,8 +96,8 @@ def test_the_known_answer() -> None:
         deadline=4_102_444_800,
         contributors=(MintContributor(address="0x742d35cc6634c0532925a3b844bc9e7595f62341", weight_bps=10_000),),
     )
-    digest = request_digest(request, chain_id=31337, contract="0x" + "11" * 20)
-    assert digest.hex() == "283623bbca1721c278ed4699a8b91003da9cc6a5a4d50dd64e18b00558c31e9a"
+    asked = request_typed_data(request, chain_id=31337, contract="0x" + "11" * 20)
+    assert asked.digest.hex() == "283623bbca1721c278ed4699a8b91003da9cc6a5a4d50dd64e18b00558c31e9a"
     assert idempotency_key(request.model_id, request.attestation_hash) == request.idempotency_key
     assert submit_call(request, []).startswith("0xaf829f8e")
 

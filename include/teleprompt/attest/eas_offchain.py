@@ -7,7 +7,7 @@ from teleprompt.attest.document import Attestation
 from teleprompt.attest.eas_schema import ZERO_ADDRESS, attested_data, schema_uid
 from teleprompt.records import Record
 from teleprompt.signing.signer import Signer
-from teleprompt.signing.typed_data import typed_data_digest
+from teleprompt.signing.typed_data import TypedData
 
 VERSION = 2
 CONTRACT_VERSION = "1.4.0"
@@ -50,7 +50,7 @@ def offchain_attestation(attestation: Attestation, signer: Signer, domain: EasDo
     }
     eip712 = {"name": "EAS Attestation", "version": CONTRACT_VERSION, "chainId": domain.chain_id,
               "verifyingContract": domain.contract}  # fmt: skip
-    signature = signer.sign(typed_data_digest(eip712, TYPES, message))
+    signature = signer.sign_typed_data(TypedData(eip712, TYPES, message))
     return {
         "sig": {
             "version": VERSION,

@@ -7,7 +7,7 @@ from teleprompt.attest.codes import Code, InvalidAttestationError
 from teleprompt.attest.document import Attestation, Proof
 from teleprompt.signing.recover import SignatureError, recover_address
 from teleprompt.signing.signer import Signer
-from teleprompt.signing.typed_data import typed_data_digest
+from teleprompt.signing.typed_data import TypedData
 
 DOMAIN = {"name": "Teleprompt Attestation", "version": "1"}
 TYPES = {
@@ -30,7 +30,7 @@ def sign(attestation: Attestation, signers: Iterable[Signer]) -> Attestation:
     """
     proofs = {proof.signer: proof for proof in attestation.proofs}
     for signer in signers:
-        signature = signer.sign(signing_digest(attestation, signer.address))
+        signature = signer.sign_typed_data(typed_data_of(attestation, signer.address))
         proofs[signer.address] = Proof(type="eip712", signer=signer.address, signature=f"0x{signature.hex()}")
     ordered = tuple(sorted(proofs.values(), key=lambda proof: proof.signer.lower()))
     return attestation.model_copy(update={"proof": ordered[0] if len(ordered) == 1 else ordered or None})
@@ -43,12 +43,12 @@ def recover_signer(attestation: Attestation, proof: Proof) -> str:
         InvalidAttestationError: `SIGNATURE_INVALID` for a malleable form (high s, v not 27 or 28) or none at all.
     """
     try:
-        return recover_address(signing_digest(attestation, proof.signer), bytes.fromhex(proof.signature[2:]))
+        return recover_address(typed_data_of(attestation, proof.signer).digest, bytes.fromhex(proof.signature[2:]))
     except SignatureError as error:
         raise InvalidAttestationError(Code.SIGNATURE_INVALID, str(error)) from error
 
 
-def signing_digest(attestation: Attestation, signer: str) -> bytes:
+def typed_data_of(attestation: Attestation, signer: str) -> TypedData:
     """What `signer` signs. With the signer in it, nobody can find an address for a signature that he made up."""
     message: dict[str, Any] = {
         "signer": signer,
@@ -57,4 +57,4 @@ def signing_digest(attestation: Attestation, signer: str) -> bytes:
         "modelId": attestation.model_info.model_id,
         "optimizedVersion": attestation.model_info.optimized_version,
     }
-    return typed_data_digest(DOMAIN, TYPES, message)
+    return TypedData(DOMAIN, TYPES, message)

@@ -5,10 +5,11 @@ from typing import Any
 
 from teleprompt.chain._abi import decode, encode_call, revert_reason, topic
 from teleprompt.chain._rpc_errors import RevertedError
-from teleprompt.chain.mint_request import MintRequest, request_digest
+from teleprompt.chain.mint_request import MintRequest, request_typed_data
 from teleprompt.chain.node import Included, Log, Node
 from teleprompt.errors import TelepromptError
 from teleprompt.records import Record
+from teleprompt.signing.typed_data import TypedData
 
 ANCHORS = "(bytes32,bytes32,bytes32,bytes32,string,string)"
 PAYLOAD = f"(string,uint256,uint256,uint256,uint256,uint256,{ANCHORS},bytes32,bytes32,uint256)"
@@ -50,8 +51,8 @@ class DeltaVerifier:
     contract: str
     from_block: int = 0
 
-    def check(self, request: MintRequest) -> bytes:
-        """The request's digest, after the contract named the same one.
+    def check(self, request: MintRequest) -> TypedData:
+        """What attesters sign, after the contract named the same digest.
 
         Raises:
             TelepromptError: it names another one, or is not there.
@@ -60,15 +61,15 @@ class DeltaVerifier:
             raise TelepromptError(
                 f"There is no contract at {self.contract} on chain {self.node.chain_id}; correct `chain.contract`."
             )
-        own = request_digest(request, chain_id=self.node.chain_id, contract=self.contract)
+        own = request_typed_data(request, chain_id=self.node.chain_id, contract=self.contract)
         signature = f"hashMintRequest(uint256,{PAYLOAD},{CONTRIBUTORS})"
         answer = self.node.call(
             self.contract, encode_call(signature, ["uint256", PAYLOAD, CONTRIBUTORS], _arguments(request))
         )
-        if answer != own:
+        if answer != own.digest:
             raise TelepromptError(
-                f"The contract's digest of the request is 0x{answer.hex()} and ours 0x{own.hex()}: it is of another "
-                "version, so nothing is signed or sent; correct `chain.contract`."
+                f"The contract's digest of the request is 0x{answer.hex()} and ours 0x{own.digest.hex()}: it is of "
+                "another version, so nothing is signed or sent; correct `chain.contract`."
             )
         return own
 

@@ -77,8 +77,8 @@ class DeltaVerifierDesk:
 
     def _data(self, attestation: Attestation) -> str:
         request = self._request(attestation)
-        digest = self.contract.check(request)
-        return submit_call(request, [signer.sign(digest) for signer in self.desk.signers])
+        asked = self.contract.check(request)
+        return submit_call(request, [signer.sign_typed_data(asked) for signer in self.desk.signers])
 
     def _request(self, attestation: Attestation) -> MintRequest:
         return build_request(

@@ -13,7 +13,7 @@ from teleprompt.config.chain import DeltaVerifierConfig
 from teleprompt.encoding.canonical_json import digest_of
 from teleprompt.errors import ConfigurationError
 from teleprompt.records import MILLION, Record, to_millionths
-from teleprompt.signing.typed_data import typed_data_digest
+from teleprompt.signing.typed_data import TypedData
 
 MAX_CONTRIBUTORS = 100
 """The contract takes no more; how many fit into a transaction's gas is found by asking it."""
@@ -174,8 +174,8 @@ def idempotency_key(model_id: str, attestation_hash: str) -> str:
     return hashlib.sha256(f"{model_id}:{attestation_hash}".encode()).hexdigest()
 
 
-def request_digest(request: MintRequest, *, chain_id: int, contract: str) -> bytes:
-    """The EIP-712 digest that attesters sign."""
+def request_typed_data(request: MintRequest, *, chain_id: int, contract: str) -> TypedData:
+    """What attesters sign."""
     domain = {"name": "HokusaiDeltaVerifier", "version": "1", "chainId": chain_id, "verifyingContract": contract}
     message = {
         "modelId": int(request.model_id),
@@ -200,7 +200,7 @@ def request_digest(request: MintRequest, *, chain_id: int, contract: str) -> byt
         },
         "contributors": [{"walletAddress": c.address, "weight": c.weight_bps} for c in request.contributors],
     }
-    return typed_data_digest(domain, TYPES, message)
+    return TypedData(domain, TYPES, message)
 
 
 def deadline_of(now: datetime, config: DeltaVerifierConfig) -> int:

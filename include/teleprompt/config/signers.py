@@ -29,7 +29,8 @@ class KeystoreSigner(_Signer):
 
 
 class CommandSigner(_Signer):
-    """A command that reads `0x<digest>` from standard input and prints the signature: hardware, a KMS's client."""
+    """A command that reads `0x<digest>` from standard input, on a second line the EIP-712 typed data that it is of, and
+    prints the signature: hardware, a KMS's client. Transactions have no second line."""
 
     address: Address
     command: tuple[str, ...] = Field(min_length=1, repr=False)
@@ -37,7 +38,8 @@ class CommandSigner(_Signer):
 
 
 class UrlSigner(_Signer):
-    """A service that is posted `{"digest", "address"}` and answers `{"signature"}`."""
+    """A service that is posted `{"digest", "address", "typed_data"}` and answers `{"signature"}`; transactions come
+    without `typed_data`."""
 
     address: Address
     url: Annotated[SecretUri, AfterValidator(_of_the_web)]

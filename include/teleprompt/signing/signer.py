@@ -1,9 +1,10 @@
-"""A signer turns a digest of 32 bytes into a signature of 65."""
+"""A signer turns a digest of 32 bytes, or typed data, into a signature of 65."""
 
 import json
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Protocol
 
 from teleprompt.config.settings import Settings
@@ -11,6 +12,7 @@ from teleprompt.config.signers import CommandSigner, KeystoreSigner, SignerConfi
 from teleprompt.encoding.addresses import checksum_address
 from teleprompt.errors import ConfigurationError, SignerUnavailableError
 from teleprompt.signing.recover import SignatureError, recover_address
+from teleprompt.signing.typed_data import TypedData
 
 PATIENCE_SECONDS = 60.0
 """For a person to press the button of a hardware key, too."""
@@ -26,6 +28,9 @@ class Signer(Protocol):
     def sign(self, digest: bytes) -> bytes:
         """The signature of `digest`, 32 bytes, in canonical form: r, s, v of 27 or 28."""
 
+    def sign_typed_data(self, typed_data: TypedData) -> bytes:
+        """The signature of the digest of `typed_data`, in the same form; who signs outside is shown the data."""
+
 
 def open_signer(config: SignerConfig) -> Signer:
     """The signer that the settings name.
@@ -37,9 +42,9 @@ def open_signer(config: SignerConfig) -> Signer:
         case KeystoreSigner():
             return _Keystore(config)
         case CommandSigner():
-            return _Outside(config.address, lambda digest: _ask_command(config, digest), f"`{config.command[0]}`")
+            return _Outside(config.address, partial(_ask_command, config), f"`{config.command[0]}`")
         case UrlSigner():
-            return _Outside(config.address, lambda digest: _ask_url(config, digest), "the signing service")
+            return _Outside(config.address, partial(_ask_url, config), "the signing service")
 
 
 def addresses_of(settings: Settings) -> frozenset[str]:
@@ -87,17 +92,27 @@ class _Keystore:
         signature = self._key.sign_msg_hash(digest)
         return bytes(signature.r.to_bytes(32) + signature.s.to_bytes(32) + bytes([signature.v + 27]))
 
+    def sign_typed_data(self, typed_data: TypedData) -> bytes:
+        return self.sign(typed_data.digest)
+
 
 @dataclass(frozen=True)
 class _Outside:
     """A KMS, a hardware key, a colleague's service. What it answers is checked before it is used."""
 
     address: str
-    ask: Any
+    ask: Callable[[bytes, TypedData | None], str]
     name: str
 
     def sign(self, digest: bytes) -> bytes:
-        answer = self.ask(digest).strip().removeprefix("0x")
+        return self._checked(digest, self.ask(digest, None))
+
+    def sign_typed_data(self, typed_data: TypedData) -> bytes:
+        digest = typed_data.digest
+        return self._checked(digest, self.ask(digest, typed_data))
+
+    def _checked(self, digest: bytes, answer: str) -> bytes:
+        answer = answer.strip().removeprefix("0x")
         try:
             signature = bytes.fromhex(answer)
             signature = signature[:64] + bytes([signature[64] + 27]) if signature[64:] in {b"\0", b"\1"} else signature
@@ -113,13 +128,18 @@ class _Outside:
         return signature
 
 
-def _ask_command(config: CommandSigner, digest: bytes) -> str:
-    """The digest goes in on standard input, as 0x and 64 hexadecimal digits."""
+def _ask_command(config: CommandSigner, digest: bytes, typed_data: TypedData | None) -> str:
+    """The digest goes in on standard input, as 0x and 64 hexadecimal digits; on the next line the data as JSON."""
+    shown = "" if typed_data is None else f"{json.dumps(typed_data.to_dict())}\n"
     try:
         done = subprocess.run(
-            config.command, input=f"0x{digest.hex()}\n", capture_output=True, text=True, timeout=PATIENCE_SECONDS,
+            config.command,
+            input=f"0x{digest.hex()}\n{shown}",
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
             check=False,
-        )  # fmt: skip
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SignerUnavailableError(config.command[0], type(error).__name__) from None  # it quotes all arguments
     if done.returncode:
@@ -127,14 +147,17 @@ def _ask_command(config: CommandSigner, digest: bytes) -> str:
     return done.stdout
 
 
-def _ask_url(config: UrlSigner, digest: bytes) -> str:
-    """POST `{"digest": "0x…", "address": "0x…"}`; the answer is `{"signature": "0x…"}`."""
+def _ask_url(config: UrlSigner, digest: bytes, typed_data: TypedData | None) -> str:
+    """POST `{"digest": "0x…", "address": "0x…", "typed_data": {…}}`; the answer is `{"signature": "0x…"}`."""
     import httpx
 
     headers = {"Authorization": f"Bearer {config.token.get_secret_value()}"} if config.token else {}
     body = {"digest": f"0x{digest.hex()}", "address": config.address}
+    shown = {} if typed_data is None else {"typed_data": typed_data.to_dict()}
     try:
-        answer = httpx.post(config.url.get_secret_value(), json=body, headers=headers, timeout=PATIENCE_SECONDS)
+        answer = httpx.post(
+            config.url.get_secret_value(), json={**body, **shown}, headers=headers, timeout=PATIENCE_SECONDS
+        )
         answer.raise_for_status()
         return str(answer.json()["signature"])
     except httpx.HTTPStatusError as error:

@@ -8,9 +8,13 @@ import pytest
 from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from teleprompt.chain._desk import Desk
+from teleprompt.config.files import load_program_file
 from teleprompt.config.settings import Settings
 from teleprompt.pipeline.pipeline import Pipeline
 from teleprompt.pipeline.promotion import ComparedCandidate
+from teleprompt.signing.signer import open_signer
+from teleprompt_airflow.hooks.settings import settings_from_connections
 from teleprompt_airflow.operators import SubmitOperator
 from tests.airflow.test_tasks import context
 from tests.chain.anvil import Anvil
@@ -61,6 +65,26 @@ def test_it_is_a_dry_run_until_the_program_says_send(
     assert receipt["state"] == "on_chain"
     assert submit(record) == receipt
     assert submit({"attestation": record}) == receipt  # as the watch reports it
+
+
+def test_the_payer_is_a_connection_of_its_own(
+    airflow: dict[str, Connection], settings: Settings, tmp_path: Path, anvil: Anvil
+) -> None:
+    file = name_contract(tmp_path / "programs", anvil)
+    for name, signer in (("teleprompt_signer", local_signer()), ("teleprompt_payer", local_signer("22" * 32))):
+        airflow[name] = Connection(
+            conn_id=name,
+            conn_type="generic",
+            password=signer.password.get_secret_value(),
+            extra=json.dumps({"keystore": signer.keystore}),
+        )
+    airflow["teleprompt_web3"] = Connection(conn_id="teleprompt_web3", conn_type="generic", password=anvil.url)
+    config = load_program_file(file)
+    assert config.chain is not None
+    desk = Desk(config.chain, settings_from_connections(config, signer=True, chain=True))
+    assert desk.payer.address == open_signer(local_signer("22" * 32)).address
+    assert [signer.address for signer in desk.signers] == [open_signer(local_signer()).address]
+    assert settings_from_connections(config, signer=True).payer is None  # a task that does not send has no coins
 
 
 def test_where_nothing_was_attested_it_is_skipped() -> None:

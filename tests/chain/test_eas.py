@@ -86,6 +86,19 @@ def test_somebody_elses_attestation_of_the_document_is_not_ours(eas: EasDesk, an
         other.revoke(SIGNED)
 
 
+def test_a_payer_sends_what_the_signer_only_signs(eas: EasDesk, anvil: Anvil, chained: Settings) -> None:
+    paid = desk(
+        chained.model_copy(update={"payer": local_signer("22" * 32)}),
+        contract=eas.config.contract,
+        schema_registry=eas.config.schema_registry,
+    )
+    payer = paid.desk.payer.address
+    anvil.give(payer)
+    assert [signer.address for signer in paid.desk.signers] == [SIGNER_ADDRESS]
+    assert paid.submit(SIGNED).sender == payer
+    assert anvil.rpc("eth_getTransactionCount", SIGNER_ADDRESS, "latest") == "0x0"
+
+
 @pytest.fixture
 def attested_twice(eas: EasDesk, anvil: Anvil) -> EasDesk:
     """By a sender before this one, say: a second time, by the same signer."""

@@ -55,12 +55,13 @@ class Desk:
     @cached_property
     def payer(self) -> Signer:
         """Who sends the transactions, and pays for them."""
-        if self.settings.signer is None:
+        config = self.settings.payer or self.settings.signer
+        if config is None:
             raise ConfigurationError(
-                "Nobody can sign a transaction; add the connection `teleprompt_signer`, or set "
+                "Nobody can sign a transaction; add the connection `teleprompt_payer` or `teleprompt_signer`, or set "
                 "TELEPROMPT_SIGNER__KEYSTORE and TELEPROMPT_SIGNER__PASSWORD."
             )
-        return open_signer(self.settings.signer)
+        return open_signer(config)
 
     @property
     def sender(self) -> Sender:

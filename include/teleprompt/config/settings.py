@@ -92,7 +92,10 @@ class Settings(BaseSettings):
     judge_lm: LMConfig | None = None
     """Grades answers where the metric is `judge`; None: `lm` does it."""
     signer: SignerConfig | None = None
-    """Signs attestations, and the transactions that submit them."""
+    """Signs attestations, and the transactions that submit them unless there is a `payer`."""
+    payer: SignerConfig | None = None
+    """Sends the transactions that submit attestations, and pays for them: a key with coins and nothing to attest. None:
+    `signer` does."""
     signer_queue: str | None = None
     """Celery's queue of the tasks that sign, where only one worker has the key; None: the queue of all tasks."""
     cosigners: tuple[SignerConfig, ...] = ()

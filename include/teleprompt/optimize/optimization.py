@@ -231,7 +231,7 @@ class Optimization:
 
     def without_secrets(self) -> "Optimization":
         """This, as a process that runs program code may know it: models and storage, no signer and no MLflow."""
-        hidden = {"tracking_uri": "", "signer": None, "cosigners": (), "web3": None}
+        hidden = {"tracking_uri": "", "signer": None, "payer": None, "cosigners": (), "web3": None}
         return replace(self, settings=self.settings.model_copy(update=hidden))
 
     def metered(self, meter: Meter, *, answers: AnswerJournal | None = None) -> AbstractContextManager[None]:

@@ -5,8 +5,8 @@ auth. `teleprompt_storage`: extra `{"uri": …}`. The program's `lm_conn_id`: ex
 `LMConfig`, host as API base, password as key; `teleprompt_judge` the same, for the metric `judge`. `teleprompt_signer`:
 extra `{"keystore": …}`, a path or the JSON itself, and the password, or in extra `{"password_file": …}`; for a signer
 outside `{"address": …, "command": […]}` or `{"address": …, "url": …}` and a token as password; `{"cosigners": […]}`
-names the connections of others that sign, too. The chain's `conn_id`: the node's URL as host, or as password. What has
-no connection comes from the environment.
+names the connections of others that sign, too. `teleprompt_payer`: of the same form. The chain's `conn_id`: the node's
+URL as host, or as password. What has no connection comes from the environment.
 """
 
 import json
@@ -30,13 +30,14 @@ from teleprompt.errors import ConfigurationError
 MLFLOW = "mlflow_default"
 STORAGE = "teleprompt_storage"
 SIGNER = "teleprompt_signer"
+PAYER = "teleprompt_payer"
 
 
 def settings_from_connections(config: ProgramConfig, *, signer: bool = False, chain: bool = False) -> Settings:
     """The settings for one program, in a task; signing keys and the chain's node only if they are asked for."""
     judge = config.gate.judge.lm_conn_id if config.gate.metric == JUDGE else None
     web3 = config.chain.conn_id if chain and config.chain else None
-    others = [config.prompt_lm_conn_id, judge, SIGNER if signer else None, web3]
+    others = [config.prompt_lm_conn_id, judge, SIGNER if signer else None, PAYER if web3 else None, web3]
     connections = {name: _connection(name) for name in (MLFLOW, STORAGE, config.lm_conn_id, *filter(None, others))}
     if own := connections.get(SIGNER):
         connections |= {name: _connection(name) for name in cosigners_of(own)}
@@ -112,6 +113,8 @@ def build_settings(
     if signer := connections.get(SIGNER):
         given["signer"] = _signer(signer)
         given["cosigners"] = tuple(_cosigner(connections, name) for name in cosigners_of(signer))
+    if payer := connections.get(PAYER):
+        given["payer"] = _signer(payer)
     if web3_conn_id is not None:
         given["web3"] = _web3(connections.get(web3_conn_id), web3_conn_id)
     settings = Settings(**given)
@@ -123,7 +126,7 @@ def build_settings(
 def _secrets(settings: Settings) -> Iterator[str]:
     """What gives access and stands in a URI, for nothing that a task logs to show it."""
     models = [model.api_base for model in (settings.lm, settings.prompt_lm, settings.judge_lm) if model]
-    services = [signer.url for signer in settings.signers if isinstance(signer, UrlSigner)]
+    services = [signer.url for signer in (*settings.signers, settings.payer) if isinstance(signer, UrlSigner)]
     for uri in (settings.tracking_uri, *models, *services):
         yield from uri.secrets if uri else ()
     if settings.web3 is not None:

@@ -10,6 +10,9 @@ const USAGE = `node verify.js [option]... ATTESTATION [PROOF]...
   --state FILE         must be about the program state in this file
   --after TIME         must be of this day or time (2026-01-31, 2026-01-31T00:00:00Z) or later
   --require-evidence   the gain must be backed
+  --signers FILE       must be signed in his time by one in this file of \`teleprompt signer export\`
+  --list-signer 0x...  who must have signed that list
+  --list-number N      that list must have this number or a later one
   --proof FILE         also check this proof, as those that follow the attestation
   --bundle FILE        also recompute it from the scores in this file
   --json               print the result as JSON`;
@@ -21,7 +24,7 @@ function main() {
   const options = Object.fromEntries([
     ...flags.map((name) => [name, { type: "boolean" }]),
     ...["signer", "proof"].map((name) => [name, { type: "string", multiple: true }]),
-    ...["threshold", "program", "version", "state", "after", "bundle"].map((name) => [name, { type: "string" }]),
+    ...["threshold", "program", "version", "state", "after", "bundle", "signers", "list-signer", "list-number"].map((name) => [name, { type: "string" }]),
   ]);
   const { values, positionals } = parseArgs({ allowPositionals: true, options });
   if (!positionals.length) throw new TypeError(USAGE);
@@ -29,10 +32,11 @@ function main() {
   const read = (path) => (path === undefined ? undefined : readFileSync(path));
   const { state } = values;
   const files = {
-    document: read(document), bundle: read(values.bundle), proofs: [...(values.proof ?? []), ...proofs].map((path) => [path, read(path)]),
+    document: read(document), bundle: read(values.bundle), trustList: read(values.signers), proofs: [...(values.proof ?? []), ...proofs].map((path) => [path, read(path)]),
   };
   const found = verify(files, {
     signers: values.signer, threshold: Number(values.threshold ?? 1), requireSignature: values["require-signature"] || !values.unsigned,
+    expectedList: { signer: values["list-signer"], number: Number(values["list-number"] ?? 1) },
     expected: {
       program: values.program, version: values.version, after: momentOf(values.after), state: state && toHex(sha256(read(state))),
       evidence: values["require-evidence"],

@@ -107,6 +107,18 @@ const DOCUMENT = section({
 
 export const checkForm = (document) => DOCUMENT({ document }, "document");
 
+const TRUST_LIST = section({
+  list_type: oneOf("teleprompt_signers"), signers_version: oneOf("1.0"), number: positive, published_at: moment,
+  signers: listOf(section({
+    address, valid_from: moment, "valid_until?": moment,
+    "revoked?": section({ at: moment, why: text, documents: listOf(digest, 0, 10_000) }),
+  }), 0, 1_000),
+  revoked_documents: listOf(section({ attestation_hash: digest, at: moment, why: text }), 0, 10_000),
+  "proof?": listOf(signature, 0, 20),
+});
+
+export const checkListForm = (list) => TRUST_LIST({ list }, "list");
+
 // Times are UTC, to the second or the thousandth, on a day that the calendar has.
 export function isMoment(value) {
   const [, year, month, day, hour, minute, second] = (typeof value === "string" && MOMENT.exec(value)) || [];

@@ -9,6 +9,7 @@ const ASKS = {
   Gain: "Is the gain the difference of both scores?",
   Evidence: "Can these counts give this gain, p and interval?",
   Credit: "Do the weights follow, and sum to 1?",
+  Revocation: "Was it taken back?",
   Signature: "Who vouches for it?",
   Expected: "Is it about what you expect?",
   Proof: "Does it lead to this attestation?",
@@ -22,7 +23,7 @@ const COMPARED = {
 const MARKS = { ok: "✓", warn: "!", fail: "✕", skipped: "–" };
 const $ = (id) => document.getElementById(id);
 
-// What was given so far: a document, a bundle, proofs.
+// What was given so far: a document, a bundle, proofs, a list of signers.
 let given = { proofs: [] };
 
 function element(tag, text = "", name = "") {
@@ -40,15 +41,16 @@ function kindOf(bytes) {
     return "document"; // which verification then says what is wrong with
   }
   if (value?.bundle_version !== undefined) return "bundle";
+  if (value?.list_type !== undefined) return "signers";
   return value?.type === "trace" || value?.type === "reward" ? "proof" : "document";
 }
 
-// A document, or a bundle where there is no document of its own, begins anew; proofs are added.
+// A document begins anew, but for the list of signers, which is of no document; all else is added.
 async function take(files) {
   const read = await Promise.all(Array.from(files, async (file) => [file.name, new Uint8Array(await file.arrayBuffer())]));
   const sorted = read.map(([name, bytes]) => ({ name, bytes, kind: kindOf(bytes) }));
   const isNew = sorted.some(({ kind }) => kind === "document");
-  if (isNew) given = { proofs: [] };
+  if (isNew) given = { proofs: [], signers: given.signers };
   for (const file of sorted) {
     if (file.kind === "proof") given.proofs.push(file);
     else given[file.kind] = file;
@@ -63,6 +65,7 @@ async function expectations() {
   return {
     signers: form.signers.value.split(/[\s,]+/).filter(Boolean),
     threshold: Number(form.threshold.value || 1),
+    expectedList: { signer: text("listSigner"), number: Number(form.listNumber.value || 1) },
     expected: {
       program: text("program"), version: text("version"), after: form.after.value && `${form.after.value}T00:00:00Z`,
       state: state && toHex(sha256(new Uint8Array(await state.arrayBuffer()))), evidence: form.evidence.checked,
@@ -71,7 +74,7 @@ async function expectations() {
 }
 
 async function show() {
-  const files = [given.document, given.bundle, ...given.proofs].filter(Boolean);
+  const files = [given.document, given.bundle, ...given.proofs, given.signers].filter(Boolean);
   $("given").replaceChildren(...files.map(({ name, kind }) => {
     const item = element("li");
     item.append(element("b", kind), ` ${name}`);
@@ -79,7 +82,7 @@ async function show() {
   }));
   if (!given.document && !given.bundle) {
     $("result").hidden = true;
-    if (given.proofs.length) $("given").append(element("li", "add the attestation that it is of"));
+    if (files.length) $("given").append(element("li", "add an attestation"));
     return;
   }
   const asked = await expectations();
@@ -87,15 +90,15 @@ async function show() {
   $("asked").textContent = count ? `(${count} given)` : "";
   try {
     print(verify({
-      document: given.document?.bytes, bundle: given.bundle?.bytes, proofs: given.proofs.map(({ name, bytes }) => [name, bytes]),
-    }, asked), asked);
+      document: given.document?.bytes, bundle: given.bundle?.bytes, trustList: given.signers?.bytes, proofs: given.proofs.map(({ name, bytes }) => [name, bytes]),
+    }, asked));
   } catch (error) {
-    print({ valid: false, code: "", detail: error.message, checks: [], summary: null, signers: [] }, asked);
+    print({ valid: false, code: "", detail: error.message, checks: [], summary: null, signers: [] });
   }
 }
 
-function print({ valid, code, detail, checks, summary, signers }, { signers: trusted }) {
-  const isVouched = valid && trusted.length > 0 && summary.evidence !== "none";
+function print({ valid, code, detail, checks, summary, signers }) {
+  const isVouched = valid && checks.every((check) => check.state === "ok");
   const state = isVouched ? "ok" : valid ? "warn" : "fail";
   const noted = checks.filter((check) => check.state === "warn").length;
   $("verdict").className = state;

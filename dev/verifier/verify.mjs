@@ -9,20 +9,22 @@ import { utf8 } from "./hashes.mjs";
 import { readJson } from "./json.mjs";
 import { checkProof } from "./proofs.mjs";
 import { Refusal, e6, need } from "./refusal.mjs";
-import { addressOf } from "./secp256k1.mjs";
 import { recoverSigners } from "./signatures.mjs";
+import { addressesOf, checkNotRevoked, lapseOf, readTrustList, trustedAddress } from "./trust_list.mjs";
 
 // Checks the bytes of a document, and of a bundle and proofs ([name, bytes]) against it. Without a document it is the
-// one in the bundle. Of the addresses that are trusted, `threshold` must have signed; what is `expected` may be left out.
+// one in the bundle. Of the addresses that are trusted, `threshold` must have signed; without any, of those in the trust
+// list, in whose time they have to have. What is `expected` may be left out.
 //
 // Throws a TypeError where what the verifier asks for makes no sense.
-export function verify({ document, bundle, proofs = [] }, { signers = [], threshold = 1, requireSignature = false, expected = {} } = {}) {
-  const trusted = signers.map(trustedAddress);
+export function verify({ document, bundle, proofs = [], trustList }, { signers = [], threshold = 1, requireSignature = false, expected = {}, expectedList = {} } = {}) {
+  const list = trustList === undefined ? null : readTrustList(trustList, expectedList);
+  const trusted = signers.length || !list ? signers.map(trustedAddress) : addressesOf(list);
   if (document === undefined && bundle === undefined) throw new TypeError("there is neither a document nor a bundle, which holds one");
   if (!Number.isInteger(threshold) || threshold < 1) throw new TypeError("a threshold is 1 or more");
   const checks = [];
   const found = { valid: false, level: null, code: "OK", detail: "", attestation_id: null, signers: [], summary: null };
-  const steps = stepsOf({ document, bundle, proofs }, { trusted, threshold, requireSignature, expected }, found);
+  const steps = stepsOf({ document, bundle, proofs }, { list, trusted, threshold, isAsked: requireSignature || trusted.length > 0 || threshold > 1, expected }, found);
   for (const [i, [name, look]] of steps.entries()) {
     try {
       const said = look();
@@ -38,7 +40,7 @@ export function verify({ document, bundle, proofs = [] }, { signers = [], thresh
   return { ...found, valid: true, detail: levelInWords(found, trusted), checks };
 }
 
-function stepsOf({ document, bundle, proofs }, { trusted, threshold, requireSignature, expected }, found) {
+function stepsOf({ document, bundle, proofs }, { list, expected, ...asked }, found) {
   let [read, opened] = [null, null];
   const documentBytes = () => {
     if (document !== undefined) return document;
@@ -59,10 +61,13 @@ function stepsOf({ document, bundle, proofs }, { trusted, threshold, requireSign
     ["Gain", () => checkGain(read)],
     ["Evidence", () => (read.evidence ? checkEvidence(read) : ["warn", "none: nothing in the document backs the gain"])],
     ["Credit", () => checkCredit(read)],
+    ...(list ? [["Revocation", () => checkNotRevoked(read, list)]] : []),
     ["Signature", () => {
-      found.signers = recoverSigners(read);
+      const lapses = recoverSigners(read).map((signer) => [signer, list && lapseOf(signer, read, list)]);
+      const said = checkSigners(lapses, asked);
+      found.signers = lapses.filter(([, lapse]) => !lapse).map(([signer]) => signer);
       Object.assign(found, { attestation_id: read.attestation_id, summary: summaryOf(read), level: levelOf(read, found.signers) });
-      return checkSigners(found.signers, { trusted, threshold, isAsked: requireSignature || trusted.length > 0 || threshold > 1 });
+      return said;
     }],
     ...(isAnything(expected) ? [["Expected", () => checkExpected(read, expected)]] : []),
     ...proofs.map(([name, proof]) => [`Proof ${name}`.trim(), () => checkProof(read, inProof(() => readJson(proof)))]),
@@ -81,22 +86,20 @@ function recoded(code, detail, look) {
   }
 }
 
-function checkSigners(signers, { trusted, threshold, isAsked }) {
-  if (!signers.length) {
+// Of [signer, why he does not count, or null] for each signature.
+function checkSigners(signatures, { trusted, threshold, isAsked }) {
+  if (!signatures.length) {
     need(!isAsked, "SIGNATURE_MISSING", "a signature is required and there is none");
     return ["warn", "none: anyone could have written this"];
   }
-  const counted = signers.filter((signer) => !trusted.length || trusted.includes(signer));
-  need(!isAsked || counted.length, "SIGNER_UNTRUSTED", `${signers[0]} is not among the trusted signers`);
+  const named = signatures.filter(([signer]) => !trusted.length || trusted.includes(signer));
+  const counted = named.filter(([, lapse]) => !lapse);
+  const [, lapse] = (named.length ? named : signatures).find(([, why]) => why) ?? [];
+  if (lapse && counted.length < Math.max(isAsked ? threshold : 0, 1)) throw lapse;
+  need(!isAsked || counted.length, "SIGNER_UNTRUSTED", `${signatures[0][0]} is not among the trusted signers`);
   need(!isAsked || counted.length >= threshold, "SIGNATURES_TOO_FEW", `${counted.length} of ${threshold} signatures`);
-  const by = `signed by ${signers.join(" and ")}`;
+  const by = `signed by ${signatures.filter(([, why]) => !why).map(([signer]) => signer).join(" and ")}`;
   return trusted.length ? by : ["warn", `${by}, whom you did not name: whose key that is remains open`];
-}
-
-function trustedAddress(text) {
-  const address = addressOf(text);
-  if (!address) throw new TypeError(`${text} is no address in its EIP-55 form`);
-  return address;
 }
 
 function levelOf(document, signers) {

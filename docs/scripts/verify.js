@@ -537,6 +537,18 @@ const DOCUMENT = section({
 
 const checkForm = (document) => DOCUMENT({ document }, "document");
 
+const TRUST_LIST = section({
+  list_type: oneOf("teleprompt_signers"), signers_version: oneOf("1.0"), number: positive, published_at: moment,
+  signers: listOf(section({
+    address, valid_from: moment, "valid_until?": moment,
+    "revoked?": section({ at: moment, why: text, documents: listOf(digest, 0, 10_000) }),
+  }), 0, 1_000),
+  revoked_documents: listOf(section({ attestation_hash: digest, at: moment, why: text }), 0, 10_000),
+  "proof?": listOf(signature, 0, 20),
+});
+
+const checkListForm = (list) => TRUST_LIST({ list }, "list");
+
 // Times are UTC, to the second or the thousandth, on a day that the calendar has.
 function isMoment(value) {
   const [, year, month, day, hour, minute, second] = (typeof value === "string" && MOMENT.exec(value)) || [];
@@ -1369,9 +1381,12 @@ function checkExpected(document, expected) {
 
 const TYPE = "Attestation(string attestationId,bytes32 attestationHash,string modelId,string optimizedVersion,address signer)";
 const hashed = (text) => keccak256(utf8(text));
-const DOMAIN = keccak256(joined(
-  hashed("EIP712Domain(string name,string version)"), hashed("Teleprompt Attestation"), hashed("1"),
-));
+const domain = (name) => keccak256(joined(hashed("EIP712Domain(string name,string version)"), hashed(name), hashed("1")));
+const DOMAIN = domain("Teleprompt Attestation");
+const LIST_TYPE = "SignerList(bytes32 listHash,uint64 number,address signer)";
+const LIST_DOMAIN = domain("Teleprompt Signers");
+
+const PREFIX = Uint8Array.of(0x19, 0x01);
 
 const word = (hex) => fromHex(hex.replace(/^0x/, "").padStart(64, "0"));
 const signaturesOf = ({ proof }) => (proof === undefined ? [] : Array.isArray(proof) ? proof : [proof]);
@@ -1384,12 +1399,20 @@ function recoverSigners(document) {
     const message = keccak256(joined(
       hashed(TYPE), hashed(id), word(hash), hashed(info.model_id), hashed(info.optimized_version), word(signer),
     ));
-    return recoverAddress(keccak256(joined(Uint8Array.of(0x19, 0x01), DOMAIN, message)), fromHex(signature));
+    return recoverAddress(keccak256(joined(PREFIX, DOMAIN, message)), fromHex(signature));
   });
   need(signers.every((signer, i) => signer === proofs[i].signer), "SIGNATURE_INVALID", "the signature is not by the signer it names");
   need(signers.every((signer, i) => i === 0 || signers[i - 1].toLowerCase() < signer.toLowerCase()),
     "SIGNATURE_INVALID", "the signers do not stand in ascending order");
   return signers;
+}
+
+// Whether each signature under a list of signers with this hash is by whom it names.
+function isListSigned({ number, proof = [] }, hash) {
+  return proof.every(({ signer, signature }) => {
+    const message = keccak256(joined(hashed(LIST_TYPE), word(hash), word(number.toString(16)), word(signer)));
+    return recoverAddress(keccak256(joined(PREFIX, LIST_DOMAIN, message)), fromHex(signature)) === signer;
+  });
 }
 
 // ==== proofs.mjs
@@ -1461,20 +1484,79 @@ function treeRoot(leaves) {
   return nodes[0];
 }
 
+// ==== trust_list.mjs
+// The trust list: which keys could sign when, and what was revoked. It is the verifier's own file.
+
+// Throws a TypeError where it is no list, names a key twice, is not signed by whom it names, or is not the one that is
+// expected: signed by `signer`, and of this number or a later one.
+function readTrustList(bytes, { signer, number = 1 } = {}) {
+  const list = asked(() => {
+    const read = readJson(bytes);
+    checkListForm(read);
+    return read;
+  });
+  if (new Set(addressesOf(list)).size < list.signers.length) throw new TypeError("the list of signers names one twice");
+  if (!asked(() => isListSigned(list, digestOf(without(list, "proof"))))) throw new TypeError("the list of signers is not signed by whom it names");
+  const signers = (list.proof ?? []).map((proof) => proof.signer);
+  if (signer && !signers.includes(trustedAddress(signer))) throw new TypeError(`the list of signers is not signed by ${signer}, but by ${signers.join(" and ") || "nobody"}`);
+  if (!(number >= 1)) throw new TypeError("a number is 1 or more");
+  if (list.number < number) throw new TypeError(`the list of signers has the number ${list.number}, not ${number} or more`);
+  return list;
+}
+
+function trustedAddress(text) {
+  const address = addressOf(text);
+  if (!address) throw new TypeError(`${text} is no address in its EIP-55 form`);
+  return address;
+}
+
+const addressesOf = (list) => list.signers.map((signer) => signer.address);
+
+function asked(look) {
+  try {
+    return look();
+  } catch (error) {
+    if (error instanceof Refusal) throw new TypeError(`this is no list of signers (${error.message})`);
+    throw error;
+  }
+}
+
+function checkNotRevoked({ attestation_hash: hash }, list) {
+  const revoked = list.revoked_documents.find((one) => one.attestation_hash === hash);
+  need(!revoked, "DOCUMENT_REVOKED", revoked && `it was revoked ${revoked.at} (${revoked.why})`);
+  return "it was not revoked";
+}
+
+// Why a signer's signature on the document does not count, as a refusal; null if it does, or the list does not know him.
+function lapseOf(signer, { attestation_hash: hash, timestamp }, list) {
+  const entry = list.signers.find(({ address }) => address === signer);
+  if (!entry) return null;
+  const { valid_from: from, valid_until: until, revoked } = entry;
+  // A document's time is its signer's word: of a revoked key only those stand that were known before.
+  if (revoked && !revoked.documents.includes(hash)) {
+    const since = time(timestamp) >= time(revoked.at) ? `from ${revoked.at} on` : "and the document is not among those known before";
+    return new Refusal("SIGNER_REVOKED", `${signer} was revoked (${revoked.why}), ${since}`);
+  }
+  if (time(timestamp) >= time(from) && (!until || time(timestamp) < time(until))) return null;
+  return new Refusal("SIGNER_OUT_OF_TIME", `${signer} signs from ${from}${until ? ` until ${until}` : ""}, and it is of ${timestamp}`);
+}
+
 // ==== verify.mjs
 // All checks, in their order, each with what it found in a sentence; the first that does not hold ends them.
 
 // Checks the bytes of a document, and of a bundle and proofs ([name, bytes]) against it. Without a document it is the
-// one in the bundle. Of the addresses that are trusted, `threshold` must have signed; what is `expected` may be left out.
+// one in the bundle. Of the addresses that are trusted, `threshold` must have signed; without any, of those in the trust
+// list, in whose time they have to have. What is `expected` may be left out.
 //
 // Throws a TypeError where what the verifier asks for makes no sense.
-function verify({ document, bundle, proofs = [] }, { signers = [], threshold = 1, requireSignature = false, expected = {} } = {}) {
-  const trusted = signers.map(trustedAddress);
+function verify({ document, bundle, proofs = [], trustList }, { signers = [], threshold = 1, requireSignature = false, expected = {}, expectedList = {} } = {}) {
+  const list = trustList === undefined ? null : readTrustList(trustList, expectedList);
+  const trusted = signers.length || !list ? signers.map(trustedAddress) : addressesOf(list);
   if (document === undefined && bundle === undefined) throw new TypeError("there is neither a document nor a bundle, which holds one");
   if (!Number.isInteger(threshold) || threshold < 1) throw new TypeError("a threshold is 1 or more");
   const checks = [];
   const found = { valid: false, level: null, code: "OK", detail: "", attestation_id: null, signers: [], summary: null };
-  const steps = stepsOf({ document, bundle, proofs }, { trusted, threshold, requireSignature, expected }, found);
+  const steps = stepsOf({ document, bundle, proofs }, { list, trusted, threshold, isAsked: requireSignature || trusted.length > 0 || threshold > 1, expected }, found);
   for (const [i, [name, look]] of steps.entries()) {
     try {
       const said = look();
@@ -1490,7 +1572,7 @@ function verify({ document, bundle, proofs = [] }, { signers = [], threshold = 1
   return { ...found, valid: true, detail: levelInWords(found, trusted), checks };
 }
 
-function stepsOf({ document, bundle, proofs }, { trusted, threshold, requireSignature, expected }, found) {
+function stepsOf({ document, bundle, proofs }, { list, expected, ...asked }, found) {
   let [read, opened] = [null, null];
   const documentBytes = () => {
     if (document !== undefined) return document;
@@ -1511,10 +1593,13 @@ function stepsOf({ document, bundle, proofs }, { trusted, threshold, requireSign
     ["Gain", () => checkGain(read)],
     ["Evidence", () => (read.evidence ? checkEvidence(read) : ["warn", "none: nothing in the document backs the gain"])],
     ["Credit", () => checkCredit(read)],
+    ...(list ? [["Revocation", () => checkNotRevoked(read, list)]] : []),
     ["Signature", () => {
-      found.signers = recoverSigners(read);
+      const lapses = recoverSigners(read).map((signer) => [signer, list && lapseOf(signer, read, list)]);
+      const said = checkSigners(lapses, asked);
+      found.signers = lapses.filter(([, lapse]) => !lapse).map(([signer]) => signer);
       Object.assign(found, { attestation_id: read.attestation_id, summary: summaryOf(read), level: levelOf(read, found.signers) });
-      return checkSigners(found.signers, { trusted, threshold, isAsked: requireSignature || trusted.length > 0 || threshold > 1 });
+      return said;
     }],
     ...(isAnything(expected) ? [["Expected", () => checkExpected(read, expected)]] : []),
     ...proofs.map(([name, proof]) => [`Proof ${name}`.trim(), () => checkProof(read, inProof(() => readJson(proof)))]),
@@ -1533,22 +1618,20 @@ function recoded(code, detail, look) {
   }
 }
 
-function checkSigners(signers, { trusted, threshold, isAsked }) {
-  if (!signers.length) {
+// Of [signer, why he does not count, or null] for each signature.
+function checkSigners(signatures, { trusted, threshold, isAsked }) {
+  if (!signatures.length) {
     need(!isAsked, "SIGNATURE_MISSING", "a signature is required and there is none");
     return ["warn", "none: anyone could have written this"];
   }
-  const counted = signers.filter((signer) => !trusted.length || trusted.includes(signer));
-  need(!isAsked || counted.length, "SIGNER_UNTRUSTED", `${signers[0]} is not among the trusted signers`);
+  const named = signatures.filter(([signer]) => !trusted.length || trusted.includes(signer));
+  const counted = named.filter(([, lapse]) => !lapse);
+  const [, lapse] = (named.length ? named : signatures).find(([, why]) => why) ?? [];
+  if (lapse && counted.length < Math.max(isAsked ? threshold : 0, 1)) throw lapse;
+  need(!isAsked || counted.length, "SIGNER_UNTRUSTED", `${signatures[0][0]} is not among the trusted signers`);
   need(!isAsked || counted.length >= threshold, "SIGNATURES_TOO_FEW", `${counted.length} of ${threshold} signatures`);
-  const by = `signed by ${signers.join(" and ")}`;
+  const by = `signed by ${signatures.filter(([, why]) => !why).map(([signer]) => signer).join(" and ")}`;
   return trusted.length ? by : ["warn", `${by}, whom you did not name: whose key that is remains open`];
-}
-
-function trustedAddress(text) {
-  const address = addressOf(text);
-  if (!address) throw new TypeError(`${text} is no address in its EIP-55 form`);
-  return address;
 }
 
 function levelOf(document, signers) {
@@ -1585,6 +1668,9 @@ const USAGE = `node verify.js [option]... ATTESTATION [PROOF]...
   --state FILE         must be about the program state in this file
   --after TIME         must be of this day or time (2026-01-31, 2026-01-31T00:00:00Z) or later
   --require-evidence   the gain must be backed
+  --signers FILE       must be signed in his time by one in this file of \`teleprompt signer export\`
+  --list-signer 0x...  who must have signed that list
+  --list-number N      that list must have this number or a later one
   --proof FILE         also check this proof, as those that follow the attestation
   --bundle FILE        also recompute it from the scores in this file
   --json               print the result as JSON`;
@@ -1596,7 +1682,7 @@ function main() {
   const options = Object.fromEntries([
     ...flags.map((name) => [name, { type: "boolean" }]),
     ...["signer", "proof"].map((name) => [name, { type: "string", multiple: true }]),
-    ...["threshold", "program", "version", "state", "after", "bundle"].map((name) => [name, { type: "string" }]),
+    ...["threshold", "program", "version", "state", "after", "bundle", "signers", "list-signer", "list-number"].map((name) => [name, { type: "string" }]),
   ]);
   const { values, positionals } = parseArgs({ allowPositionals: true, options });
   if (!positionals.length) throw new TypeError(USAGE);
@@ -1604,10 +1690,11 @@ function main() {
   const read = (path) => (path === undefined ? undefined : readFileSync(path));
   const { state } = values;
   const files = {
-    document: read(document), bundle: read(values.bundle), proofs: [...(values.proof ?? []), ...proofs].map((path) => [path, read(path)]),
+    document: read(document), bundle: read(values.bundle), trustList: read(values.signers), proofs: [...(values.proof ?? []), ...proofs].map((path) => [path, read(path)]),
   };
   const found = verify(files, {
     signers: values.signer, threshold: Number(values.threshold ?? 1), requireSignature: values["require-signature"] || !values.unsigned,
+    expectedList: { signer: values["list-signer"], number: Number(values["list-number"] ?? 1) },
     expected: {
       program: values.program, version: values.version, after: momentOf(values.after), state: state && toHex(sha256(read(state))),
       evidence: values["require-evidence"],

@@ -1,6 +1,7 @@
 """The health of everything that the package needs, with a remedy for what is not well."""
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 
 from teleprompt.alerts.by_default import WAY_OUT, default_notifier, extra_in_environment, who_is_told
 from teleprompt.config.settings import OFFLINE_MODEL, LMConfig, Settings, Web3Config
@@ -104,8 +105,12 @@ def _lm(settings: Settings) -> str:
 def _signer(settings: Settings) -> str:
     if not settings.signers:
         return "none: attestations are not signed (set TELEPROMPT_SIGNER__KEYSTORE and TELEPROMPT_SIGNER__PASSWORD)"
+    from teleprompt.attest.published import check_may_sign
     from teleprompt.signing.signer import open_signer
+    from teleprompt.tracking.connection import mlflow_client
 
+    with mlflow_client(settings.tracking_uri) as client:
+        check_may_sign(settings, client, at=datetime.now(UTC))
     return f"{', '.join(open_signer(signer).address for signer in settings.signers)} can sign"
 
 

@@ -173,7 +173,7 @@ def test_a_run_keeps_no_other_document_than_before(signing: Settings) -> None:
     before = artifact(signing).read_bytes()
     with open_attestations(signing) as store:
         (stored,) = store.list()
-        for signers in (store.signers, frozenset[str]()):
+        for signers in (store.trust.signers, frozenset[str]()):
             with pytest.raises(UntrustedAttestationError):
                 keep_attestation(PipelineRun(store.client, stored.run_id), other, signers)
     assert artifact(signing).read_bytes() == before

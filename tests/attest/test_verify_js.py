@@ -17,7 +17,9 @@ from teleprompt.attest.document import Attestation, content_hash, content_id
 from teleprompt.attest.issue import serialize
 from teleprompt.attest.load import load_attestation
 from teleprompt.attest.proofs import RewardTree, check_proof, load_proof, prove_trace
+from teleprompt.attest.published import serialize_list
 from teleprompt.attest.signing import sign
+from teleprompt.attest.trust_list_signing import sign_list
 from teleprompt.attest.verify import verify_attestation
 from teleprompt.attribution.trace_tree import trace_tree
 from teleprompt.deltaone.verdict import Verdict
@@ -29,6 +31,7 @@ from tests import REPOSITORY
 from tests.attest.comparisons import POLICY, VALID, alone, document_of, right_or_wrong
 from tests.attest.documents import BODY, SIGNER, SIGNER_ADDRESS
 from tests.attest.test_evidence import CONTRADICTIONS, with_evidence
+from tests.attest.test_trust_list import a_list
 from tests.stock_tools import NPM, needs, node_alone
 from tests.support import ALICE, BOB, local_signer, trace_row
 
@@ -306,6 +309,12 @@ def _self_made(proof: dict[str, Any], **changes: Any) -> dict[str, Any]:
         (["--signer", ALICE, "--threshold", "none", "a.json"], 2, "a threshold is 1 or more"),
         (["--signer", "0x1", "a.json"], 2, "0x1 is no address"),
         (["--after", "yesterday", "a.json"], 2, "a time looks like"),
+        (["--signers", "p.json", "a.json"], 2, "this is no list of signers"),
+        (["--signers", "s.json", "a.json"], 0, "it was not revoked"),
+        (["--signers", "s.json", "--list-signer", SIGNER_ADDRESS, "--list-number", "3", "a.json"], 0, "valid: OK"),
+        (["--signers", "s.json", "--list-signer", ALICE, "a.json"], 2, f"is not signed by {ALICE}, but by"),
+        (["--signers", "s.json", "--list-number", "4", "a.json"], 2, "has the number 3, not 4 or more"),
+        (["--signers", "s.json", "--list-number", "some", "a.json"], 2, "a number is 1 or more"),
         (["nothing.json"], 2, "no such file"),
         ([], 2, "node verify.js"),
     ],
@@ -315,6 +324,7 @@ def test_the_command(tmp_path: Path, arguments: list[str], status: int, said: st
     (tmp_path / "a.json").write_text(serialize(SIGNED))
     (tmp_path / "u.json").write_bytes(written({k: v for k, v in DOCUMENT.items() if k != "proof"}))
     (tmp_path / "p.json").write_bytes(written(REWARD))
+    (tmp_path / "s.json").write_text(serialize_list(sign_list(a_list(number=3), [SIGNER])))
     command = ["node", str(SCRIPT), *arguments]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == status, done.stdout + done.stderr

@@ -15,6 +15,7 @@ from tests.attest.documents import SIGNER_ADDRESS
 from tests.attest.test_bundle import TRIAL, TRIAL_SCORES, bundle
 from tests.attest.test_conformance import CASES, FOLDER
 from tests.attest.test_evidence import CONTRADICTIONS
+from tests.attest.test_trust_list import LIST, key
 from tests.attest.test_verify_js import DOCUMENT, REWARD, SIGNED, TRACE, mutations, written
 from tests.chromium import chromium
 
@@ -79,6 +80,26 @@ def test_who_names_the_signer_sees_that_all_of_it_holds(browser: Browser) -> Non
     assert (visit.asked, visit.complaints) == ([PAGE.as_uri()], [])
 
 
+def test_the_list_of_signers_stands_for_those_who_are_named(browser: Browser) -> None:
+    visit = Visit(browser)
+    visit.give(a=serialize(SIGNED).encode(), signers=written({**LIST, "signers": [key()]}))
+    assert visit.verdict().startswith("✓\nValid")
+    assert "Revocation" in visit.checks("ok")
+    visit.give(signers=written({**LIST, "signers": [key(valid_until="2026-01-15T00:00:00Z")]}))
+    visit.page.wait_for_selector("#verdict.fail")
+    assert "SIGNER_OUT_OF_TIME" in visit.verdict()
+    visit.page.click("#expectations summary")
+    visit.page.fill('[name="listNumber"]', "2")
+    visit.page.wait_for_function("document.querySelector('#verdict').innerText.includes('the number 1, not 2')")
+    visit.page.fill('[name="listNumber"]', "1")
+    visit.page.fill('[name="listSigner"]', SIGNER_ADDRESS)
+    visit.page.wait_for_function("document.querySelector('#verdict').innerText.includes('but by nobody')")
+    visit.page.fill('[name="listSigner"]', "")
+    visit.give(signers=written({**LIST, "signers": [key(), key()]}))
+    visit.page.wait_for_function("document.querySelector('#verdict').innerText.includes('names one twice')")
+    assert (visit.asked, visit.complaints) == ([PAGE.as_uri()], [])
+
+
 def test_a_bundle_holds_the_document_and_its_scores(browser: Browser) -> None:
     visit = Visit(browser)
     visit.give(bundle=written(bundle(TRIAL, TRIAL_SCORES)))
@@ -119,9 +140,13 @@ def test_its_code_passes_the_conformance_suite(browser: Browser) -> None:
 
 
 ASK = """({files, options}) => {
-  const bytes = (text) => text === undefined ? undefined : Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
-  const { document, bundle, proofs, state } = files;
-  const given = { document: bytes(document), bundle: bytes(bundle), proofs: proofs.map((proof) => ["", bytes(proof)]) };
+  const decoded = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const bytes = (text) => (text === undefined ? undefined : decoded(text));
+  const { document, bundle, trustList, proofs, state } = files;
+  const given = {
+    document: bytes(document), bundle: bytes(bundle), trustList: bytes(trustList),
+    proofs: proofs.map((proof) => ["", bytes(proof)]),
+  };
   const expected = { ...options.expected, state: state && toHex(sha256(bytes(state))) };
   return verify(given, { ...options, expected }).code;
 }"""
@@ -147,6 +172,8 @@ def _asked(case: dict[str, Any]) -> dict[str, Any]:
                 files["proofs"].append(_encoded((FOLDER / next(rest)).read_bytes()))
             case "--bundle" | "--state":
                 files[option[2:]] = _encoded((FOLDER / next(rest)).read_bytes())
+            case "--signers":
+                files["trustList"] = _encoded((FOLDER / next(rest)).read_bytes())
             case "--after":
                 moment = next(rest)
                 options["expected"]["after"] = moment if "T" in moment else f"{moment}T00:00:00Z"

@@ -3,10 +3,13 @@
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from teleprompt.attest.key_changes import publish_signer
+from teleprompt.attest.published import read_published
 from teleprompt.attest.stored import AttestationStore
 from teleprompt.audit.attested_run import AttestedRun
 from teleprompt.audit.verify_deep import verify_deep
@@ -26,6 +29,7 @@ from teleprompt.registry.changes import rollback
 from teleprompt.registry.listing import list_versions
 from teleprompt.tracking.connection import mlflow_client
 from tests import REPOSITORY
+from tests.attest.documents import SIGNER_ADDRESS
 from tests.maintenance.conftest import shelves
 
 
@@ -49,6 +53,11 @@ def restored(source: Path, into: Settings) -> None:
 def test_all_is_there_again_holds_deep_and_goes_on(
     shop: Settings, empty: Settings, promoted: Outcome, storage: Path, tmp_path: Path
 ) -> None:
+    now = datetime.now(UTC)
+    with mlflow_client(shop.tracking_uri) as client:
+        publish_signer(
+            shop, client, SIGNER_ADDRESS, valid_from=now - timedelta(days=900), valid_until=None, who="ana", now=now
+        )
     source = back(shop, tmp_path / "backup")
     with mlflow_client(shop.tracking_uri) as client:
         before = [run.model_dump(exclude={"run_id"}) for run in list_runs(client)]
@@ -67,12 +76,16 @@ def test_all_is_there_again_holds_deep_and_goes_on(
             store = AttestationStore(client)
             (stored,) = store.list()
             assert store.find(stored.attestation_id).data == document
-            assert all(check.holds for check in verify_deep(AttestedRun(store, stored.attestation_id)))
+            assert all(
+                check.holds for check in verify_deep(AttestedRun(store.client, store.find(stored.attestation_id)))
+            )
             again = run_all_stages(shelves(empty))
             assert again.attestation.attestation_id == promoted.attestation.attestation_id
             assert (len(list_runs(client)), len(list_versions(client, "Shelves"))) == (2, 2)
             rollback(client, "Shelves", who="me", why="rehearsal")
             assert aliases_of(client, "Shelves")[CHAMPION] == 1
+        with mlflow_client(empty.tracking_uri) as client:
+            assert read_published(empty, client) is not None
         assert all(finding.ok for finding in examine(empty, ["mlflow", "storage", "programs"]))
     finally:
         moved.rename(storage)

@@ -37,7 +37,9 @@ def attestations_that_hold(settings: Settings) -> int:
         store = AttestationStore(client)
         stored = store.list()
         for one in stored:
-            assert all(check.holds for check in verify_deep(AttestedRun(store, one.attestation_hash)))
+            assert all(
+                check.holds for check in verify_deep(AttestedRun(store.client, store.find(one.attestation_hash)))
+            )
         return len(stored)
 
 

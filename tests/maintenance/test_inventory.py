@@ -20,6 +20,7 @@ def test_every_file_is_found_with_its_kind_size_and_age(tmp_path: Path, scheme: 
     put_blob(uri, "days/shelf", b"day", suffix=".arrow")
     write_note(uri, "days/shelf/2026-11-09.json", "{}")
     write_note(uri, "outbox/1.json", "{}")
+    write_note(uri, "signers/list.json", "{}")
     with Journal(uri, f"scores/abc/{blob.digest}", fingerprint="0" * 64) as journal:
         journal.append({"a": 1})
     found = {file.uri: file for file in list_files(uri)}
@@ -28,7 +29,7 @@ def test_every_file_is_found_with_its_kind_size_and_age(tmp_path: Path, scheme: 
     assert [file.kind for file in found.values() if file.digest == blob.digest] == [Kind.ROWS]
     assert abs(found[blob.uri].modified - datetime.now(UTC)) < timedelta(days=1)
     assert sorted(file.kind for file in found.values()) == sorted(
-        [Kind.ROWS, Kind.COMPARISONS, Kind.READ_TRACES, Kind.READ_TRACES, Kind.OUTBOX, Kind.SCORES]
+        [Kind.ROWS, Kind.COMPARISONS, Kind.READ_TRACES, Kind.READ_TRACES, Kind.OUTBOX, Kind.SCORES, Kind.SIGNERS]
     )
 
 

@@ -88,8 +88,8 @@ def test_zero_days_keep_a_kind_for_good() -> None:
     assert not leaving(file(1), retention=RetentionConfig(snapshots_days=0))
 
 
-def test_attestations_looks_the_outbox_and_what_is_unknown_never_go() -> None:
-    assert {Kind.ATTESTATIONS, Kind.LOOKS, Kind.OUTBOX, Kind.OTHER} == NEVER
+def test_attestations_looks_the_outbox_lists_of_signers_and_what_is_unknown_never_go() -> None:
+    assert {Kind.ATTESTATIONS, Kind.LOOKS, Kind.OUTBOX, Kind.SIGNERS, Kind.OTHER} == NEVER
     assert not leaving(*(file(i, kind=kind, days=99_999) for i, kind in enumerate(NEVER)))
 
 

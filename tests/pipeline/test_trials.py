@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from teleprompt.attest.published import read_trust
 from teleprompt.attest.stored import AttestationStore
 from teleprompt.audit.attested_run import AttestedRun
 from teleprompt.audit.verify_deep import verify_deep
@@ -27,7 +28,6 @@ from teleprompt.queries.fleet import read_fleet
 from teleprompt.queries.history import list_runs
 from teleprompt.queries.trials import read_trials
 from teleprompt.registry.audit_trail import Deed, read_trail
-from teleprompt.signing.signer import addresses_of
 from teleprompt.tracking.connection import mlflow_client
 from teleprompt.window import Window, format_utc
 from tests.support import WEEK, log_shelf_calls, write_program
@@ -99,8 +99,8 @@ def test_the_evidence_of_windows_adds_up_until_it_promotes(settings: Settings, t
     assert counts == sorted(counts)
     assert outcome.attestation is not None
     with mlflow_client(settings.tracking_uri) as client:
-        store = AttestationStore(client, addresses_of(settings))
-        attested = AttestedRun(store, outcome.attestation.attestation_id)
+        store = AttestationStore(client, read_trust(settings, client))
+        attested = AttestedRun(store.client, store.find(outcome.attestation.attestation_id))
         assert [check.name for check in verify_deep(attested) if not check.holds] == []
         document = attested.attestation
         assert document.evidence is not None

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from teleprompt.alerts.alert import Alert
+from teleprompt.attest.codes import Code, UntrustedAttestationError
 from teleprompt.attest.stored import AttestationStore
 from teleprompt.config.alerts import AlertEvent
 from teleprompt.config.program import ProgramConfig
@@ -59,7 +60,10 @@ def alerts_of_look(
 def alerts_of_attestations(
     store: AttestationStore, config: ProgramConfig, *, now: datetime | None = None
 ) -> list[Alert]:
-    """Attestations of the program that are not what was issued, or are gone; all of them are read."""
+    """Attestations of the program that are not what was issued, or are gone, or whose key does not stand for them.
+
+    All of them are read. Of those that were revoked nothing is told.
+    """
     found = []
     for stored in store.list(program=config.name):
         try:
@@ -67,6 +71,8 @@ def alerts_of_attestations(
         except TrackingUnavailableError:
             raise
         except TelepromptError as error:
+            if isinstance(error, UntrustedAttestationError) and error.code is Code.DOCUMENT_REVOKED:
+                continue  # somebody did that
             alert = Alert(
                 event=AlertEvent.DISTRUST,
                 program=config.slug,

@@ -28,8 +28,11 @@ class Code(StrEnum):
     DUPLICATE_CONTRIBUTOR = "DUPLICATE_CONTRIBUTOR"
     COUNT_MISMATCH = "COUNT_MISMATCH"
     QUARANTINE_MISMATCH = "QUARANTINE_MISMATCH"
+    DOCUMENT_REVOKED = "DOCUMENT_REVOKED"
     SIGNATURE_MISSING = "SIGNATURE_MISSING"
     SIGNATURE_INVALID = "SIGNATURE_INVALID"
+    SIGNER_OUT_OF_TIME = "SIGNER_OUT_OF_TIME"
+    SIGNER_REVOKED = "SIGNER_REVOKED"
     SIGNER_UNTRUSTED = "SIGNER_UNTRUSTED"
     SIGNATURES_TOO_FEW = "SIGNATURES_TOO_FEW"
     PROGRAM_UNEXPECTED = "PROGRAM_UNEXPECTED"
@@ -60,6 +63,9 @@ class UntrustedAttestationError(TelepromptError):
     def __init__(self, attestation_id: str, run_id: str, code: Code, detail: str) -> None:
         advice = {
             Code.SIGNER_UNTRUSTED: "add the address to `TELEPROMPT_TRUSTED_SIGNERS` if that key was yours",
+            Code.DOCUMENT_REVOKED: "`teleprompt attest show` still prints it",
+            Code.SIGNER_REVOKED: "`teleprompt signer list` shows when and why",
+            Code.SIGNER_OUT_OF_TIME: "`teleprompt signer list` shows which key signs when",
             Code.SIGNATURE_MISSING: "one that was issued before there was a signer is taken only where none is set",
         }.get(code, "restore the run's artifacts from their backup")
         super().__init__(
@@ -67,3 +73,7 @@ class UntrustedAttestationError(TelepromptError):
             f"nothing was done with it: {advice}."
         )
         self.code = code
+
+
+class RevokedAttestationError(UntrustedAttestationError):
+    """A stored attestation is what was issued, and was taken back, or its signer does not stand for it any more."""

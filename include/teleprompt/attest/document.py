@@ -62,7 +62,7 @@ Metrics = Annotated[dict[Text, Number], Field(max_length=MAX_METRICS)]
 Millionths = Annotated[int, Field(ge=-MILLION, le=MILLION)]
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
     """Closed, frozen and strict. What `absent` names is left out where there is nothing, never null."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -81,7 +81,7 @@ class _Section(BaseModel):
         return {k: v for k, v in fields.items() if v is not None or k not in self.absent}
 
 
-class ModelInfo(_Section):
+class ModelInfo(Section):
     """Which program, from which version to which."""
 
     model_id: Text
@@ -90,7 +90,7 @@ class ModelInfo(_Section):
     optimization_strategy: Text
 
 
-class Performance(_Section):
+class Performance(Section):
     """What was measured."""
 
     deltaone_achieved: bool
@@ -99,14 +99,14 @@ class Performance(_Section):
     optimized_metrics: Metrics
 
 
-class DateRange(_Section):
+class DateRange(Section):
     """The window of the traces, `[start, end)`."""
 
     start: Moment
     end: Moment
 
 
-class OptimizationMetadata(_Section):
+class OptimizationMetadata(Section):
     """How the program was optimised."""
 
     trace_count: Count
@@ -115,7 +115,7 @@ class OptimizationMetadata(_Section):
     date_range: DateRange
 
 
-class UsedTraces(_Section):
+class UsedTraces(Section):
     """Where a contributor's traces were used; `demos` are those of `train` that stand in the program."""
 
     train: Count
@@ -124,7 +124,7 @@ class UsedTraces(_Section):
     demos: Count
 
 
-class Contributor(_Section):
+class Contributor(Section):
     """Whose data it was; weights sum to 1."""
 
     contributor_id: Text
@@ -142,7 +142,7 @@ class Contributor(_Section):
     absent = frozenset({"quarantine", "used", "value_e6", "error_e6"})
 
 
-class Credit(_Section):
+class Credit(Section):
     """How the weights were found, beside `weighting_method`."""
 
     cap_e6: Annotated[int, Field(gt=0, le=MILLION)] | None = None
@@ -153,7 +153,7 @@ class Credit(_Section):
     absent = frozenset({"cap_e6"})
 
 
-class _Evidence(_Section):
+class _Evidence(Section):
     """What all evidence says; `_e6` are millionths."""
 
     verdict: Literal["promote"]
@@ -167,7 +167,7 @@ class _Evidence(_Section):
     threshold_e6: Annotated[int, Field(gt=0, lt=MILLION)]
 
 
-class TrialSection(_Section):
+class TrialSection(Section):
     """The trial that the candidate was on; its windows are from the first to the one that decided it."""
 
     trial_id: Digest
@@ -240,7 +240,7 @@ class OnlineEvidence(_Evidence):
 Evidence = Annotated[OfflineEvidence | OnlineEvidence, Field(discriminator="kind")]
 
 
-class Data(_Section):
+class Data(Section):
     """Which data: digests of the snapshot's manifest and of its split."""
 
     snapshot_digest: Digest
@@ -253,7 +253,7 @@ class Data(_Section):
     absent = frozenset({"traces_root", "traces_count"})
 
 
-class Program(_Section):
+class Program(Section):
     """Which programs: digests of their state JSON and of the code that both run."""
 
     baseline_digest: Digest
@@ -261,7 +261,7 @@ class Program(_Section):
     code_digest: Digest
 
 
-class Proof(_Section):
+class Proof(Section):
     """An EIP-712 signature over the hash; see `signing.py`."""
 
     type: Literal["eip712"]
@@ -269,7 +269,7 @@ class Proof(_Section):
     signature: Annotated[str, Field(pattern=r"^0x[0-9a-f]{130}$")]
 
 
-class Attestation(_Section):
+class Attestation(Section):
     """The whole document."""
 
     model_config = ConfigDict(title="Teleprompt attestation 1.0")

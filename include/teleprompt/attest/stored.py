@@ -2,7 +2,8 @@
 
 Nothing that is read here is believed because it is stored. Who can write MLflow's artifacts could swap a document, so
 each is held against the hash, the id and the digest of its bytes that its run's tags have in MLflow's database, and
-against its signatures and the addresses that may sign here, before anybody pays, signs, sends or shows it.
+against its signatures and the addresses that may sign here, before anybody pays, signs, sends or shows it. So is what
+became of it and of its signers since.
 """
 
 import logging
@@ -12,10 +13,11 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from teleprompt.attest.codes import Code, UntrustedAttestationError
+from teleprompt.attest.codes import Code, RevokedAttestationError, UntrustedAttestationError
 from teleprompt.attest.document import Attestation
 from teleprompt.attest.issue import AttestationRecord
 from teleprompt.attest.load import load_attestation
+from teleprompt.attest.published import Trust, read_trust
 from teleprompt.attest.verify import verify_attestation
 from teleprompt.config.settings import Settings
 from teleprompt.encoding.canonical_json import sha256_hex
@@ -23,7 +25,6 @@ from teleprompt.environment import current_user
 from teleprompt.errors import ConfigurationError, TelepromptError
 from teleprompt.records import Digest, Record
 from teleprompt.registry.audit_trail import Deed, Done, append
-from teleprompt.signing.signer import addresses_of
 from teleprompt.storage.blobs import get_blob
 from teleprompt.tracking.connection import mlflow_client, quoted
 from teleprompt.tracking.pipeline_run import PipelineRun
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 ATTESTATION_ARTIFACT = "attestation.json"
+REVOKED = "revoked"
+"""The tag `chain_state` of an attestation that was taken back."""
 
 
 class StoredAttestation(Record):
@@ -86,8 +89,7 @@ class AttestationStore:
     """The attestations that an MLflow holds."""
 
     client: "MlflowClient" = field(compare=False)
-    signers: frozenset[str] = frozenset()
-    """EIP-55 addresses, one of which must have signed; empty where this installation has no signer."""
+    trust: Trust = field(default_factory=Trust)
 
     def list(self, *, program: str | None = None) -> "list[StoredAttestation]":
         """Where they are, newest first; with `program` those of one. None of them is opened."""
@@ -101,10 +103,21 @@ class AttestationStore:
 
         Raises:
             ConfigurationError: there is none, or several share the id.
+            RevokedAttestationError: it was taken back, or its signer does not stand for it.
             UntrustedAttestationError: it is not what was issued here.
             TelepromptError: its bytes are gone.
         """
         return self.open(self.locate(id_or_hash))
+
+    def find_issued(self, id_or_hash: str) -> IssuedAttestation:
+        """The attestation with that id or hash, whatever became of it and of its signer since.
+
+        Raises:
+            ConfigurationError: there is none, or several share the id.
+            UntrustedAttestationError: it is not what was issued here.
+            TelepromptError: its bytes are gone.
+        """
+        return self.open_issued(self.locate(id_or_hash))
 
     def locate(self, id_or_hash: str) -> StoredAttestation:
         """Where the attestation with that id or hash lies.
@@ -131,6 +144,7 @@ class AttestationStore:
         """What a pipeline run issued, read now and checked; None if it issued nothing.
 
         Raises:
+            RevokedAttestationError: it was taken back, or its signer does not stand for it.
             UntrustedAttestationError: it is not what was issued here.
             TelepromptError: its bytes are gone.
         """
@@ -139,6 +153,18 @@ class AttestationStore:
 
     def open(self, stored: StoredAttestation) -> IssuedAttestation:
         """A listed attestation, read now and checked.
+
+        Raises:
+            RevokedAttestationError: it was taken back, or its signer does not stand for it.
+            UntrustedAttestationError: it is not what was issued here.
+            TelepromptError: its bytes are gone.
+        """
+        issued = self.open_issued(stored)
+        _check_standing(issued, self.trust)
+        return issued
+
+    def open_issued(self, stored: StoredAttestation) -> IssuedAttestation:
+        """A listed attestation, read now and checked, whatever became of it and of its signer since.
 
         Raises:
             UntrustedAttestationError: it is not what was issued here; that is in the audit trail then.
@@ -152,7 +178,7 @@ class AttestationStore:
                 stored.attestation_hash,
                 digest=stored.file_digest,
                 run_id=stored.run_id,
-                signers=self.signers,
+                signers=self.trust.signers,
             )
         except UntrustedAttestationError as error:
             _write_down(self.client, stored, data, error)
@@ -167,12 +193,12 @@ class AttestationStore:
         return _open_once(self, self.client.tracking_uri, stored)
 
     def credits(self, stored: StoredAttestation, contributor: str) -> bool:
-        """Whether a listed attestation credits a contributor, by id or address.
+        """Whether a listed attestation credits a contributor, by id or address, also if it was revoked.
 
         Raises:
             UntrustedAttestationError: what it says is believed only after a check.
         """
-        people = self.open_once(stored).attestation.contributors
+        people = _issued_once(self, self.client.tracking_uri, stored).attestation.contributors
         return any(contributor in {person.contributor_id, person.address} for person in people)
 
 
@@ -180,7 +206,13 @@ class AttestationStore:
 def open_attestations(settings: Settings) -> Iterator[AttestationStore]:
     """The attestations of the MLflow that the settings name, held against the addresses that they trust."""
     with mlflow_client(settings.tracking_uri) as client:
-        yield AttestationStore(client, addresses_of(settings))
+        yield AttestationStore(client, read_trust(settings, client))
+
+
+@lru_cache(maxsize=500)
+def _issued_once(store: AttestationStore, tracking_uri: str, stored: StoredAttestation) -> IssuedAttestation:
+    del tracking_uri  # as below
+    return store.open_issued(stored)
 
 
 @lru_cache(maxsize=500)
@@ -210,6 +242,18 @@ def _check(
         detail = "its file holds the same document with other bytes or signatures"
         raise UntrustedAttestationError(attestation_id, run_id, Code.HASH_MISMATCH, detail)
     return attestation
+
+
+def _check_standing(issued: IssuedAttestation, trust: Trust) -> None:
+    """Refuse what was revoked, in the published list or on the chain, and what a signer out of his time has signed."""
+    stored = issued.stored
+    if stored.chain_state == REVOKED:
+        code, detail = Code.DOCUMENT_REVOKED, "it was revoked on the chain"
+        raise RevokedAttestationError(stored.attestation_id, stored.run_id, code, detail)
+    if trust.trust_list is not None:
+        found = verify_attestation(issued.data, trusted_signers=trust.signers, trust_list=trust.trust_list)
+        if not found.valid:
+            raise RevokedAttestationError(stored.attestation_id, stored.run_id, found.code, found.detail)
 
 
 def _read(client: "MlflowClient", stored: StoredAttestation) -> bytes:

@@ -14,6 +14,7 @@ from teleprompt.attest.expected import Expected, check_expected
 from teleprompt.attest.load import load_attestation
 from teleprompt.attest.signing import recover_signer
 from teleprompt.attest.summary import Summary
+from teleprompt.attest.trust_list import TrustList, check_not_revoked, in_standing
 from teleprompt.encoding.addresses import AddressError, checksum_address
 from teleprompt.errors import ConfigurationError
 from teleprompt.records import Record, to_millionths
@@ -54,11 +55,12 @@ def verify_attestation(
     require_signature: bool = False,
     threshold: int = 1,
     expected: Expected | None = None,
+    trust_list: TrustList | None = None,
 ) -> Verification:
     """Check the document in `data`, and that it is about what was `expected`.
 
     With `trusted_signers` so many as `threshold` of them must have signed. They come from the verifier, never from the
-    document.
+    document. Who stands in the `trust_list` counts in his time only; what it revokes is refused.
 
     Raises:
         ConfigurationError: a trusted signer is not an address, or the threshold is below 1.
@@ -69,8 +71,10 @@ def verify_attestation(
     try:
         attestation, document = load_attestation(data)
         check_content(attestation, document)
+        if trust_list is not None:
+            check_not_revoked(attestation, trust_list)
         needed = threshold if require_signature or trusted or threshold > 1 else 0
-        signers = _check_signatures(attestation, trusted, needed=needed)
+        signers = _check_signatures(attestation, trusted, needed=needed, trust_list=trust_list)
         check_expected(attestation, expected or Expected())
     except InvalidAttestationError as error:
         detail = str(error).removeprefix(f"{error.code}: ")
@@ -143,8 +147,13 @@ def _check_identity(attestation: Attestation) -> None:
         raise InvalidAttestationError(Code.SAME_PROGRAM, "baseline and optimized program are the same")
 
 
-def _check_signatures(attestation: Attestation, trusted: Collection[str], *, needed: int) -> tuple[str, ...]:
-    """The signers, each signature checked; of the trusted ones `needed`, or of any where none is named as trusted."""
+def _check_signatures(
+    attestation: Attestation, trusted: Collection[str], *, needed: int, trust_list: TrustList | None
+) -> tuple[str, ...]:
+    """The signers who count, each signature checked; of the trusted ones `needed`, or of any where none is named.
+
+    Who signed out of his time, or was revoked, does not count; where somebody signed, one has to.
+    """
     proofs = attestation.proofs
     if not proofs:
         if needed:
@@ -155,12 +164,17 @@ def _check_signatures(attestation: Attestation, trusted: Collection[str], *, nee
         raise InvalidAttestationError(Code.SIGNATURE_INVALID, "the signature is not by the signer it names")
     if any(first.lower() >= second.lower() for first, second in pairwise(signers)):
         raise InvalidAttestationError(Code.SIGNATURE_INVALID, "the signers do not stand in ascending order")
-    counted = [signer for signer in signers if not trusted or signer in trusted]
+    standing = in_standing(attestation, signers, trust_list) if trust_list else dict.fromkeys(signers)
+    named = [signer for signer in signers if not trusted or signer in trusted]
+    counted = [signer for signer in named if standing[signer] is None]
+    lapsed = next((found for signer in named or signers if (found := standing[signer])), None)
+    if lapsed and len(counted) < max(needed, 1):
+        raise InvalidAttestationError(*lapsed)
     if needed and not counted:
         raise InvalidAttestationError(Code.SIGNER_UNTRUSTED, f"{signers[0]} is not among the trusted signers")
     if len(counted) < needed:
         raise InvalidAttestationError(Code.SIGNATURES_TOO_FEW, f"{len(counted)} of {needed} signatures")
-    return tuple(signers)
+    return tuple(signer for signer in signers if standing[signer] is None)
 
 
 def _trusted(address: str) -> str:

@@ -1,11 +1,11 @@
 """Auditing a stored attestation: which traces it stands on, and proofs of them."""
 
 from collections.abc import Iterator
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from teleprompt.attest.bundle import bundle_of, scores_of
 from teleprompt.attest.proofs import TraceProof, prove_trace
-from teleprompt.attest.stored import AttestationStore
+from teleprompt.attest.stored import IssuedAttestation
 from teleprompt.attribution.attribute import Attribution
 from teleprompt.attribution.usage import demo_traces, rows_read
 from teleprompt.attribution.wallets import owner_of
@@ -20,6 +20,9 @@ from teleprompt.traces.row import TraceRow
 from teleprompt.traces.snapshot import Snapshot, SnapshotRecord, read_for_credit, read_snapshot
 from teleprompt.traces.split import Part
 from teleprompt.tracking.pipeline_run import PipelineRun
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 R = TypeVar("R", bound=Record)
 
@@ -39,17 +42,11 @@ class TrailEntry(Record):
 
 
 class AttestedRun:
-    """The run behind one stored attestation, with what it keeps.
+    """The run behind one stored attestation, with what it keeps."""
 
-    Raises:
-        ConfigurationError: there is no such attestation.
-        UntrustedAttestationError: it is not what was issued here.
-    """
-
-    def __init__(self, store: AttestationStore, id_or_hash: str) -> None:
-        issued = store.find(id_or_hash)
+    def __init__(self, client: "MlflowClient", issued: IssuedAttestation) -> None:
         self.stored, self.attestation = issued.stored, issued.attestation
-        self.run = PipelineRun(store.client, self.stored.run_id)
+        self.run = PipelineRun(client, self.stored.run_id)
 
     def prove(self, trace_id: str) -> TraceProof:
         """The proof that a trace was used.

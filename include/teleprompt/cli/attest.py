@@ -10,6 +10,7 @@ import typer
 from teleprompt.cli.output import JsonOption, print_document, print_json, print_table, say, window_text
 
 if TYPE_CHECKING:
+    from teleprompt.attest.trust_list import TrustList
     from teleprompt.attest.verify import Verification
     from teleprompt.audit.verify_deep import DeepCheck
 
@@ -61,13 +62,13 @@ def show(
     attestation_id: AttestationId,
     json_: JsonOption = False,
 ) -> None:
-    """Print the exact bytes of an attestation."""
+    """Print the exact bytes of an attestation, also of one that was revoked."""
     del json_  # it is JSON in any case
     from teleprompt.attest.stored import open_attestations
     from teleprompt.config.settings import Settings
 
     with open_attestations(Settings()) as store:
-        print_document(store.find(attestation_id).data)
+        print_document(store.find_issued(attestation_id).data)
 
 
 @app.command()
@@ -84,6 +85,13 @@ def verify(
     state: Annotated[Path | None, typer.Option(help="Must be about the program state in this file.")] = None,
     after: Annotated[str | None, typer.Option(metavar="TIME", help="Must be of this time (ISO 8601) or later.")] = None,
     require_evidence: Annotated[bool, typer.Option("--require-evidence", help="The gain must be backed.")] = False,
+    signers: Annotated[
+        Path | None, typer.Option(help="Must be signed in his time by one in this file of `signer export`.")
+    ] = None,
+    list_signer: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Who must have signed that list; from elsewhere.")
+    ] = None,
+    list_number: Annotated[int, typer.Option(min=1, help="That list must have this number or a later one.")] = 1,
     proof: Annotated[Path | None, typer.Option(help="Also check a proof of `attest prove` against it.")] = None,
     bundle: Annotated[
         Path | None, typer.Option(help="Also recompute the verdict from the scores in this file of `attest bundle`.")
@@ -99,9 +107,11 @@ def verify(
     from teleprompt.cli.windows import parse_moment
 
     data = _read(file, MAX_BYTES)
+    trust_list = None if signers is None else _trust_list(signers, by=list_signer, number=list_number)
     result = verify_attestation(
         data,
-        trusted_signers=signer or (),
+        trusted_signers=signer or (trust_list.addresses if trust_list else ()),
+        trust_list=trust_list,
         require_signature=require_signature,
         threshold=threshold,
         expected=Expected(
@@ -152,7 +162,7 @@ def prove(
     if (trace is None) is (contributor is None):
         raise ConfigurationError("There is nothing to prove; name one --trace or one --contributor.")
     with open_attestations(Settings()) as store:
-        attested = AttestedRun(store, attestation_id)
+        attested = AttestedRun(store.client, store.find(attestation_id))
         if trace is not None:
             print_json(attested.prove(trace).model_dump(mode="json"))
             return
@@ -176,7 +186,8 @@ def bundle(
     from teleprompt.errors import ConfigurationError
 
     with open_attestations(Settings()) as store:
-        document = json.dumps(AttestedRun(store, attestation_id).bundle(), ensure_ascii=False).encode()
+        found = AttestedRun(store.client, store.find(attestation_id)).bundle()
+    document = json.dumps(found, ensure_ascii=False).encode()
     if out is None:
         print_document(document)
         return
@@ -199,7 +210,8 @@ def trail(
     from teleprompt.config.settings import Settings
 
     with open_attestations(Settings()) as store:
-        entries = [e for e in AttestedRun(store, attestation_id).trail() if contributor in {None, e.contributor_id}]
+        attested = AttestedRun(store.client, store.find_issued(attestation_id))
+        entries = [e for e in attested.trail() if contributor in {None, e.contributor_id}]
     if json_:
         print_json([entry.model_dump() for entry in entries])
         return
@@ -271,6 +283,17 @@ def schema() -> None:
     print_json({"$schema": "https://json-schema.org/draft/2020-12/schema", **Attestation.model_json_schema()})
 
 
+def _trust_list(file: Path, *, by: str | None, number: int) -> "TrustList":
+    """The list in a file, if it is the one that is expected."""
+    from teleprompt.attest.load import MAX_BYTES
+    from teleprompt.attest.trust_list import load_trust_list
+    from teleprompt.attest.trust_list_signing import check_published
+
+    found = load_trust_list(_read(file, MAX_BYTES), str(file))
+    check_published(found, by=by, number=number)
+    return found
+
+
 def _with_proof(result: "Verification", data: bytes, proof: bytes) -> "Verification":
     """The verification with what the proof proves, or why it does not."""
     from teleprompt.attest.load import load_attestation
@@ -300,6 +323,7 @@ def _with_more(result: "Verification", check: Callable[[], str]) -> "Verificatio
 
 
 def _deep_checks(data: bytes) -> list["DeepCheck"]:
+    from teleprompt.attest.codes import UntrustedAttestationError
     from teleprompt.attest.load import load_attestation
     from teleprompt.attest.stored import open_attestations
     from teleprompt.audit.attested_run import AttestedRun
@@ -310,9 +334,11 @@ def _deep_checks(data: bytes) -> list["DeepCheck"]:
     given = load_attestation(data)[0]
     with open_attestations(Settings()) as store:
         try:
-            attested = AttestedRun(store, given.attestation_hash)
+            attested = AttestedRun(store.client, store.find(given.attestation_hash))
         except ConfigurationError:
             return [DeepCheck(name="document", holds=False, detail="none with this hash is in MLflow")]
+        except UntrustedAttestationError as error:
+            return [DeepCheck(name="document", holds=False, detail=str(error))]
         return [DeepCheck(name="document", holds=True, detail="the one in MLflow"), *verify_deep(attested)]
 
 

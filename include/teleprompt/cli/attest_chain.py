@@ -1,4 +1,4 @@
-"""`teleprompt attest submit | status | revoke`: attestations on the chain."""
+"""`teleprompt attest submit | status | revoke`: attestations on the chain, and taken back."""
 
 from collections.abc import Callable
 from functools import partial
@@ -10,6 +10,7 @@ from teleprompt.cli.attest import AttestationId, app
 from teleprompt.cli.output import JsonOption, print_json, say
 
 if TYPE_CHECKING:
+    from teleprompt.attest.stored import AttestationStore, IssuedAttestation
     from teleprompt.chain.receipt import Receipt
 
 SendOption = Annotated[bool, typer.Option("--send", help="Really send it; without, only show what would be sent.")]
@@ -28,10 +29,11 @@ def submit(attestation_id: AttestationId, send: SendOption = False, json_: JsonO
 @app.command()
 def status(attestation_id: AttestationId, json_: JsonOption = False) -> None:
     """Ask the contract what it holds of an attestation; exit status 1 if nothing, or if it was revoked."""
+    from teleprompt.attest.stored import AttestationStore
     from teleprompt.chain.receipt import ChainState
     from teleprompt.chain.submit import chain_status
 
-    receipt = _at_contract(attestation_id, chain_status)
+    receipt = _at_contract(attestation_id, chain_status, find=AttestationStore.find_issued)
     if receipt is None:
         say("null" if json_ else "not on the chain")
     else:
@@ -41,13 +43,44 @@ def status(attestation_id: AttestationId, json_: JsonOption = False) -> None:
 
 
 @app.command()
-def revoke(attestation_id: AttestationId, send: SendOption = False, json_: JsonOption = False) -> None:
-    """Revoke an attestation at EAS; without --send only say what it is."""
+def revoke(
+    attestation_id: AttestationId,
+    send: SendOption = False,
+    why: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Revoke it in the published list of signers; one sentence.")
+    ] = None,
+    json_: JsonOption = False,
+) -> None:
+    """Take an attestation back: with --why in the list of signers, with --send at EAS; without only say what it is."""
+    if why is not None:
+        _revoke_in_list(attestation_id, why, json_=json_ and not send)
+    if send or why is None:
+        _revoke_at_eas(attestation_id, send=send, json_=json_)
+
+
+def _revoke_in_list(attestation_id: str, why: str, *, json_: bool) -> None:
+    from teleprompt.attest.key_changes import revoke_document
+    from teleprompt.attest.stored import open_attestations
+    from teleprompt.cli.signer import now, print_list, publishable
+    from teleprompt.config.settings import Settings
+    from teleprompt.environment import current_user
+
+    settings = Settings()
+    with open_attestations(settings) as store:
+        issued = store.find_issued(attestation_id)
+        reason = publishable(why)
+        published = revoke_document(settings, store.client, issued, why=reason, who=current_user(), now=now())
+    print_list(published, json_)
+
+
+def _revoke_at_eas(attestation_id: str, *, send: bool, json_: bool) -> None:
+    from teleprompt.attest.stored import AttestationStore
     from teleprompt.chain.submit import chain_status, revoke_attestation
     from teleprompt.environment import current_user
     from teleprompt.errors import ConfigurationError
 
-    receipt = _at_contract(attestation_id, partial(revoke_attestation, who=current_user()) if send else chain_status)
+    do = partial(revoke_attestation, who=current_user()) if send else chain_status
+    receipt = _at_contract(attestation_id, do, find=AttestationStore.find_issued)
     if receipt is None:
         raise ConfigurationError(f"{attestation_id} is not on the chain; there is nothing to revoke.")
     _print(receipt, json_)
@@ -55,7 +88,12 @@ def revoke(attestation_id: AttestationId, send: SendOption = False, json_: JsonO
         say("Nothing was sent; --send revokes it.", err=True)
 
 
-def _at_contract(attestation_id: str, do: Callable[..., Any]) -> Any:
+def _at_contract(
+    attestation_id: str,
+    do: Callable[..., Any],
+    *,
+    find: "Callable[[AttestationStore, str], IssuedAttestation] | None" = None,
+) -> Any:
     """What `do` answers for the attestation's run, its document, its program and the settings."""
     from teleprompt.attest.stored import open_attestations
     from teleprompt.audit.attested_run import AttestedRun
@@ -64,7 +102,8 @@ def _at_contract(attestation_id: str, do: Callable[..., Any]) -> Any:
 
     settings = Settings()
     with open_attestations(settings) as store:
-        attested = AttestedRun(store, attestation_id)
+        issued = store.find(attestation_id) if find is None else find(store, attestation_id)
+        attested = AttestedRun(store.client, issued)
         config = load_program_file(find_program_file(settings.programs_dir, attested.stored.program))
         return do(attested.run, attested.attestation, config, settings)
 

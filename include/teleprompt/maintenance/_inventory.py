@@ -20,6 +20,7 @@ _FOLDERS = {
     "attestations": Kind.ATTESTATIONS,
     "looks": Kind.LOOKS,
     "outbox": Kind.OUTBOX,
+    "signers": Kind.SIGNERS,
 }
 _NAMED_BY_DIGEST = re.compile(r"([0-9a-f]{64})\.\w+")
 _HALF_WRITTEN = re.compile(r"\..+\.[0-9a-f]{8}\.part")

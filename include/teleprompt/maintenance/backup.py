@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 
-_ALWAYS = frozenset({Kind.ATTESTATIONS, Kind.LOOKS, Kind.OUTBOX})
+_ALWAYS = frozenset({Kind.ATTESTATIONS, Kind.LOOKS, Kind.OUTBOX, Kind.SIGNERS})
 _STAY = frozenset({Reason.PROTECTED, Reason.NAMED})
 
 

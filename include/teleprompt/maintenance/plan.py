@@ -26,6 +26,7 @@ class Kind(StrEnum):
     ATTESTATIONS = "attestations"
     LOOKS = "looks of the ledger"
     OUTBOX = "outbox of the chain"
+    SIGNERS = "lists of signers"
     OTHER = "other"
 
 

@@ -2,6 +2,7 @@
 
 from teleprompt.attest.document import Attestation
 from teleprompt.attest.issue import AttestationRecord, compose_attestation, issue_attestation, that_holds
+from teleprompt.attest.published import check_may_sign
 from teleprompt.attest.stored import keep_attestation
 from teleprompt.attribution.attribute import Attribution
 from teleprompt.config.program import ProgramConfig
@@ -29,11 +30,9 @@ def attest_online(
     """
     record = run.read("attestation", AttestationRecord)
     if record is None:
-        record = issue_attestation(
-            _proven_in_production(run, config, number, decision),
-            signers=settings.signers,
-            storage_uri=settings.storage_uri,
-        )
+        attestation = _proven_in_production(run, config, number, decision)
+        check_may_sign(settings, run.client, at=attestation.decided_at)
+        record = issue_attestation(attestation, signers=settings.signers, storage_uri=settings.storage_uri)
         run.write("attestation", record)
     tag_version(run.client, config.name, number, "attestation_id", record.attestation_id)
     keep_attestation(run, record, addresses_of(settings))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from teleprompt.attest.document import Attestation
 from teleprompt.attest.issue import AttestationRecord, compose_attestation, issue_attestation, that_holds
+from teleprompt.attest.published import check_may_sign, read_trust
 from teleprompt.attest.stored import AttestationStore, keep_attestation
 from teleprompt.attribution.attribute import Attribution, attribute
 from teleprompt.attribution.first_uses import first_uses
@@ -100,6 +101,7 @@ class Promotion:
 
         def stage(run: PipelineRun) -> AttestationRecord:
             attestation = self.compose(compared, attribution, version_id=version.version_id)
+            check_may_sign(self.settings, run.client, at=attestation.decided_at)
             record = issue_attestation(
                 attestation, signers=self.settings.signers, storage_uri=self.settings.storage_uri
             )
@@ -115,7 +117,7 @@ class Promotion:
         """Hand an attestation in at the program's contract; a dry run unless the program file says `send`."""
         assert self.config.chain is not None  # noqa: S101 - nobody asks otherwise
         with self.records.open() as run:
-            store = AttestationStore(run.client, addresses_of(self.settings))
+            store = AttestationStore(run.client, read_trust(self.settings, run.client))
             attestation = store.find(record.attestation_hash).attestation
             return submit_attestation(
                 run, attestation, self.config, self.settings, send=self.config.chain.send, who=self.actor

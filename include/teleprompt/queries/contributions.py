@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
+from teleprompt.attest.codes import RevokedAttestationError
 from teleprompt.attest.stored import AttestationStore, StoredAttestation
 from teleprompt.attribution.rewards import reward_shares
 from teleprompt.config.attribution import Unpayable
@@ -45,7 +46,7 @@ def list_contributions(
     contributor: str | None = None,
     of: Callable[[StoredAttestation], bool] = lambda _stored: True,
 ) -> Iterator[Contribution]:
-    """The contributions to attestations whose traces began in `window`, newest first.
+    """The contributions to attestations whose traces began in `window`, newest first; to those that were revoked none.
 
     `contributor` is an id or an address; `of` says which attestations count.
 
@@ -78,7 +79,10 @@ def by_contributor(contributions: Iterator[Contribution]) -> list[ContributorLin
 
 
 def _contributions(store: AttestationStore, stored: StoredAttestation, total: int) -> Iterator[Contribution]:
-    attestation = store.open_once(stored).attestation
+    try:
+        attestation = store.open_once(stored).attestation
+    except RevokedAttestationError:
+        return
     unpayable = Unpayable(attestation.credit.unpayable) if attestation.credit else Unpayable.HOLD_BACK
     rewards = reward_shares(attestation.to_dict()["contributors"], total, unpayable=unpayable)
     for person, reward in zip(attestation.contributors, rewards, strict=True):

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Path, Query
 
+from teleprompt.attest.published import read_trust
 from teleprompt.attest.stored import AttestationStore
 from teleprompt.config.settings import Settings
-from teleprompt.signing.signer import addresses_of
 from teleprompt_airflow.hooks.settings import shared_settings
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ Mlflow = Annotated[MlflowClient, Depends(_client)]
 
 
 def _attestations(settings: SettingsDep, client: Mlflow) -> AttestationStore:
-    return AttestationStore(client, addresses_of(settings))
+    return AttestationStore(client, read_trust(settings, client))
 
 
 Attestations = Annotated[AttestationStore, Depends(_attestations)]

@@ -46,7 +46,7 @@ class SubmitOperator(BaseOperator):
         with domain_errors(skip_without_traces=True):
             settings = settings_from_connections(config, signer=True, chain=True)
             with open_attestations(settings) as store:
-                attested = AttestedRun(store, record.attestation_hash)
+                attested = AttestedRun(store.client, store.find(record.attestation_hash))
                 send = config.chain is not None and config.chain.send
                 receipt = submit_attestation(
                     attested.run, attested.attestation, config, settings, send=send, who=actor_of(context)

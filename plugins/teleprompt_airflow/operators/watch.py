@@ -38,12 +38,12 @@ class WatchOperator(BaseOperator):
         quiet_libraries()
         tag_errors(program=self.program)
         from teleprompt.alerts.of_watch import alerts_before_look, alerts_of_attestations, alerts_of_look
+        from teleprompt.attest.published import read_trust
         from teleprompt.attest.stored import AttestationStore
         from teleprompt.chain.outbox import waiting_since
         from teleprompt.production.look import Production
         from teleprompt.production.report import WatchOutcome
         from teleprompt.registry.change_log import last_number
-        from teleprompt.signing.signer import addresses_of
         from teleprompt.tracking.connection import mlflow_client
 
         config = load_program_file(find_program_file(Settings().programs_dir, self.program))
@@ -59,7 +59,7 @@ class WatchOperator(BaseOperator):
                 measure_backlog(client, config)
                 newest, told = last_number(client, config.name), max(_kept(context, TOLD_CHANGE), default=None)
                 found = alerts_before_look(client, config, since=since, told=told, waiting=waiting, actor=actor)
-                found += alerts_of_attestations(AttestationStore(client, addresses_of(settings)), config)
+                found += alerts_of_attestations(AttestationStore(client, read_trust(settings, client)), config)
             tell(found, context)  # also when looking fails
             context["ti"].xcom_push(key=TOLD_UNTIL, value=since.end.isoformat())
             context["ti"].xcom_push(key=TOLD_CHANGE, value=newest)

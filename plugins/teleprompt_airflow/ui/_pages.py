@@ -173,8 +173,9 @@ def verify(program: ReadRuns, run_id: Identifier, store: Attestations) -> str:
     if detail.attestation is None:
         raise NotFoundError(detail.distrust or f"The run {run_id} issued no attestation.")
     own = detail.attestation["attestation_hash"]
-    found = verify_attestation(store.find(own).data, trusted_signers=store.signers)
-    deep = verify_deep(AttestedRun(store, own))
+    issued, trust = store.find(own), store.trust
+    found = verify_attestation(issued.data, trusted_signers=trust.signers, trust_list=trust.trust_list)
+    deep = verify_deep(AttestedRun(store.client, issued))
     return render("run.html", root="../../../..", program=program, detail=detail, verification=found, deep=deep)
 
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from teleprompt.attest.expected import Expected
 from teleprompt.attest.proofs import RewardProof, RewardTree, TraceProof
+from teleprompt.attest.published import read_published
 from teleprompt.attest.stored import AttestationStore, IssuedAttestation, StoredAttestation
 from teleprompt.attest.verify import Verification, verify_attestation
 from teleprompt.attribution.rewards import base_units
@@ -15,7 +16,7 @@ from teleprompt.errors import ConfigurationError
 from teleprompt.window import Moment
 from teleprompt_airflow.api.access import Attested, AttestedPrograms
 from teleprompt_airflow.api.problems import NotFoundError
-from teleprompt_airflow.api.tracking import Attestations, Identifier
+from teleprompt_airflow.api.tracking import Attestations, Identifier, Mlflow, SettingsDep
 
 router = APIRouter(tags=["attestations"])
 
@@ -69,6 +70,8 @@ def show_attestation(
 )
 async def verify(
     request: Request,
+    settings: SettingsDep,
+    client: Mlflow,
     trusted_signer: Annotated[list[str] | None, Query(max_length=100)] = None,
     require_signature: bool = False,
     threshold: Annotated[int, Query(ge=1, le=100)] = 1,
@@ -82,11 +85,15 @@ async def verify(
     after: Annotated[Moment | None, Query(description="Must be of this time or later.")] = None,
     require_evidence: bool = False,
 ) -> Verification:
-    """Check a posted document, as `teleprompt attest verify` does; it need not be one of ours."""
+    """Check a posted document, as `teleprompt attest verify` does; it need not be one of ours.
+
+    What this installation has revoked, a document or a key, is refused.
+    """
     expected = Expected(
         program=program, version=version, state_digest=state_digest, after=after, evidence=require_evidence
     )
     # The bytes themselves, for they are what was signed.
+    trust_list = await run_in_threadpool(read_published, settings, client)
     return await run_in_threadpool(
         verify_attestation,
         await request.body(),
@@ -94,6 +101,7 @@ async def verify(
         require_signature=require_signature,
         threshold=threshold,
         expected=expected,
+        trust_list=trust_list,
     )
 
 
@@ -106,7 +114,7 @@ def prove_trace(
 
     issued = _find(attestation_id, programs, store)
     try:
-        return AttestedRun(store, issued.stored.attestation_hash).prove(trace_id)
+        return AttestedRun(store.client, issued).prove(trace_id)
     except ConfigurationError as error:
         raise NotFoundError(str(error)) from error
 

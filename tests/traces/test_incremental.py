@@ -252,3 +252,122 @@ def test_two_stores_with_a_program_of_one_name_are_kept_apart(settings: Settings
                     found[uri] = [name for table in reading.batches() for name in table["trace_id"].to_pylist()]
             assert found[uri] == [logged]
     assert found[other] != found[settings.tracking_uri.get_secret_value()]
+
+
+@pytest.fixture
+def ledger(settings: Settings) -> Iterator["Ledger"]:
+    with mlflow_client(settings.tracking_uri) as client, open_store(client) as store:
+        yield Ledger(client, store, settings.storage_uri)
+
+
+class Ledger:
+    """Traces of the week, read by MLflow's API long after."""
+
+    def __init__(self, client: Any, store: Any, storage_uri: str) -> None:
+        self.client, self._store = client, store
+        self.experiment = client.create_experiment("prod")
+        self.shelf = Shelf.of(storage_uri, store="here")
+        self.fetched: list[str] = []
+
+    def say(self, trace_id: str, value: float, **more: Any) -> str:
+        """Feedback whose time is the same whenever it is given."""
+        import mlflow
+
+        at_ms = WEEK.start_ms + 5
+        said = mlflow.entities.Feedback(name="outcome_score", value=value, create_time_ms=at_ms, **more)
+        return str(mlflow.log_assessment(trace_id=trace_id, assessment=said).assessment_id)
+
+    def read(self) -> tuple[list[list[float]], list[str]]:
+        """The outcomes of each call in order, and the days that were read from MLflow."""
+        config = TracesConfig(access=TraceAccess.API, source="traces")
+        (source,) = self._store.sources(config, outcomes=["outcome_score"], page_size=2)
+        payloads, days = source.payloads, []
+
+        def read(program: str, window: Window, *, known: Any = None) -> Iterator[Any]:
+            days.extend(f"{WEEK.start + n * DAY:%a}" for n in range((window.end - window.start) // DAY))
+            days[-1] = f"{window.end - DAY:%a}"
+            yield from type(source).read(source, program, window, known=known)
+
+        source.read = read
+        source.payloads = lambda ids: self.fetched.extend(ids) or payloads(ids)
+        tables = list(read_new(source, "P", WEEK, shelf=self.shelf, settled=30 * DAY, now=LONG_AFTER))
+        rows = [row for table in tables for row in table.to_pylist()]
+        assert all(row["inputs"] for row in rows if row["outcomes"])
+        return [[one["value"] for one in row["outcomes"]] for row in rows], days
+
+
+@pytest.mark.usefixtures("fluent")
+def test_outcomes_that_change_places_in_a_settled_day_are_noticed_by_the_api(ledger: Ledger) -> None:
+    import mlflow
+
+    ids = [log_trace(ledger.experiment, at=MONDAY + n * DAY) for n in (0, 1, 1, 2)]
+    said = [ledger.say(trace_id, value) for trace_id, value in zip(ids, (1.0, 0.0, 1.0, 1.0), strict=True)]
+    assert ledger.read()[0] == [[1], [0], [1], [1]]
+    assert ledger.read() == ([[1], [0], [1], [1]], [])
+    for number in (1, 2):
+        mlflow.delete_assessment(trace_id=ids[number], assessment_id=said[number])
+    ledger.say(ids[1], 1.0)
+    ledger.say(ids[2], 0.0)
+    ledger.fetched.clear()
+    assert ledger.read() == ([[1], [1], [0], [1]], ["Tue"])
+    assert ledger.fetched == []  # what was said changed, not the calls
+    assert ledger.read()[1] == []
+
+
+@pytest.mark.usefixtures("fluent")
+def test_by_the_api_whatever_changes_in_a_settled_day_is_noticed(ledger: Ledger) -> None:
+    session = {"mlflow.trace.session": "S"}
+    first = log_trace(ledger.experiment, at=MONDAY, feedback=(1.0,))
+    later = log_trace(ledger.experiment, at=MONDAY + 3 * DAY, feedback=(1.0,))
+    ledger.read()
+    ledger.client.set_trace_tag(later, "group", "late")
+    assert ledger.read()[1] == ["Thu"]
+    ledger.client.delete_traces(ledger.experiment, trace_ids=[later])
+    later = log_trace(ledger.experiment, at=MONDAY + 3 * DAY, feedback=(0.0,))
+    assert ledger.read() == ([[1], [0]], ["Thu"])
+    ledger.say(first, 0.5, metadata=session)
+    assert ledger.read()[1] == ["Mon"]  # it is of no session, so no other day changes
+    ledger.say(later, 0.5, rationale="it came late")
+    assert ledger.read()[1] == ["Thu"]
+    assert ledger.read()[1] == []
+
+
+@pytest.mark.usefixtures("fluent")
+def test_feedback_on_a_session_of_the_day_before_is_noticed_by_the_api(ledger: Ledger) -> None:
+    import mlflow
+
+    def call(at: datetime) -> str:
+        nanoseconds = round(at.timestamp()) * 10**9
+        span = mlflow.start_span_no_context(
+            "P",
+            inputs={"question": "why"},
+            tags={"dspy_program_name": "P"},
+            metadata={"mlflow.trace.session": "S"},
+            experiment_id=ledger.experiment,
+            start_time_ns=nanoseconds,
+        )
+        span.set_outputs({"answer": "because"})
+        span.end(end_time_ns=nanoseconds + 1000)
+        return str(span.trace_id)
+
+    before, _ = call(MONDAY - timedelta(hours=1)), call(MONDAY + timedelta(hours=1))
+    assert ledger.read()[0] == [[]]
+    ledger.say(before, 1.0, metadata={"mlflow.trace.session": "S"})
+    assert ledger.read()[0] == [[1]]
+    assert ledger.read() == ([[1]], [])
+
+
+def test_runs_that_exchange_outcomes_in_a_settled_day_are_found_within_a_week(shop: Shop) -> None:
+    """MLflow's API tells of a run nothing without the rest of it."""
+    from teleprompt.traces._incremental import SEEN_ANEW_AFTER
+
+    ids = [shop.log(0, metrics={"outcome_score": value}) for value in (0.0, 1.0)]
+    shop.read()
+    for run, value in zip(ids, (1.0, 0.0), strict=True):
+        shop.client.log_metric(run, "outcome_score", value, timestamp=WEEK.end_ms, step=1)
+    at_once = shop.read(now=LONG_AFTER + DAY)[1]
+    assert at_once == (["Mon"] if shop.access is TraceAccess.SQL else [])
+    in_a_week = shop.read(now=LONG_AFTER + SEEN_ANEW_AFTER)[1]
+    assert in_a_week == ([] if shop.access is TraceAccess.SQL else ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"])
+    assert timedelta(days=7) == SEEN_ANEW_AFTER
+    assert shop.read(now=LONG_AFTER + SEEN_ANEW_AFTER)[1] == []

@@ -52,7 +52,8 @@ class TracesConfig(Section):
     incremental: bool = True
     """Keep what was read in the storage, by day, so that a later or an overlapping window reads only what changed."""
     settled_days: float = Field(30, ge=0, le=3660)
-    """Where MLflow cannot tell what changed (its API), days older than this when they were read are not read again."""
+    """Where the source cannot tell what changed (runs by MLflow's API), days older than this when they were read are
+    read again where the number of calls changed, or after seven days."""
     lookback_days: float = Field(7, gt=0, le=3660)
     """Window of a run that has neither a data interval nor a window of its own, in days."""
 

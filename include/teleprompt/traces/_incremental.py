@@ -1,9 +1,10 @@
 """Reading only what is new: raw traces are kept by UTC day, and a day is read again only if something in it changed.
 
 Beside each day's rows stand when it was read and the source's mark of it. By SQL the marks tell, whatever their age,
-which days changed: in a call, in what was said of one, or in its tags. MLflow's API cannot tell: there, days are read
-again until they are `settled`, and of settled ones the number of calls is checked. Spans that were read are never read
-again.
+which days changed: in a call, in what was said of one, or in its tags. So they do of traces by MLflow's API, where they
+take reading the traces without their spans. Of runs it tells nothing without the rest: there, days are read again until
+they are `settled`, and once in `SEEN_ANEW_AFTER`; between, the number of calls is checked. Spans that were read are
+never read again.
 """
 
 import logging
@@ -21,7 +22,7 @@ from teleprompt.errors import TelepromptError
 from teleprompt.records import Record
 from teleprompt.storage.blobs import Blob, delete_blob, fetch_file, put_file, read_note, write_note
 from teleprompt.traces.sources.pieces import days_of, is_whole_day
-from teleprompt.traces.sources.raw import UNFETCHED, TraceSource, raw_schema
+from teleprompt.traces.sources.raw import UNFETCHED, NotesMarks, TraceSource, raw_schema
 from teleprompt.window import Window
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ log = logging.getLogger(__name__)
 
 VERSION = 6
 """Of what is kept; another one does not find it."""
+
+SEEN_ANEW_AFTER = timedelta(days=7)
+"""How long a settled day is taken from the shelf where no mark tells what changed in it."""
 
 MOST_BYTES_HELD = 64 * 2**20
 """Of what was read before, to compare with; beyond that, spans are read again."""
@@ -133,10 +137,15 @@ def read_new(
 ) -> Iterator["pa.Table"]:
     """The raw traces of `window`, in order: from the shelf what did not change, the rest from `source`."""
     days = list(days_of(window))
-    marks = source.marks(program, days)
     known = [shelf.find(day) if is_whole_day(day) else None for day in days]
+    marks = _marks(source, program, days, known)
     fresh = [
-        kept is not None and (kept.mark == marks[i] if marks is not None else kept.read_at >= days[i].end + settled)
+        kept is not None
+        and (
+            kept.mark == marks[i]
+            if marks is not None
+            else kept.read_at >= days[i].end + settled and now - kept.read_at < SEEN_ANEW_AFTER
+        )
         for i, kept in enumerate(known)
     ]
     if marks is None:
@@ -154,6 +163,15 @@ def read_new(
                     yield from _read_stretch(
                         source, program, days, some, known, marks, shelf=shelf, now=now, folder=Path(folder)
                     )
+
+
+def _marks(source: TraceSource, program: str, days: Sequence[Window], known: Sequence[Day | None]) -> list[str] | None:
+    """The mark of each day, as far as it is worth asking for; None if the source has none."""
+    if not isinstance(source, NotesMarks):
+        return source.marks(program, days)
+    kept = [day for day, there in zip(days, known, strict=True) if there is not None]
+    found = dict(zip(kept, source.marks(program, kept) or (), strict=True))
+    return [found.get(day, "") for day in days]
 
 
 def _read_stretch(
@@ -182,7 +200,9 @@ def _read_stretch(
         day = days[number]
         if is_whole_day(day) and day.end <= now:
             # What could not be read whole is kept for the next attempt, but as old as the day itself.
-            mark = marks[number] if marks is not None and opened.is_whole else None
+            mark = None
+            if marks is not None and opened.is_whole:
+                mark = source.noted(day) if isinstance(source, NotesMarks) else marks[number]
             shelf.keep(day, file, mark=mark, read_at=now if opened.is_whole else day.start)
         opened = _OpenDay(folder / "day.arrow")
 

@@ -13,9 +13,11 @@ from teleprompt.traces.sources import tags
 from teleprompt.traces.sources._assessments import EXPECTATION, FEEDBACK, event, standing
 from teleprompt.traces.sources._damage import DamagedError, asked, past_damage
 from teleprompt.traces.sources._filters import METADATA, TAG, WHERE_NAMED, calls_of
+from teleprompt.traces.sources._marks import DayMarks
 from teleprompt.traces.sources._patience import patiently
 from teleprompt.traces.sources._probing import CountsByProbing
 from teleprompt.traces.sources._session_feedback import REACH_MS, SessionFeedback
+from teleprompt.traces.sources._trace_marks import add_calls, add_sessions
 from teleprompt.traces.sources._trace_rows import (
     Payload,
     Places,
@@ -73,24 +75,48 @@ class TracesClientSource(CountsByProbing):
         self._page_size = min(page_size, MAX_PAGE)
         self._outcomes = frozenset(outcomes)
         self._shape = shape
+        self._marks = DayMarks()
 
     def read(self, program: str, window: Window, *, known: "pa.Table | None" = None) -> Iterator["pa.Table"]:
         """The traces of `program` that started in `window`; spans of those in `known` are not fetched again."""
         if not self._experiment_ids:
             return
-        sessions = SessionFeedback()
-        before = [
-            self._pages(program, window.start_ms - REACH_MS, window.start_ms, place=place, more=IN_A_SESSION)
-            for place in WHERE_NAMED
-        ]
-        for page in in_time_order(before):
+        sessions, self._marks = SessionFeedback(), DayMarks()
+        for page in self._before(program, window):
+            add_sessions(self._marks, page)
             note_sessions(page, sessions)
         reader = SpanReader(self.payloads, self.places)
-        pages = [self._pages(program, window.start_ms, window.end_ms, place=place) for place in WHERE_NAMED]
-        for page in in_time_order(pages):
+        for page in self._of_window(program, window):
+            add_calls(self._marks, page)
             note_sessions(page, sessions)
             for part in cut_by_size(page, PART_BYTES):
                 yield with_spans(with_sessions(part, sessions), known=known, outcomes=self._outcomes, reader=reader)
+
+    def marks(self, program: str, windows: Sequence[Window]) -> list[str]:
+        """A digest of each UTC day: of its calls without their spans, whose size says whether they are complete."""
+        marks = DayMarks()
+        for stretch in _stretches(windows) if self._experiment_ids else ():
+            for page in self._before(program, stretch):
+                add_sessions(marks, page)
+            for page in self._of_window(program, stretch):
+                add_calls(marks, page)
+        return marks.of(window.start_ms for window in windows)
+
+    def noted(self, day: Window) -> str:
+        """The mark of a UTC day as `read` has read it."""
+        return self._marks.of([day.start_ms])[0]
+
+    def _before(self, program: str, window: Window) -> Iterator["pa.Table"]:
+        """The calls before a window whose session may go on in it."""
+        start_ms, end_ms = window.start_ms - REACH_MS, window.start_ms
+        return in_time_order(
+            [self._pages(program, start_ms, end_ms, place=place, more=IN_A_SESSION) for place in WHERE_NAMED]
+        )
+
+    def _of_window(self, program: str, window: Window) -> Iterator["pa.Table"]:
+        return in_time_order(
+            [self._pages(program, window.start_ms, window.end_ms, place=place) for place in WHERE_NAMED]
+        )
 
     def _pages(self, program: str, start_ms: int, end_ms: int, *, place: str, more: str = "") -> Iterator["pa.Table"]:
         """The traces that name the program in their tags or in their metadata; what their tags say goes first."""
@@ -178,6 +204,17 @@ class TracesClientSource(CountsByProbing):
 def _span(span: Any) -> Span:
     # Not `span.attributes`: one that is damaged would take the others with it.
     return Span(span.span_id, span.parent_id, span.name, span.start_time_ns, span.to_dict()["attributes"])
+
+
+def _stretches(windows: Sequence[Window]) -> list[Window]:
+    """Windows in order as few: those that follow each other without a gap are one."""
+    found: list[Window] = []
+    for window in windows:
+        if found and found[-1].end == window.start:
+            found[-1] = Window(start=found[-1].start, end=window.end)
+        else:
+            found.append(window)
+    return found
 
 
 def _traces_of(program: str, start_ms: int, end_ms: int, *, place: str = TAG) -> str:

@@ -20,7 +20,7 @@ An Arrow table of raw traces has these columns:
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from teleprompt.program.fields import json_text
 from teleprompt.window import Window
@@ -76,6 +76,15 @@ class TraceSource(Protocol):
 
         None if the source cannot tell without reading the calls.
         """
+        ...
+
+
+@runtime_checkable
+class NotesMarks(TraceSource, Protocol):
+    """A source whose marks take some reading, so that they are asked for only of days that are kept."""
+
+    def noted(self, day: Window) -> str:
+        """The mark of a UTC day as `read` has just read it."""
         ...
 
 

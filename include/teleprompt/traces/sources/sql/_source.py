@@ -10,9 +10,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar
 
 from teleprompt.traces.sources import tags
+from teleprompt.traces.sources._marks import DayMarks
 from teleprompt.traces.sources._patience import patiently
 from teleprompt.traces.sources.raw import in_order
-from teleprompt.traces.sources.sql._marks import DayMarks
 from teleprompt.traces.sources.sql.database import THREADS, Database
 from teleprompt.window import EARLIEST, Window
 

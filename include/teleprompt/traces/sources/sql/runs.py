@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from teleprompt.traces.sources import tags
+from teleprompt.traces.sources._marks import DayMarks
 from teleprompt.traces.sources.raw import INPUT_PREFIX, METRIC, OUTPUT_PREFIX, raw_schema
-from teleprompt.traces.sources.sql._marks import DayMarks
 from teleprompt.traces.sources.sql._pivot import flat, grouped, lookup, to_maps
 from teleprompt.traces.sources.sql._source import EVER, SqlSource, one_of
 from teleprompt.window import Window

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from teleprompt.traces.sources import tags
 from teleprompt.traces.sources._assessments import EXPECTATION, FEEDBACK, Event, event, standing
 from teleprompt.traces.sources._json import loads
+from teleprompt.traces.sources._marks import DayMarks
 from teleprompt.traces.sources._patience import patiently
 from teleprompt.traces.sources._session_feedback import REACH, SessionFeedback
 from teleprompt.traces.sources._trace_rows import (
@@ -24,7 +25,6 @@ from teleprompt.traces.sources._trace_rows import (
     with_spans,
 )
 from teleprompt.traces.sources.call_span import CallShape, Span, is_the_call
-from teleprompt.traces.sources.sql._marks import DayMarks
 from teleprompt.traces.sources.sql._source import CHUNK, EVER, SqlSource, one_of
 from teleprompt.traces.sources.sql.database import Database
 from teleprompt.window import EARLIEST, Window

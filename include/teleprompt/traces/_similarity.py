@@ -34,29 +34,65 @@ def signatures(texts: "pa.Array") -> "pa.Array":
     return pa.FixedSizeListArray.from_arrays(flat, PERMUTATIONS)
 
 
-def earlier_alike(column: "pa.Array", *, threshold: float, only_of_kept: bool) -> Iterator[tuple[int, int]]:
-    """Pairs (row, earlier row) whose estimated similarity reaches `threshold`, as far as they share a band.
+def earlier_alike(column: "pa.Array", *, threshold: float) -> Iterator[tuple[int, int]]:
+    """Rows that are like an earlier one, with that; as far as they share a band.
 
-    With `only_of_kept` a row that has such an earlier row is no earlier row for others: of `a`, `b` like `a`, and `c`
-    like `b` only, `c` has none.
+    A row that has such an earlier row is no earlier row for others: of `a`, `b` like `a`, and `c` like `b` only, `c`
+    has none.
     """
     matrix = _matrix(column)
     rows_per_band = 8 if threshold >= STEEP_FROM else 4
     bands: list[dict[bytes, list[int]]] = [{} for _ in range(PERMUTATIONS // rows_per_band)]
     for row, signature in enumerate(matrix):
         keys = [signature[i * rows_per_band : (i + 1) * rows_per_band].tobytes() for i in range(len(bands))]
-        alike = set()
-        for band, key in zip(bands, keys, strict=True):
-            for earlier in band.get(key, ()):
-                if earlier not in alike and (matrix[earlier] == signature).mean() >= threshold:
-                    alike.add(earlier)
-                    yield row, earlier
-        if alike and only_of_kept:
+        candidates = (earlier for band, key in zip(bands, keys, strict=True) for earlier in band.get(key, ()))
+        alike = next((one for one in candidates if (matrix[one] == signature).mean() >= threshold), None)
+        if alike is not None:
+            yield row, alike
             continue
         for band, key in zip(bands, keys, strict=True):
             there = band.setdefault(key, [])
             if len(there) < MOST_CANDIDATES:
                 there.append(row)
+
+
+def links(column: "pa.Array", *, threshold: float) -> Iterator[tuple[int, int]]:
+    """Pairs (row, earlier row) that join near duplicates, directly or through others, as all of their pairs would.
+
+    Rows with one signature are linked to the first of them. Of a band's rows that are joined already one link is
+    enough, so that time does not grow with the square of how many are alike.
+    """
+    matrix = _matrix(column)
+    rows_per_band = 8 if threshold >= STEEP_FROM else 4
+    bands: list[dict[bytes, dict[int, list[int]]]] = [{} for _ in range(PERMUTATIONS // rows_per_band)]
+    """Of each band, by what its rows have in common: the rows, by the one that stood for what they were joined to."""
+    first_of: dict[bytes, int] = {}
+    parent = list(range(len(matrix)))
+
+    def root(row: int) -> int:
+        while parent[row] != row:
+            parent[row] = row = parent[parent[row]]
+        return row
+
+    for row, signature in enumerate(matrix):
+        first = first_of.setdefault(signature.tobytes(), row)
+        if first != row:
+            yield row, first
+            continue
+        buckets = [
+            band.setdefault(signature[i * rows_per_band : (i + 1) * rows_per_band].tobytes(), {})
+            for i, band in enumerate(bands)
+        ]
+        for bucket in buckets:
+            for joined, rows in bucket.items():
+                if root(joined) != root(row):
+                    alike = (matrix[rows] == signature).mean(axis=1) >= threshold
+                    if alike.any():
+                        yield row, rows[int(alike.argmax())]
+                        parent[root(row)] = root(joined)
+        for bucket in buckets:
+            if sum(len(rows) for rows in bucket.values()) < MOST_CANDIDATES:
+                bucket.setdefault(root(row), []).append(row)
 
 
 def likeness(column: "pa.Array") -> list[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from teleprompt.config.split import NEAR_DUPLICATES, SplitConfig
 from teleprompt.traces._facts import digests, normalised
-from teleprompt.traces._similarity import earlier_alike, likeness, signatures
+from teleprompt.traces._similarity import likeness, links, signatures
 from teleprompt.traces.row import TraceRow
 
 if TYPE_CHECKING:
@@ -24,10 +24,11 @@ class Grouping:
         self.rows = len(facts)
         self.inputs = facts["asked"].combine_chunks()
         self.keys = {key: facts[key].combine_chunks() for key in config.named_keys}
-        self._signatures = facts["near_inputs"] if NEAR_DUPLICATES in config.group_by else None
+        self._signatures = facts["near_inputs"].combine_chunks() if NEAR_DUPLICATES in config.group_by else None
+        self._threshold = config.near_threshold
         self.near_pairs: list[tuple[int, int]] = []
         if self._signatures is not None:
-            self.near_pairs = list(earlier_alike(self._signatures, threshold=config.near_threshold, only_of_kept=False))
+            self.near_pairs = list(links(self._signatures, threshold=config.near_threshold))
 
     def split_keys(self) -> list[str]:
         """The one thing that decides each row's part.
@@ -82,13 +83,20 @@ class Grouping:
         """
         alike = likeness(self._signatures)
         open_ = [key is None for key in known]
-        pairs = [(a, b) for a, b in self.near_pairs if open_[a] and open_[b]]
+        pairs = self._pairs_among([row for row, mine in enumerate(open_) if mine])
         joined = components([[digest.hex()] for digest in self.inputs.to_pylist()], pairs)
         names = _most_common_of_each(
             [root for root, mine in zip(joined, open_, strict=True) if mine],
             [name for name, mine in zip(alike, open_, strict=True) if mine],
         )
         return [key or f"near:{names[root]}" for key, root in zip(known, joined, strict=True)]
+
+    def _pairs_among(self, rows: Sequence[int]) -> list[tuple[int, int]]:
+        """Pairs that join near duplicates through no other row than these."""
+        if self._signatures is None or len(rows) == self.rows:
+            return self.near_pairs
+        found = links(self._signatures.take(rows), threshold=self._threshold) if rows else ()
+        return [(rows[one], rows[other]) for one, other in found]
 
 
 def row_units(rows: Sequence[TraceRow], config: SplitConfig) -> list[str]:

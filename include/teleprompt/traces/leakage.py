@@ -6,7 +6,7 @@ from teleprompt.config.split import NEAR_DUPLICATES, SplitConfig
 from teleprompt.errors import TelepromptError
 from teleprompt.records import Record
 from teleprompt.traces._facts import normalised
-from teleprompt.traces._similarity import earlier_alike, signatures
+from teleprompt.traces._similarity import links, signatures
 from teleprompt.traces.grouping import codes
 from teleprompt.traces.split import Part, numbered
 
@@ -28,7 +28,8 @@ class Leakage(Record):
     """Inputs, equal after normalisation, and values of what the split groups by. Always 0: a split that leaks is
     refused."""
     near: int | None
-    """Pairs of near-duplicate inputs in two parts. None in snapshots of version 0.1 that did not group by them."""
+    """Links between near-duplicate inputs in two parts: as many as join those that are alike. None in snapshots of
+    version 0.1 that did not group by them."""
     groups: int | None = None
     """Groups: sessions, customers. This and what follows is None in snapshots of version 0.1."""
     contributors: int | None = None
@@ -80,7 +81,7 @@ def measure_leakage(facts: "pa.Table", parts: "Parts", config: SplitConfig, *, c
     """
     place, rows = numbered(parts), compared.rows
     exact = _in_several(facts["asked"], place) + sum(_in_several(facts[key], place) for key in config.named_keys)
-    pairs = earlier_alike(compared.signatures(), threshold=config.near_threshold, only_of_kept=False)
+    pairs = links(compared.signatures(), threshold=config.near_threshold)
     near = sum(len({*place[[rows[one], rows[other]]].tolist()} - {-1}) > 1 for one, other in pairs)
     if exact or (near and NEAR_DUPLICATES in config.group_by):
         raise TelepromptError(

@@ -75,7 +75,7 @@ def _without_near_duplicates(facts: "pa.Table", step: NearDuplicatesStep) -> "Ma
     import numpy as np
 
     mask = np.ones(len(facts), dtype=bool)
-    for row, _earlier in earlier_alike(facts["near_content"], threshold=step.threshold, only_of_kept=True):
+    for row, _earlier in earlier_alike(facts["near_content"], threshold=step.threshold):
         mask[row] = False
     return mask
 

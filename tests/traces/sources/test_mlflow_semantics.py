@@ -2,14 +2,16 @@
 
 from datetime import timedelta
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import Settings
-from teleprompt.config.traces import TraceAccess
-from teleprompt.errors import ConfigurationError, TrackingUnavailableError
+from teleprompt.config.traces import TraceAccess, TracesConfig
+from teleprompt.errors import ConfigurationError, TelepromptError, TrackingUnavailableError
 from teleprompt.traces.collect import open_reading
+from teleprompt.traces.sources.choose import open_store
 from teleprompt.traces.volume import Question, has_enough, volume
 from teleprompt.tracking.connection import mlflow_client, quoted
 from teleprompt.tracking.pipeline_run import internal_experiment
@@ -162,3 +164,28 @@ def test_an_unreachable_mlflow_is_named(monkeypatch: pytest.MonkeyPatch) -> None
         mlflow_client(uri) as client,
     ):
         list(read_traces(client, config=config(), window=WEEK))
+
+
+@pytest.mark.usefixtures("fluent")
+@pytest.mark.parametrize("unknown", ["IS NOT NULL", "metadata.", "tags."])
+def test_a_filter_that_an_older_mlflow_refuses_damages_no_call(settings: Settings, unknown: str) -> None:
+    from mlflow.exceptions import MlflowException
+
+    with mlflow_client(settings.tracking_uri) as client, open_store(client) as store:
+        logged = log_trace(client.create_experiment("prod"), feedback=(1.0,))
+        (source,) = store.sources(TracesConfig(access="api", source="traces"), outcomes=[], page_size=100)
+        search, asked = source._search, []
+
+        def older(wanted: str, token: str | None) -> Any:
+            asked.append(wanted)
+            if unknown in wanted:
+                raise MlflowException.invalid_parameter_value("Invalid clause in the filter")
+            return search(wanted, token)
+
+        source._search = older
+        if unknown == "tags.":
+            with pytest.raises(TelepromptError, match="use a newer MLflow"):
+                list(source.read("P", WEEK))
+        else:
+            assert [name for table in source.read("P", WEEK) for name in table["trace_id"].to_pylist()] == [logged]
+        assert len(asked) < 12

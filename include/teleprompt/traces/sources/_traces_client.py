@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from teleprompt.errors import TelepromptError
 from teleprompt.traces.sources import tags
 from teleprompt.traces.sources._assessments import EXPECTATION, FEEDBACK, event, standing
 from teleprompt.traces.sources._damage import DamagedError, asked, past_damage
@@ -49,6 +50,16 @@ SPAN_BATCH = 100
 PART_BYTES = 8 * 2**20
 """Spans of so many bytes are read at a time, as MLflow noted their size."""
 IN_A_SESSION = f" AND metadata.`{tags.SESSION}` IS NOT NULL"
+
+
+BAD_REQUEST = 400
+
+
+class UnknownFilterError(TelepromptError):
+    """MLflow is older than a filter that cannot be done without."""
+
+    def __init__(self, wanted: str) -> None:
+        super().__init__(f"This MLflow does not know the filter {wanted}; use a newer MLflow there.")
 
 
 class TracesClientSource(CountsByProbing):
@@ -123,8 +134,22 @@ class TracesClientSource(CountsByProbing):
         tagged: set[str] = set()
 
         def fetch(end_ms: int, start_ms: int, token: str | None) -> tuple["pa.Table", str | None]:
+            nonlocal more
             wanted = _traces_of(program, start_ms, end_ms, place=place) + more
-            infos, following = asked(partial(self._search, wanted, token), self._client)
+            try:
+                infos, following = asked(partial(self._search, wanted, token), self._client)
+            except DamagedError:
+                if self._understands(_traces_of(program, 0, 0, place=place) + more):
+                    raise
+                if more:
+                    more = ""  # all calls of the day before, then
+                    return fetch(end_ms, start_ms, token)
+                if place == TAG:
+                    raise UnknownFilterError(wanted) from None
+                log.warning(
+                    "This MLflow does not search by metadata; traces that name %s only there go unseen", program
+                )
+                infos, following = [], None
             if place == METADATA:
                 tagged.update(info.trace_id for info in infos if info.is_tagged)
             return in_order(info_table(infos)), following
@@ -142,6 +167,16 @@ class TracesClientSource(CountsByProbing):
             include_spans=False,
         )
         return [_info(trace.info) for trace in page], page.token
+
+    def _understands(self, filter_of_nothing: str) -> bool:
+        """Whether MLflow answers a search that finds nothing; an older one may not know what it filters by."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self._search(filter_of_nothing, None)
+        except MlflowException as error:
+            return bool(error.get_http_status_code() != BAD_REQUEST)
+        return True
 
     def beside(self, program: str, window: Window) -> int:
         """How many calls name the program in their metadata only; mostly none, which one request tells."""

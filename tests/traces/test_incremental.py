@@ -300,7 +300,7 @@ class Ledger:
 def test_outcomes_that_change_places_in_a_settled_day_are_noticed_by_the_api(ledger: Ledger) -> None:
     import mlflow
 
-    ids = [log_trace(ledger.experiment, at=MONDAY + n * DAY) for n in (0, 1, 1, 2)]
+    ids = [log_trace(ledger.experiment, at=MONDAY + n * DAY) for n in (0, 1, 1.5, 2)]
     said = [ledger.say(trace_id, value) for trace_id, value in zip(ids, (1.0, 0.0, 1.0, 1.0), strict=True)]
     assert ledger.read()[0] == [[1], [0], [1], [1]]
     assert ledger.read() == ([[1], [0], [1], [1]], [])

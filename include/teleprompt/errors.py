@@ -112,8 +112,8 @@ class InsufficientTracesError(NothingToDoError):
             )
         else:
             super().__init__(
-                f"Insufficient traces: {found} < {needed} {where}; lower `optimization.min_traces` in its program "
-                "file, widen the window, or check that traces and outcomes are logged where "
+                f"Insufficient traces: {found} < {needed} {where}; lower `optimization.min_traces`, widen the "
+                "window, or check that traces and outcomes are logged where "
                 "`teleprompt traces inspect` looks."
             )
 

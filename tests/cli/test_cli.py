@@ -28,6 +28,9 @@ def test_from_traces_to_rewards(call, settings: Settings, tmp_path: Path) -> Non
     outcome = call("run", "shelves", *WINDOW, "--json")
     assert outcome.status == 0
     assert outcome.json["comparison"]["report"]["verdict"] == "promote"
+    looked_at = call("traces", "inspect", "shelves")
+    assert "160 usable (enough)" in looked_at.out
+    assert "the window of the last run" in looked_at.err
     again = call("run", "Shelves", *WINDOW)
     assert "verdict      promote" in again.out
     assert "teleprompt attest verify" in again.out

@@ -28,6 +28,7 @@ def test_a_verdict_is_recomputed_and_a_changed_one_is_noticed(call, run: str, se
     shown = call("deltaone", "examples", run, "--limit", "3", "--json").json
     assert [set(example) for example in shown] == [{"trace_id", "unit", "keys", "baseline", "optimized"}] * 3
     assert "change" in call("deltaone", "examples", run).out
+    assert "3 of " in call("deltaone", "examples", run, "--limit", "3").out.splitlines()[-1]
 
     with mlflow_client(settings.tracking_uri) as client:
         (summary,) = list_runs(client)

@@ -1,6 +1,7 @@
 import pytest
 
 from teleprompt.config.settings import Settings
+from teleprompt.errors import ConfigurationError
 from tests import REPOSITORY
 
 
@@ -29,3 +30,22 @@ def test_secrets_are_not_printed() -> None:
         {"lm": {"api_key": "sk-marked"}, "signer": {"keystore": {"crypto": "marked"}, "password": "marked"}}
     )
     assert "marked" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("TELEPROMPT_LM__MAX_TOKENS", "marked", "TELEPROMPT_LM__MAX_TOKENS: Input should be a valid integer"),
+        ("TELEPROMPT_STAGE_RETRIES", "-1", "TELEPROMPT_STAGE_RETRIES: Input should be greater than or equal to 0"),
+        ("TELEPROMPT_SIGNER", "{marked", "TELEPROMPT_SIGNER: Input should be a valid dictionary"),
+        ("TELEPROMPT_RETENTION", "{marked", "TELEPROMPT_RETENTION: "),
+    ],
+)
+def test_a_variable_that_cannot_be_read_is_named_and_its_value_is_not(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigurationError) as caught:
+        Settings()
+    assert str(caught.value).startswith(said)
+    assert "marked" not in str(caught.value)

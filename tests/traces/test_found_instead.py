@@ -86,5 +86,9 @@ def test_a_hint_that_cannot_be_given_ends_nothing(settings: Settings) -> None:
     assert said(settings, traces={"experiments": ["nowhere"]}) is None
 
 
-def test_of_an_empty_store_nothing_is_said(settings: Settings) -> None:
-    assert said(settings) is None
+def test_of_an_empty_store_it_is_said_which_one_it_is(settings: Settings) -> None:
+    assert said(settings) == (
+        f"the MLflow at {settings.tracking_uri.get_secret_value()} holds no call of `P` at all, and none of another "
+        "program in that window; name the MLflow that your programs log to, by TELEPROMPT_TRACKING_URI or in Airflow "
+        "by the connection mlflow_default."
+    )

@@ -90,7 +90,8 @@ def examples(
             "These examples are still to decide a trial, and whoever knows them could aim at them; they are shown by "
             "the run that ends it."
         )
-    answers = compared_answers(comparison)[:limit]
+    compared = compared_answers(comparison)
+    answers = compared[:limit]
     if json_:
         print_json([answer.model_dump(mode="json") for answer in answers])
         return
@@ -108,6 +109,8 @@ def examples(
         ],
         empty="No example was compared.",
     )
+    if len(compared) > len(answers):
+        say(f"{len(answers)} of {len(compared)} examples; the others by --limit {len(compared)}.")
 
 
 @app.command()

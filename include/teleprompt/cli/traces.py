@@ -55,12 +55,18 @@ def inspect(
     html: Annotated[Path | None, typer.Option(help="Write the profile with plots to this file, too.")] = None,
     json_: JsonOption = False,
 ) -> None:
-    """Show what a run over the window would use, what it would drop and why, and whose data it is."""
+    """Show what a run over the window would use, what it would drop and why, and whose data it is.
+
+    Without --start and --end that is the window of the program's last run, if there was one.
+    """
     from teleprompt.queries.inspection import inspect_window
     from teleprompt.traces.profile_page import profile_page
     from teleprompt.tracking.connection import mlflow_client
 
     settings, config, window, file = _resolve(program, start, end)
+    if start is None and end is None and (last := _window_of_last_run(settings, config.name)) is not None:
+        say("This is the window of the last run; choose another by --start and --end.", err=True)
+        window = last
     with mlflow_client(settings.tracking_uri) as client:
         profile = inspect_window(client, file, config, window, process=settings.program_process)
     if html:
@@ -187,3 +193,12 @@ def _resolve(program: str, start: str | None, end: str | None) -> tuple[Any, Any
     end = end or format_utc(datetime.now(UTC))
     start = start or format_utc(parse_moment("--end", end) - config.lookback)
     return settings, config, parse_window(start, end), file
+
+
+def _window_of_last_run(settings: Any, program: str) -> Window | None:
+    from teleprompt.queries.history import list_runs
+    from teleprompt.tracking.connection import mlflow_client
+
+    with mlflow_client(settings.tracking_uri) as client:
+        runs = list_runs(client, program=program, limit=1)
+    return parse_window(runs[0].window_start, runs[0].window_end) if runs else None

@@ -5,8 +5,17 @@ import re
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from teleprompt.config.alerts import DefaultAlerts
 from teleprompt.config.fleet import FleetConfig
@@ -15,6 +24,7 @@ from teleprompt.config.project import PROGRAMS, project_dir
 from teleprompt.config.retention import RetentionConfig
 from teleprompt.config.signers import Address, SignerConfig
 from teleprompt.encoding.secret_uri import SecretUri, without_credentials
+from teleprompt.errors import ConfigurationError
 from teleprompt.storage.blobs import refuse_credentials
 
 OFFLINE_MODEL = "offline/nearest-demo"
@@ -124,6 +134,23 @@ class Settings(BaseSettings):
     retention: RetentionConfig = RetentionConfig()
     """How long what is not evidence is kept."""
 
+    def __init__(self, **given: Any) -> None:
+        """Read the environment; `given` is laid over it.
+
+        Raises:
+            ConfigurationError: a value cannot be used. The variable is named; the value, which may be a secret, is not.
+        """
+        try:
+            super().__init__(**given)
+        except ValidationError as error:
+            found = {_variable(one["loc"]): one["msg"] for one in reversed(error.errors(include_input=False))}
+            told = "; ".join(f"{variable}: {why}" for variable, why in found.items())
+            raise ConfigurationError(f"{told}; correct it in the environment.") from None
+        except SettingsError as error:
+            named = re.search(r'field "(\w+)"', str(error))
+            variable = _variable((named[1],)) if named else "A TELEPROMPT_ variable"
+            raise ConfigurationError(f"{variable}: it is no JSON; correct it in the environment.") from None
+
     @field_validator("tracking_uri")
     @classmethod
     def _absolute_sqlite(cls, tracking_uri: SecretUri, others: ValidationInfo) -> SecretUri:
@@ -159,3 +186,14 @@ class Settings(BaseSettings):
     def _absolute_dir(cls, path: Path, others: ValidationInfo) -> Path:
         project: Path = others.data["project_dir"]
         return project / path
+
+
+def _variable(place: tuple[int | str, ...]) -> str:
+    """The variable that fills a field; what a place says beyond fields is which of several forms was tried."""
+    fields = [str(part) for part in place[:1]]
+    for part in map(str, place[1:]):
+        if not part.islower():
+            break
+        fields.append(part)
+    name = "__".join(fields).upper()
+    return name if name.startswith("TELEPROMPT_") else f"TELEPROMPT_{name}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.traces import IN_MLFLOW, Labels
+from teleprompt.encoding.secret_uri import without_credentials
 from teleprompt.traces.sources import tags
 from teleprompt.traces.sources.experiments import production_experiments
 from teleprompt.tracking.connection import quoted
@@ -92,7 +93,13 @@ def _calls_instead(client: "MlflowClient", config: ProgramConfig, span: Window) 
         )
     if unnamed:
         return f"calls there ({unnamed} were looked at) name no program; give them the tag `{tags.PROGRAM}`."
-    return None
+    if config.traces.experiments:
+        return None
+    return (
+        f"the MLflow at {without_credentials(client.tracking_uri)} holds no call of `{config.name}` at all, and "
+        "none of another program in that window; name the MLflow that your programs log to, by TELEPROMPT_TRACKING_URI "
+        "or in Airflow by the connection mlflow_default."
+    )
 
 
 def _newest(client: "MlflowClient", experiments: list[str], program: str, kinds: set[str]) -> Iterator[Any]:

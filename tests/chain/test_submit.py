@@ -4,9 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from teleprompt.chain._cost import cost_e6
 from teleprompt.chain.submit import chain_status, revoke_attestation, submit_attestation
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import Settings
+from teleprompt.lm.meter import Spend
+from teleprompt.lm.stage_spend import with_spend
 from teleprompt.registry.audit_trail import Deed, read_trail
 from teleprompt.tracking.connection import mlflow_client
 from teleprompt.tracking.pipeline_run import PipelineRun
@@ -20,6 +23,13 @@ from tests.support import WEEK
 def run(settings: Settings) -> Iterator[PipelineRun]:
     with mlflow_client(settings.tracking_uri) as client:
         yield PipelineRun.open(client, RunKey(program="Shelves", window=WEEK, fingerprint="0" * 64))
+
+
+def test_what_a_run_cost_is_that_of_all_its_stages(run: PipelineRun) -> None:
+    assert cost_e6(run) == 0
+    for stage in ("compile_seed_0", "select", "gate"):
+        run.measure(**with_spend(run.measures(), stage, Spend(calls=2, cost_e6=1_500)))
+    assert cost_e6(run) == 4_500
 
 
 def state(run: PipelineRun) -> str | None:

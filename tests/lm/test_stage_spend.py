@@ -1,7 +1,7 @@
 """What stages spent, as metrics and back."""
 
 from teleprompt.lm.meter import Spend
-from teleprompt.lm.stage_spend import StageSpend, spend_by_stage, with_spend
+from teleprompt.lm.stage_spend import StageSpend, spend_by_stage, with_spend, with_whole_spend
 
 CALLS = Spend(calls=3, tokens_in=10, tokens_out=5, cost_e6=2_500)
 
@@ -17,6 +17,14 @@ def test_what_is_logged_is_read_back_by_stage_and_in_sum() -> None:
 def test_a_stage_that_is_done_again_is_paid_again() -> None:
     once = with_spend({}, "gate", CALLS)
     assert with_spend(once, "gate", CALLS)["lm_calls/gate"] == 6
+
+
+def test_a_stage_that_goes_on_with_kept_answers_is_paid_once() -> None:
+    failed = with_whole_spend({}, "select", Spend(calls=2, tokens_in=10))
+    again = failed | with_whole_spend(failed, "select", CALLS)
+    assert spend_by_stage(again) == {"select": StageSpend(calls=3, tokens=15, cost_usd=0.0025)}
+    assert (again["lm_calls"], again["lm_tokens"]) == (3, 15)
+    assert with_whole_spend(again, "select", Spend(calls=1))["lm_calls"] == 3
 
 
 def test_candidates_that_are_compiled_side_by_side_are_one_stage() -> None:

@@ -7,9 +7,11 @@ import pytest
 
 from teleprompt.config.program_process import ProgramProcessConfig
 from teleprompt.config.settings import Settings
-from teleprompt.errors import TelepromptError
+from teleprompt.errors import LanguageModelUnavailableError, TelepromptError
 from teleprompt.gate._rehearsal import CALLS
 from teleprompt.pipeline.pipeline import Pipeline
+from teleprompt.queries.history import list_runs
+from teleprompt.tracking.connection import mlflow_client
 from tests.lm.model_server import ModelServer, model_server
 from tests.support import WEEK, log_shelf_calls, write_program
 
@@ -141,3 +143,39 @@ def test_a_program_that_goes_past_all_meters_is_refused_though_it_swallows_the_e
     with pytest.raises(TelepromptError, match=r"opens a connection to 127\.0\.0\.1:\d+ by itself.*UNMETERED"):
         pipeline.baseline()
     assert snapshot.trace_count == 120
+
+
+def test_what_was_spent_before_an_outage_is_counted_once(
+    settings: Settings, tmp_path: Path, server: ModelServer
+) -> None:
+    """In a compile, which keeps its answers for the next try, and in a comparison."""
+    yaml = "trial: none\noptimization: {min_traces: 20}"
+    pipeline = pipeline_of(settings, tmp_path, PREDICTOR, server, yaml=yaml)
+
+    def counted() -> dict[str, int]:
+        with mlflow_client(settings.tracking_uri) as client:
+            (run,) = list_runs(client)
+        return {stage: spend.calls for stage, spend in run.spend.items()}
+
+    def cut_short(after: int) -> None:
+        last = server.requests + after
+        server.fault = lambda n: "500" if n >= last else None
+
+    snapshot, baseline = pipeline.collect(), pipeline.baseline()
+    before = server.requests
+    cut_short(after=2)
+    with pytest.raises(LanguageModelUnavailableError):
+        pipeline.compile(snapshot, baseline, seed=0)
+    assert counted()["compile"] == server.requests - before > 2
+    server.fault = lambda _n: None
+    candidate = pipeline.compile(snapshot, baseline, seed=0)
+    assert counted()["compile"] == candidate.spend.calls
+    selection = pipeline.select(snapshot, [candidate])
+    before = server.requests
+    cut_short(after=2 * CALLS + 4)
+    with pytest.raises(LanguageModelUnavailableError):
+        pipeline.comparing.gate(snapshot, selection, baseline)
+    assert counted()["gate"] == server.requests - before > 2 * CALLS + 4
+    server.fault = lambda _n: None
+    pipeline.comparing.gate(snapshot, selection, baseline)
+    assert counted()["gate"] == server.requests - before

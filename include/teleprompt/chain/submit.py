@@ -3,13 +3,13 @@
 import logging
 
 from teleprompt.attest.document import Attestation
+from teleprompt.chain._cost import cost_e6
 from teleprompt.chain._eas_desk import EasDesk
 from teleprompt.chain._open import ChainDesk, open_desk
 from teleprompt.chain.receipt import ChainState, Receipt
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import Settings
 from teleprompt.errors import ConfigurationError
-from teleprompt.optimize.select import Selection
 from teleprompt.registry.audit_trail import Deed, Done, append
 from teleprompt.tracking.pipeline_run import PipelineRun
 
@@ -71,9 +71,7 @@ def revoke_attestation(
 def _desk(run: PipelineRun, config: ProgramConfig, settings: Settings) -> ChainDesk:
     if config.chain is None:
         raise ConfigurationError(f"{config.name} names no contract; add `chain` to its program file.")
-    selection = run.read("selection", Selection)
-    cost = selection.spend.cost_e6 if selection is not None else 0
-    return open_desk(config.chain, settings, actual_cost_usd_micro=cost)
+    return open_desk(config.chain, settings, actual_cost_usd_micro=cost_e6(run))
 
 
 def _write_down(

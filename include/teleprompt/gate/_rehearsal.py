@@ -51,6 +51,7 @@ class RehearsalJob:
     def run(self, channel: Channel) -> Rehearsal:
         """Do it."""
         meter = Meter()
+        channel.spent = lambda: meter.spend
         with self.optimization.metered(meter):
             return self._rehearsed(meter, channel)
 

@@ -40,6 +40,7 @@ class SameAnswersJob:
     def run(self, channel: Channel) -> SameAnswers:
         """Ask both programs, in batches that double, until an answer differs; known answers are not asked for again."""
         meter = Meter(self.optimization.config.gate.budget, before=self.spent)
+        channel.spent = lambda: meter.spend
         with self.optimization.metered(meter):
             return self._compared(meter, channel)
 

@@ -52,6 +52,7 @@ class PairJob:
         """
         own = self.optimization
         meter = Meter(own.config.gate.budget, before=self.spent)
+        channel.spent = lambda: meter.spend
         with own.metered(meter):
             return self._scored(meter, channel)
 

@@ -119,7 +119,14 @@ class Gate:
             storage_uri=self.storage_uri,
         )
         try:
-            pair = self.score(opened.rows, baseline_state, optimized_state, spent=spend, judged=opened.all_rows)
+            pair = self.score(
+                opened.rows,
+                baseline_state,
+                optimized_state,
+                spent=spend,
+                judged=opened.all_rows,
+                on_lost=on_spend,
+            )
         except UnreadableLabelError:  # found before anything was scored
             restore_look(run, opened.tags_before)
             raise
@@ -154,10 +161,12 @@ class Gate:
         *,
         spent: Spend = NOTHING,
         judged: Sequence[TraceRow] = (),
+        on_lost: Callable[[Spend], None] = lambda _spend: None,
     ) -> PairScores:
         """The scores of both programs on examples; `spent` was spent of the budget before.
 
-        Where a language model is the metric, it grades a sample of the logged answers of `judged`, too.
+        Where a language model is the metric, it grades a sample of the logged answers of `judged`, too. `on_lost` is
+        told what was spent where an error is raised.
 
         Raises:
             UnreadableLabelError: too many of their labels cannot be compared.
@@ -173,7 +182,7 @@ class Gate:
             spent=spent,
             afresh=_measures_time(gate),
         )
-        return self.optimization.in_process(job, PairScores)
+        return self.optimization.in_process(job, PairScores, on_lost=on_lost)
 
     def rehearse(
         self,
@@ -193,7 +202,7 @@ class Gate:
         job = RehearsalJob(
             optimization.without_secrets(), baseline_state, optimized_state, tuple(self.select_rows(snapshot)[:CALLS])
         )
-        rehearsal = optimization.in_process(job, Rehearsal)
+        rehearsal = optimization.in_process(job, Rehearsal, on_lost=on_spend)
         on_spend(rehearsal.spend)
         check_rehearsal(rehearsal)
         check_budget(rehearsal, config.gate.budget, examples=expected_examples(snapshot), spent=spent)
@@ -220,7 +229,7 @@ class Gate:
         search = SameAnswersJob(
             optimization.without_secrets(), baseline_state, optimized_state, tuple(rows), rehearsal.spend
         )
-        found = optimization.in_process(search, SameAnswers)
+        found = optimization.in_process(search, SameAnswers, on_lost=on_spend)
         on_spend(found.spend)
         if found.alike:
             raise NothingBetterError(

@@ -89,7 +89,7 @@ class TrialOpener:
 
     def _on_select_examples(self, taken: Snapshot, on_trial: Blob, own: Blob, trial: KnownTrial) -> GateReport:
         rows = self.gate.select_rows(taken)
-        pair = self.gate.score(rows, on_trial, own)
+        pair = self.gate.score(rows, on_trial, own, on_lost=self.on_spend)
         self.on_spend(pair.spend)
         threshold_e6 = trial.opening.policy.threshold_e6
         policy = GatePolicy(threshold_e6=threshold_e6, claim=Claim.SIGNIFICANT, alpha=CHALLENGE_ALPHA)

@@ -206,7 +206,7 @@ class TrialGate:
         judge = None
         if asked:
             try:
-                pair = gate.score(asked, *states, spent=before + spent, judged=opened.all_rows)
+                pair = gate.score(asked, *states, spent=before + spent, judged=opened.all_rows, on_lost=on_spend)
             except UnreadableLabelError:  # found before anything was scored
                 restore_look(run, tags)
                 raise

@@ -36,10 +36,30 @@ class StageSpend(Record):
 
 def with_spend(metrics: Mapping[str, float], stage: str, spend: Spend) -> dict[str, float]:
     """The metrics to log for what `stage` spent, on top of what `metrics` say that it and the others spent before."""
-    more = {CALLS: spend.calls, TOKENS: spend.tokens_in + spend.tokens_out, COST: spend.cost_e6 / MILLION}
-    own = {f"{name}/{stage}": metrics.get(f"{name}/{stage}", 0) + value for name, value in more.items()}
+    own = {metric: metrics.get(metric, 0) + value for metric, value in _metrics_of(stage, spend).items()}
+    return _with_totals(metrics, own)
+
+
+def with_whole_spend(metrics: Mapping[str, float], stage: str, spend: Spend) -> dict[str, float]:
+    """The metrics to log where `spend` is all that `stage` spent, earlier tries included as far as it knows of them.
+
+    One that began afresh knows less than those before it, of which the dearest then counts.
+    """
+    own = {metric: max(metrics.get(metric, 0), value) for metric, value in _metrics_of(stage, spend).items()}
+    return _with_totals(metrics, own)
+
+
+def _metrics_of(stage: str, spend: Spend) -> dict[str, float]:
+    amounts = {CALLS: spend.calls, TOKENS: spend.tokens_in + spend.tokens_out, COST: spend.cost_e6 / MILLION}
+    return {f"{name}/{stage}": value for name, value in amounts.items()}
+
+
+def _with_totals(metrics: Mapping[str, float], own: Mapping[str, float]) -> dict[str, float]:
     known = {**metrics, **own}
-    totals = {name: sum(value for metric, value in known.items() if metric.startswith(f"{name}/")) for name in more}
+    totals = {
+        name: sum(value for metric, value in known.items() if metric.startswith(f"{name}/"))
+        for name in (CALLS, TOKENS, COST)
+    }
     return {**own, **totals}
 
 

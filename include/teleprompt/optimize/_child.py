@@ -14,8 +14,15 @@ from teleprompt.program.process_environment import process_environment
 from teleprompt.storage.blobs import put_blob
 
 
-def compile_in_child(job: CompileJob, *, on_progress: Callable[[Progress], None] = lambda _progress: None) -> Candidate:
+def compile_in_child(
+    job: CompileJob,
+    *,
+    on_progress: Callable[[Progress], None] = lambda _progress: None,
+    on_spend: Callable[[Spend], None] = lambda _spend: None,
+) -> Candidate:
     """Compile `job` and return its candidate; whatever ends this function ends the process group too.
+
+    `on_spend` is told now and then what was spent until then.
 
     A request that hangs past the time limit is ended with its process; the best program until then is kept.
 
@@ -33,6 +40,8 @@ def compile_in_child(job: CompileJob, *, on_progress: Callable[[Progress], None]
             case {"progress": progress}:
                 last = Progress.model_validate(progress)
                 on_progress(last)
+            case {"spent": spent}:
+                on_spend(Spend.model_validate(spent))
             case {"better": [str(state), float()]}:
                 better = state.encode()
 

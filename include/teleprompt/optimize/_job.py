@@ -74,6 +74,7 @@ class CompileJob:
         """Compile, keeping every answer and every better program on the way."""
         self._check_price()
         meter = Meter(self.budget, timeout_seconds=self.seconds)
+        channel.spent = lambda: meter.spend
         with Journal(self.storage_uri, self.checkpoint, fingerprint=self.fingerprint) as journal:
             channel.to_close.append(journal)
             answers = AnswerJournal(journal, meter)
@@ -152,6 +153,7 @@ class _Telling:
         while not self._done.wait(TICK_SECONDS):
             progress = Progress.of(self._seed, self._meter, best=self._best)
             self._channel.say(progress=progress.model_dump(mode="json"))
+            self._channel.tell_spent()
 
 
 def _stop_autologging() -> None:

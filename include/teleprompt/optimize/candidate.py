@@ -46,9 +46,9 @@ class Candidate(Record):
         return self.error is None and (self.state is not None or self.seconds > 0)
 
     @classmethod
-    def failed(cls, seed: int, error: str) -> Self:
-        """The candidate of a seed of which nothing came; what it spent is not known."""
-        return cls(seed=seed, state=None, error=error, failures={}, spend=Spend(), seconds=0)
+    def failed(cls, seed: int, error: str, spend: Spend | None = None) -> Self:
+        """The candidate of a seed of which nothing came, after it spent so much, as far as that is known."""
+        return cls(seed=seed, state=None, error=error, failures={}, spend=spend or Spend(), seconds=0)
 
     @classmethod
     def without_time(cls, seed: int, limit: str) -> Self:

@@ -2,8 +2,8 @@
 
 import logging
 import os
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -100,8 +100,11 @@ class Optimization:
         champion: Blob,
         seconds: float,
         on_progress: Callable[[Progress], None] = lambda _progress: None,
+        on_lost: Callable[[Spend], None] = lambda _spend: None,
     ) -> Candidate:
         """Compile one candidate from the train part, in a process group of its own and at most so many `seconds`.
+
+        `on_lost` is told what was spent where an error is raised.
 
         Raises:
             OptimizationTimeoutError: the time limit passed without a program, and there is no other candidate.
@@ -131,15 +134,17 @@ class Optimization:
             fingerprint=self._fingerprint(snapshot, champion),
             process=self.settings.program_process,
         )
+        spent = _Spent()
         try:
-            candidate = compile_in_child(job, on_progress=on_progress)
+            with spent.told_if_lost(on_lost):
+                candidate = compile_in_child(job, on_progress=on_progress, on_spend=spent.hear)
         except (TransientError, ConfigurationError, InternalError):
             raise
         except TelepromptError as error:
             if len(seeds) == 1:
                 raise
             log.warning("seed %d failed, and the others go on without it: %s", seed, error)
-            return Candidate.failed(seed, str(error))
+            return Candidate.failed(seed, str(error), spent.last)
         if candidate.state is None and len(seeds) == 1:
             if candidate.cut_short == TIMED_OUT.format(seconds):
                 raise OptimizationTimeoutError(round(seconds, 3))
@@ -158,8 +163,11 @@ class Optimization:
         candidates: Sequence[Candidate],
         *,
         on_rung: Callable[[int, int], None] = lambda _programs, _examples: None,
+        on_lost: Callable[[Spend], None] = lambda _spend: None,
     ) -> Selection:
         """Choose the best candidate on the select part, with what the budget has left, in a process of its own.
+
+        `on_lost` is told what was spent where an error is raised.
 
         Raises:
             TelepromptError: too many candidates failed, or none can be chosen.
@@ -171,13 +179,15 @@ class Optimization:
                 case {"rung": [int(programs), int(examples)]}:
                     on_rung(programs, examples)
 
-        return self.in_process(SelectJob(self.without_secrets(), snapshot, tuple(candidates)), Selection, on_said=hear)
+        job = SelectJob(self.without_secrets(), snapshot, tuple(candidates))
+        return self.in_process(job, Selection, on_said=hear, on_lost=on_lost)
 
     def select_here(self, snapshot: Snapshot, candidates: Sequence[Candidate], channel: Channel) -> Selection:
         """The same, where program code may run."""
         optimization = self.config.optimization
         spent = sum((candidate.spend for candidate in candidates), Spend())
         meter = Meter(optimization.budget, timeout_seconds=optimization.timeout_seconds, before=spent)
+        channel.spent = lambda: meter.spend
         fingerprint = digest_of([self._fingerprint(snapshot, None), [c.model_dump(mode="json") for c in candidates]])
         with Journal(self.settings.storage_uri, self._checkpoint("select"), fingerprint=fingerprint) as journal:
             channel.to_close.append(journal)
@@ -205,9 +215,16 @@ class Optimization:
         return selection
 
     def in_process(
-        self, job: Job, returns: type[R], *, on_said: Callable[[dict[str, Any]], None] = lambda _message: None
+        self,
+        job: Job,
+        returns: type[R],
+        *,
+        on_said: Callable[[dict[str, Any]], None] = lambda _message: None,
+        on_lost: Callable[[Spend], None] = lambda _spend: None,
     ) -> R:
         """Do a job that scores answers in a process of its own; each answer may take as long as a compile.
+
+        `on_lost` is told what was spent where an error is raised.
 
         Raises:
             ProgramInterruptedError: the process was ended by somebody else; what is scored is kept.
@@ -215,19 +232,29 @@ class Optimization:
         """
         settings = self.settings
         models = (settings.lm, settings.judge_lm)
-        return run_in_process(
-            job,
-            returns,
-            config=settings.program_process,
-            environment=process_environment(
-                os.environ,
-                more=settings.program_process.environment,
-                models=[model for model in models if model is not None],
-                storage_uri=settings.storage_uri,
-            ),
-            seconds=settings.program_process.start_seconds + self.config.optimization.timeout_seconds,
-            on_said=on_said,
-        )
+        spent = _Spent()
+
+        def hear(message: dict[str, Any]) -> None:
+            match message:
+                case {"spent": spend}:
+                    spent.hear(Spend.model_validate(spend))
+                case _:
+                    on_said(message)
+
+        with spent.told_if_lost(on_lost):
+            return run_in_process(
+                job,
+                returns,
+                config=settings.program_process,
+                environment=process_environment(
+                    os.environ,
+                    more=settings.program_process.environment,
+                    models=[model for model in models if model is not None],
+                    storage_uri=settings.storage_uri,
+                ),
+                seconds=settings.program_process.start_seconds + self.config.optimization.timeout_seconds,
+                on_said=hear,
+            )
 
     def without_secrets(self) -> "Optimization":
         """This, as a process that runs program code may know it: models and storage, no signer and no MLflow."""
@@ -297,6 +324,27 @@ class Optimization:
                 "dspy": _dspy_version(),
             }
         )
+
+
+class _Spent:
+    """What a process spent, as it last said."""
+
+    def __init__(self) -> None:
+        self.last = Spend()
+
+    def hear(self, spend: Spend) -> None:
+        """It said so much."""
+        self.last = spend
+
+    @contextmanager
+    def told_if_lost(self, tell: Callable[[Spend], None]) -> Iterator[None]:
+        """Where no result says what it took, tell it."""
+        try:
+            yield
+        except BaseException:
+            if self.last.calls:
+                tell(self.last)
+            raise
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from teleprompt.gate.comparison import Comparison
 from teleprompt.gate.stage import Gate
 from teleprompt.gate.trial_ledger import OPENED
 from teleprompt.lm.meter import Spend
-from teleprompt.lm.stage_spend import with_spend
+from teleprompt.lm.stage_spend import with_spend, with_whole_spend
 from teleprompt.optimize.candidate import Candidate
 from teleprompt.optimize.optimization import Optimization
 from teleprompt.optimize.optimizer_parameters import optimizer_parameters
@@ -159,8 +159,9 @@ class Pipeline:
                 champion=baseline.state,
                 seconds=self._seconds_for_a_candidate(run),
                 on_progress=lambda now: show(now.in_words()),
+                on_lost=lambda lost: self._note_whole_spend(f"compile_seed_{seed}", lost),
             )
-            self._note_spend(f"compile_seed_{seed}", compiled.spend)
+            self._note_whole_spend(f"compile_seed_{seed}", compiled.spend)
             progress.end(
                 f"seed {seed}, {compiled.spend.calls} calls, "
                 f"{compiled.error or compiled.invalid or compiled.cut_short or 'done'}"
@@ -195,8 +196,9 @@ class Pipeline:
                 taken,
                 candidates,
                 on_rung=lambda programs, examples: show(f"{programs} candidates on {examples} examples"),
+                on_lost=lambda lost: self._note_whole_spend("select", lost),
             )
-            self._note_spend("select", selection.spend_select or Spend())
+            self._note_whole_spend("select", selection.spend_select or Spend())
             if selection.cut_short:
                 run.tag(cut_short="; ".join(selection.cut_short))
             return selection
@@ -259,6 +261,11 @@ class Pipeline:
     def _note_spend(self, stage: str, spend: Spend) -> None:
         with self._records.open() as run:
             run.measure(**with_spend(run.measures(), stage, spend))
+
+    def _note_whole_spend(self, stage: str, spend: Spend) -> None:
+        """Of a stage that keeps its answers: what a further try spent holds what those before it did."""
+        with self._records.open() as run:
+            run.measure(**with_whole_spend(run.measures(), stage, spend))
 
     def _shown(self, progress: ProgressTags) -> Callable[[str], None]:
         def show(text: str) -> None:

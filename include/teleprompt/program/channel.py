@@ -3,9 +3,14 @@
 import json
 import logging
 import threading
+import time
+from collections.abc import Callable
 from typing import BinaryIO, Protocol
 
 from teleprompt.records import Record
+
+TELL_SECONDS = 1.0
+"""Between two times that a job tells on its way what it spent."""
 
 
 class Kept(Protocol):
@@ -25,6 +30,9 @@ class Channel(logging.Handler):
         self._sending = threading.Lock()
         self.to_close: list[Kept] = []
         """What is to be written out if the parent goes away."""
+        self.spent: Callable[[], Record] | None = None
+        """What the job has spent until now; None where it spends nothing."""
+        self._told_at = 0.0
 
     def send(self, **message: object) -> None:
         """One line."""
@@ -38,6 +46,14 @@ class Channel(logging.Handler):
     def step(self) -> None:
         """Tell the parent that the work goes on: its limit of time begins anew."""
         self.send(step=True)
+        if time.monotonic() >= self._told_at + TELL_SECONDS:
+            self.tell_spent()
+
+    def tell_spent(self) -> None:
+        """Tell the parent what was spent until now, in case that no result comes."""
+        self._told_at = time.monotonic()
+        if self.spent is not None:
+            self.say(spent=self.spent().model_dump(mode="json"))
 
     def emit(self, record: logging.LogRecord) -> None:
         """A line of the log."""

@@ -53,6 +53,8 @@ def main() -> None:
     threading.Thread(target=_end_with_parent, args=(lifeline, channel), name="lifeline", daemon=True).start()
     message = _message_of(pickled, channel, memory)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if "error" in message:
+        channel.tell_spent()
     channel.send(**message)
     os._exit(0)  # all is kept and said; a thread that still waits for an answer must not hold this up
 

@@ -17,8 +17,9 @@ from teleprompt.alerts.alert import Alert
 from teleprompt.alerts.by_default import SLACK
 from teleprompt.config.alerts import BY_DEFAULT, AlertEvent
 from teleprompt.config.settings import Settings
-from teleprompt_airflow.notifications.failure import FailureAlert
+from teleprompt_airflow.notifications.failure import TOLD_BEFORE, FailureAlert
 from teleprompt_airflow.notifications.tell import found_default, tell
+from teleprompt_airflow.operators.watch import RegressionError, RolledBackError
 from tests.airflow.test_alerts import FAILED, conclude
 from tests.alerts.mailbox import Mailbox, taking_mail
 from tests.alerts.receiver import Receiver, receiving
@@ -116,6 +117,26 @@ def test_a_rule_for_the_event_is_all_that_is_told(mailbox: Mailbox, hook: Receiv
     tell([alert(AlertEvent.ROLLBACK), alert(AlertEvent.REGRESSION)], {})
     assert [mail["to"] for mail in mailbox.messages] == ["own@example.org"]
     assert [body["type"] for body in hook.bodies] == ["teleprompt.regression"]
+
+
+def test_a_regression_is_told_once_to_each(mailbox: Mailbox, hook: Receiver, tmp_path: Path) -> None:
+    failed = {"ti": FAILED, "exception": RegressionError("Version 2 does worse.")}
+    tell([alert(AlertEvent.REGRESSION)], {})
+    FailureAlert(program="shelves")(failed)
+    assert [body["type"] for body in hook.bodies] == ["teleprompt.regression"]
+    mail = "airflow.providers.smtp.notifications.smtp.SmtpNotifier"
+    rule = {"events": ["failure"], "notifier": mail, "arguments": {"to": "own@example.org"}}
+    write_program(tmp_path / "programs", yaml=f"name: Shelves\nalerts: {json.dumps({'rules': [rule]})}\n")
+    FailureAlert(program="shelves")(failed)
+    assert [mail["to"] for mail in mailbox.messages] == ["own@example.org"]
+    assert len(hook.bodies) == 1
+
+
+def test_what_tells_of_a_failure_as_something_else_is_known_by_its_name() -> None:
+    assert {
+        RegressionError.__name__: AlertEvent.REGRESSION,
+        RolledBackError.__name__: AlertEvent.ROLLBACK,
+    } == TOLD_BEFORE
 
 
 def test_a_failed_task_and_two_runs_without_traces_are_told_of(hook: Receiver) -> None:

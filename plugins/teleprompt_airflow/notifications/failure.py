@@ -1,5 +1,6 @@
 """Tell people that a task failed for good."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +17,11 @@ from teleprompt_airflow.notifications.tell import tell
 MOST_TEXT = 500
 EARLIER_TASK_FAILED = "EarlierTaskFailedError"
 """By name, for operators import the notifications and not the other way round."""
+TOLD_BEFORE: Mapping[str, AlertEvent] = {
+    "RegressionError": AlertEvent.REGRESSION,
+    "RolledBackError": AlertEvent.ROLLBACK,
+}
+"""What a failure of this class was told of as, before the task failed."""
 
 
 class FailureAlert(BaseNotifier):
@@ -31,12 +37,14 @@ class FailureAlert(BaseNotifier):
     def notify(self, context: Any) -> None:
         """Count it; name the task, what it said, and where its log is.
 
-        What failed for an earlier task's failure is neither counted nor told of.
+        What failed for an earlier task's failure is neither counted nor told of. A regression fails its task, too; who
+        was told of that is not told again.
         """
-        if type(context.get("exception")).__name__ == EARLIER_TASK_FAILED:
+        kind = type(context.get("exception")).__name__
+        if kind == EARLIER_TASK_FAILED:
             return
         count("failures", program=self.program, error=error_class(context.get("exception")))
-        tell([failure_alert(self.program, context)], context)
+        tell([failure_alert(self.program, context)], context, told_of=TOLD_BEFORE.get(kind))
 
 
 def failure_alert(program: str, context: Any) -> Alert:

@@ -14,7 +14,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 
 from teleprompt.alerts.alert import Alert
 from teleprompt.alerts.by_default import SMTP_CONNECTION, WAY_OUT, DefaultNotifier, default_notifier
-from teleprompt.config.alerts import BY_DEFAULT, NOBODY, WEBHOOK, AlertRule, shared_rules
+from teleprompt.config.alerts import BY_DEFAULT, NOBODY, WEBHOOK, AlertEvent, AlertRule, shared_rules
 from teleprompt.config.files import find_program_file, load_program_file
 from teleprompt.config.settings import Settings
 from teleprompt.errors import ConfigurationError
@@ -35,13 +35,19 @@ USUAL_ARGUMENTS: Mapping[str, str] = {
 """What notifiers call what they say; given to each that has such a parameter and is not told otherwise."""
 
 
-def tell(alerts: Iterable[Alert], context: Mapping[str, Any]) -> None:
-    """Send each alert to all whose rule, of its program or for all programs, names its event, else as by default."""
+def tell(alerts: Iterable[Alert], context: Mapping[str, Any], *, told_of: AlertEvent | None = None) -> None:
+    """Send each alert to all whose rule, of its program or for all programs, names its event, else as by default.
+
+    Who was told of the same thing as `told_of` already is left out.
+    """
     for alert in map(_with_address, alerts):
         log.info("%s: %s", alert.title, alert.text)
         count("alerts", program=alert.program, event=alert.event.value)
+        told = [] if told_of is None else _rules_for(alert.model_copy(update={"event": told_of}))
+        knowing = [(rule.notifier, rule.arguments) for rule in told]
         for rule in _rules_for(alert):
-            _tell_one(alert, rule, context)
+            if (rule.notifier, rule.arguments) not in knowing:
+                _tell_one(alert, rule, context)
 
 
 def _rules_for(alert: Alert) -> list[AlertRule]:

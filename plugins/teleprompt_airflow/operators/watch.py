@@ -21,6 +21,14 @@ TOLD_CHANGE = "told_change"
 """The number of the last change when the look told."""
 
 
+class RegressionError(AirflowFailException):
+    """The champion does worse; the alert `regression` was sent."""
+
+
+class RolledBackError(AirflowFailException):
+    """The champion did worse and is champion no more; the alert `rollback` was sent."""
+
+
 class WatchOperator(BaseOperator):
     """Decides on the challenger, or watches the champion; returns the report, and fails on a regression.
 
@@ -32,7 +40,7 @@ class WatchOperator(BaseOperator):
         self.program = program
 
     def execute(self, context: Any) -> dict[str, Any]:
-        """Look once; a regression fails the task, so that whoever is told of failures is told of it."""
+        """Look once; a regression fails the task, and whoever is told of failures only is told of it by that."""
         from teleprompt.environment import quiet_libraries
 
         quiet_libraries()
@@ -68,11 +76,14 @@ class WatchOperator(BaseOperator):
                 found = alerts_of_look(client, config, report, actor=actor)
         tell(found, context)
         if report.outcome in {WatchOutcome.REGRESSED, WatchOutcome.ROLLED_BACK}:
-            done = {
-                WatchOutcome.REGRESSED: f"`teleprompt versions rollback {self.program}` restores the version before",
-                WatchOutcome.ROLLED_BACK: "it was rolled back",
+            kind, done = {
+                WatchOutcome.REGRESSED: (
+                    RegressionError,
+                    f"`teleprompt versions rollback {self.program}` restores the version before",
+                ),
+                WatchOutcome.ROLLED_BACK: (RolledBackError, "it was rolled back"),
             }[report.outcome]
-            raise AirflowFailException(f"Version {report.version} of {config.name} does worse: {report.why} {done}.")
+            raise kind(f"Version {report.version} of {config.name} does worse: {report.why} {done}.")
         return report.model_dump(mode="json")
 
 

@@ -7,7 +7,7 @@ import pytest
 from teleprompt import TraceLoader
 from teleprompt.config.settings import Settings
 from teleprompt.tracking.connection import mlflow_client
-from tests.support import MONDAY, WEEK, log_run
+from tests.support import ALICE, MONDAY, WEEK, log_run
 
 
 def test_it_loads_what_reached_the_score_oldest_first(settings: Settings) -> None:
@@ -27,6 +27,17 @@ def test_it_loads_what_reached_the_score_oldest_first(settings: Settings) -> Non
     assert [trace["score"] for trace in traces] == [1.0, 0.8, 0.6]
     assert traces[0]["inputs"] == {"question": "why"}
     assert traces[0]["contributor_id"] == "alice"
+
+
+def test_what_no_run_would_use_is_marked(settings: Settings) -> None:
+    with mlflow_client(settings.tracking_uri) as client:
+        prod = client.create_experiment("prod")
+        addresses = [ALICE, "0xinvalid", None]
+        inputs = [{"question": "why"}, {"question": "why"}, {"question": ""}]
+        for i, (address, asked) in enumerate(zip(addresses, inputs, strict=True)):
+            log_run(client, prod, at=MONDAY + timedelta(hours=i), address=address, inputs=asked)
+    traces = TraceLoader(settings).load_traces("P", WEEK.start, WEEK.end)
+    assert [trace["problem"] for trace in traces] == [None, "invalid_address", "missing_input"]
 
 
 def test_what_a_limit_leaves_out_is_said_and_the_rest_is_spread_over_time(

@@ -10,6 +10,7 @@ from teleprompt.config.outcome import OutcomeConfig
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import Settings
 from teleprompt.config.traces import TracesConfig
+from teleprompt.encoding.addresses import checksum_address
 from teleprompt.traces.collect import open_reading
 from teleprompt.traces.curation.decide import evenly_spaced
 from teleprompt.traces.outcomes import resolve
@@ -60,7 +61,9 @@ class TraceLoader:
         Times without a zone are local, as everywhere in Python. Calls without that outcome are left out, for they have
         no score. Of more than `limit`, so many are returned, evenly spaced in time; `truncated` and a warning then say
         how many there were. Oldest first. Each is a dict with `trace_id`, `program`, `program_version`, `started_at`,
-        `inputs`, `outputs`, `outcomes`, `score`, `contributor_id`, `contributor_address`, `source`.
+        `inputs`, `outputs`, `outcomes`, `score`, `contributor_id`, `contributor_address`, `source`,
+        and `problem`: for what a run would not use it, `invalid_address`, `missing_input` or `missing_output`, else
+        None. What a run looks at beyond that takes the program's own fields (`teleprompt traces inspect`).
         """
         table = self.load_table(program_name, start_date, end_date, min_score, outcome_metric, limit)
         return [_as_dict(row) for row in table.to_pylist()]
@@ -147,4 +150,17 @@ def _empty(program: str, metric: str) -> "pa.Table":
 
 
 def _as_dict(row: dict[str, Any]) -> dict[str, Any]:
-    return {**row, **{name: dict(row[name]) for name in ("inputs", "outputs", "outcomes")}}
+    trace = {**row, **{name: dict(row[name]) for name in ("inputs", "outputs", "outcomes")}}
+    return {**trace, "problem": _problem(trace)}
+
+
+def _problem(trace: dict[str, Any]) -> str | None:
+    if trace["contributor_address"] is not None:
+        try:
+            checksum_address(trace["contributor_address"])
+        except ValueError:
+            return "invalid_address"
+    for part, reason in (("inputs", "missing_input"), ("outputs", "missing_output")):
+        if not trace[part] or not all(trace[part].values()):
+            return reason
+    return None

@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from teleprompt.environment import system_user
+
 BEGINNINGS = {
     "the command and tasks": "from teleprompt.environment import quiet_libraries\nquiet_libraries()",
     "the API server": "from teleprompt_airflow.api.app import create_api\ncreate_api()",
@@ -20,3 +22,10 @@ def test_libraries_of_the_chain_leave_the_recursion_limit_alone(begun: str) -> N
     code += "assert 'py_ecc.bls' in sys.modules\nassert sys.getrecursionlimit() == before, sys.getrecursionlimit()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_who_acts_is_named_by_the_system_and_not_by_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = system_user()
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(variable, "mallory")
+    assert system_user() == known != "mallory"

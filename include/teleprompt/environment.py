@@ -1,7 +1,6 @@
 """What a process of ours asks of the libraries it loads; to be called before they are imported."""
 
 import contextlib
-import getpass
 import importlib
 import os
 import sys
@@ -36,16 +35,11 @@ def keep_recursion_limit() -> None:
     sys.setrecursionlimit(limit)
 
 
-def current_user() -> str:
-    """Who runs this process, for the log of changes; by number where the system knows no name (many containers)."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"uid {os.getuid()}"
-
-
 def system_user() -> str:
-    """The name of this process's user by the system's own list, whatever the environment says."""
+    """Who runs this process, for logs of changes: by the system's own list, whatever the environment says.
+
+    By number where the system knows no name (many containers).
+    """
     import pwd
 
     try:

@@ -21,7 +21,7 @@ from teleprompt.attest.published import Trust, read_trust
 from teleprompt.attest.verify import verify_attestation
 from teleprompt.config.settings import Settings
 from teleprompt.encoding.canonical_json import sha256_hex
-from teleprompt.environment import current_user
+from teleprompt.environment import system_user
 from teleprompt.errors import ConfigurationError, TelepromptError
 from teleprompt.records import Digest, Record
 from teleprompt.registry.audit_trail import Deed, Done, append
@@ -273,7 +273,7 @@ def _write_down(
     about = f"{stored.attestation_hash} {sha256_hex(data)}"
     facts = {"run_id": stored.run_id, "code": error.code.value}
     try:
-        append(client, stored.program, Done(deed=Deed.DISTRUST, who=current_user(), about=about, after=facts))
+        append(client, stored.program, Done(deed=Deed.DISTRUST, who=system_user(), about=about, after=facts))
     except TelepromptError:
         log.exception("That an attestation of %s cannot be trusted is not in the audit trail", stored.program)
 

@@ -20,9 +20,9 @@ SendOption = Annotated[bool, typer.Option("--send", help="Really send it; withou
 def submit(attestation_id: AttestationId, send: SendOption = False, json_: JsonOption = False) -> None:
     """Hand an attestation in at its program's contract, once; a dry run unless --send."""
     from teleprompt.chain.submit import submit_attestation
-    from teleprompt.environment import current_user
+    from teleprompt.environment import system_user
 
-    receipt = _at_contract(attestation_id, partial(submit_attestation, send=send, who=current_user()))
+    receipt = _at_contract(attestation_id, partial(submit_attestation, send=send, who=system_user()))
     _print(receipt, json_)
 
 
@@ -76,10 +76,10 @@ def _revoke_in_list(attestation_id: str, why: str, *, json_: bool) -> None:
 def _revoke_at_eas(attestation_id: str, *, send: bool, json_: bool) -> None:
     from teleprompt.attest.stored import AttestationStore
     from teleprompt.chain.submit import chain_status, revoke_attestation
-    from teleprompt.environment import current_user
+    from teleprompt.environment import system_user
     from teleprompt.errors import ConfigurationError
 
-    do = partial(revoke_attestation, who=current_user()) if send else chain_status
+    do = partial(revoke_attestation, who=system_user()) if send else chain_status
     receipt = _at_contract(attestation_id, do, find=AttestationStore.find_issued)
     if receipt is None:
         raise ConfigurationError(f"{attestation_id} is not on the chain; there is nothing to revoke.")

@@ -159,13 +159,13 @@ def watch(program: str, json_: JsonOption = False) -> None:
     """
     from teleprompt.config.files import find_program_file, load_program_file
     from teleprompt.config.settings import Settings
-    from teleprompt.environment import current_user
+    from teleprompt.environment import system_user
     from teleprompt.production.look import Production
     from teleprompt.production.report import WatchOutcome
 
     settings = Settings()
     config = load_program_file(find_program_file(settings.programs_dir, program))
-    report = Production(config, settings, current_user()).look()
+    report = Production(config, settings, system_user()).look()
     if json_:
         print_json(report.model_dump(mode="json"))
     else:

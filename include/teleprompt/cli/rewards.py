@@ -64,11 +64,11 @@ def rewards(
 def _note(attestation: "Attestation", amount: int, decimals: int, *, rule: str) -> None:
     """Write into the program's audit trail that a total was divided."""
     from teleprompt.config.settings import Settings
-    from teleprompt.environment import current_user
+    from teleprompt.environment import system_user
     from teleprompt.registry.audit_trail import Deed, Done, append
     from teleprompt.tracking.connection import mlflow_client
 
-    who = current_user()
+    who = system_user()
     done = Done(
         deed=Deed.REWARD,
         who=who,

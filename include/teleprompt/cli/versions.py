@@ -78,7 +78,7 @@ def rollback(
     """Make the previous champion champion again, in one step; with --to, any that was champion, later ones too."""
     from teleprompt.config.files import find_program_file, load_program_file
     from teleprompt.config.settings import Settings
-    from teleprompt.environment import current_user
+    from teleprompt.environment import system_user
     from teleprompt.registry.aliases import CHAMPION, aliases_of
     from teleprompt.registry.changes import rollback as roll_back
     from teleprompt.registry.listing import number_of
@@ -88,7 +88,7 @@ def rollback(
     config = load_program_file(find_program_file(settings.programs_dir, program))
     with mlflow_client(settings.tracking_uri) as client:
         target = None if to is None else number_of(client, config.name, to)
-        change = roll_back(client, config.name, to=target, who=current_user(), why=why)
+        change = roll_back(client, config.name, to=target, who=system_user(), why=why)
         champion = aliases_of(client, config.name)[CHAMPION]
     if json_:
         print_json({"champion": champion, "change": change.model_dump(mode="json") if change else None})

@@ -10,7 +10,7 @@ from teleprompt.config.files import folders_of, load_program_file
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import Settings
 from teleprompt.encoding.canonical_json import sha256_hex
-from teleprompt.environment import current_user
+from teleprompt.environment import system_user
 from teleprompt.evaluate.describe import DescribeJob, ProgramDescription, describe_program
 from teleprompt.evaluate.judging import Judging
 from teleprompt.gate.comparison import Comparison
@@ -61,7 +61,7 @@ class Pipeline:
         self.config = config
         self.settings = settings
         self.window = window
-        self.actor = current_user()
+        self.actor = system_user()
         """Who runs it, for the log of changes."""
         self.watch: Callable[[str], None] = lambda _text: None
         """Told how far a running stage is, a line at a time."""

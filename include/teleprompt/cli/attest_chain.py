@@ -63,13 +63,13 @@ def _revoke_in_list(attestation_id: str, why: str, *, json_: bool) -> None:
     from teleprompt.attest.stored import open_attestations
     from teleprompt.cli.signer import now, print_list, publishable
     from teleprompt.config.settings import Settings
-    from teleprompt.environment import current_user
+    from teleprompt.environment import system_user
 
     settings = Settings()
     with open_attestations(settings) as store:
         issued = store.find_issued(attestation_id)
         reason = publishable(why)
-        published = revoke_document(settings, store.client, issued, why=reason, who=current_user(), now=now())
+        published = revoke_document(settings, store.client, issued, why=reason, who=system_user(), now=now())
     print_list(published, json_)
 
 

@@ -78,7 +78,7 @@ def publish(
     from teleprompt.attest.key_changes import publish_signer
     from teleprompt.cli.windows import parse_moment
     from teleprompt.config.settings import Settings
-    from teleprompt.environment import current_user
+    from teleprompt.environment import system_user
     from teleprompt.tracking.connection import mlflow_client
 
     settings, own = Settings(), _address(address)
@@ -89,7 +89,7 @@ def publish(
             own,
             valid_from=None if from_ is None else parse_moment("--from", from_),
             valid_until=None if until is None else parse_moment("--until", until),
-            who=current_user(),
+            who=system_user(),
             now=now(),
         )
     print_list(published, json_)
@@ -107,12 +107,12 @@ def revoke(
     from teleprompt.attest.published import read_published
     from teleprompt.cli.windows import parse_moment
     from teleprompt.config.settings import Settings
-    from teleprompt.environment import current_user
+    from teleprompt.environment import system_user
     from teleprompt.tracking.connection import mlflow_client
 
     settings, own, at = Settings(), _address(address), parse_moment("--from", from_)
     with mlflow_client(settings.tracking_uri) as client:
-        entry = revoke_signer(settings, client, own, at=at, why=publishable(why), who=current_user(), now=now())
+        entry = revoke_signer(settings, client, own, at=at, why=publishable(why), who=system_user(), now=now())
         published = read_published(settings, client)
     if not json_ and entry.revoked is not None:
         say(f"{own} is revoked; {len(entry.revoked.documents)} attestations of before stand")

@@ -18,6 +18,9 @@ from tests.attest.comparisons import FISHER, SIGN_FLIP, WEEKS, right_or_wrong
 from tests.attest.comparisons import TRIAL as ON_TRIAL
 from tests.attest.documents import BODY, DOCUMENT, SIGNED, SIGNER, SIGNER_ADDRESS
 from tests.attest.test_bundle import TRIAL, TRIAL_SCORES, bundle, of_one_comparison
+from tests.attest.test_bundle_calls import CALLS
+from tests.attest.test_bundle_calls import DOCUMENT as OF_CALLS
+from tests.attest.test_bundle_calls import bundle as bundle_of_calls
 from tests.attest.test_evidence import CONTRADICTIONS, with_evidence
 from tests.attest.test_verify_js import DOCUMENT as WITH_TREE
 from tests.attest.test_verify_js import OTHER_TRACE, REWARD, THIEF, TOTAL, TRACE
@@ -251,6 +254,9 @@ def _bundles() -> Iterator[tuple[str, Document, Any]]:
             place = place[key]
         place[path[-1]] = value
         yield name, ALONE, data
+    changed = copy.deepcopy(bundle_of_calls(OF_CALLS, CALLS))
+    changed["scores"]["calls"][7][5] = MILLION // 2
+    yield "with-another-outcome", OF_CALLS, changed
     yield "of-another-document", ALONE, bundle(TRIAL, TRIAL_SCORES)
     yield "of-a-document-that-signs-no-scores", FISHER, bundle(ALONE, ALONE_SCORES)
     another_p = with_evidence(TRIAL, p_value_e6=TRIAL["evidence"]["p_value_e6"] + 1)

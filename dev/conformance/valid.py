@@ -12,6 +12,9 @@ from teleprompt.signing.signer import open_signer
 from tests.attest.comparisons import SIGN_FLIP, VALID
 from tests.attest.documents import BODY, DOCUMENT, SIGNED, SIGNER, SIGNER_ADDRESS
 from tests.attest.test_bundle import bundle
+from tests.attest.test_bundle_calls import CALLS
+from tests.attest.test_bundle_calls import DOCUMENT as OF_CALLS
+from tests.attest.test_bundle_calls import bundle as bundle_of_calls
 from tests.attest.test_evidence import with_evidence
 from tests.attest.test_verify_js import DOCUMENT as WITH_TREE
 from tests.attest.test_verify_js import REWARD, TRACE, UNOWNED_TRACE
@@ -37,6 +40,7 @@ def valid_cases() -> Iterator[Case]:
     yield Case("proof-of-a-reward-where-shares-are-divided", "OK", shared, files={"--proof": proof})
     for name, (document, kept) in [*GENUINE.items(), ("resampled", RESAMPLED)]:
         yield Case(f"bundle-{name.replace(' ', '-')}", "OK", document, files={"--bundle": bundle(document, kept)})
+    yield Case("bundle-of-calls", "OK", OF_CALLS, files={"--bundle": bundle_of_calls(OF_CALLS, CALLS)})
 
 
 def _documents() -> Iterator[Case]:

@@ -15,9 +15,10 @@ export const readBundle = (bytes) => readJson(bytes, { most: MOST_BUNDLE_BYTES }
 // Returns what was made anew, and what was not, in a sentence.
 export function checkBundle(document, bundle) {
   const { evidence } = document;
-  needBundle(evidence?.kind === "offline" && evidence.scores_digest, "the document signs no scores");
+  needBundle(evidence?.scores_digest, "the document signs no scores");
   needBundle(hasOnly(bundle, "attestation,bundle_version,scores") && bundle.bundle_version === "1.0", "the file is no bundle of `attest bundle`");
   needBundle(bundle.attestation?.attestation_hash === document.attestation_hash, "the bundle is of another document");
+  if (evidence.kind === "online") return ofCalls(evidence, bundle.scores);
   checkScoresForm(bundle.scores);
   const { policy, windows } = bundle.scores;
   const hashed = windows.map(({ start, end, examples }) => ({ start, end, examples: digestOf(examples) }));
@@ -30,6 +31,21 @@ export function checkBundle(document, bundle) {
   return found.p_value_e6 === undefined
     ? `gain and counts follow from ${of}; p and interval were resampled, which only \`teleprompt attest verify --bundle\` does anew`
     : `each figure of the evidence, made anew from ${of}`;
+}
+
+// The comparison within weeks is not made anew here: only whether these are the calls that are signed.
+function ofCalls({ scores_digest }, scores) {
+  needBundle(hasOnly(scores, "calls,policy,since,until") && Array.isArray(scores.calls), "the bundle's scores have another form");
+  for (const call of scores.calls) checkCall(call);
+  needBundle(digestOf({ ...scores, calls: digestOf(scores.calls) }) === scores_digest, "the bundle's scores are not those that are signed");
+  return `its ${scores.calls.length} calls are those that are signed; the figures that they give only \`teleprompt attest verify --bundle\` makes anew`;
+}
+
+function checkCall(call) {
+  const [digest, unit, isChallengers, share, at, outcome, ...more] = Array.isArray(call) ? call : [];
+  const isMillionths = (value) => Number.isInteger(value) && value >= 0 && value <= MILLION;
+  needBundle(isDigest(digest) && Number.isInteger(unit) && unit >= 0 && typeof isChallengers === "boolean" && isMillionths(share) &&
+    Number.isInteger(at) && (outcome === null || isMillionths(outcome)) && !more.length, "a call has another form");
 }
 
 function ofTrial(windows, policy) {

@@ -72,7 +72,7 @@ const EVIDENCE = {
     kind: oneOf("online"), ...shared, test: oneOf("fisher_exact", "permutation", "delta_method"),
     interval: oneOf("newcombe", "delta_method_unseen"), n_baseline: positive, n_optimized: positive,
     keys_baseline: positive, keys_optimized: positive, missing_baseline: count, missing_optimized: count, observed: span,
-    "weeks?": positive, "missing_are?": oneOf("bounds", "at_random", "zero_after_maturity"),
+    "weeks?": positive, "missing_are?": oneOf("bounds", "at_random", "zero_after_maturity"), "scores_digest?": digest,
   }),
 };
 const evidence = (container, key) => Object.hasOwn(EVIDENCE, container[key]?.kind) && EVIDENCE[container[key].kind](container, key);

@@ -502,7 +502,7 @@ const EVIDENCE = {
     kind: oneOf("online"), ...shared, test: oneOf("fisher_exact", "permutation", "delta_method"),
     interval: oneOf("newcombe", "delta_method_unseen"), n_baseline: positive, n_optimized: positive,
     keys_baseline: positive, keys_optimized: positive, missing_baseline: count, missing_optimized: count, observed: span,
-    "weeks?": positive, "missing_are?": oneOf("bounds", "at_random", "zero_after_maturity"),
+    "weeks?": positive, "missing_are?": oneOf("bounds", "at_random", "zero_after_maturity"), "scores_digest?": digest,
   }),
 };
 const evidence = (container, key) => Object.hasOwn(EVIDENCE, container[key]?.kind) && EVIDENCE[container[key].kind](container, key);
@@ -937,9 +937,10 @@ const readBundle = (bytes) => readJson(bytes, { most: MOST_BUNDLE_BYTES });
 // Returns what was made anew, and what was not, in a sentence.
 function checkBundle(document, bundle) {
   const { evidence } = document;
-  needBundle(evidence?.kind === "offline" && evidence.scores_digest, "the document signs no scores");
+  needBundle(evidence?.scores_digest, "the document signs no scores");
   needBundle(hasOnly(bundle, "attestation,bundle_version,scores") && bundle.bundle_version === "1.0", "the file is no bundle of `attest bundle`");
   needBundle(bundle.attestation?.attestation_hash === document.attestation_hash, "the bundle is of another document");
+  if (evidence.kind === "online") return ofCalls(evidence, bundle.scores);
   checkScoresForm(bundle.scores);
   const { policy, windows } = bundle.scores;
   const hashed = windows.map(({ start, end, examples }) => ({ start, end, examples: digestOf(examples) }));
@@ -952,6 +953,21 @@ function checkBundle(document, bundle) {
   return found.p_value_e6 === undefined
     ? `gain and counts follow from ${of}; p and interval were resampled, which only \`teleprompt attest verify --bundle\` does anew`
     : `each figure of the evidence, made anew from ${of}`;
+}
+
+// The comparison within weeks is not made anew here: only whether these are the calls that are signed.
+function ofCalls({ scores_digest }, scores) {
+  needBundle(hasOnly(scores, "calls,policy,since,until") && Array.isArray(scores.calls), "the bundle's scores have another form");
+  for (const call of scores.calls) checkCall(call);
+  needBundle(digestOf({ ...scores, calls: digestOf(scores.calls) }) === scores_digest, "the bundle's scores are not those that are signed");
+  return `its ${scores.calls.length} calls are those that are signed; the figures that they give only \`teleprompt attest verify --bundle\` makes anew`;
+}
+
+function checkCall(call) {
+  const [digest, unit, isChallengers, share, at, outcome, ...more] = Array.isArray(call) ? call : [];
+  const isMillionths = (value) => Number.isInteger(value) && value >= 0 && value <= MILLION;
+  needBundle(isDigest(digest) && Number.isInteger(unit) && unit >= 0 && typeof isChallengers === "boolean" && isMillionths(share) &&
+    Number.isInteger(at) && (outcome === null || isMillionths(outcome)) && !more.length, "a call has another form");
 }
 
 function ofTrial(windows, policy) {

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from teleprompt.attest.bundle import BundleScores
+from teleprompt.attest.bundle_calls import BundleCalls
 from teleprompt.attest.document import Attestation
 from teleprompt.attest.figures import online_performance, performance_of
 from teleprompt.attest.issue import evidence_section, online_evidence_section
@@ -121,10 +122,11 @@ def calls(scores_e6: Sequence[int], *, per_key: int = 1, missing: int = 0) -> li
     return [ObservedCall(key=str(i // per_key), score_e6=score) for i, score in enumerate(outcomes)]
 
 
-def document_of_calls(decision: OnlineDecision) -> dict[str, Any]:
-    """The unsigned document of a comparison in production."""
+def document_of_calls(decision: OnlineDecision, kept: BundleCalls | None = None) -> dict[str, Any]:
+    """The unsigned document of a comparison in production, which signs the calls that are given."""
     metric = "reply_rate"
-    return _document(online_performance(decision.report, metric), online_evidence_section(decision, metric), sealed=400)
+    evidence = online_evidence_section(decision, metric, kept)
+    return _document(online_performance(decision.report, metric), evidence, sealed=400)
 
 
 def _document(performance: dict[str, Any], evidence: dict[str, Any], *, sealed: int) -> dict[str, Any]:

@@ -12,12 +12,12 @@ from teleprompt.attest.bundle import (
     BundleWindow,
     bundle_of,
     check_bundle,
-    example_digest,
     recompute,
 )
 from teleprompt.attest.codes import Code, InvalidAttestationError
 from teleprompt.attest.document import Attestation
 from teleprompt.attest.verify import verify_attestation
+from teleprompt.attribution.trace_tree import trace_id_digest
 from teleprompt.config.gate import Claim
 from teleprompt.deltaone.report import GatePolicy
 from teleprompt.deltaone.trial_policy import TrialPolicy
@@ -180,4 +180,4 @@ def test_scores_out_of_range_and_windows_without_a_time_show_nothing() -> None:
 
 
 def test_an_owner_finds_his_trace_by_the_salt_of_its_proof() -> None:
-    assert example_digest("ab" * 32, "t1") == sha256_hex(b'{"salt":"' + b"ab" * 32 + b'","trace_id":"t1"}')
+    assert trace_id_digest("ab" * 32, "t1") == sha256_hex(b'{"salt":"' + b"ab" * 32 + b'","trace_id":"t1"}')

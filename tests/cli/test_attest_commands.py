@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from teleprompt.attest.bundle import example_digest
 from teleprompt.attest.document import Attestation
 from teleprompt.attest.issue import serialize
 from teleprompt.attest.signing import sign
+from teleprompt.attribution.trace_tree import trace_id_digest
 from teleprompt.cli.output import print_table
 from teleprompt.config.settings import Settings
 from teleprompt.encoding.canonical_json import sha256_hex
@@ -99,7 +99,7 @@ def test_a_stranger_recomputes_the_verdict_from_two_files(
     gate = next(entry for entry in call("attest", "trail", own, "--json").json if entry["part"] == "gate")
     salt = call("attest", "prove", own, "--trace", gate["trace_id"]).json["salt"]
     examples = [one for window in json.loads(bundle.read_text())["scores"]["windows"] for one in window["examples"]]
-    assert example_digest(salt, gate["trace_id"]) in {example[0] for example in examples}
+    assert trace_id_digest(salt, gate["trace_id"]) in {example[0] for example in examples}
     assert gate["trace_id"] not in bundle.read_text()
 
     monkeypatch.setenv("TELEPROMPT_TRACKING_URI", "http://127.0.0.1:9")  # nobody is there

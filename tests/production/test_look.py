@@ -9,8 +9,11 @@ import dspy
 import pytest
 
 from teleprompt import choose_version, load_program
+from teleprompt.attest.bundle import check_bundle
 from teleprompt.attest.stored import AttestationStore
 from teleprompt.attest.verify import verify_attestation
+from teleprompt.audit.attested_run import AttestedRun
+from teleprompt.audit.verify_deep import verify_deep
 from teleprompt.config.files import load_program_file
 from teleprompt.deltaone.online_doubts import Doubt
 from teleprompt.errors import TelepromptError
@@ -140,7 +143,15 @@ def test_a_challenger_that_proves_itself_is_promoted_and_attested_with_online_ev
     assert b'"kind": "online"' in data
     assert b'"n_optimized": 80' in data
     with mlflow_client(rollout.settings.tracking_uri) as client:
-        assert [a.attestation_id for a in AttestationStore(client).list()] == [report.attestation.attestation_id]
+        (kept,) = AttestationStore(client).list()
+        assert kept.attestation_id == report.attestation.attestation_id
+        attested = AttestedRun(client, AttestationStore(client).find(kept.attestation_id))
+        bundle = json.dumps(attested.bundle()).encode()
+        assert check_bundle(attested.attestation, bundle).in_words == (
+            "promote, and each figure of the evidence, from 280 calls of 280 keys"
+        )
+        assert b"customer" not in bundle
+        assert all(check.holds for check in verify_deep(attested))
         assert [c.action for c in list_changes(client, "Shelves")] == [
             Action.PROMOTE,
             Action.CHALLENGE,

@@ -1,23 +1,24 @@
 """The recompute bundle: a document with the scores that its verdict rests on, for who has nothing else.
 
 Of each sealed example it has a salted digest of the trace's id, what it shares with other examples (under names that
-tell nothing), and both programs' scores: no question, no answer, and no name. The digest of all of it is signed in
-`evidence.scores_digest`.
+tell nothing), and both programs' scores: no question, no answer, and no name. Of a verdict in production it has the
+calls instead (`bundle_calls`). The digest of all of it is signed in `evidence.scores_digest`.
 """
 
 import hashlib
 import hmac
 import math
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AwareDatetime, Field, ValidationError
 
+from teleprompt.attest.bundle_calls import BundleCalls, differing, recompute_calls
 from teleprompt.attest.codes import Code, InvalidAttestationError
-from teleprompt.attest.document import Attestation, OfflineEvidence
+from teleprompt.attest.document import Attestation, OfflineEvidence, OnlineEvidence
 from teleprompt.attest.figures import offline_figures, performance_of
 from teleprompt.attest.load import strict_json
-from teleprompt.attribution.trace_tree import trace_salt
+from teleprompt.attribution.trace_tree import trace_id_digest, trace_salt
 from teleprompt.deltaone.report import GatePolicy, GateReport
 from teleprompt.deltaone.scores import ScoredAnswer
 from teleprompt.deltaone.trial_policy import TrialPolicy
@@ -30,6 +31,8 @@ from teleprompt.window import Window
 
 MAX_BUNDLE_BYTES = 256 * 2**20
 UNIT_LENGTH = 16
+
+S = TypeVar("S", "BundleScores", BundleCalls)
 
 Score = Annotated[int, Field(ge=0, le=MILLION)]
 Name = Annotated[str, Field(max_length=64)]
@@ -64,17 +67,16 @@ class BundleScores(Record):
 
 
 class Recomputed(Record):
-    """What the scores of a bundle show."""
+    """What a bundle shows."""
 
-    examples: int
-    windows: int
     verdict: str
+    rests_on: str
+    """For people."""
 
     @property
     def in_words(self) -> str:
         """For people."""
-        windows = "" if self.windows == 1 else f" in {self.windows} windows"
-        return f"{self.verdict}, and each figure of the evidence, from the scores of {self.examples} examples{windows}"
+        return f"{self.verdict}, and each figure of the evidence, from {self.rests_on}"
 
 
 def scores_of(comparison: Comparison, secret: str) -> BundleScores:
@@ -96,15 +98,10 @@ def scores_of(comparison: Comparison, secret: str) -> BundleScores:
     )
 
 
-def example_digest(salt: str, trace_id: str) -> str:
-    """SHA-256 of the RFC 8785 form of `{"salt": …, "trace_id": …}`; the salt is that of the trace's proof."""
-    return digest_of({"salt": salt, "trace_id": trace_id})
-
-
 def _examples(answers: Sequence[ComparedAnswer], key: bytes) -> tuple[Example, ...]:
     return tuple(
         (
-            example_digest(trace_salt(key, answer.trace_id), answer.trace_id),
+            trace_id_digest(trace_salt(key, answer.trace_id), answer.trace_id),
             tuple(_named(unit, key) for unit in (answer.unit, *answer.keys)),
             answer.baseline.score_e6,
             answer.optimized.score_e6,
@@ -120,10 +117,10 @@ def _named(unit: str, key: bytes) -> str:
 class _Bundle(Record):
     bundle_version: Literal["1.0"]
     attestation: dict[str, Any]
-    scores: BundleScores
+    scores: dict[str, Any]
 
 
-def bundle_of(attestation: Attestation, scores: BundleScores) -> dict[str, Any]:
+def bundle_of(attestation: Attestation, scores: BundleScores | BundleCalls) -> dict[str, Any]:
     """The bundle as JSON values.
 
     Raises:
@@ -131,10 +128,10 @@ def bundle_of(attestation: Attestation, scores: BundleScores) -> dict[str, Any]:
         TelepromptError: the scores are not those that it signs.
     """
     evidence = attestation.evidence
-    if not isinstance(evidence, OfflineEvidence) or evidence.scores_digest is None:
+    if evidence is None or evidence.scores_digest is None:
         raise ConfigurationError(
-            f"The attestation {attestation.attestation_id} signs no scores (it is from before bundles, or of calls in "
-            "production); `attest verify --deep` makes it anew where the run is."
+            f"The attestation {attestation.attestation_id} signs no scores, as it is from before there were bundles; "
+            "`attest verify --deep` makes it anew where the run is."
         )
     if scores.digest != evidence.scores_digest:
         raise TelepromptError(
@@ -157,26 +154,62 @@ def check_bundle(attestation: Attestation, data: bytes) -> Recomputed:
         InvalidAttestationError: `BUNDLE_INVALID`: it is no bundle of this document, or the scores show something else.
     """
     evidence = attestation.evidence
-    if not isinstance(evidence, OfflineEvidence) or evidence.scores_digest is None:
+    if evidence is None or evidence.scores_digest is None:
         raise InvalidAttestationError(Code.BUNDLE_INVALID, "the document signs no scores")
+    try:
+        if isinstance(evidence, OnlineEvidence):
+            differs, found = _from_calls(attestation, evidence, _signed(BundleCalls, attestation, data))
+        else:
+            differs, found = _from_examples(attestation, evidence, _signed(BundleScores, attestation, data))
+    except InvalidAttestationError:
+        raise
+    except (TelepromptError, ValueError) as error:
+        raise InvalidAttestationError(Code.BUNDLE_INVALID, f"the scores show nothing ({error})") from error
+    if differs:
+        raise InvalidAttestationError(Code.BUNDLE_INVALID, f"the scores give another {', '.join(differs)}")
+    return found
+
+
+def _signed(form: type[S], attestation: Attestation, data: bytes) -> S:
+    """The scores in a bundle of the document, which are those that it signs."""
     try:
         bundle = _Bundle.model_validate(strict_json(data, max_bytes=MAX_BUNDLE_BYTES))
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        detail = ascii(f"the bundle's {place}: {first['msg']}")[1:-1][:200]
-        raise InvalidAttestationError(Code.BUNDLE_INVALID, detail) from error
+        raise _no_bundle(error, "the bundle's ") from error
+    try:
+        scores: S = form.model_validate(bundle.scores)
+    except ValidationError as error:
+        raise _no_bundle(error, "the bundle's scores.") from error
     if bundle.attestation.get("attestation_hash") != attestation.attestation_hash:
         raise InvalidAttestationError(Code.BUNDLE_INVALID, "the bundle is of another document")
-    if bundle.scores.digest != evidence.scores_digest:
+    if attestation.evidence is None or scores.digest != attestation.evidence.scores_digest:
         raise InvalidAttestationError(Code.BUNDLE_INVALID, "the bundle's scores are not those that are signed")
-    try:
-        report = recompute(bundle.scores)
-    except (TelepromptError, ValueError) as error:
-        raise InvalidAttestationError(Code.BUNDLE_INVALID, f"the scores show nothing ({error})") from error
-    _check_same(attestation, evidence, report)
-    windows = report.trial.windows if report.trial else 1
-    return Recomputed(examples=report.n, windows=windows, verdict=report.verdict)
+    return scores
+
+
+def _no_bundle(error: ValidationError, where: str) -> InvalidAttestationError:
+    first = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return InvalidAttestationError(Code.BUNDLE_INVALID, ascii(f"{where}{place}: {first['msg']}")[1:-1][:200])
+
+
+def _from_calls(attestation: Attestation, evidence: OnlineEvidence, calls: BundleCalls) -> tuple[list[str], Recomputed]:
+    """What differs from the document, and what the calls show."""
+    info = attestation.model_info
+    report = recompute_calls(calls, (info.baseline_version, info.optimized_version))
+    both = report.baseline, report.optimized
+    rests_on = f"{sum(arm.calls for arm in both)} calls of {sum(arm.keys for arm in both)} keys"
+    return differing(attestation, evidence, calls, report), Recomputed(verdict=report.verdict, rests_on=rests_on)
+
+
+def _from_examples(
+    attestation: Attestation, evidence: OfflineEvidence, scores: BundleScores
+) -> tuple[list[str], Recomputed]:
+    """What differs from the document, and what the scores show."""
+    report = recompute(scores)
+    windows = f" in {report.trial.windows} windows" if report.trial and report.trial.windows > 1 else ""
+    rests_on = f"the scores of {report.n} examples{windows}"
+    return _differing(attestation, evidence, report), Recomputed(verdict=report.verdict, rests_on=rests_on)
 
 
 def recompute(scores: BundleScores) -> GateReport:
@@ -211,7 +244,8 @@ def _answers(window: BundleWindow) -> list[ComparedAnswer]:
     ]
 
 
-def _check_same(attestation: Attestation, evidence: OfflineEvidence, report: GateReport) -> None:
+def _differing(attestation: Attestation, evidence: OfflineEvidence, report: GateReport) -> list[str]:
+    """The names of the document's figures that are not those of the scores."""
     stated = evidence.model_dump(mode="json")
     anew = offline_figures(report, metric=evidence.metric)
     differs = [name for name, value in anew.items() if stated[name] != value]
@@ -219,6 +253,5 @@ def _check_same(attestation: Attestation, evidence: OfflineEvidence, report: Gat
     shown = report.trial and (report.trial.windows, math.ceil(report.trial.policy.level * MILLION))
     differs += ["trial"] if trial != shown else []
     performance = attestation.performance.model_dump(mode="json")
-    differs += [name for name, value in performance_of(report, evidence.metric).items() if performance[name] != value]
-    if differs:
-        raise InvalidAttestationError(Code.BUNDLE_INVALID, f"the scores give another {', '.join(differs)}")
+    means = performance_of(report, evidence.metric)
+    return differs + [name for name, value in means.items() if performance[name] != value]

@@ -233,8 +233,10 @@ class OnlineEvidence(_Evidence):
     """Whole weeks, within which the versions were compared; left out where their calls were compared as one."""
     missing_are: Literal["bounds", "at_random", "zero_after_maturity"] | None = None
     """What calls without an outcome counted for, in weeks."""
+    scores_digest: Digest | None = None
+    """Of the calls in the recompute bundle; documents from before there was one lack it."""
 
-    absent = frozenset({"weeks", "missing_are"})
+    absent = frozenset({"weeks", "missing_are", "scores_digest"})
 
 
 Evidence = Annotated[OfflineEvidence | OnlineEvidence, Field(discriminator="kind")]

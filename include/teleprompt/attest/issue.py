@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from teleprompt.attest.bundle import BundleScores, scores_of
+from teleprompt.attest.bundle_calls import BundleCalls, KeptCalls, calls_of
 from teleprompt.attest.codes import InvalidAttestationError
 from teleprompt.attest.document import Attestation
 from teleprompt.attest.figures import offline_figures, online_figures, online_performance, performance_of
@@ -56,11 +57,12 @@ def compose_attestation(
     code_digest: Digest,
     online: OnlineDecision | None = None,
     online_metric: str | None = None,
+    online_calls: KeptCalls | None = None,
 ) -> Attestation:
     """The unsigned document of a promoting comparison; the same run gives the same document. See `that_holds`.
 
     With `online`, what it says of the gain is what production showed, not what the sealed examples did; `online_metric`
-    names the scores that were compared there.
+    names the scores that were compared there, `online_calls` are the calls.
 
     Raises:
         NotAttestableError: the facts do not fit the format.
@@ -89,7 +91,11 @@ def compose_attestation(
         "credit": _given(cap_e6=attribution.cap_e6, unpayable=attribution.unpayable.value),
         "evidence": evidence_section(comparison, scores_of(comparison, attribution.secret))
         if online is None
-        else online_evidence_section(online, online_metric or outcome_metric),
+        else online_evidence_section(
+            online,
+            online_metric or outcome_metric,
+            None if online_calls is None else calls_of(online_calls, online, attribution.secret),
+        ),
         "data": {
             "snapshot_digest": snapshot.digest,
             "split_digest": snapshot.split_digest,
@@ -188,13 +194,14 @@ def _span(start: datetime, end: datetime, *, until: datetime) -> dict[str, str]:
     return {"start": format_utc(start), "end": format_utc(min(end, until))}
 
 
-def online_evidence_section(decision: OnlineDecision, metric: str) -> dict[str, Any]:
-    """What a verdict in production rests on."""
+def online_evidence_section(decision: OnlineDecision, metric: str, calls: BundleCalls | None = None) -> dict[str, Any]:
+    """What a verdict in production rests on; with the digest of the calls, where they are given."""
     observed = decision.observed
     return {
         "kind": "online",
         **online_figures(decision.report, metric=metric),
         "observed": _span(observed.start, observed.end, until=decision.decided_at),
+        **_given(scores_digest=None if calls is None else calls.digest),
     }
 
 

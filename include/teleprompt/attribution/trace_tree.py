@@ -33,6 +33,11 @@ def trace_digest(row: TraceRow, salt: str) -> str:
     return digest_of({"salt": salt, "trace": trace_fields(row)})
 
 
+def trace_id_digest(salt: str, trace_id: str) -> str:
+    """SHA-256 of the RFC 8785 form of `{"salt": …, "trace_id": …}`; the salt is that of the trace's proof."""
+    return digest_of({"salt": salt, "trace_id": trace_id})
+
+
 def trace_leaf(digest: str, address: str | None, score_e6: int) -> bytes:
     """The leaf of one trace."""
     return leaf_hash(bytes.fromhex(digest) + word_of_address(address) + word_of_int(score_e6))

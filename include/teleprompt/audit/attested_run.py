@@ -4,15 +4,19 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from teleprompt.attest.bundle import bundle_of, scores_of
+from teleprompt.attest.bundle_calls import KEPT, KeptCalls, calls_of
+from teleprompt.attest.document import OnlineEvidence
 from teleprompt.attest.proofs import TraceProof, prove_trace
 from teleprompt.attest.stored import IssuedAttestation
 from teleprompt.attribution.attribute import Attribution
 from teleprompt.attribution.usage import demo_traces, rows_read
 from teleprompt.attribution.wallets import owner_of
+from teleprompt.deltaone.online_report import OnlineDecision
 from teleprompt.errors import TelepromptError
 from teleprompt.gate.comparison import Comparison, later_snapshots, traces_compared
 from teleprompt.gate.trial_ledger import opening_run
 from teleprompt.optimize.select import Selection
+from teleprompt.production.challenger import DECISION
 from teleprompt.records import Record
 from teleprompt.registry.versions import ProgramVersion
 from teleprompt.storage.blobs import get_blob
@@ -65,7 +69,11 @@ class AttestedRun:
             ConfigurationError: the document signs no scores.
             TelepromptError: the run's records or the scores are not there any more, or were changed.
         """
-        return bundle_of(self.attestation, scores_of(self.comparison, self.attribution.secret))
+        evidence, secret = self.attestation.evidence, self.attribution.secret
+        if isinstance(evidence, OnlineEvidence) and evidence.scores_digest is not None:
+            kept, decision = self.read(KEPT, KeptCalls), self.read(DECISION, OnlineDecision)
+            return bundle_of(self.attestation, calls_of(kept, decision, secret))
+        return bundle_of(self.attestation, scores_of(self.comparison, secret))
 
     def trail(self) -> Iterator[TrailEntry]:
         """Each trace that was used, by contributor, part and trace.

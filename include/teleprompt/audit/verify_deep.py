@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from teleprompt.attest.document import HASH, ID, Attestation, OfflineEvidence
+from teleprompt.attest.bundle_calls import KEPT, KeptCalls
+from teleprompt.attest.document import HASH, ID, Attestation
 from teleprompt.attest.issue import NotAttestableError, compose_attestation
 from teleprompt.attribution.attribute import RULE, Attribution, attribute
 from teleprompt.audit.attested_run import AttestedRun
@@ -93,13 +94,14 @@ def _made_anew(attested: AttestedRun) -> Attestation:
         code_digest=code or (stated.program.code_digest if stated.program else ""),
         online=online,
         online_metric=stated.evidence.metric if stated.evidence else None,
+        online_calls=None if online is None else attested.run.read(KEPT, KeptCalls),
     )
     return anew if _signs_scores(stated) else _without_scores(anew)
 
 
 def _signs_scores(document: Attestation) -> bool:
     evidence = document.evidence
-    return isinstance(evidence, OfflineEvidence) and evidence.scores_digest is not None
+    return evidence is not None and evidence.scores_digest is not None
 
 
 def _without_scores(anew: Attestation) -> Attestation:

@@ -1,5 +1,6 @@
 """The attestation of a version that production proved."""
 
+from teleprompt.attest.bundle_calls import KEPT, KeptCalls
 from teleprompt.attest.document import Attestation
 from teleprompt.attest.issue import AttestationRecord, compose_attestation, issue_attestation, that_holds
 from teleprompt.attest.published import check_may_sign
@@ -68,5 +69,6 @@ def _proven_in_production(
         code_digest=read_version(run.client, entity).code_digest or "",
         online=decision,
         online_metric=config.outcome.score_name,
+        online_calls=run.read(KEPT, KeptCalls),
     )
     return that_holds(attestation)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from teleprompt.attest.bundle_calls import KeptCall, KeptCalls, keep_calls
 from teleprompt.config.cron import PRESETS, fires_within
 from teleprompt.config.program import ProgramConfig
 from teleprompt.deltaone.decide_online import decide_online
@@ -39,6 +40,19 @@ class Phase:
 
 
 @dataclass(frozen=True)
+class ComparedCalls:
+    """A decision, with what it follows from."""
+
+    decision: OnlineDecision
+    policy: OnlinePolicy
+    calls: tuple[KeptCall, ...]
+
+    def keep(self, storage_uri: str) -> KeptCalls:
+        """Store the calls."""
+        return keep_calls(storage_uri, self.policy, self.calls)
+
+
+@dataclass(frozen=True)
 class Calls:
     """The calls of one program in production."""
 
@@ -53,7 +67,7 @@ class Calls:
         level: float,
         fits: Sequence[OutcomeFit],
         now: datetime,
-    ) -> OnlineDecision:
+    ) -> ComparedCalls:
         """The calls of a challenger, the second version, beside those of the champion in the same time.
 
         A call that does not say what the challenger's share was is taken to be of that which it had then.
@@ -74,9 +88,10 @@ class Calls:
             for call in answered
             for at in [datetime.fromtimestamp(call.started_at_ms / 1000, UTC)]
         ]
+        policy = self._policy(level)
         report = decide_online(
             calls,
-            self._policy(level),
+            policy,
             since=span.start,
             until=span.end,
             versions=(champion.version_id, challenger.version_id),
@@ -85,7 +100,18 @@ class Calls:
             report = report.undecided(
                 Doubt.KEYS_NOT_LOGGED.because("calls name no key; log the key of `choose_version` as `group` with each")
             )
-        return OnlineDecision(report=report, observed=span, decided_at=now)
+        kept = tuple(
+            (
+                one.trace_id,
+                call.key or "",
+                call.arm == "challenger",
+                to_millionths(call.share),
+                one.started_at_ms,
+                one.score_e6,
+            )
+            for one, call in zip(answered, calls, strict=True)
+        )
+        return ComparedCalls(OnlineDecision(report=report, observed=span, decided_at=now), policy, kept)
 
     def _policy(self, level: float) -> OnlinePolicy:
         rollout = self.config.rollout

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from teleprompt.attest.bundle_calls import KEPT
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import Settings
 from teleprompt.deltaone.online_doubts import Doubt
@@ -13,7 +14,7 @@ from teleprompt.deltaone.online_report import OnlineDecision
 from teleprompt.deltaone.report import Verdict
 from teleprompt.deltaone.spending import alpha_of_look
 from teleprompt.pipeline.online_attestation import attest_online
-from teleprompt.production._comparison import Calls
+from teleprompt.production._comparison import Calls, ComparedCalls
 from teleprompt.production._versions import KnownVersion, outcome_fits
 from teleprompt.production.report import ProductionReport, WatchOutcome, report_of
 from teleprompt.registry.aliases import CHALLENGER, CHAMPION
@@ -64,10 +65,11 @@ class ChallengerTrial:
         span = Window(start=change.at, end=calls.mature(change.at, now))
         days = self.config.rollout.claim_days
         level = level_of_challenger(changes, change, alpha=self.config.gate.alpha, claim_days=days)
-        decision = calls.decide(client, (champion, challenger), span, level=level, fits=outcome_fits(run), now=now)
+        compared = calls.decide(client, (champion, challenger), span, level=level, fits=outcome_fits(run), now=now)
+        decision = compared.decision
         match decision.report.verdict:
             case Verdict.PROMOTE:
-                return self._promote(run, champion, challenger, decision)
+                return self._promote(run, champion, challenger, compared)
             case Verdict.REJECT:
                 return self._withdraw(client, challenger, f"online: {decision.report.reason}", decision)
         if decision.report.is_futile:
@@ -102,9 +104,11 @@ class ChallengerTrial:
         return None if done is None else why
 
     def _promote(
-        self, run: PipelineRun, champion: KnownVersion, challenger: KnownVersion, decision: OnlineDecision
+        self, run: PipelineRun, champion: KnownVersion, challenger: KnownVersion, compared: ComparedCalls
     ) -> ProductionReport:
         """The decision is kept first, so that a look that is cut off after it is finished by the next one."""
+        decision = compared.decision
+        run.write(KEPT, compared.keep(self.settings.storage_uri))
         run.write(DECISION, decision)
         why = f"online: {decision.report.reason}"
         moved = promote(

@@ -24,6 +24,7 @@ COMPOSED = (
         ),
         says=lambda n, right: {"response": word(n, right)},
         outputs="response: str",
+        calls_made=60,
     ),
     Shape(
         "rag_with_context", "RAG that returns its context, too",
@@ -68,6 +69,7 @@ COMPOSED = (
         says=lambda n, right: {"result": word(n, right)},
         asks=lambda _n, text: {"request": text},
         inputs="request: str", outputs="result: str",
+        calls_made=60,
     ),
     Shape(
         "fan_out", "three predictors, one `Prediction`",

@@ -119,6 +119,7 @@ SIMPLE = (
         },
         asks=lambda _n, text: {"mail": text},
         inputs="mail: str", outputs="order: Order",
+        calls_made=60,
     ),
     Shape(
         "model_list", "a list of models with an `Enum`",
@@ -173,6 +174,7 @@ SIMPLE = (
             return {"question": text, "history": dspy.History(messages=turns)}
         """,
         inputs="question: str, history: History",
+        calls_made=60,
     ),
     Shape(
         "image", "`dspy.Image` in", predict("picture: dspy.Image; hint: str", 'label: Literal["cat", "dog"]'),

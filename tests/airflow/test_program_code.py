@@ -39,7 +39,7 @@ def metric(example, prediction, trace=None):
 METRIC = 'name: Shelves\noptimization: {min_traces: 20}\ngate: {metric: "shelves:metric"}\n'
 SECRETS = (
     "AIRFLOW__API_AUTH__JWT_SECRET", "AIRFLOW__CORE__FERNET_KEY", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
-    "AIRFLOW_CONN_TELEPROMPT_SIGNER", "MLFLOW_TRACKING_PASSWORD", "SOME_PASSWORD",
+    "AIRFLOW_CONN_TELEPROMPT_PAYER", "AIRFLOW_CONN_TELEPROMPT_SIGNER", "MLFLOW_TRACKING_PASSWORD", "SOME_PASSWORD",
 )  # fmt: skip
 
 

@@ -32,6 +32,7 @@ SECRETS = {
     "AIRFLOW__CELERY__RESULT_BACKEND": {"scheduler", *WORKERS},
     "AIRFLOW_CONN_TELEPROMPT_LM": {"api-server", *WORKERS},
     "AIRFLOW_CONN_TELEPROMPT_SIGNER": {"signer"},
+    "AIRFLOW_CONN_TELEPROMPT_PAYER": {"signer"},
     "AIRFLOW_CONN_SMTP_DEFAULT": {"api-server", "triggerer", *WORKERS},
     "GF_SECURITY_ADMIN_PASSWORD": {"grafana"},
     "AWS_SECRET_ACCESS_KEY": {"api-server", "bucket", "mlflow", *WORKERS},
@@ -73,7 +74,7 @@ def filled(text: str) -> str:
     """With the example's values in the places of variables, and `$$` as the container sees it."""
     values = {
         **{name: value or "secret" for name, value in example().items()},
-        **dict.fromkeys(("SIGNER_CONNECTION", "SMTP_CONNECTION", "ALERTS_TO", "SENTRY_DSN"), ""),
+        **dict.fromkeys(("SIGNER_CONNECTION", "PAYER_CONNECTION", "SMTP_CONNECTION", "ALERTS_TO", "SENTRY_DSN"), ""),
         "MLFLOW_MORE_HOSTS": "",
     }
     return re.sub(r"(?<!\$)\$\{(\w+)[^}]*\}", lambda found: values[found[1]], text).replace("$$", "$")
@@ -141,10 +142,10 @@ def is_read(name: str) -> bool:
 
 
 def connections_read() -> set[str]:
-    from teleprompt_airflow.hooks.settings import MLFLOW, SIGNER, STORAGE
+    from teleprompt_airflow.hooks.settings import MLFLOW, PAYER, SIGNER, STORAGE
 
     named = ("teleprompt_judge", "teleprompt_web3", "teleprompt_webhook", "smtp_default")  # by program files and rules
-    return {MLFLOW, STORAGE, SIGNER, ProgramConfig(name="P", slug="p").lm_conn_id, *named}
+    return {MLFLOW, STORAGE, SIGNER, PAYER, ProgramConfig(name="P", slug="p").lm_conn_id, *named}
 
 
 def test_the_connections_make_the_settings_of_the_cluster() -> None:

@@ -39,10 +39,10 @@ class RolloutWeeks:
         Raises:
             StackError: one failed or took too long; the message names its log.
         """
+        print("Letting new versions answer their share of a simulated week", flush=True)
         for slug, process in self._begun.items():
             if process is None:
                 continue
-            print(f"{slug}: the new version answers its share of a simulated week", flush=True)
             try:
                 status = process.wait(SECONDS)
             except subprocess.TimeoutExpired as error:

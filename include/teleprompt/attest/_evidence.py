@@ -6,7 +6,8 @@ from teleprompt.attest._offline import offline_rules
 from teleprompt.attest._online import online_rules
 from teleprompt.attest._rules import Rule, points
 from teleprompt.attest.codes import Code, InvalidAttestationError
-from teleprompt.attest.document import Attestation, OfflineEvidence, OnlineEvidence, headline_metric
+from teleprompt.attest.document import Attestation, headline_metric
+from teleprompt.attest.evidence import OfflineEvidence, OnlineEvidence
 from teleprompt.records import MILLION, to_millionths
 
 LEAST_CONFIDENCE_E6 = 625_000

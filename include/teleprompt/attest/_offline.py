@@ -12,7 +12,8 @@ from teleprompt.attest._rules import (
     points,
 )
 from teleprompt.attest._trial import TRIAL_TEST, betting_rules, trial_rules
-from teleprompt.attest.document import Attestation, OfflineEvidence
+from teleprompt.attest.document import Attestation
+from teleprompt.attest.evidence import OfflineEvidence
 from teleprompt.deltaone.paired import allowing_for_the_unseen, bonett_price, mcnemar_p_value, sign_p_value
 from teleprompt.records import MILLION, to_millionths
 

@@ -13,7 +13,8 @@ from teleprompt.attest._rules import (
     least_resampled_p,
     span_of,
 )
-from teleprompt.attest.document import Attestation, OnlineEvidence
+from teleprompt.attest.document import Attestation
+from teleprompt.attest.evidence import OnlineEvidence
 from teleprompt.deltaone.online import fisher_p_value, hidden, newcombe, silence_differs
 from teleprompt.records import MILLION, to_millionths
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from math import sqrt
 
-from teleprompt.attest.document import DateRange
+from teleprompt.attest.section import DateRange
 from teleprompt.records import MILLION, to_millionths
 
 Rule = tuple[bool, str]

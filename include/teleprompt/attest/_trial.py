@@ -4,7 +4,8 @@ import math
 from collections.abc import Iterator
 
 from teleprompt.attest._rules import Rule, is_within, points, span_of
-from teleprompt.attest.document import Attestation, OfflineEvidence, TrialSection
+from teleprompt.attest.document import Attestation
+from teleprompt.attest.evidence import OfflineEvidence, TrialSection
 from teleprompt.deltaone.betting import log_e
 from teleprompt.deltaone.first_look import lower_bound, p_value_of_no_gain
 from teleprompt.deltaone.units import add_cells, cell_width, into_cells

@@ -15,7 +15,8 @@ from pydantic import AwareDatetime, Field, ValidationError
 
 from teleprompt.attest.bundle_calls import BundleCalls, differing, recompute_calls
 from teleprompt.attest.codes import Code, InvalidAttestationError
-from teleprompt.attest.document import Attestation, OfflineEvidence, OnlineEvidence
+from teleprompt.attest.document import Attestation
+from teleprompt.attest.evidence import OfflineEvidence, OnlineEvidence
 from teleprompt.attest.figures import offline_figures, performance_of
 from teleprompt.attest.load import strict_json
 from teleprompt.attribution.trace_tree import trace_id_digest, trace_salt

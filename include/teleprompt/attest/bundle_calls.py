@@ -10,7 +10,8 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, Field, TypeAdapter
 
-from teleprompt.attest.document import Attestation, OnlineEvidence
+from teleprompt.attest.document import Attestation
+from teleprompt.attest.evidence import OnlineEvidence
 from teleprompt.attest.figures import online_figures, online_performance
 from teleprompt.attribution.trace_tree import trace_id_digest, trace_salt
 from teleprompt.deltaone.decide_online import decide_online

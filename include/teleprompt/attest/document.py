@@ -4,81 +4,32 @@ The documents' fields keep their names and places; `evidence`, `data`, `program`
 `proof` stand beside them. Numbers that are not integers are k / 10**6.
 """
 
-import re
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    FailFast,
-    Field,
-    SerializerFunctionWrapHandler,
-    model_serializer,
-    model_validator,
-)
+from pydantic import AfterValidator, ConfigDict, FailFast, Field
 
-from teleprompt.encoding.addresses import checksum_address
-from teleprompt.encoding.canonical_json import digest_of, plain
-from teleprompt.records import MAX_IDENTIFIER, MILLION, Digest, to_millionths
+from teleprompt.attest.evidence import Evidence
+from teleprompt.attest.section import (
+    Address,
+    Count,
+    DateRange,
+    Metrics,
+    Moment,
+    Number,
+    Section,
+    Text,
+    in_millionths,
+)  # fmt: skip
+from teleprompt.encoding.canonical_json import digest_of
+from teleprompt.records import MILLION, Digest, to_millionths
 
 HASH = "attestation_hash"
 PROOF = "proof"
 ID = "attestation_id"
 ID_LENGTH = 12
 MAX_CONTRIBUTORS = 10_000
-MAX_METRICS = 100
 MAX_SIGNERS = 20
-MAX_NUMBER = 1e9
-"""Up to here k / 10**6 is exact in both directions."""
-
-
-def _utc(text: str) -> str:
-    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{3})?Z", text):
-        raise ValueError("times look like 2026-01-31T00:00:00Z")
-    datetime.fromisoformat(text)
-    return text
-
-
-def _checksummed(text: str) -> str:
-    if checksum_address(text) != text:
-        raise ValueError("addresses stand in their EIP-55 form")
-    return text
-
-
-def _in_millionths(value: float) -> float:
-    if abs(value) > MAX_NUMBER or round(value * MILLION) / MILLION != value:
-        raise ValueError(f"numbers have at most six decimals and lie within {MAX_NUMBER:g} of 0")
-    return value
-
-
-Text = Annotated[str, Field(min_length=1, max_length=MAX_IDENTIFIER), AfterValidator(plain)]
-Moment = Annotated[str, AfterValidator(_utc)]
-Address = Annotated[str, AfterValidator(_checksummed)]
-Number = Annotated[float, AfterValidator(_in_millionths)]
-Count = Annotated[int, Field(ge=0, lt=2**53)]
-Metrics = Annotated[dict[Text, Number], Field(max_length=MAX_METRICS)]
-Millionths = Annotated[int, Field(ge=-MILLION, le=MILLION)]
-
-
-class Section(BaseModel):
-    """Closed, frozen and strict. What `absent` names is left out where there is nothing, never null."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-    absent: ClassVar[frozenset[str]] = frozenset()
-
-    @model_validator(mode="before")
-    @classmethod
-    def _is_left_out(cls, data: object) -> object:
-        if isinstance(data, dict) and any(name in data and data[name] is None for name in cls.absent):
-            raise ValueError(f"{', '.join(sorted(cls.absent))}: left out, not null")
-        return data
-
-    @model_serializer(mode="wrap")
-    def _without_the_absent(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        fields: dict[str, Any] = handler(self)
-        return {k: v for k, v in fields.items() if v is not None or k not in self.absent}
 
 
 class ModelInfo(Section):
@@ -99,18 +50,11 @@ class Performance(Section):
     optimized_metrics: Metrics
 
 
-class DateRange(Section):
-    """The window of the traces, `[start, end)`."""
-
-    start: Moment
-    end: Moment
-
-
 class OptimizationMetadata(Section):
     """How the program was optimised."""
 
     trace_count: Count
-    optimization_time_seconds: Annotated[float, Field(ge=0), AfterValidator(_in_millionths)]
+    optimization_time_seconds: Annotated[float, Field(ge=0), AfterValidator(in_millionths)]
     outcome_metric: Text
     date_range: DateRange
 
@@ -129,7 +73,7 @@ class Contributor(Section):
 
     contributor_id: Text
     address: Address | None
-    weight: Annotated[float, Field(ge=0, le=1), AfterValidator(_in_millionths)]
+    weight: Annotated[float, Field(ge=0, le=1), AfterValidator(in_millionths)]
     trace_count: Count
     quarantine: Literal["no_address", "address_conflict"] | None = None
     """Why there is no address: credited, but not payable."""
@@ -151,95 +95,6 @@ class Credit(Section):
     """What becomes of the share of a contributor without an address."""
 
     absent = frozenset({"cap_e6"})
-
-
-class _Evidence(Section):
-    """What all evidence says; `_e6` are millionths."""
-
-    verdict: Literal["promote"]
-    claim: Literal["significant", "proven"]
-    metric: Text
-    delta_e6: Millionths
-    ci_low_e6: Millionths
-    ci_high_e6: Millionths
-    p_value_e6: Annotated[int, Field(ge=0, le=MILLION)]
-    confidence_e6: Annotated[int, Field(gt=MILLION // 2, le=MILLION)]
-    threshold_e6: Annotated[int, Field(gt=0, lt=MILLION)]
-
-
-class TrialSection(Section):
-    """The trial that the candidate was on; its windows are from the first to the one that decided it."""
-
-    trial_id: Digest
-    number: Annotated[Count, Field(ge=1)]
-    """Which trial of the program's last 365 days it was."""
-    windows: Annotated[Count, Field(ge=1)]
-    opened: DateRange
-    """The window that opened it, whose traces the candidate was made from."""
-    level_e6: Annotated[int, Field(gt=0, lt=MILLION)]
-    """Probability, at most, that the trial promotes a candidate without a gain; its part of the year's."""
-    relatives: Annotated[Count, Field(ge=1)] | None = None
-    """Trials of the same 365 days of programs with another name and the same code: a renamed one begins its numbers
-    anew. Left out where there were none."""
-
-    absent = frozenset({"relatives"})
-
-
-class OfflineEvidence(_Evidence):
-    """Both programs' answers to sealed examples were compared."""
-
-    kind: Literal["offline"]
-    """Replayed on sealed traces, not measured in production."""
-    test: Literal["mcnemar_exact", "sign_flip", "sign", "betting_mixture"]
-    interval: Literal["bonett_price", "bca_unseen", "unseen", "bca", "degenerate", "confidence_sequence"]
-    """`bca` and `degenerate` stand in documents from before intervals allowed for the unseen."""
-    n: Annotated[Count, Field(ge=1)]
-    n_groups: Annotated[Count, Field(ge=1)]
-    wins: Count
-    losses: Count
-    ties: Count
-    metric_version: Annotated[int, Field(ge=2)] | None = None
-    """Of how values were read and compared; left out of version 1, which compared texts."""
-
-    trial: TrialSection | None = None
-    """Where the evidence added up over windows."""
-    scores_digest: Digest | None = None
-    """Of the scores in the recompute bundle; documents of before have none."""
-    compared: Literal["agreement", "reference"] | None = None
-    """With what: logged answers that turned out well, a proxy of the outcome, or what people expect; documents of
-    before do not say."""
-
-    absent = frozenset({"metric_version", "trial", "scores_digest", "compared"})
-
-
-class OnlineEvidence(_Evidence):
-    """The outcomes of both versions' calls in production were compared."""
-
-    kind: Literal["online"]
-    """Measured in production, on the keys that each version answered."""
-    test: Literal["fisher_exact", "permutation", "delta_method"]
-    interval: Literal["newcombe", "delta_method_unseen"]
-    n_baseline: Annotated[Count, Field(ge=1)]
-    n_optimized: Annotated[Count, Field(ge=1)]
-    """Calls with an outcome."""
-    keys_baseline: Annotated[Count, Field(ge=1)]
-    keys_optimized: Annotated[Count, Field(ge=1)]
-    missing_baseline: Count
-    missing_optimized: Count
-    """Mature calls without one."""
-    observed: DateRange
-    """When the calls were made."""
-    weeks: Annotated[Count, Field(ge=1)] | None = None
-    """Whole weeks, within which the versions were compared; left out where their calls were compared as one."""
-    missing_are: Literal["bounds", "at_random", "zero_after_maturity"] | None = None
-    """What calls without an outcome counted for, in weeks."""
-    scores_digest: Digest | None = None
-    """Of the calls in the recompute bundle; documents from before there was one lack it."""
-
-    absent = frozenset({"weeks", "missing_are", "scores_digest"})
-
-
-Evidence = Annotated[OfflineEvidence | OnlineEvidence, Field(discriminator="kind")]
 
 
 class Data(Section):

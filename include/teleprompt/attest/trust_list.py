@@ -10,8 +10,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, ValidationError
 
 from teleprompt.attest.codes import Code, InvalidAttestationError
-from teleprompt.attest.document import MAX_SIGNERS, PROOF, Address, Attestation, Count, Moment, Proof, Section, Text
+from teleprompt.attest.document import MAX_SIGNERS, PROOF, Attestation, Proof
 from teleprompt.attest.load import strict_json
+from teleprompt.attest.section import Address, Count, Moment, Section, Text
 from teleprompt.encoding.canonical_json import digest_of
 from teleprompt.errors import ConfigurationError
 from teleprompt.records import Digest

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from teleprompt.attest.bundle import bundle_of, scores_of
 from teleprompt.attest.bundle_calls import KEPT, KeptCalls, calls_of
-from teleprompt.attest.document import OnlineEvidence
+from teleprompt.attest.evidence import OnlineEvidence
 from teleprompt.attest.proofs import TraceProof, prove_trace
 from teleprompt.attest.stored import IssuedAttestation
 from teleprompt.attribution.attribute import Attribution

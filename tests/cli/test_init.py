@@ -71,6 +71,14 @@ def test_an_astro_project_gets_its_local_connections(call, project: Path) -> Non
     ]  # fmt: skip
 
 
+def test_the_sample_calls_name_what_comes_next(call, project: Path) -> None:
+    _, submit, run = call("traces", "example", "calls.jsonl").out.splitlines()
+    assert submit.split() == ["teleprompt", "traces", "submit", "support_queue", "calls.jsonl"]
+    start, end = (datetime.fromisoformat(f"{run.split()[at]}T00:00Z") for at in (4, 6))
+    calls = [json.loads(line)["started_at"] for line in (project / "calls.jsonl").read_text().splitlines()]
+    assert all(start <= datetime.fromisoformat(started) < end for started in calls)
+
+
 def test_the_sample_calls_can_be_submitted() -> None:
     until = datetime(2026, 11, 16, tzinfo=UTC)
     calls = [SubmittedTrace.model_validate(json.loads(line)) for line in sample_calls(until)]

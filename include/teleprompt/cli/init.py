@@ -1,6 +1,6 @@
 """`teleprompt init`: the package in an Airflow project that is there already."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from teleprompt.cli.output import JsonOption, print_json, say
+from teleprompt.example.calls import PROGRAM, next_commands
 
-PROGRAM = "support_queue"
 CONNECTIONS = (
     ("mlflow_default", "teleprompt_mlflow", '{"tracking_uri": "…"}', "the MLflow where your programs log their calls"),
     ("teleprompt_storage", "teleprompt_storage", '{"uri": "…"}', "a folder or bucket that all workers see"),
@@ -77,8 +77,7 @@ def _local_settings() -> str:
 
 
 def _say_what_is_next(project: Path) -> None:
-    end = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    start = end - timedelta(days=7)
+    until = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     requirements = project / "requirements.txt"
     if requirements.is_file() and "teleprompt-airflow" not in requirements.read_text(encoding="utf-8"):
         say("")
@@ -91,5 +90,5 @@ def _say_what_is_next(project: Path) -> None:
     say("Try it here, with a week of made-up calls and the built-in offline model:")
     say(f"  cd {project}")
     say(f"  teleprompt traces example {PROGRAM}.jsonl")
-    say(f"  teleprompt traces submit {PROGRAM} {PROGRAM}.jsonl")
-    say(f"  teleprompt run {PROGRAM} --start {start:%Y-%m-%d} --end {end:%Y-%m-%d}")
+    for command in next_commands(f"{PROGRAM}.jsonl", until):
+        say(f"  {command}")

@@ -103,14 +103,16 @@ def example(
     json_: JsonOption = False,
 ) -> None:
     """Write a week of made-up calls of the program that `teleprompt init` adds, up to last midnight UTC."""
-    from teleprompt.example.calls import CALLS, sample_calls
+    from teleprompt.example.calls import CALLS, next_commands, sample_calls
 
     until = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     write_new(file, "".join(f"{line}\n" for line in sample_calls(until)))
     if json_:
         print_json({"file": str(file), "calls": CALLS})
     else:
-        say(f"{file}: {CALLS} calls")
+        say(f"{file}: {CALLS} calls; next:")
+        for command in next_commands(str(file), until):
+            say(f"  {command}")
 
 
 @app.command()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
+PROGRAM = "support_queue"
 CALLS = 600
 SPAN = timedelta(days=7)
 
@@ -24,6 +25,15 @@ _CONTRIBUTORS = {
     "south": "0x8617E340B3D01FA5F11F306F4090FD50E238070D",
     "west": "0xde709f2102306220921060314715629080e2fb77",
 }
+
+
+def next_commands(file: str, until: datetime) -> tuple[str, str]:
+    """What hands the calls of `file` in, and what runs the program on them."""
+    start = until - SPAN
+    return (
+        f"teleprompt traces submit {PROGRAM} {file}",
+        f"teleprompt run {PROGRAM} --start {start:%Y-%m-%d} --end {until:%Y-%m-%d}",
+    )
 
 
 def sample_calls(until: datetime) -> Iterator[str]:

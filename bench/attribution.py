@@ -31,9 +31,9 @@ Call = tuple[str, str, str, float]
 Calls = list[Call]
 
 DIVISIONS: dict[str, dict[str, Any]] = {
+    "each call": {"attribution": {"copies_from": None}},
     "quality": {},
     "deduplicated": {"attribution": {"method": "deduplicated_count"}},
-    "near 0.5": {"curation": [{"step": "duplicates"}, {"step": "near_duplicates", "threshold": 0.5}]},
     "cap 0.2": {"attribution": {"cap": 0.2}},
     "leave one out": {"attribution": {"method": "leave_one_out"}},
     "group Shapley": {"attribution": {"method": "group_shapley"}},
@@ -91,6 +91,11 @@ def jittered(rng: random.Random, honest: Calls) -> Calls:
     return spam
 
 
+def own_jittered(rng: random.Random, honest: Calls) -> Calls:
+    """Her own calls, one word changed."""
+    return jittered(rng, [(f"not {CHEAT}", *call[1:]) for call in honest if call[0] == CHEAT])
+
+
 def lies(rng: random.Random, honest: Calls) -> Calls:
     """New questions of one queue, each with the same wrong answer."""
     del honest
@@ -103,6 +108,7 @@ ATTACKS: dict[str, Callable[[random.Random, Calls], Calls]] = {
     "worthless outcomes": worthless,
     "random labels": random_labels,
     "others', one word changed": jittered,
+    "her own, one word changed": own_jittered,
     "one lie, again and again": lies,
 }
 

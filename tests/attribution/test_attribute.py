@@ -113,12 +113,51 @@ def test_it_says_where_each_trace_was_used(tmp_path: Path) -> None:
 
 
 def test_quality_counts_scores_and_coalitions_count_answers(tmp_path: Path) -> None:
-    assert weights(credit(tmp_path, method="quality_weighted"))["eve"] == pytest.approx(0.8 / 2.6 * MILLION, abs=2)
+    found = credit(tmp_path, method="quality_weighted", copies_from=None)
+    assert weights(found)["eve"] == pytest.approx(0.8 / 2.6 * MILLION, abs=2)
     for method in ("leave_one_out", "group_shapley"):
         found = credit(tmp_path, method=method)
         assert found.method.value == method
         assert weights(found)["eve"] == 0
         assert all(c.error_e6 is not None for c in found.credits)
+
+
+def reworded(folder: Path, copier: str) -> Snapshot:
+    """Forty letters of Alice's, and after each one the same with another first word, from a copier."""
+    letters = [" ".join(f"word{i}-{place}" for place in range(12)) for i in range(40)]
+    traces = [
+        raw_trace(
+            trace_id=f"{who} {i}",
+            started_at_ms=WEEK.start_ms + 1000 * (2 * i + (who == "copy")),
+            inputs={"question": letter if who == "first" else f"otherwise {letter}"},
+            outputs={"answer": f"answer {i}"},
+            outcomes={"outcome_score": 1.0},
+            contributor_id="alice" if who == "first" else copier,
+            contributor_address=None,
+        )
+        for i, letter in enumerate(letters)
+        for who in ("first", "copy")
+    ]
+    return write_snapshot_of(traces, folder, fields=FIELDS)[0]
+
+
+@pytest.mark.parametrize("method", ["quality_weighted", "group_shapley"])
+def test_who_rewords_what_others_logged_before_earns_next_to_nothing(tmp_path: Path, method: str) -> None:
+    found = credit(tmp_path, of=reworded(tmp_path, "eve"), method=method)
+    assert weights(found)["alice"] > 0.9 * MILLION
+    assert {one.contributor_id for one in found.credits} == {"alice", "eve"}
+    each = credit(tmp_path, of=reworded(tmp_path, "eve"), method=method, copies_from=None)
+    assert 0.4 * MILLION < weights(each)["eve"] < 0.6 * MILLION
+
+
+def test_rewording_ones_own_calls_brings_nothing_more(tmp_path: Path) -> None:
+    def value(copies_from: float | None) -> int | None:
+        found = credit(tmp_path, of=reworded(tmp_path, "alice"), copies_from=copies_from)
+        assert found.copies_from == copies_from
+        return found.credits[0].value_e6
+
+    assert value(None) == 80 * MILLION
+    assert value(0.6) == pytest.approx(40 * MILLION, abs=4 * MILLION)
 
 
 def test_where_nobody_would_be_missed_credit_goes_by_count_and_says_so(tmp_path: Path) -> None:

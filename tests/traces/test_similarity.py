@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from teleprompt.traces._similarity import _matrix, links, signatures
 from teleprompt.traces.grouping import components
+from teleprompt.traces.similarity import _matrix, links, signatures
 
 THRESHOLD = 0.8
 LONG = [f"word{i}" for i in range(60)]

@@ -11,10 +11,8 @@ without them whoever serves a niche alone would be worth nothing. So who lies co
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
-from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from teleprompt.config.attribution import MAX_GROUP
 from teleprompt.encoding.canonical_json import normalised_text
 from teleprompt.errors import ConfigurationError
 from teleprompt.evaluate.metrics import agreement_of
@@ -27,6 +25,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
     Matrix = np.ndarray[Any, np.dtype[np.float64]]
+    Order = np.ndarray[Any, np.dtype[np.int64]]
 
 BATCH = 10_000
 """Train traces that are compared with the examples at a time."""
@@ -77,10 +76,8 @@ class NearestAnswers:
         vectors = _tf_idf(texts)
         questions = vectors[len(train) :]
         shape = (len(wanted), len(contributors))
-        holders = [holder_of(row) for row in train]
         similarity, score = np.full(shape, -1.0), np.zeros(shape)
-        for column, contributor in enumerate(contributors):
-            mine = [i for i in range(len(train)) if holders[i] == contributor]
+        for column, mine in enumerate(_rows_of_each(train, holder_of, contributors)):
             nearest: dict[int, int] = {}
             for start in range(0, len(mine), BATCH):
                 _keep_nearer(questions, vectors, mine[start : start + BATCH], similarity[:, column], nearest)
@@ -88,18 +85,22 @@ class NearestAnswers:
                 score[line, column] = agreement_of(fields, wanted[line].outputs, train[i].outputs)
         return cls(similarity, score, contributors)
 
-    def scores(self, coalition: Sequence[int]) -> "Matrix":
-        """Per example the score of the coalition's nearest answer; 0 for nobody."""
+    def in_order(self) -> tuple["Order", "Matrix"]:
+        """Per example the contributors, nearest first (of equally near ones as they are named), and their scores."""
         import numpy as np
 
-        lines = np.arange(len(self._score))
-        columns = np.array(coalition, dtype=np.int64)
-        if not len(columns):
-            return np.zeros(len(lines))
-        similarity = self._similarity[:, columns]
-        nearest = columns[similarity.argmax(axis=1)]
-        found: Matrix = np.where(similarity.max(axis=1) >= 0, self._score[lines, nearest], 0.0)
-        return found
+        order = np.argsort(-self._similarity, axis=1, kind="stable")
+        return order, np.take_along_axis(self._score, order, axis=1)
+
+
+def _rows_of_each(
+    rows: Sequence[TraceRow], holder_of: Callable[[TraceRow], str], contributors: Sequence[str]
+) -> list[list[int]]:
+    """For each contributor the places of their rows."""
+    places: dict[str, list[int]] = {name: [] for name in contributors}
+    for place, row in enumerate(rows):
+        places[holder_of(row)].append(place)
+    return list(places.values())
 
 
 def _keep_nearer(
@@ -114,40 +115,37 @@ def _keep_nearer(
 
 
 def leave_one_out(answers: NearestAnswers) -> dict[str, Value]:
-    """What is lost without each contributor."""
-    everyone = range(len(answers.contributors))
-    whole = answers.scores(everyone)
-    return {
-        name: _value(whole - answers.scores([i for i in everyone if i != own]))
-        for own, name in enumerate(answers.contributors)
-    }
+    """What is lost without each contributor: where theirs is the nearest answer, its lead over the next one."""
+    import numpy as np
+
+    order, scores = answers.in_order()
+    added = np.zeros_like(scores)
+    added[:, 0] = scores[:, 0] - (scores[:, 1] if scores.shape[1] > 1 else 0.0)
+    return _values(answers, order, added)
 
 
 def group_shapley(answers: NearestAnswers) -> dict[str, Value]:
     """What each contributor adds on average over all orders in which they could have come (Shapley 1953), exactly.
 
-    Raises:
-        ConfigurationError: there are more than eight contributors.
+    A coalition's answer is its nearest member's, so that the values follow without a look at the coalitions (Jia et
+    al. 2019, theorem 1, with one neighbour): with the contributors of an example from the nearest to the farthest and
+    their scores `u`, the farthest of n is worth u[n] / n, and each other one (u[i] - u[i + 1]) / i more than the next.
     """
     import numpy as np
 
-    n = len(answers.contributors)
-    if n > MAX_GROUP:
-        raise ConfigurationError(
-            f"{n} contributors are more than the {MAX_GROUP} that `group_shapley` can value exactly; "
-            "use `attribution.method: leave_one_out`."
-        )
-    of = {coalition: answers.scores(coalition) for size in range(n + 1) for coalition in combinations(range(n), size)}
-    values = {}
-    for own, name in enumerate(answers.contributors):
-        added = sum(
-            math.factorial(len(s)) * math.factorial(n - len(s) - 1) / math.factorial(n)
-            * (of[tuple(sorted((*s, own)))] - without)
-            for s, without in of.items()
-            if own not in s
-        )  # fmt: skip
-        values[name] = _value(np.asarray(added))
-    return values
+    order, scores = answers.in_order()
+    rank = np.arange(1, scores.shape[1] + 1)
+    steps = (scores - np.append(scores[:, 1:], np.zeros((len(scores), 1)), axis=1)) / rank
+    return _values(answers, order, steps[:, ::-1].cumsum(axis=1)[:, ::-1])
+
+
+def _values(answers: NearestAnswers, order: "Order", added: "Matrix") -> dict[str, Value]:
+    """By contributor, from what each adds to an example, nearest first."""
+    import numpy as np
+
+    own = np.zeros_like(added)
+    np.put_along_axis(own, order, added, axis=1)
+    return {name: _value(own[:, column]) for column, name in enumerate(answers.contributors)}
 
 
 def _value(added: "Matrix") -> Value:

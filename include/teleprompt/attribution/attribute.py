@@ -2,10 +2,13 @@
 
 import logging
 import secrets
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import chain
 
 from pydantic import Field
 
+from teleprompt.attribution._copies import copies_of_earlier
 from teleprompt.attribution._utility import NearestAnswers, Value, group_shapley, leave_one_out
 from teleprompt.attribution.contributors import Contributor, Quarantine, contributors_of
 from teleprompt.attribution.shares import weights_of
@@ -24,8 +27,9 @@ from teleprompt.traces.split import Part
 log = logging.getLogger(__name__)
 
 
-RULE = 2
-"""Of who is credited for what: since 2 for the traces that a stage read, with disputed calls apart."""
+RULE = 3
+"""Of who is credited for what: since 2 for the traces that a stage read, with disputed calls apart; since 3 copies of
+earlier calls bring nothing, and `group_shapley` values any number of contributors."""
 
 
 class Credit(Record):
@@ -53,6 +57,8 @@ class Attribution(Record):
     instead_of: WeightingMethod | None = None
     """The method that was asked for but found that nobody's traces add anything."""
     cap_e6: int | None
+    copies_from: float | None = None
+    """From this likeness on a call that says again what an earlier one said brings nothing."""
     unpayable: Unpayable
     min_quality_score: float
     """From here on a trace turned out well."""
@@ -107,7 +113,7 @@ def attribute(
 
     secret = secret or secrets.token_hex(32)
     tree = trace_tree(rows, bytes.fromhex(secret))
-    values = _values(people, parts, config.method, snapshot.fields, holder_of)
+    values = _values(people, _originals(parts, config), config.method, snapshot.fields, holder_of)
     method = config.method
     if values is not None and all(value.value_e6 <= 0 for value in values.values()):
         log.warning("By %s nobody's traces add anything; credit goes by the number of traces.", method)
@@ -129,6 +135,7 @@ def attribute(
         method=method,
         instead_of=config.method if method is not config.method else None,
         cap_e6=cap_e6,
+        copies_from=config.copies_from,
         unpayable=config.unpayable,
         min_quality_score=min_quality_score,
         credits=tuple(
@@ -153,6 +160,16 @@ def _say_conflicts(people: Sequence[Contributor]) -> None:
         )
 
 
+def _originals(
+    parts: Mapping[Part, Sequence[TraceRow]], config: AttributionConfig
+) -> Mapping[Part, Sequence[TraceRow]]:
+    """The rows without those that say again what an earlier one said."""
+    if config.copies_from is None or config.method is WeightingMethod.DEDUPLICATED_COUNT:
+        return parts
+    copies = copies_of_earlier([row for part in parts.values() for row in part], threshold=config.copies_from)
+    return {part: [row for row in rows if row.trace_id not in copies] for part, rows in parts.items()}
+
+
 def _values(
     people: Sequence[Contributor],
     parts: Mapping[Part, Sequence[TraceRow]],
@@ -164,7 +181,10 @@ def _values(
     if method is WeightingMethod.DEDUPLICATED_COUNT:
         return None
     if method is WeightingMethod.QUALITY_WEIGHTED:
-        return {p.contributor_id: Value(value_e6=p.score_sum_e6, error_e6=0) for p in people}
+        sums = Counter[str]()
+        for row in chain.from_iterable(parts.values()):
+            sums[holder_of(row)] += row.score_e6
+        return {p.contributor_id: Value(value_e6=sums[p.contributor_id], error_e6=0) for p in people}
     answers = NearestAnswers.of(
         parts[Part.TRAIN],
         parts[Part.SELECT],

@@ -123,6 +123,7 @@ def _credit_anew(attested: AttestedRun) -> Attribution:
         config=AttributionConfig(
             method=kept.instead_of or kept.method,
             cap=None if kept.cap_e6 is None else from_millionths(kept.cap_e6),
+            copies_from=kept.copies_from,
             unpayable=kept.unpayable,
         ),
         min_quality_score=kept.min_quality_score,

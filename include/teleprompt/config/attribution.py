@@ -8,9 +8,6 @@ from teleprompt.config._section import Section
 from teleprompt.config.signers import Address
 from teleprompt.records import MAX_IDENTIFIER
 
-MAX_GROUP = 8
-"""Contributors that `group_shapley` values exactly: it looks at every coalition."""
-
 
 class WeightingMethod(StrEnum):
     """What weights are in proportion to; docs/rewards.md says what each withstands."""
@@ -33,10 +30,14 @@ class AttributionConfig(Section):
 
     method: WeightingMethod = WeightingMethod.QUALITY_WEIGHTED
     """`quality_weighted`: the sum of the scores of the distinct traces that a stage read, so that a call whose outcome
-    was worth nothing earns nothing. `deduplicated_count`: their number. `leave_one_out` and `group_shapley` (at most 8
-    contributors): what a contributor's traces add to answering the select examples by the nearest trace."""
+    was worth nothing earns nothing. `deduplicated_count`: their number. `leave_one_out` and `group_shapley`: what a
+    contributor's traces add to answering the select examples by the nearest trace."""
     cap: float | None = Field(None, gt=0, le=1)
     """No contributor gets more than this share; the rest goes to the others in proportion."""
+    copies_from: float | None = Field(0.6, ge=0.5, le=1)
+    """From this share of common two-word sequences on (Jaccard, estimated by MinHash), a call brings its contributor
+    nothing where an earlier one, whoever logged it, has nearly the same inputs and outputs. None: each distinct call
+    counts. `deduplicated_count` counts each."""
     unpayable: Unpayable = Unpayable.HOLD_BACK
     """The share of a contributor who named no address: `hold_back` keeps it back, `share` divides it among the others.
     That of calls whose address is disputed is always kept back."""

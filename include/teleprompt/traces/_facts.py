@@ -8,7 +8,7 @@ from teleprompt.config.program import ProgramConfig
 from teleprompt.config.split import NEAR_DUPLICATES
 from teleprompt.errors import ConfigurationError
 from teleprompt.program.fields import ProgramFields
-from teleprompt.traces._similarity import signatures
+from teleprompt.traces.similarity import signatures
 
 if TYPE_CHECKING:
     import pyarrow as pa

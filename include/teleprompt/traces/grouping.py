@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from teleprompt.config.split import NEAR_DUPLICATES, SplitConfig
 from teleprompt.traces._facts import digests, normalised
-from teleprompt.traces._similarity import likeness, links, signatures
 from teleprompt.traces.row import TraceRow
+from teleprompt.traces.similarity import likeness, links, signatures
 
 if TYPE_CHECKING:
     import numpy as np

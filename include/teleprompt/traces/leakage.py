@@ -6,8 +6,8 @@ from teleprompt.config.split import NEAR_DUPLICATES, SplitConfig
 from teleprompt.errors import TelepromptError
 from teleprompt.records import Record
 from teleprompt.traces._facts import normalised
-from teleprompt.traces._similarity import links, signatures
 from teleprompt.traces.grouping import codes
+from teleprompt.traces.similarity import links, signatures
 from teleprompt.traces.split import Part, numbered
 
 if TYPE_CHECKING:

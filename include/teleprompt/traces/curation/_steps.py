@@ -13,10 +13,10 @@ from teleprompt.config.curation import (
     QualityStep,
 )
 from teleprompt.records import to_millionths
-from teleprompt.traces._similarity import earlier_alike
 from teleprompt.traces._validate import Reason
 from teleprompt.traces.curation._outliers import distances
 from teleprompt.traces.curation._strata import first_outcome, strata
+from teleprompt.traces.similarity import earlier_alike
 
 if TYPE_CHECKING:
     import numpy as np

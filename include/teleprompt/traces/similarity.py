@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 PERMUTATIONS = 64
 SEED = 20_250_106
 SHINGLE = 3
-"""Words in a sequence."""
+"""Words in a sequence, unless said otherwise."""
 
 STEEP_FROM = 0.85
 """From this threshold on bands of eight values still find 98 of 100 pairs; below it bands of four do."""
@@ -23,12 +23,12 @@ MOST_CANDIDATES = 200
 """Earlier rows of one band that are compared at most; beyond, likeness may go unseen."""
 
 
-def signatures(texts: "pa.Array") -> "pa.Array":
-    """A signature of 64 numbers per normalised text, over its sequences of three words."""
+def signatures(texts: "pa.Array", *, words: int = SHINGLE) -> "pa.Array":
+    """A signature of 64 numbers per normalised text, over its sequences of so many words."""
     import pyarrow as pa
     from rensa import RMinHash
 
-    shingles = [_shingles(text) for text in texts.to_pylist()]
+    shingles = [_shingles(text, words) for text in texts.to_pylist()]
     numbers = RMinHash.digests_from_token_sets(shingles, PERMUTATIONS, SEED)
     flat = pa.array([number for signature in numbers for number in signature], pa.uint32())
     return pa.FixedSizeListArray.from_arrays(flat, PERMUTATIONS)
@@ -100,9 +100,9 @@ def likeness(column: "pa.Array") -> list[str]:
     return [row.tobytes().hex() for row in _matrix(column)[:, :LIKENESS]]
 
 
-def _shingles(text: str) -> list[str]:
+def _shingles(text: str, length: int) -> list[str]:
     words = text.split()
-    return [" ".join(words[i : i + SHINGLE]) for i in range(max(1, len(words) - SHINGLE + 1))]
+    return [" ".join(words[i : i + length]) for i in range(max(1, len(words) - length + 1))]
 
 
 def _matrix(column: "pa.Array") -> "np.ndarray[Any, np.dtype[np.uint32]]":

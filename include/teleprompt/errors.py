@@ -248,11 +248,11 @@ class FeeLimitError(TransientError):
 
 
 class UnsettledError(TransientError):
-    """What was sent to the chain is not there to stay yet."""
+    """What was sent to the chain is not confirmed yet."""
 
     def __init__(self, tx_hash: str | None, why: str) -> None:
         super().__init__(
-            f"The transaction {tx_hash or 'that is to be sent'} is not there to stay yet: {why}; try again, and "
+            f"The transaction {tx_hash or 'that is to be sent'} is not confirmed yet: {why}; try again, and "
             "nothing is sent twice."
         )
 

@@ -8,7 +8,7 @@ import pytest
 from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from teleprompt.chain._desk import Desk
+from teleprompt.chain._context import ChainContext
 from teleprompt.config.files import load_program_file
 from teleprompt.config.settings import Settings
 from teleprompt.pipeline.pipeline import Pipeline
@@ -81,9 +81,9 @@ def test_the_payer_is_a_connection_of_its_own(
     airflow["teleprompt_web3"] = Connection(conn_id="teleprompt_web3", conn_type="generic", password=anvil.url)
     config = load_program_file(file)
     assert config.chain is not None
-    desk = Desk(config.chain, settings_from_connections(config, signer=True, chain=True))
-    assert desk.payer.address == open_signer(local_signer("22" * 32)).address
-    assert [signer.address for signer in desk.signers] == [open_signer(local_signer()).address]
+    context = ChainContext(config.chain, settings_from_connections(config, signer=True, chain=True))
+    assert context.payer.address == open_signer(local_signer("22" * 32)).address
+    assert [signer.address for signer in context.signers] == [open_signer(local_signer()).address]
     assert settings_from_connections(config, signer=True).payer is None  # a task that does not send has no coins
 
 

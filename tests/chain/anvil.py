@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from teleprompt.chain._abi import encode_call
 from tests.loopback import free_port
 from tests.stock_tools import contract, npm_folder
 
@@ -102,14 +103,30 @@ class Anvil:
         return {**section, "confirmations": 1, **changes}
 
     def deploy_verifier(
-        self, attesters: list[str], *, threshold: int = 1, model: int = 7, minimum: int = 100, tokens: int = 10**18
+        self,
+        attesters: list[str],
+        *,
+        threshold: int = 1,
+        model: int = 7,
+        minimum: int = 100,
+        tokens: int = 10**18,
+        head: str = "c" * 64,
     ) -> str:
-        """The DeltaVerifier of `contracts/`."""
+        """The DeltaVerifier of `contracts/`; its lineage begins with `head`, where that is not empty."""
         from eth_abi import encode
 
         types = ["address[]", "uint256", "uint256", "uint256", "uint256"]
         code = contract(Path(__file__).parent / "contracts/DeltaVerifier.sol")["bytecode"]
-        return self.deploy(code, encode(types, [attesters, threshold, model, minimum, tokens]))
+        address = self.deploy(code, encode(types, [attesters, threshold, model, minimum, tokens]))
+        if head:
+            self.transact(address, encode_call("setHead(bytes32)", ["bytes32"], [bytes.fromhex(head)]))
+        return address
+
+    def transact(self, to: str, data: str) -> None:
+        """Have the first account call a contract, and mine that."""
+        sent = self.rpc("eth_sendTransaction", {"from": RICH, "to": to, "data": data, "gas": hex(1_000_000)})
+        self.mine()
+        assert self.rpc("eth_getTransactionReceipt", sent)["status"] == "0x1"
 
 
 def _bytecode(artifact: Path) -> str:

@@ -7,26 +7,26 @@ import pytest
 from teleprompt.attest.eas_schema import schema_uid
 from teleprompt.chain._abi import topic
 from teleprompt.chain._eas import ATTESTED
-from teleprompt.chain._eas_desk import EasDesk
+from teleprompt.chain._eas_client import EasClient
 from teleprompt.chain.outbox import Submission
 from teleprompt.chain.receipt import ChainState
 from teleprompt.errors import UnsettledError
 from tests.attest.documents import SIGNED
 from tests.chain.anvil import Anvil
 
-MakeDesk = Callable[..., EasDesk]
-"""A desk as each new process would open it, with changes of its section `chain`."""
+MakeClient = Callable[..., EasClient]
+"""A client as each new process would open it, with changes of its section `chain`."""
 
 CONFIRMATIONS = 3
 
 
-def begin(desk: EasDesk) -> None:
+def begin(client: EasClient) -> None:
     """Submit; the transaction waits in the node's pool when it is over."""
     with pytest.raises(UnsettledError):
-        desk.submit(SIGNED)
+        client.submit(SIGNED)
 
 
-def finish(make: MakeDesk, anvil: Anvil) -> None:
+def finish(make: MakeClient, anvil: Anvil) -> None:
     """Submit again, as often as a retry would, while blocks come; there is exactly one in the end."""
     for _ in range(20):
         try:
@@ -46,8 +46,8 @@ def attestations(anvil: Anvil, contract: str) -> int:
     return len(anvil.rpc("eth_getLogs", {"address": contract, "topics": wanted, "fromBlock": "0x0"}))
 
 
-def entry(desk: EasDesk) -> Submission:
+def entry(client: EasClient) -> Submission:
     """What the outbox holds of the document."""
-    found = desk.desk.outbox(does="attest", attestation=SIGNED.attestation_hash).load()
+    found = client.context.outbox(does="attest", attestation=SIGNED.attestation_hash).load()
     assert found is not None
     return found

@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 from eth_abi import encode
+from eth_utils.abi import function_signature_to_4byte_selector
 from eth_utils.crypto import keccak
 
 from teleprompt.attest.document import Attestation
 from teleprompt.chain._abi import encode_call, topic
-from teleprompt.chain._delta_verifier import ACCEPTED, minted, submit_call
-from teleprompt.chain._delta_verifier_desk import DeltaVerifierDesk
-from teleprompt.chain._desk import Desk
+from teleprompt.chain._context import ChainContext
+from teleprompt.chain._delta_verifier import ACCEPTED, REMEDIES, DeltaVerifier, minted, refusal, submit_call
+from teleprompt.chain._delta_verifier_client import DeltaVerifierClient
+from teleprompt.chain._rpc_errors import RevertedError
 from teleprompt.chain.mint_request import (
     MintContributor,
     MintRequest,
@@ -22,7 +24,7 @@ from teleprompt.chain.mint_request import (
     mint_contributors,
     request_typed_data,
 )
-from teleprompt.chain.node import Log
+from teleprompt.chain.node import Log, Node
 from teleprompt.chain.receipt import ChainState
 from teleprompt.config.chain import DeltaVerifierConfig
 from teleprompt.config.settings import Settings
@@ -32,10 +34,11 @@ from tests.attest.documents import BODY, SIGNED, SIGNER_ADDRESS
 from tests.chain.anvil import CHAIN_ID, Anvil
 from tests.support import ALICE, BOB, local_signer
 
+BASELINE, OPTIMIZED = (BODY["program"][name] for name in ("baseline_digest", "optimized_digest"))
 TREASURY = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 
 
-def desk(settings: Settings, contract: str, *, cost: int = 0, **changes: Any) -> DeltaVerifierDesk:
+def client(settings: Settings, contract: str, *, cost: int = 0, **changes: Any) -> DeltaVerifierClient:
     config = DeltaVerifierConfig.model_validate(
         {
             "adapter": "delta_verifier",
@@ -47,7 +50,7 @@ def desk(settings: Settings, contract: str, *, cost: int = 0, **changes: Any) ->
         }
         | changes
     )
-    return DeltaVerifierDesk(Desk(config, settings), config, cost)
+    return DeltaVerifierClient(ChainContext(config, settings), config, cost)
 
 
 def balance(anvil: Anvil, contract: str, address: str) -> int:
@@ -111,7 +114,7 @@ def test_scores_are_rounded_half_even(score: float, points: int) -> None:
 
 def test_it_is_minted_once_and_the_receipt_says_how_much(anvil: Anvil, chained: Settings) -> None:
     contract = anvil.deploy_verifier([SIGNER_ADDRESS], tokens=10**18)
-    own = desk(chained, contract)
+    own = client(chained, contract)
     shown = own.show(SIGNED)
     assert (shown.state, shown.tx_hash) == (ChainState.DRY_RUN, None)
     receipt = own.submit(SIGNED)
@@ -124,40 +127,114 @@ def test_it_is_minted_once_and_the_receipt_says_how_much(anvil: Anvil, chained: 
 
 
 def test_a_success_that_mints_nothing_is_reported_as_that(anvil: Anvil, chained: Settings) -> None:
-    below = desk(chained, anvil.deploy_verifier([SIGNER_ADDRESS], minimum=500))
+    below = client(chained, anvil.deploy_verifier([SIGNER_ADDRESS], minimum=500))
     assert below.submit(SIGNED).note.startswith("taken, but it mints 0: the gain is below")
-    dear = desk(chained, anvil.deploy_verifier([SIGNER_ADDRESS]), cost=2_000_000, max_cost_usd=1)
+    dear = client(chained, anvil.deploy_verifier([SIGNER_ADDRESS]), cost=2_000_000, max_cost_usd=1)
     assert dear.submit(SIGNED).note.startswith("taken, but it mints 0: compiling cost more")
     assert dear.submit(SIGNED).reward == "0"
+
+
+def head(anvil: Anvil, contract: str) -> str:
+    data = encode_call("currentModelHead(uint256)", ["uint256"], [7])
+    return str(anvil.rpc("eth_call", {"to": contract, "data": data}, "latest"))[2:]
+
+
+def test_the_lineage_goes_on_from_what_was_compared_with(anvil: Anvil, chained: Settings) -> None:
+    contract = anvil.deploy_verifier([SIGNER_ADDRESS], head=BASELINE)
+    own = client(chained, contract)
+    assert "is named as its parent" not in own.show(SIGNED).note
+    own.submit(SIGNED)
+    assert head(anvil, contract) == OPTIMIZED
+
+
+def test_what_mints_nothing_does_not_move_the_head(anvil: Anvil, chained: Settings) -> None:
+    contract = anvil.deploy_verifier([SIGNER_ADDRESS], head=BASELINE, minimum=500)
+    client(chained, contract).submit(SIGNED)
+    assert head(anvil, contract) == BASELINE
+
+
+def test_another_head_is_named_as_the_parent_and_said(anvil: Anvil, chained: Settings) -> None:
+    contract = anvil.deploy_verifier([SIGNER_ADDRESS], head="ab" * 32)
+    shown = client(chained, contract).show(SIGNED)
+    assert f"head 0x{'ab' * 8}… is named as its parent, though it was compared with 0x{BASELINE[:16]}…" in shown.note
+    assert client(chained, contract).submit(SIGNED).note == "minted"
+    assert head(anvil, contract) == OPTIMIZED
+
+
+def test_who_insists_on_what_was_compared_is_refused_where_that_is_not_the_head(
+    anvil: Anvil, chained: Settings
+) -> None:
+    own = client(chained, anvil.deploy_verifier([SIGNER_ADDRESS], head="ab" * 32), parent="compared")
+    with pytest.raises(TelepromptError, match=rf"LineageParentMismatch\(7, 0x{'ab' * 32}, 0x{BASELINE}\)\); another"):
+        own.submit(SIGNED)
+
+
+def test_a_lineage_without_a_beginning_is_said_before_anything_is_signed(anvil: Anvil, chained: Settings) -> None:
+    own = client(chained, anvil.deploy_verifier([SIGNER_ADDRESS], head=""))
+    for attempt in (own.show, own.submit):
+        with pytest.raises(TelepromptError, match=r"LineageNotSeeded\(7\)\); let the owner"):
+            attempt(SIGNED)
+    assert anvil.rpc("eth_getTransactionCount", SIGNER_ADDRESS, "latest") == "0x0"
+
+
+def test_a_contract_without_lineage_has_no_head(anvil: Anvil) -> None:
+    contract, _ = anvil.deploy_eas()
+    assert DeltaVerifier(Node(anvil.url, chain_id=CHAIN_ID), contract).head("7") is None
+
+
+def test_a_budget_that_is_used_up_is_named_with_the_way_out(anvil: Anvil, chained: Settings) -> None:
+    contract = anvil.deploy_verifier([SIGNER_ADDRESS])
+    anvil.transact(contract, encode_call("setBudget(uint256)", ["uint256"], [5]))
+    with pytest.raises(TelepromptError, match=r"MintBudgetExceeded\(7, \d+, 5\)\); let the contract's admin top up"):
+        client(chained, contract).submit(SIGNED)
+
+
+def test_each_error_of_the_contract_is_shown_by_its_name_with_a_remedy() -> None:
+    for signature, remedy in REMEDIES.items():
+        name, _, types = signature.rstrip(")").partition("(")
+        kinds = types.split(",") if types else []
+        values = [{"uint256": 1, "address": ALICE, "bytes32": b"\1" * 32, "string": "x"}[kind] for kind in kinds]
+        said = refusal(RevertedError(function_signature_to_4byte_selector(signature) + encode(kinds, values), ""))
+        assert said.startswith(f"The DeltaVerifier refuses the request ({name}(")
+        assert said.endswith(f"; {remedy}.")
+
+
+def test_the_benchmark_is_named_as_the_contracts_own_clients_name_it() -> None:
+    config = {"adapter": "delta_verifier", "chain_id": 1, "contract": TREASURY, "model_id": 7, "held_back_to": TREASURY}
+    named = DeltaVerifierConfig.model_validate({**config, "benchmark_spec_id": "spec-single-v1"})
+    request = build_request(SIGNED, named, actual_cost_usd_micro=0, deadline=1)
+    assert request.benchmark_spec_hash == keccak(text="spec-single-v1").hex()
 
 
 def test_a_request_that_expired_on_its_way_is_made_anew(
     anvil: Anvil, chained: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     contract = anvil.deploy_verifier([SIGNER_ADDRESS], tokens=10**18)
-    own = desk(chained, contract, timeout_seconds=0.2, deadline_days=0.05)
+    own = client(chained, contract, timeout_seconds=0.2, deadline_days=0.05)
     anvil.rpc("evm_setAutomine", False)
     with pytest.raises(UnsettledError):
         own.submit(SIGNED)
     anvil.rpc("evm_increaseTime", hex(2 * 3600))
     anvil.mine()
-    with pytest.raises(TelepromptError, match="Attestation expired"):
+    with pytest.raises(TelepromptError, match="SignatureExpired"):
         own.submit(SIGNED)
     anvil.mine(2)  # it keeps its nonce until that failure is final
     anvil.rpc("evm_setAutomine", True)
-    monkeypatch.setattr("teleprompt.chain._delta_verifier_desk.deadline_of", lambda now, _: int(now.timestamp()) + 9000)
-    receipt = desk(chained, contract).submit(SIGNED)
+    monkeypatch.setattr(
+        "teleprompt.chain._delta_verifier_client.deadline_of", lambda now, _: int(now.timestamp()) + 9000
+    )
+    receipt = client(chained, contract).submit(SIGNED)
     assert (receipt.state, receipt.note) == (ChainState.ON_CHAIN, "minted")
 
 
 def test_so_many_attesters_as_the_contract_asks_for_sign(anvil: Anvil, chained: Settings) -> None:
     others = tuple(local_signer(f"{i}{i}" * 32) for i in (2, 3))
     several = chained.model_copy(update={"cosigners": others})
-    attesters = [signer.address for signer in desk(several, ALICE).desk.signers]
+    attesters = [signer.address for signer in client(several, ALICE).context.signers]
     contract = anvil.deploy_verifier(attesters, threshold=3)
     with pytest.raises(TelepromptError, match=r"InsufficientAttesterSignatures\(1, 3\)\); name more `cosigners`"):
-        desk(chained, contract).submit(SIGNED)
-    assert desk(several, contract).submit(SIGNED).note == "minted"
+        client(chained, contract).submit(SIGNED)
+    assert client(several, contract).submit(SIGNED).note == "minted"
 
 
 @pytest.mark.parametrize(
@@ -172,7 +249,7 @@ def test_so_many_attesters_as_the_contract_asks_for_sign(anvil: Anvil, chained: 
 def test_what_would_be_refused_is_not_begun(
     anvil: Anvil, chained: Settings, attester: str, changes: dict[str, Any], problem: str
 ) -> None:
-    own = desk(chained, anvil.deploy_verifier([attester]), **changes)
+    own = client(chained, anvil.deploy_verifier([attester]), **changes)
     for attempt in (own.show, own.submit):
         with pytest.raises(TelepromptError, match=problem):
             attempt(SIGNED)
@@ -180,7 +257,7 @@ def test_what_would_be_refused_is_not_begun(
 
 
 def test_a_contract_with_another_digest_is_not_signed_for(anvil: Anvil, chained: Settings) -> None:
-    own = desk(chained, anvil.deploy_verifier([SIGNER_ADDRESS]))
+    own = client(chained, anvil.deploy_verifier([SIGNER_ADDRESS]))
     # Answers every call with 32 zero bytes.
     anvil.rpc("anvil_setCode", own.config.contract, "0x60206000f3")
     with pytest.raises(TelepromptError, match="of another version, so nothing is signed"):

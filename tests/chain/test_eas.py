@@ -10,9 +10,9 @@ import pytest
 from teleprompt.attest.document import Attestation
 from teleprompt.attest.eas_schema import schema_uid
 from teleprompt.attest.issue import serialize
-from teleprompt.chain._desk import Desk
+from teleprompt.chain._context import ChainContext
 from teleprompt.chain._eas import attest_call, attestation_uid, revoke_call
-from teleprompt.chain._eas_desk import EasDesk
+from teleprompt.chain._eas_client import EasClient
 from teleprompt.chain._fees import Fees
 from teleprompt.chain._transaction import Terms, sign_transaction
 from teleprompt.chain.outbox import Submission, waiting_since
@@ -27,20 +27,20 @@ from tests.support import ALICE, local_signer
 
 
 @pytest.fixture
-def eas(anvil: Anvil, chained: Settings) -> EasDesk:
+def eas(anvil: Anvil, chained: Settings) -> EasClient:
     contract, registry = anvil.deploy_eas()
-    return desk(chained, contract=contract, schema_registry=registry)
+    return client(chained, contract=contract, schema_registry=registry)
 
 
-def desk(settings: Settings, **changes: Any) -> EasDesk:
+def client(settings: Settings, **changes: Any) -> EasClient:
     config = EasConfig.model_validate(
         {"adapter": "eas", "chain_id": CHAIN_ID, "contract": ALICE, "schema_registry": ALICE, "confirmations": 1}
         | changes
     )
-    return EasDesk(Desk(config, settings), config)
+    return EasClient(ChainContext(config, settings), config)
 
 
-def test_a_dry_run_shows_the_call_and_sends_nothing(eas: EasDesk, anvil: Anvil) -> None:
+def test_a_dry_run_shows_the_call_and_sends_nothing(eas: EasClient, anvil: Anvil) -> None:
     before = anvil.rpc("eth_blockNumber")
     receipt = eas.show(SIGNED)
     assert (receipt.state, receipt.tx_hash) == (ChainState.DRY_RUN, None)
@@ -50,7 +50,7 @@ def test_a_dry_run_shows_the_call_and_sends_nothing(eas: EasDesk, anvil: Anvil) 
     assert anvil.rpc("eth_getTransactionCount", SIGNER_ADDRESS, "latest") == "0x0"
 
 
-def test_it_is_attested_once_read_back_and_revoked(eas: EasDesk, anvil: Anvil) -> None:
+def test_it_is_attested_once_read_back_and_revoked(eas: EasClient, anvil: Anvil) -> None:
     receipt = eas.submit(SIGNED)
     assert receipt.state is ChainState.ON_CHAIN
     assert eas.eas.is_registered()
@@ -64,7 +64,7 @@ def test_it_is_attested_once_read_back_and_revoked(eas: EasDesk, anvil: Anvil) -
     assert eas.submit(SIGNED).state is ChainState.REVOKED  # and not attested a second time
 
 
-def test_another_document_has_an_attestation_of_its_own_and_no_second_schema(eas: EasDesk, anvil: Anvil) -> None:
+def test_another_document_has_an_attestation_of_its_own_and_no_second_schema(eas: EasClient, anvil: Anvil) -> None:
     eas.submit(SIGNED)
     other = Attestation.compose({**BODY, "timestamp": "2026-01-16T12:00:00Z"})
     assert eas.read(other) is None
@@ -72,35 +72,37 @@ def test_another_document_has_an_attestation_of_its_own_and_no_second_schema(eas
     assert anvil.rpc("eth_getTransactionCount", SIGNER_ADDRESS, "latest") == "0x3"
 
 
-def test_somebody_elses_attestation_of_the_document_is_not_ours(eas: EasDesk, anvil: Anvil, chained: Settings) -> None:
+def test_somebody_elses_attestation_of_the_document_is_not_ours(
+    eas: EasClient, anvil: Anvil, chained: Settings
+) -> None:
     eas.submit(SIGNED)
     second = local_signer("22" * 32)
-    other = desk(
+    other = client(
         chained.model_copy(update={"signer": second}),
         contract=eas.config.contract,
         schema_registry=eas.config.schema_registry,
     )
-    anvil.give(other.desk.payer.address)
+    anvil.give(other.context.payer.address)
     assert other.read(SIGNED) is None
     with pytest.raises(ConfigurationError, match="to revoke"):
         other.revoke(SIGNED)
 
 
-def test_a_payer_sends_what_the_signer_only_signs(eas: EasDesk, anvil: Anvil, chained: Settings) -> None:
-    paid = desk(
+def test_a_payer_sends_what_the_signer_only_signs(eas: EasClient, anvil: Anvil, chained: Settings) -> None:
+    paid = client(
         chained.model_copy(update={"payer": local_signer("22" * 32)}),
         contract=eas.config.contract,
         schema_registry=eas.config.schema_registry,
     )
-    payer = paid.desk.payer.address
+    payer = paid.context.payer.address
     anvil.give(payer)
-    assert [signer.address for signer in paid.desk.signers] == [SIGNER_ADDRESS]
+    assert [signer.address for signer in paid.context.signers] == [SIGNER_ADDRESS]
     assert paid.submit(SIGNED).sender == payer
     assert anvil.rpc("eth_getTransactionCount", SIGNER_ADDRESS, "latest") == "0x0"
 
 
 @pytest.fixture
-def attested_twice(eas: EasDesk, anvil: Anvil) -> EasDesk:
+def attested_twice(eas: EasClient, anvil: Anvil) -> EasClient:
     """By a sender before this one, say: a second time, by the same signer."""
     eas.submit(SIGNED)
     from_signer(anvil, eas, attest_call(SIGNED))
@@ -108,7 +110,7 @@ def attested_twice(eas: EasDesk, anvil: Anvil) -> EasDesk:
     return eas
 
 
-def from_signer(anvil: Anvil, eas: EasDesk, data: str) -> None:
+def from_signer(anvil: Anvil, eas: EasClient, data: str) -> None:
     """Call the contract as the signer, past the outbox."""
     anvil.rpc("anvil_impersonateAccount", SIGNER_ADDRESS)
     sent = anvil.rpc("eth_sendTransaction", {"from": SIGNER_ADDRESS, "to": eas.config.contract, "data": data})
@@ -116,7 +118,7 @@ def from_signer(anvil: Anvil, eas: EasDesk, data: str) -> None:
     assert anvil.rpc("eth_getTransactionReceipt", sent)["status"] == "0x1"
 
 
-def test_a_document_is_revoked_only_if_all_its_attestations_are(attested_twice: EasDesk, anvil: Anvil) -> None:
+def test_a_document_is_revoked_only_if_all_its_attestations_are(attested_twice: EasClient, anvil: Anvil) -> None:
     receipt = attested_twice.read(SIGNED)
     assert receipt is not None
     assert receipt.note == "attested 2 times, and 2 of them are valid"
@@ -127,7 +129,7 @@ def test_a_document_is_revoked_only_if_all_its_attestations_are(attested_twice: 
     assert left.uid != receipt.uid
 
 
-def test_all_attestations_of_a_document_are_revoked_at_once(attested_twice: EasDesk, anvil: Anvil) -> None:
+def test_all_attestations_of_a_document_are_revoked_at_once(attested_twice: EasClient, anvil: Anvil) -> None:
     revoked = attested_twice.revoke(SIGNED)
     assert (revoked.state, revoked.note) == (ChainState.REVOKED, "attested 2 times, and 0 of them are valid")
     found = attested_twice.eas.find(SIGNED.attestation_hash, SIGNER_ADDRESS)
@@ -135,7 +137,9 @@ def test_all_attestations_of_a_document_are_revoked_at_once(attested_twice: EasD
     assert attested_twice.read(SIGNED) == revoked
 
 
-def test_the_script_for_strangers_sees_each_attestation(attested_twice: EasDesk, anvil: Anvil, tmp_path: Path) -> None:
+def test_the_script_for_strangers_sees_each_attestation(
+    attested_twice: EasClient, anvil: Anvil, tmp_path: Path
+) -> None:
     receipt = attested_twice.read(SIGNED)
     assert receipt is not None
     from_signer(anvil, attested_twice, revoke_call(receipt.uid or ""))
@@ -148,24 +152,24 @@ def test_the_script_for_strangers_sees_each_attestation(attested_twice: EasDesk,
     assert [line.split(": ")[1].split(" ")[0] for line in found.stdout.splitlines()] == ["revoked", "valid"]
 
 
-def test_what_may_still_be_attested_is_not_called_revoked(eas: EasDesk, anvil: Anvil) -> None:
-    call = eas.desk.call(eas.config.contract, attest_call(SIGNED))
+def test_what_may_still_be_attested_is_not_called_revoked(eas: EasClient, anvil: Anvil) -> None:
+    call = eas.context.call(eas.config.contract, attest_call(SIGNED))
     eas.submit(SIGNED)
     anvil.mine(2)
-    under_way = sign_transaction(call, Terms(9, Fees(max_fee=1, priority_fee=1), 21000), eas.desk.payer)
-    eas.desk.outbox(does="attest", attestation=SIGNED.attestation_hash).save(
+    under_way = sign_transaction(call, Terms(9, Fees(max_fee=1, priority_fee=1), 21000), eas.context.payer)
+    eas.context.outbox(does="attest", attestation=SIGNED.attestation_hash).save(
         Submission(call=call, attempts=(under_way,))
     )
     with pytest.raises(UnsettledError, match="submit it to its end"):
         eas.revoke(SIGNED)
 
 
-def test_what_a_foreign_transaction_prevented_for_good_stops_no_revocation(eas: EasDesk, anvil: Anvil) -> None:
-    call = eas.desk.call(eas.config.contract, attest_call(SIGNED))
+def test_what_a_foreign_transaction_prevented_for_good_stops_no_revocation(eas: EasClient, anvil: Anvil) -> None:
+    call = eas.context.call(eas.config.contract, attest_call(SIGNED))
     eas.submit(SIGNED)
     nonce = int(anvil.rpc("eth_getTransactionCount", SIGNER_ADDRESS, "latest"), 16)
-    prevented = sign_transaction(call, Terms(nonce, Fees(max_fee=1, priority_fee=1), 21000), eas.desk.payer)
-    eas.desk.outbox(does="attest", attestation=SIGNED.attestation_hash).save(
+    prevented = sign_transaction(call, Terms(nonce, Fees(max_fee=1, priority_fee=1), 21000), eas.context.payer)
+    eas.context.outbox(does="attest", attestation=SIGNED.attestation_hash).save(
         Submission(call=call, attempts=(prevented,))
     )
     other = Attestation.compose({**BODY, "timestamp": "2026-01-16T12:00:00Z"})
@@ -175,10 +179,10 @@ def test_what_a_foreign_transaction_prevented_for_good_stops_no_revocation(eas: 
         eas.revoke(SIGNED)
     assert eas.submit(SIGNED).state is ChainState.REVOKED
     assert eas.revoke(SIGNED).state is ChainState.REVOKED
-    assert waiting_since(eas.desk.settings.storage_uri) == {}
+    assert waiting_since(eas.context.settings.storage_uri) == {}
 
 
-def test_the_uid_is_known_from_the_block(eas: EasDesk, anvil: Anvil) -> None:
+def test_the_uid_is_known_from_the_block(eas: EasClient, anvil: Anvil) -> None:
     receipt = eas.submit(SIGNED)
     block = anvil.rpc("eth_getBlockByNumber", hex(receipt.block_number or 0), False)
     assert attestation_uid(SIGNED, SIGNER_ADDRESS, made_at=int(block["timestamp"], 16)) == receipt.uid
@@ -186,15 +190,15 @@ def test_the_uid_is_known_from_the_block(eas: EasDesk, anvil: Anvil) -> None:
 
 def test_the_wrong_chain_is_refused(chained: Settings) -> None:
     with pytest.raises(ConfigurationError, match="chain 31337, not 1"):
-        desk(chained, chain_id=1).show(SIGNED)
+        client(chained, chain_id=1).show(SIGNED)
 
 
 def test_an_address_without_a_contract_is_refused(chained: Settings) -> None:
     with pytest.raises(TelepromptError, match=r"no contract at .* correct `chain.contract`"):
-        desk(chained).submit(SIGNED)
+        client(chained).submit(SIGNED)
 
 
-def test_without_ether_it_says_so(eas: EasDesk, anvil: Anvil) -> None:
+def test_without_ether_it_says_so(eas: EasClient, anvil: Anvil) -> None:
     anvil.give(SIGNER_ADDRESS, 0)
     with pytest.raises(TelepromptError, match="cannot pay"):
         eas.submit(SIGNED)

@@ -13,8 +13,8 @@ from unittest.mock import Mock
 import pytest
 
 from teleprompt.attest.document import Attestation
-from teleprompt.chain._desk import Desk
-from teleprompt.chain._eas_desk import EasDesk
+from teleprompt.chain._context import ChainContext
+from teleprompt.chain._eas_client import EasClient
 from teleprompt.chain._sender import Sender
 from teleprompt.chain.node import Node
 from teleprompt.chain.outbox import Outbox
@@ -24,7 +24,7 @@ from teleprompt.errors import ChainUnavailableError, TelepromptError, UnsettledE
 from teleprompt.registry.lock import Lease
 from tests.attest.documents import BODY, SIGNED, SIGNER_ADDRESS
 from tests.chain.anvil import RICH, Anvil
-from tests.chain.submitting import CONFIRMATIONS, MakeDesk, attestations, begin, entry, finish
+from tests.chain.submitting import CONFIRMATIONS, MakeClient, attestations, begin, entry, finish
 from tests.support import local_signer
 
 
@@ -59,7 +59,7 @@ def crash_in(monkeypatch: pytest.MonkeyPatch, owner: type, method: str, *, when:
     ],
 )
 def test_a_crash(
-    make: MakeDesk,
+    make: MakeClient,
     anvil: Anvil,
     monkeypatch: pytest.MonkeyPatch,
     owner: type,
@@ -74,13 +74,13 @@ def test_a_crash(
     finish(make, anvil)
 
 
-def test_a_crash_after_it_was_mined(make: MakeDesk, anvil: Anvil) -> None:
+def test_a_crash_after_it_was_mined(make: MakeClient, anvil: Anvil) -> None:
     begin(make())
     anvil.mine(CONFIRMATIONS)
     finish(make, anvil)
 
 
-def test_the_same_bytes_are_sent_again(make: MakeDesk, anvil: Anvil) -> None:
+def test_the_same_bytes_are_sent_again(make: MakeClient, anvil: Anvil) -> None:
     begin(make())
     first = entry(make())
     begin(make())
@@ -89,7 +89,7 @@ def test_the_same_bytes_are_sent_again(make: MakeDesk, anvil: Anvil) -> None:
     finish(make, anvil)
 
 
-def test_a_lost_outbox(make: MakeDesk, anvil: Anvil, chained: Settings) -> None:
+def test_a_lost_outbox(make: MakeClient, anvil: Anvil, chained: Settings) -> None:
     begin(make())
     anvil.mine()
     for file in (Path(chained.storage_uri) / "outbox").iterdir():
@@ -97,7 +97,7 @@ def test_a_lost_outbox(make: MakeDesk, anvil: Anvil, chained: Settings) -> None:
     finish(make, anvil)
 
 
-def test_an_unreadable_outbox_stops_everything(make: MakeDesk, chained: Settings) -> None:
+def test_an_unreadable_outbox_stops_everything(make: MakeClient, chained: Settings) -> None:
     begin(make())
     for file in (Path(chained.storage_uri) / "outbox").iterdir():
         file.write_text("{}")
@@ -105,7 +105,7 @@ def test_an_unreadable_outbox_stops_everything(make: MakeDesk, chained: Settings
         make().submit(SIGNED)
 
 
-def test_a_node_that_is_away(make: MakeDesk, anvil: Anvil) -> None:
+def test_a_node_that_is_away(make: MakeClient, anvil: Anvil) -> None:
     begin(make())
     anvil.stop()
     with pytest.raises(ChainUnavailableError):
@@ -115,13 +115,13 @@ def test_a_node_that_is_away(make: MakeDesk, anvil: Anvil) -> None:
     finish(make, anvil)  # the pool was lost with the node: it is sent again
 
 
-def test_a_dropped_transaction(make: MakeDesk, anvil: Anvil) -> None:
+def test_a_dropped_transaction(make: MakeClient, anvil: Anvil) -> None:
     begin(make())
     anvil.rpc("anvil_dropTransaction", entry(make()).attempts[0].tx_hash)
     finish(make, anvil)
 
 
-def test_a_stuck_transaction_is_replaced_with_higher_fees(make: MakeDesk, anvil: Anvil) -> None:
+def test_a_stuck_transaction_is_replaced_with_higher_fees(make: MakeClient, anvil: Anvil) -> None:
     begin(make())
     anvil.rpc("anvil_setNextBlockBaseFeePerGas", hex(10 * entry(make()).attempts[0].fees.max_fee))
     anvil.mine()  # it does not offer enough for this block
@@ -135,14 +135,14 @@ def test_a_stuck_transaction_is_replaced_with_higher_fees(make: MakeDesk, anvil:
     finish(make, anvil)
 
 
-def test_fees_stay_below_the_limit(make: MakeDesk, anvil: Anvil) -> None:
+def test_fees_stay_below_the_limit(make: MakeClient, anvil: Anvil) -> None:
     begin(make(max_fee_gwei=3, replace_after_seconds=0.001))
     assert all(attempt.fees.max_fee <= 3 * 10**9 for attempt in entry(make()).attempts)
     finish(make, anvil)
 
 
 @pytest.mark.parametrize("depth", [1, 5])
-def test_a_reorganisation(make: MakeDesk, anvil: Anvil, depth: int) -> None:
+def test_a_reorganisation(make: MakeClient, anvil: Anvil, depth: int) -> None:
     anvil.mine(6)
     deep = {"confirmations": 8}
     begin(make(**deep))
@@ -156,7 +156,7 @@ def test_a_reorganisation(make: MakeDesk, anvil: Anvil, depth: int) -> None:
     finish(make, anvil)
 
 
-def test_a_nonce_taken_by_somebody_else(make: MakeDesk, anvil: Anvil) -> None:
+def test_a_nonce_taken_by_somebody_else(make: MakeClient, anvil: Anvil) -> None:
     begin(make())
     ours = entry(make()).attempts[0]
     anvil.rpc("anvil_dropTransaction", ours.tx_hash)
@@ -171,7 +171,7 @@ def test_a_nonce_taken_by_somebody_else(make: MakeDesk, anvil: Anvil) -> None:
     finish(make, anvil)
 
 
-def test_two_documents_at_once_take_a_nonce_each(make: MakeDesk, anvil: Anvil) -> None:
+def test_two_documents_at_once_take_a_nonce_each(make: MakeClient, anvil: Anvil) -> None:
     begin(make())
     other = Attestation.compose({**BODY, "timestamp": "2026-01-16T12:00:00Z"})
     with pytest.raises(UnsettledError):
@@ -182,17 +182,17 @@ def test_two_documents_at_once_take_a_nonce_each(make: MakeDesk, anvil: Anvil) -
 
 
 def test_another_signer_does_not_go_on_with_what_the_first_began(
-    make: MakeDesk, anvil: Anvil, chained: Settings
+    make: MakeClient, anvil: Anvil, chained: Settings
 ) -> None:
     begin(make())
     second = chained.model_copy(update={"signer": local_signer("22" * 32)})
     config = make().config
     with pytest.raises(TelepromptError, match="go on with the first one"):
-        EasDesk(Desk(config, second), config).submit(SIGNED)
+        EasClient(ChainContext(config, second), config).submit(SIGNED)
     finish(make, anvil)
 
 
-def test_two_processes_with_the_same_document_sign_once(make: MakeDesk, anvil: Anvil) -> None:
+def test_two_processes_with_the_same_document_sign_once(make: MakeClient, anvil: Anvil) -> None:
     with ThreadPoolExecutor(2) as pool:
         begun = [pool.submit(begin, make(timeout_seconds=1)) for _ in range(2)]
     for one in begun:
@@ -201,7 +201,7 @@ def test_two_processes_with_the_same_document_sign_once(make: MakeDesk, anvil: A
     finish(make, anvil)
 
 
-def test_a_lock_that_was_lost(make: MakeDesk, anvil: Anvil, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lock_that_was_lost(make: MakeClient, anvil: Anvil, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first process sleeps with the lock in its hand; the second takes it away, and sends."""
     real, asked = Node.nonce, []
 
@@ -212,14 +212,14 @@ def test_a_lock_that_was_lost(make: MakeDesk, anvil: Anvil, monkeypatch: pytest.
         return real(self, address, block)
 
     monkeypatch.setattr(Node, "nonce", nonce)
-    monkeypatch.setattr("teleprompt.chain._desk.registry_lock", lambda *_, **_named: nullcontext(Mock(Lease)))
+    monkeypatch.setattr("teleprompt.chain._context.registry_lock", lambda *_, **_named: nullcontext(Mock(Lease)))
     begin(make())
     assert len(entry(make()).attempts) == 1
     finish(make, anvil)
 
 
 def test_what_was_done_is_not_done_again_by_a_node_that_forgot(
-    make: MakeDesk, anvil: Anvil, monkeypatch: pytest.MonkeyPatch
+    make: MakeClient, anvil: Anvil, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begin(make())
     finish(make, anvil)
@@ -229,14 +229,16 @@ def test_what_was_done_is_not_done_again_by_a_node_that_forgot(
     assert attestations(anvil, make().config.contract) == 1
 
 
-def test_what_somebody_else_did_counts_only_while_it_is_there(make: MakeDesk, anvil: Anvil, chained: Settings) -> None:
+def test_what_somebody_else_did_counts_only_while_it_is_there(
+    make: MakeClient, anvil: Anvil, chained: Settings
+) -> None:
     begin(make())
     anvil.mine()
     for file in (Path(chained.storage_uri) / "outbox").iterdir():
         file.unlink()
     anvil.mine(3)
     patient = {"confirmations": 8}
-    begin(make(**patient))  # found, but not there to stay
+    begin(make(**patient))  # found, but not confirmed
     anvil.rpc("anvil_reorg", 4, [])
     anvil.rpc("anvil_dropAllTransactions")
     anvil.mine(8)

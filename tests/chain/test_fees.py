@@ -12,7 +12,7 @@ from teleprompt.errors import FeeLimitError, TelepromptError
 from tests.attest.documents import SIGNED, SIGNER_ADDRESS
 from tests.chain.anvil import Anvil
 from tests.chain.gateway import Gateway, recommending, without_base_fee
-from tests.chain.submitting import MakeDesk, begin, entry
+from tests.chain.submitting import MakeClient, begin, entry
 
 GAS = 640_000
 
@@ -95,7 +95,7 @@ def chained(chained: Settings, gateway: Gateway) -> Settings:
 
 
 def test_a_node_that_recommends_an_absurd_tip_does_not_get_it(
-    make: MakeDesk, anvil: Anvil, gateway: Gateway, caplog: pytest.LogCaptureFixture
+    make: MakeClient, anvil: Anvil, gateway: Gateway, caplog: pytest.LogCaptureFixture
 ) -> None:
     gateway.lie = recommending(tip=20_000 * GWEI)
     with caplog.at_level(logging.WARNING):
@@ -106,7 +106,7 @@ def test_a_node_that_recommends_an_absurd_tip_does_not_get_it(
     assert 0 < paid < COIN // 100
 
 
-def test_a_dry_run_names_what_it_would_cost_and_the_limits(make: MakeDesk, gateway: Gateway) -> None:
+def test_a_dry_run_names_what_it_would_cost_and_the_limits(make: MakeClient, gateway: Gateway) -> None:
     gateway.lie = recommending(tip=20_000 * GWEI)
     receipt = make(max_fee_native=0.05).show(SIGNED)
     assert receipt.state is ChainState.DRY_RUN
@@ -116,23 +116,23 @@ def test_a_dry_run_names_what_it_would_cost_and_the_limits(make: MakeDesk, gatew
     assert str(receipt.fee) in receipt.note
 
 
-def test_nothing_is_signed_where_gas_costs_more_than_allowed(make: MakeDesk, anvil: Anvil) -> None:
+def test_nothing_is_signed_where_gas_costs_more_than_allowed(make: MakeClient, anvil: Anvil) -> None:
     anvil.rpc("anvil_setNextBlockBaseFeePerGas", hex(20_000 * GWEI))
     anvil.mine()
     for attempt in (make().show, make().submit):
         with pytest.raises(FeeLimitError, match="ETH"):
             attempt(SIGNED)
-    assert make().desk.outbox(does="attest", attestation=SIGNED.attestation_hash).load() is None
+    assert make().context.outbox(does="attest", attestation=SIGNED.attestation_hash).load() is None
 
 
-def test_a_chain_without_a_base_fee_is_refused_before_it_is_promised(make: MakeDesk, gateway: Gateway) -> None:
+def test_a_chain_without_a_base_fee_is_refused_before_it_is_promised(make: MakeClient, gateway: Gateway) -> None:
     gateway.lie = without_base_fee
     for attempt in (make().show, make().submit):
         with pytest.raises(TelepromptError, match="has no base fee"):
             attempt(SIGNED)
 
 
-def test_fees_stay_below_the_limit_while_a_transaction_is_stuck(make: MakeDesk, anvil: Anvil) -> None:
+def test_fees_stay_below_the_limit_while_a_transaction_is_stuck(make: MakeClient, anvil: Anvil) -> None:
     begin(make())
     anvil.rpc("anvil_setNextBlockBaseFeePerGas", hex(500 * GWEI))
     anvil.mine()

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from teleprompt.chain._delta_verifier_desk import DeltaVerifierDesk
-from teleprompt.chain._desk import Desk
+from teleprompt.chain._context import ChainContext
+from teleprompt.chain._delta_verifier_client import DeltaVerifierClient
 from teleprompt.chain._eas import register_call
-from teleprompt.chain._eas_desk import EasDesk
+from teleprompt.chain._eas_client import EasClient
 from teleprompt.chain.receipt import Receipt
 from teleprompt.config.chain import DeltaVerifierConfig
 from teleprompt.config.settings import Settings, Web3Config
@@ -35,7 +35,7 @@ from tests.chain.gateway import (
     without_logs,
     without_receipts,
 )
-from tests.chain.submitting import CONFIRMATIONS, MakeDesk, attestations, begin, entry, finish
+from tests.chain.submitting import CONFIRMATIONS, MakeClient, attestations, begin, entry, finish
 
 
 @pytest.fixture
@@ -44,10 +44,10 @@ def chained(chained: Settings, gateway: Gateway) -> Settings:
     return chained.model_copy(update={"web3": Web3Config(url=SecretStr(gateway.url))})
 
 
-def attempt(desk: EasDesk) -> Receipt | None:
+def attempt(client: EasClient) -> Receipt | None:
     """Submit; None if it was refused or did not settle."""
     try:
-        return desk.submit(SIGNED)
+        return client.submit(SIGNED)
     except TelepromptError:
         return None
 
@@ -68,7 +68,7 @@ LIES = {
 
 @pytest.mark.parametrize(("lie", "confirmations"), LIES.values(), ids=LIES)
 def test_a_document_keeps_its_nonce(
-    make: MakeDesk, anvil: Anvil, gateway: Gateway, lie: Callable[[Anvil], Lie], confirmations: int
+    make: MakeClient, anvil: Anvil, gateway: Gateway, lie: Callable[[Anvil], Lie], confirmations: int
 ) -> None:
     anvil.mine(20)
     begin(make(confirmations=confirmations))
@@ -100,7 +100,7 @@ def other(tmp_path: Path) -> Iterator[Anvil]:
 
 @pytest.mark.parametrize("times", [1, 1000], ids=["flips-after-the-check", "keeps-saying-its-chain"])
 def test_a_gateway_that_leads_to_another_chain(
-    make: MakeDesk, anvil: Anvil, gateway: Gateway, other: Anvil, times: int
+    make: MakeClient, anvil: Anvil, gateway: Gateway, other: Anvil, times: int
 ) -> None:
     begin(make())
     with pytest.raises(RefusedError, match="chain id"):
@@ -117,7 +117,7 @@ def test_a_gateway_that_leads_to_another_chain(
 
 
 def test_a_lost_outbox_before_a_replica_that_is_behind(
-    make: MakeDesk, anvil: Anvil, gateway: Gateway, chained: Settings
+    make: MakeClient, anvil: Anvil, gateway: Gateway, chained: Settings
 ) -> None:
     anvil.mine(20)
     begin(make())
@@ -133,7 +133,7 @@ def test_a_lost_outbox_before_a_replica_that_is_behind(
     finish(make, anvil)
 
 
-def test_a_reorganisation_deeper_than_anybody_waited_for(make: MakeDesk, anvil: Anvil) -> None:
+def test_a_reorganisation_deeper_than_anybody_waited_for(make: MakeClient, anvil: Anvil) -> None:
     anvil.mine(5)
     begin(make())
     finish(make, anvil)
@@ -151,7 +151,7 @@ def test_what_is_only_said_to_have_succeeded_is_not_believed(anvil: Anvil, chain
     config = DeltaVerifierConfig.model_validate(
         section | {"contract": contract, "confirmations": 1, "timeout_seconds": 0.2, "deadline_days": 0.05}
     )
-    own = DeltaVerifierDesk(Desk(config, chained), config, 0)
+    own = DeltaVerifierClient(ChainContext(config, chained), config, 0)
     anvil.rpc("evm_setAutomine", False)
     with pytest.raises(UnsettledError):
         own.submit(SIGNED)

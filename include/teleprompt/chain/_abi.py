@@ -42,5 +42,9 @@ def revert_reason(data: bytes, errors: Sequence[str] = ()) -> str:
             if function_signature_to_4byte_selector(signature) == data[:4]:
                 name, _, types = signature.rstrip(")").partition("(")
                 values = decode(types.split(","), data[4:]) if types else ()
-                return f"{name}({', '.join(str(value) for value in values)})"
+                return f"{name}({', '.join(_shown(value) for value in values)})"
     return f"0x{data.hex()}" if data else "no reason given"
+
+
+def _shown(value: Any) -> str:
+    return f"0x{value.hex()}" if isinstance(value, bytes) else str(value)

@@ -16,14 +16,33 @@ PAYLOAD = f"(string,uint256,uint256,uint256,uint256,uint256,{ANCHORS},bytes32,by
 CONTRIBUTORS = "(address,uint256)[]"
 ACCEPTED = "DeltaOneAccepted(uint256,bytes32,bytes32,bytes32,bytes32,string,string,uint256,uint256,uint256,string)"
 OVER_BUDGET = "BudgetConstraintViolated(string,uint256,uint256,uint256)"
-ERRORS = (
-    "AttestationThresholdNotConfigured()",
-    "InsufficientAttesterSignatures(uint256,uint256)",
-    "SignerNotAttester(address)",
-    "UnorderedOrDuplicateAttesters(address)",
-    "MintBudgetExceeded(uint256,uint256,uint256)",
-    "ModelTokenMismatch(uint256,address,address)",
-)
+REMEDIES = {
+    "AttestationThresholdNotConfigured()": "let the contract's admin add attesters and set their threshold",
+    "InsufficientAttesterSignatures(uint256,uint256)": "name more `cosigners`",
+    "SignerNotAttester(address)": "let the contract's admin add the signer as attester",
+    "UnorderedOrDuplicateAttesters(address)": "name each cosigner once",
+    "LineageNotSeeded(uint256)": "let the owner of the contract's model registry call setWeightGenesis for the model",
+    "LineageParentMismatch(uint256,bytes32,bytes32)": "another request was taken in between; try again, or set "
+    "`chain.parent: head` where it is `compared`",
+    "InvalidCandidateCommitment()": "the program has no digest; promote it again",
+    "SignatureExpired(uint256,uint256)": "try again: the request is signed anew, with a later deadline",
+    "MintBudgetExceeded(uint256,uint256,uint256)": "let the contract's admin top up the model's budget, and try again",
+    "ModelTokenMismatch(uint256,address,address)": "let the contract's admin mend the model's token",
+    "ZeroAddress(string)": "correct the contributors' addresses",
+    "ArrayEmpty()": "nobody is credited; correct the attestation",
+    "ArrayTooLarge(uint256,uint256)": "credit fewer contributors, or pay them by `teleprompt rewards --tree`",
+    "InvalidAmount(string)": "correct what the contract names",
+    "EnforcedPause()": "let the contract's admin unpause it, and try again",
+}
+"""The contract's own errors, and what to do about each."""
+
+REQUIRED = {
+    "Model not registered": "register the model with the contract, or correct `chain.model_id`",
+    "Model is deactivated": "let the contract's admin activate the model",
+    "Pausable: paused": "let the contract's admin unpause it, and try again",
+    "AccessControl": "let the contract's admin give the payer its SUBMITTER_ROLE",
+}
+"""What it says in words, and what to do about that."""
 
 
 class Minted(Record):
@@ -73,6 +92,18 @@ class DeltaVerifier:
             )
         return own
 
+    def head(self, model_id: str) -> str | None:
+        """The commitment that the model's next paid request has to name as its parent, as hex.
+
+        None where there is none: the contract has no lineage, does not know the model, or its lineage has no beginning.
+        """
+        data = encode_call("currentModelHead(uint256)", ["uint256"], [int(model_id)])
+        try:
+            answer = self.node.call(self.contract, data)
+        except RevertedError:
+            return None
+        return answer.hex() if len(answer) == 32 and any(answer) else None
+
     def is_processed(self, key: str, *, block: int | str = "latest") -> bool:
         """Whether the contract has taken the request with that idempotency key, in the state after `block`."""
         data = encode_call("processedIdempotencyKeys(bytes32)", ["bytes32"], [bytes.fromhex(key)])
@@ -87,7 +118,7 @@ class DeltaVerifier:
         try:
             return int(decode(["uint256"], self.node.call(self.contract, data, sender=sender))[0])
         except RevertedError as error:
-            raise TelepromptError(_refusal(error)) from error
+            raise TelepromptError(refusal(error)) from error
 
     def taken_in(self, key: str, run_id: str) -> Included | None:
         """The transaction in which the contract took the request with that key.
@@ -128,16 +159,13 @@ def minted(logs: list[Log], contract: str, *, key: str, run_id: str) -> Minted:
     return Minted(reward="0", note="taken, but the contract reported nothing")
 
 
-def _refusal(error: RevertedError) -> str:
-    reason = revert_reason(error.data, ERRORS)
-    remedies = {
-        "Model not registered": "register the model with the contract, or correct `chain.model_id`",
-        "SignerNotAttester": "let the contract's admin add the signer as attester",
-        "InsufficientAttesterSignatures": "name more `cosigners`",
-        "MintBudgetExceeded": "let the contract's admin top up the model's budget, and try again",
-        "AccessControl": "let the contract's admin give the signer its SUBMITTER_ROLE",
-    }
-    remedy = next((text for sign, text in remedies.items() if sign in reason), "see to that, and try again")
+def refusal(error: RevertedError) -> str:
+    """What the contract said, and what to do about it."""
+    reason = revert_reason(error.data, tuple(REMEDIES))
+    by_name = {signature.partition("(")[0]: remedy for signature, remedy in REMEDIES.items()}
+    remedy = by_name.get(reason.partition("(")[0]) or next(
+        (remedy for said, remedy in REQUIRED.items() if said in reason), "see to that, and try again"
+    )
     return f"The DeltaVerifier refuses the request ({reason}); {remedy}."
 
 

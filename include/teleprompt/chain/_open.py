@@ -3,15 +3,15 @@
 from typing import Protocol
 
 from teleprompt.attest.document import Attestation
-from teleprompt.chain._delta_verifier_desk import DeltaVerifierDesk
-from teleprompt.chain._desk import Desk
-from teleprompt.chain._eas_desk import EasDesk
+from teleprompt.chain._context import ChainContext
+from teleprompt.chain._delta_verifier_client import DeltaVerifierClient
+from teleprompt.chain._eas_client import EasClient
 from teleprompt.chain.receipt import Receipt
 from teleprompt.config.chain import DeltaVerifierConfig, EasConfig
 from teleprompt.config.settings import Settings
 
 
-class ChainDesk(Protocol):
+class ChainClient(Protocol):
     """What every contract can be asked for.
 
     Raises, from each method:
@@ -23,19 +23,19 @@ class ChainDesk(Protocol):
         """What would be sent; nothing is."""
 
     def submit(self, attestation: Attestation) -> Receipt:
-        """Send it, once, and wait until it is there to stay."""
+        """Send it, once, and wait until it is confirmed."""
 
     def read(self, attestation: Attestation) -> Receipt | None:
         """What the contract holds; None if nothing."""
 
 
-def open_desk(
+def open_client(
     config: EasConfig | DeltaVerifierConfig, settings: Settings, *, actual_cost_usd_micro: int = 0
-) -> ChainDesk:
-    """The desk for one program."""
-    desk = Desk(config, settings)
+) -> ChainClient:
+    """The client for one program's contract."""
+    context = ChainContext(config, settings)
     match config:
         case EasConfig():
-            return EasDesk(desk, config)
+            return EasClient(context, config)
         case DeltaVerifierConfig():
-            return DeltaVerifierDesk(desk, config, actual_cost_usd_micro)
+            return DeltaVerifierClient(context, config, actual_cost_usd_micro)

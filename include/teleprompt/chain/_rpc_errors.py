@@ -25,6 +25,7 @@ class RevertedError(TelepromptError):
     def __init__(self, data: bytes, reason: str) -> None:
         super().__init__(f"The contract refuses the call: {reason}.")
         self.data = data
+        self.reason = reason
 
 
 @contextmanager

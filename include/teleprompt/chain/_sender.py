@@ -21,6 +21,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from teleprompt.chain._abi import revert_reason
 from teleprompt.chain._fees import Limits, Quote, dearer, offer, quote
 from teleprompt.chain._nonce import STATE_BLOCKS, used_by
 from teleprompt.chain._rpc_errors import RevertedError
@@ -51,7 +52,7 @@ class Policy:
 
 
 @dataclass(frozen=True)
-class Errand:
+class ContractCall:
     """One call of a contract that is to be made once."""
 
     outbox: Outbox
@@ -61,6 +62,8 @@ class Errand:
     """Looks for its effect in the contract's events: made by a sender whose outbox was lost, or by somebody else."""
     holds: Callable[[Mined, int], bool]
     """Whether the contract's state after a block holds the effect that a transaction of ours would have had."""
+    errors: tuple[str, ...] = ()
+    """The contract's own errors, as `Name(type,…)`."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +83,8 @@ class Sender:
     lock: Callable[[], AbstractContextManager[Lease]]
     """Held while a nonce is taken: one owner per key, wherever the processes run."""
 
-    def deliver(self, errand: Errand) -> Included:
-        """Make the call, once, and wait until it is there to stay.
+    def deliver(self, wanted: ContractCall) -> Included:
+        """Make the call, once, and wait until it is confirmed.
 
         Raises:
             UnsettledError: it took too long; asking again goes on from there.
@@ -93,14 +96,14 @@ class Sender:
         ends = time.monotonic() + self.policy.timeout_seconds
         while True:
             try:
-                done = self._advance(errand)
+                done = self._advance(wanted)
             except UnreliableNodeError as error:
                 done = Waiting(f"the node cannot be relied on now ({error.what})")
             if isinstance(done, Included):
                 return done
             log.debug("Waits: %s.", done.why)
             if time.monotonic() > ends:
-                raise UnsettledError(_last_hash(errand.outbox.load()), done.why)
+                raise UnsettledError(_last_hash(wanted.outbox.load()), done.why)
             time.sleep(self.policy.poll_seconds)
 
     def quote(self, call: Call) -> Quote:
@@ -112,19 +115,19 @@ class Sender:
         """
         return quote(self.node.market(), self.policy.limits, gas=self._gas(call))
 
-    def _advance(self, errand: Errand) -> Included | Waiting:
+    def _advance(self, wanted: ContractCall) -> Included | Waiting:
         """One look at the chain, and one step on."""
-        submission = errand.outbox.load()
+        submission = wanted.outbox.load()
         if submission is not None:
             self._check_sender(submission)
             if submission.mined is not None and self._is_still_used(submission, submission.mined):
                 return submission.mined
         mined = self._mined(submission)
         if submission is None or mined is None:
-            found = self._push(errand, submission)
-            return self._there_to_stay(found) if isinstance(found, Included) else found
-        settled = self._there_to_stay(mined)
-        return settled if isinstance(settled, Waiting) else self._conclude(errand, submission, mined)
+            found = self._push(wanted, submission)
+            return self._if_confirmed(found) if isinstance(found, Included) else found
+        settled = self._if_confirmed(mined)
+        return settled if isinstance(settled, Waiting) else self._conclude(wanted, submission, mined)
 
     def _check_sender(self, submission: Submission) -> None:
         if submission.call.sender != self.signer.address:
@@ -150,7 +153,7 @@ class Sender:
         return max(0, self.node.head() - self.policy.confirmations + 1)
 
     def _settled_block(self) -> int:
-        """The newest block that is there to stay."""
+        """The newest block that is confirmed."""
         if not self.policy.finalized:
             return self._confirmed_block()
         finalized = self.node.finalized()
@@ -164,7 +167,7 @@ class Sender:
         settled = self._settled_block()
         return settled if finalized is None else min(settled, finalized)
 
-    def _there_to_stay(self, found: Included) -> Included | Waiting:
+    def _if_confirmed(self, found: Included) -> Included | Waiting:
         if found.block_number > self._settled_block():
             return Waiting(f"its block {found.block_number} has too few confirmations")
         if isinstance(found, Mined):
@@ -173,30 +176,35 @@ class Sender:
                 raise UnreliableNodeError(f"the receipt of {found.tx_hash} names a block that is not on the chain")
         return found
 
-    def _conclude(self, errand: Errand, submission: Submission, mined: Mined) -> Included | Waiting:
+    def _conclude(self, wanted: ContractCall, submission: Submission, mined: Mined) -> Included | Waiting:
         """What a transaction of ours came to: its receipt and the contract's state have to say the same."""
-        holds = errand.holds(mined, max(mined.block_number, self._confirmed_block()))
+        holds = wanted.holds(mined, max(mined.block_number, self._confirmed_block()))
         if mined.succeeded and holds:
-            self._write_down(errand.outbox, mined)
+            self._write_down(wanted.outbox, mined)
             return mined
         if mined.succeeded:
             raise UnreliableNodeError(f"{mined.tx_hash} succeeded, but the contract does not hold what it made")
         if holds:
-            found = errand.find()
+            found = wanted.find()
             if found is None or submission.find(found.tx_hash):
                 raise UnreliableNodeError(f"{mined.tx_hash} failed, but the contract holds what it was to make")
-            return self._there_to_stay(found)
+            return self._if_confirmed(found)
         if mined.block_number > self._final_block():
-            return Waiting(f"{self._why_refused(submission.call)}, in the block {mined.block_number} that is not final")
-        log.warning("%s failed: %s; the call is composed anew.", mined.tx_hash, self._why_refused(submission.call))
-        self._write_down(errand.outbox, mined)
+            return Waiting(
+                f"{self._why_refused(wanted, submission.call)}, in the block {mined.block_number} that is not final"
+            )
+        log.warning(
+            "%s failed: %s; the call is composed anew.", mined.tx_hash, self._why_refused(wanted, submission.call)
+        )
+        self._write_down(wanted.outbox, mined)
         return Waiting("it failed, and is to be made anew")
 
-    def _why_refused(self, call: Call) -> str:
+    def _why_refused(self, wanted: ContractCall, call: Call) -> str:
         try:
             self.node.call(call.to, call.data, sender=call.sender)
         except RevertedError as error:
-            return str(error).rstrip(".")
+            named = revert_reason(error.data, wanted.errors) if error.data else error.reason
+            return f"The contract refuses the call: {named}"
         return "The contract refused the call, which it would take now"
 
     def _write_down(self, outbox: Outbox, mined: Mined) -> None:
@@ -208,17 +216,17 @@ class Sender:
                 lease.check()
                 outbox.save(entry.model_copy(update=became))
 
-    def _push(self, errand: Errand, submission: Submission | None) -> Included | Waiting:
+    def _push(self, wanted: ContractCall, submission: Submission | None) -> Included | Waiting:
         """Get a transaction into a block: the first, the same again, a dearer one, or one with another nonce.
 
         Returns what somebody else did instead, if that is the case.
         """
         if submission is None or not submission.live:
-            return self._begin(errand, submission)
+            return self._begin(wanted, submission)
         last = submission.live[-1]
         sender = submission.call.sender
         if self.node.nonce(sender, "latest") <= last.nonce:
-            return self._send_again(errand, submission, last)
+            return self._send_again(wanted, submission, last)
         used = used_by(self.node, sender, last.nonce)
         if used is None or submission.find(used.tx_hash):
             return Waiting(
@@ -227,7 +235,7 @@ class Sender:
         if used.block_number > self._final_block():
             return Waiting(f"{used.tx_hash} took its nonce, in the block {used.block_number} that is not final")
         log.warning("The nonce %d of %s was used by %s, which is none of ours.", last.nonce, sender, used.tx_hash)
-        return self._begin(errand, self._give_up(errand.outbox, submission, last.nonce))
+        return self._begin(wanted, self._give_up(wanted.outbox, submission, last.nonce))
 
     def _give_up(self, outbox: Outbox, submission: Submission, nonce: int) -> Submission:
         """Write down that nothing with that nonce can take effect any more; the entry as it stands then."""
@@ -239,23 +247,23 @@ class Sender:
             outbox.save(lost)
             return lost
 
-    def _begin(self, errand: Errand, submission: Submission | None) -> Included | Waiting:
+    def _begin(self, wanted: ContractCall, submission: Submission | None) -> Included | Waiting:
         """The call with a new nonce, composed anew: nothing that was sent for it can take effect any more."""
-        found = errand.find()
+        found = wanted.find()
         if found is not None:
             log.info("It was done by %s, which is in no entry.", found.tx_hash)
             return found
         with self.lock() as lease:
-            call = errand.build()
+            call = wanted.build()
             gas = self._gas(call)
             fees = offer(self.node.market(), self.policy.limits, gas=gas, spent=submission.spent if submission else 0)
             nonce = self.node.nonce(call.sender, "pending")
-            unknown = self._unknown_nonces(errand.outbox, call, nonce)
+            unknown = self._unknown_nonces(wanted.outbox, call, nonce)
             if unknown:
                 return Waiting(
                     f"{call.sender} has a transaction with nonce {min(unknown)} that is not final and in no entry"
                 )
-            self._send(errand.outbox, submission, call, Terms(nonce, fees, gas), lease)
+            self._send(wanted.outbox, submission, call, Terms(nonce, fees, gas), lease)
         return Waiting("it was just sent")
 
     def _unknown_nonces(self, outbox: Outbox, call: Call, following: int) -> set[int]:
@@ -264,7 +272,7 @@ class Sender:
         under_way = range(self.node.nonce(call.sender, final), following)
         return set(under_way) - outbox.signed_nonces(chain_id=call.chain_id, sender=call.sender) if under_way else set()
 
-    def _send_again(self, errand: Errand, submission: Submission, last: Attempt) -> Waiting:
+    def _send_again(self, wanted: ContractCall, submission: Submission, last: Attempt) -> Waiting:
         """The same bytes, or after a while a dearer transaction with the same nonce."""
         waited = (datetime.now(UTC) - last.made_at).total_seconds()
         if waited > self.policy.replace_after_seconds:
@@ -273,7 +281,7 @@ class Sender:
             if fees is not None:
                 log.warning("%s is in no block after %.0f seconds; it is replaced.", last.tx_hash, waited)
                 with self.lock() as lease:
-                    self._send(errand.outbox, submission, submission.call, Terms(last.nonce, fees, last.gas), lease)
+                    self._send(wanted.outbox, submission, submission.call, Terms(last.nonce, fees, last.gas), lease)
                 return Waiting("it was just replaced")
             log.debug("%s is in no block after %.0f seconds; the limits allow no higher fee.", last.tx_hash, waited)
         self.node.send(last.raw)

@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from teleprompt.attest.document import Attestation, headline_metric
+from teleprompt.attest.evidence import Evidence
 from teleprompt.attribution.apportion import largest_remainder
 from teleprompt.attribution.contributors import Quarantine
 from teleprompt.attribution.rewards import BASIS_POINTS
@@ -79,9 +80,14 @@ class MintRequest(Record):
 
 
 def build_request(
-    attestation: Attestation, config: DeltaVerifierConfig, *, actual_cost_usd_micro: int, deadline: int
+    attestation: Attestation,
+    config: DeltaVerifierConfig,
+    *,
+    actual_cost_usd_micro: int,
+    deadline: int,
+    head: str | None = None,
 ) -> MintRequest:
-    """The request for a document.
+    """The request for a document, with the contract's `head` as the parent, where it has one that is to be named.
 
     Raises:
         ConfigurationError: it has no evidence, or contributors whom the contract cannot pay.
@@ -105,18 +111,27 @@ def build_request(
         max_cost_usd_micro=to_millionths(config.max_cost_usd),
         actual_cost_usd_micro=actual_cost_usd_micro,
         total_samples=evidence.n if evidence.kind == "offline" else evidence.n_baseline + evidence.n_optimized,
-        benchmark_spec_hash=digest_of(
-            {name: getattr(evidence, name) for name in ("kind", "metric", "test", "threshold_e6", "confidence_e6")}
-        ),
+        benchmark_spec_hash=_benchmark_hash(evidence, config.benchmark_spec_id),
         dataset_hash=data.snapshot_digest,
         attestation_hash=attestation.attestation_hash,
         idempotency_key=idempotency_key(model_id, attestation.attestation_hash),
         metric_name=metric,
         metric_family="proportion",
-        baseline_commitment=program.baseline_digest,
+        baseline_commitment=head or program.baseline_digest,
         candidate_commitment=program.optimized_digest,
         deadline=deadline,
         contributors=mint_contributors(attestation, config.held_back_to),
+    )
+
+
+def _benchmark_hash(evidence: Evidence, spec_id: str | None) -> str:
+    """Keccak-256 of the benchmark's id, as the contract's own clients have it; else a digest of how was compared."""
+    if spec_id is not None:
+        from eth_utils.crypto import keccak
+
+        return keccak(text=spec_id).hex()
+    return digest_of(
+        {name: getattr(evidence, name) for name in ("kind", "metric", "test", "threshold_e6", "confidence_e6")}
     )
 
 

@@ -49,7 +49,7 @@ class Submission(Record):
     lost_nonces: tuple[int, ...] = ()
     """Used up, in a final block, by a transaction that is none of these."""
     mined: Mined | None = None
-    """The one that is there to stay."""
+    """The one that is confirmed."""
 
     @property
     def live(self) -> tuple[Attempt, ...]:
@@ -109,7 +109,7 @@ class Outbox:
 
 
 def waiting_since(storage_uri: str, chain: ChainConfig | None = None) -> dict[Digest, datetime]:
-    """Of entries that were sent and are not there to stay: when they were sent first, by key.
+    """Of entries that were sent and are not confirmed: when they were sent first, by key.
 
     With `chain` only those for the contracts that it names. What cannot be read is left out, with a warning: it stops
     what is sent, not those who look.

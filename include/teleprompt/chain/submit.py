@@ -4,8 +4,8 @@ import logging
 
 from teleprompt.attest.document import Attestation
 from teleprompt.chain._cost import cost_e6
-from teleprompt.chain._eas_desk import EasDesk
-from teleprompt.chain._open import ChainDesk, open_desk
+from teleprompt.chain._eas_client import EasClient
+from teleprompt.chain._open import ChainClient, open_client
 from teleprompt.chain.receipt import ChainState, Receipt
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import Settings
@@ -26,10 +26,10 @@ def submit_attestation(
 
     Raises:
         ConfigurationError: the program names no contract, or there is no node or signer.
-        TelepromptError: the contract refuses, or it is not there to stay in time.
+        TelepromptError: the contract refuses, or it is not confirmed in time.
     """
-    desk = _desk(run, config, settings)
-    receipt = desk.submit(attestation) if send else desk.show(attestation)
+    client = _client(run, config, settings)
+    receipt = client.submit(attestation) if send else client.show(attestation)
     log.info("%s on chain %d: %s", attestation.attestation_id, receipt.chain_id, receipt.note)
     _keep(run, receipt)
     if receipt.state is not ChainState.DRY_RUN:
@@ -45,7 +45,7 @@ def chain_status(
     Raises:
         ConfigurationError: the program names no contract, or there is no node or signer.
     """
-    receipt = _desk(run, config, settings).read(attestation)
+    receipt = _client(run, config, settings).read(attestation)
     _keep(run, receipt)
     return receipt
 
@@ -57,21 +57,21 @@ def revoke_attestation(
 
     Raises:
         ConfigurationError: the program's contract is not EAS, or holds none by this signer.
-        TelepromptError: the contract refuses, or it is not there to stay in time.
+        TelepromptError: the contract refuses, or it is not confirmed in time.
     """
-    desk = _desk(run, config, settings)
-    if not isinstance(desk, EasDesk):
+    client = _client(run, config, settings)
+    if not isinstance(client, EasClient):
         raise ConfigurationError(f"What {config.name} was minted cannot be revoked; only EAS attestations can.")
-    receipt = desk.revoke(attestation)
+    receipt = client.revoke(attestation)
     _keep(run, receipt)
     _write_down(run, config, Deed.REVOKE, attestation, receipt, who=who)
     return receipt
 
 
-def _desk(run: PipelineRun, config: ProgramConfig, settings: Settings) -> ChainDesk:
+def _client(run: PipelineRun, config: ProgramConfig, settings: Settings) -> ChainClient:
     if config.chain is None:
         raise ConfigurationError(f"{config.name} names no contract; add `chain` to its program file.")
-    return open_desk(config.chain, settings, actual_cost_usd_micro=cost_e6(run))
+    return open_client(config.chain, settings, actual_cost_usd_micro=cost_e6(run))
 
 
 def _write_down(

@@ -28,7 +28,7 @@ class _Chain(Section):
     from_block: int = Field(0, ge=0)
     """The block from which to look for what was done before: the contract's own, on a long chain."""
     confirmations: int = Field(12, ge=1, le=120)
-    """Blocks, its own counted, after which a transaction counts as there to stay. Nodes forget the state of older ones
+    """Blocks, its own counted, after which a transaction counts as confirmed. Nodes forget the state of older ones
     than 128."""
     finalized: bool = False
     """Wait until the chain itself calls the block final, however many confirmations it has. A nonce is given up only
@@ -70,8 +70,14 @@ class DeltaVerifierConfig(_Chain):
     adapter: Literal["delta_verifier"]
     model_id: Annotated[int, BeforeValidator(_uint256)] = Field(ge=0, le=MAX_UINT256)
     """The model's number in the contract's registry."""
-    deadline_days: float = Field(30, gt=0, le=3660)
-    """Signatures are good for so long after the request was built."""
+    deadline_days: float = Field(5, gt=0, le=3660)
+    """Signatures are good for so long after the request was built; an expired one is signed anew."""
+    parent: Literal["head", "compared"] = "head"
+    """What a contract with lineage is told that the promoted version comes from: its own `head`, which is all that it
+    takes, or the version that was `compared` with, so that it refuses where that is not its head."""
+    benchmark_spec_id: str | None = Field(None, min_length=1)
+    """Id of the benchmark with the contract's operator; the request holds its Keccak-256. None: a digest of metric,
+    test, threshold and level."""
     max_cost_usd: float = Field(0, ge=0)
     """The contract pays nothing if compiling cost more; 0: no limit."""
     held_back_to: Address | None = None

@@ -29,7 +29,7 @@ class SubmitOperator(BaseOperator):
         self.attestation = attestation
 
     def execute(self, context: Any) -> dict[str, Any]:
-        """Submit, and wait until it is there to stay."""
+        """Submit, and wait until it is confirmed."""
         given = self.attestation.get("attestation", self.attestation)
         if given is None:
             raise AirflowSkipException("Nothing was attested, so nothing is submitted.")

@@ -51,6 +51,13 @@ contract DeltaVerifier {
     error InsufficientAttesterSignatures(uint256 provided, uint256 required);
     error SignerNotAttester(address signer);
     error UnorderedOrDuplicateAttesters(address signer);
+    error LineageNotSeeded(uint256 modelId);
+    error LineageParentMismatch(uint256 modelId, bytes32 expectedHead, bytes32 providedBaseline);
+    error InvalidCandidateCommitment();
+    error SignatureExpired(uint256 deadline, uint256 currentTimestamp);
+    error MintBudgetExceeded(uint256 modelId, uint256 required, uint256 remaining);
+
+    event ModelLineageAdvanced(uint256 indexed modelId, bytes32 parent, bytes32 child);
 
     string private constant ANCHORS =
         "BenchmarkAnchors(bytes32 benchmarkSpecHash,bytes32 datasetHash,bytes32 attestationHash,bytes32 idempotencyKey,string metricName,string metricFamily)";
@@ -67,6 +74,8 @@ contract DeltaVerifier {
     uint256 public modelId;
     uint256 public minImprovementBps;
     uint256 public tokensPerDeltaOne;
+    bytes32 public currentHead;
+    uint256 public budget = type(uint256).max;
 
     constructor(address[] memory attesters, uint256 threshold, uint256 model, uint256 minimum, uint256 tokens) {
         for (uint256 i = 0; i < attesters.length; i++) isAttester[attesters[i]] = true;
@@ -74,6 +83,19 @@ contract DeltaVerifier {
         modelId = model;
         minImprovementBps = minimum;
         tokensPerDeltaOne = tokens;
+    }
+
+    /// Seeds the lineage, or moves its head, as registry and admin do there.
+    function setHead(bytes32 head) external {
+        currentHead = head;
+    }
+
+    function setBudget(uint256 tokens) external {
+        budget = tokens;
+    }
+
+    function currentModelHead(uint256 model) public view returns (bytes32) {
+        return model == modelId ? currentHead : bytes32(0);
     }
 
     function hashMintRequest(uint256 model, MintRequestPayload calldata payload, Contributor[] calldata contributors)
@@ -116,9 +138,10 @@ contract DeltaVerifier {
         require(model == modelId, "Model not registered");
         require(!processedIdempotencyKeys[payload.anchors.idempotencyKey], "Idempotency key already processed");
         require(payload.baselineScoreBps <= 10000 && payload.candidateScoreBps <= 10000, "Score exceeds 10000 bps");
-        require(payload.deadline >= block.timestamp, "Attestation expired");
+        if (payload.deadline < block.timestamp) revert SignatureExpired(payload.deadline, block.timestamp);
         _checkSignatures(hashMintRequest(model, payload, contributors), attesterSignatures);
         _checkContributors(contributors);
+        _checkLineage(model, payload);
         processedIdempotencyKeys[payload.anchors.idempotencyKey] = true;
         if (payload.maxCostUsdMicro != 0 && payload.actualCostUsdMicro > payload.maxCostUsdMicro) {
             emit BudgetConstraintViolated(
@@ -128,9 +151,21 @@ contract DeltaVerifier {
         }
         if (payload.candidateScoreBps >= payload.baselineScoreBps + minImprovementBps) {
             reward = (payload.candidateScoreBps - payload.baselineScoreBps) * tokensPerDeltaOne / 100;
+            if (reward > budget) revert MintBudgetExceeded(model, reward, budget);
+            budget -= reward;
             _pay(contributors, reward);
+            currentHead = payload.candidateCommitment;
+            emit ModelLineageAdvanced(model, payload.baselineCommitment, payload.candidateCommitment);
         }
         _accepted(model, payload, reward);
+    }
+
+    function _checkLineage(uint256 model, MintRequestPayload calldata payload) private view {
+        if (currentHead == bytes32(0)) revert LineageNotSeeded(model);
+        if (payload.baselineCommitment != currentHead) {
+            revert LineageParentMismatch(model, currentHead, payload.baselineCommitment);
+        }
+        if (payload.candidateCommitment == bytes32(0)) revert InvalidCandidateCommitment();
     }
 
     function _accepted(uint256 model, MintRequestPayload calldata payload, uint256 reward) private {

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from teleprompt.attest.document import Attestation
 from teleprompt.attest.eas_schema import SCHEMA, schema_uid
-from teleprompt.chain._desk import Desk
+from teleprompt.chain._context import ChainContext
 from teleprompt.chain._eas import (
     Eas,
     EasAttestation,
@@ -12,7 +12,7 @@ from teleprompt.chain._eas import (
     register_call,
     revoke_call,
 )
-from teleprompt.chain._sender import Errand
+from teleprompt.chain._sender import ContractCall
 from teleprompt.chain.node import Included, Mined
 from teleprompt.chain.outbox import Call, Outbox
 from teleprompt.chain.receipt import ChainState, Receipt
@@ -24,10 +24,10 @@ Found = tuple[EasAttestation, Included]
 
 
 @dataclass(frozen=True)
-class EasDesk:
+class EasClient:
     """EAS, for one program."""
 
-    desk: Desk
+    context: ChainContext
     config: EasConfig
 
     def show(self, attestation: Attestation) -> Receipt:
@@ -42,31 +42,31 @@ class EasDesk:
         self.eas.check()
         call = self._attest(attestation)
         if self.eas.is_registered():
-            fee = self.desk.sender.quote(call)
+            fee = self.context.sender.quote(call)
             note = f"would be attested, for {fee}"
         else:
-            fee = self.desk.sender.quote(self._register())
+            fee = self.context.sender.quote(self._register())
             note = f"its schema would be registered, for {fee}; it would be attested after that, within the same limits"
-        return self.desk.receipt(attestation, ChainState.DRY_RUN, note, data=call.data, fee=fee)
+        return self.context.receipt(attestation, ChainState.DRY_RUN, note, data=call.data, fee=fee)
 
     def submit(self, attestation: Attestation) -> Receipt:
         """Attest the document, or find it attested.
 
         Raises:
-            TelepromptError: it is refused, or not there to stay in time.
+            TelepromptError: it is refused, or not confirmed in time.
         """
         self.eas.check()
         if not self.eas.is_registered():
-            self.desk.sender.deliver(
-                Errand(
-                    outbox=self.desk.outbox(does="register", schema=SCHEMA),
+            self.context.sender.deliver(
+                ContractCall(
+                    outbox=self.context.outbox(does="register", schema=SCHEMA),
                     build=self._register,
                     find=lambda: self.eas.registered_in(schema_uid()),
                     holds=lambda _, block: self.eas.is_registered(block=block),
                 )
             )
-        made = self.desk.sender.deliver(
-            Errand(
+        made = self.context.sender.deliver(
+            ContractCall(
                 outbox=self._outbox(attestation),
                 build=lambda: self._attest(attestation),
                 find=lambda: next((place for _, place in self._in_events(attestation)), None),
@@ -88,7 +88,7 @@ class EasDesk:
         found = self._attestations(attestation)
         if not found:
             raise ConfigurationError(
-                f"There is no attestation of {attestation.attestation_id} by {self.desk.payer.address} to revoke."
+                f"There is no attestation of {attestation.attestation_id} by {self.context.payer.address} to revoke."
             )
         for held, _ in found:
             if not held.is_revoked():
@@ -108,11 +108,11 @@ class EasDesk:
         """
         found = self._attestations(attestation)
         if not found:
-            self.desk.node.check_chain()  # nothing is found on another chain, too
+            self.context.node.check_chain()  # nothing is found on another chain, too
             return None
         valid = [each for each in found if not each[0].is_revoked()]
         held, place = (valid or found)[0]
-        return self.desk.receipt(
+        return self.context.receipt(
             attestation,
             ChainState.ON_CHAIN if valid else ChainState.REVOKED,
             _note(valid=len(valid), of=len(found)),
@@ -125,26 +125,26 @@ class EasDesk:
     def eas(self) -> Eas:
         """The contracts."""
         config = self.config
-        return Eas(self.desk.node, config.contract, config.schema_registry, config.from_block)
+        return Eas(self.context.node, config.contract, config.schema_registry, config.from_block)
 
     def _register(self) -> Call:
-        return self.desk.call(self.config.schema_registry, register_call())
+        return self.context.call(self.config.schema_registry, register_call())
 
     def _attest(self, attestation: Attestation) -> Call:
-        return self.desk.call(self.config.contract, attest_call(attestation))
+        return self.context.call(self.config.contract, attest_call(attestation))
 
     def _revoke(self, uid: str) -> None:
-        self.desk.sender.deliver(
-            Errand(
-                outbox=self.desk.outbox(does="revoke", uid=uid),
-                build=lambda: self.desk.call(self.config.contract, revoke_call(uid)),
-                find=lambda: self.eas.revoked_in(uid, self.desk.payer.address),
+        self.context.sender.deliver(
+            ContractCall(
+                outbox=self.context.outbox(does="revoke", uid=uid),
+                build=lambda: self.context.call(self.config.contract, revoke_call(uid)),
+                find=lambda: self.eas.revoked_in(uid, self.context.payer.address),
                 holds=lambda _, block: (held := self.eas.read(uid, block=block)) is not None and held.is_revoked(),
             )
         )
 
     def _outbox(self, attestation: Attestation) -> Outbox:
-        return self.desk.outbox(does="attest", attestation=attestation.attestation_hash)
+        return self.context.outbox(does="attest", attestation=attestation.attestation_hash)
 
     def _attestations(self, attestation: Attestation) -> list[Found]:
         """All by this signer: those that our transactions made, and those that events tell of."""
@@ -153,19 +153,19 @@ class EasDesk:
         )
 
     def _in_events(self, attestation: Attestation) -> list[Found]:
-        return self.eas.find(attestation.attestation_hash, self.desk.payer.address)
+        return self.eas.find(attestation.attestation_hash, self.context.payer.address)
 
     def _ours(self, attestation: Attestation) -> list[Found]:
         entry = self._outbox(attestation).load()
         if entry is None:
             return []
         known = {entry.mined.tx_hash: entry.mined} if entry.mined else {}
-        mined = [known.get(each.tx_hash) or self.desk.node.mined(each.tx_hash) for each in entry.attempts]
+        mined = [known.get(each.tx_hash) or self.context.node.mined(each.tx_hash) for each in entry.attempts]
         made = [(self._made_in(each, attestation), each) for each in mined if each is not None]
         return [(held, each) for held, each in made if held is not None]
 
     def _made_in(self, mined: Mined, attestation: Attestation, *, block: int | str = "latest") -> EasAttestation | None:
-        return self.eas.made_in(mined, attestation, self.desk.payer.address, block=block)
+        return self.eas.made_in(mined, attestation, self.context.payer.address, block=block)
 
 
 def _note(*, valid: int, of: int) -> str:

@@ -1,4 +1,4 @@
-"""Where an attestation is handed in: the node, the signers, the outbox."""
+"""What a submission needs: the node, the signers, the outbox."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -25,7 +25,7 @@ POLL_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
-class Desk:
+class ChainContext:
     """One program's contract in one environment.
 
     Raises:

@@ -1,24 +1,27 @@
 """Asking the DeltaVerifier to mint, once."""
 
+import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from teleprompt.attest.document import Attestation
-from teleprompt.chain._delta_verifier import DeltaVerifier, minted, submit_call
-from teleprompt.chain._desk import Desk
-from teleprompt.chain._sender import Errand
+from teleprompt.chain._context import ChainContext
+from teleprompt.chain._delta_verifier import REMEDIES, DeltaVerifier, minted, submit_call
+from teleprompt.chain._sender import ContractCall
 from teleprompt.chain.mint_request import MintRequest, build_request, deadline_of, idempotency_key, run_id_of
 from teleprompt.chain.node import Included
 from teleprompt.chain.outbox import Call
 from teleprompt.chain.receipt import ChainState, Receipt
 from teleprompt.config.chain import DeltaVerifierConfig
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
-class DeltaVerifierDesk:
+class DeltaVerifierClient:
     """The DeltaVerifier, for one program."""
 
-    desk: Desk
+    context: ChainContext
     config: DeltaVerifierConfig
     actual_cost_usd_micro: int
     """What compiling and selecting cost; 0 where no price is known."""
@@ -32,26 +35,29 @@ class DeltaVerifierDesk:
         found = self.read(attestation)
         if found is not None:
             return found
-        data = self._data(attestation)
-        reward = self.contract.preflight(data, sender=self.desk.payer.address)
-        fee = self.desk.sender.quote(self.desk.call(self.config.contract, data))
+        request = self._request(attestation)
+        data = self._data(request)
+        reward = self.contract.preflight(data, sender=self.context.payer.address)
+        fee = self.context.sender.quote(self.context.call(self.config.contract, data))
         note = f"would mint {reward}, for {fee}" if reward else f"would be taken, but mint 0, for {fee}"
-        return self.desk.receipt(attestation, ChainState.DRY_RUN, note, data=data, fee=fee, reward=str(reward))
+        note += _of_parent(request, attestation)
+        return self.context.receipt(attestation, ChainState.DRY_RUN, note, data=data, fee=fee, reward=str(reward))
 
     def submit(self, attestation: Attestation) -> Receipt:
         """Have the request taken, or find it taken.
 
         Raises:
-            TelepromptError: it is refused, or not there to stay in time.
+            TelepromptError: it is refused, or not confirmed in time.
         """
-        taken = self.desk.sender.deliver(
-            Errand(
-                outbox=self.desk.outbox(
+        taken = self.context.sender.deliver(
+            ContractCall(
+                outbox=self.context.outbox(
                     does="mint", model=str(self.config.model_id), attestation=attestation.attestation_hash
                 ),
                 build=lambda: self._call(attestation),
                 find=lambda: self._taken(attestation),
                 holds=lambda _, block: self.contract.is_processed(self._key(attestation), block=block),
+                errors=tuple(REMEDIES),
             )
         )
         return self._taken_receipt(attestation, taken)
@@ -60,32 +66,36 @@ class DeltaVerifierDesk:
         """What the contract made of the document; None if it has not taken it."""
         taken = self._taken(attestation)
         if taken is None:
-            self.desk.node.check_chain()  # nothing is found on another chain, too
+            self.context.node.check_chain()  # nothing is found on another chain, too
             return None
         return self._taken_receipt(attestation, taken)
 
     @property
     def contract(self) -> DeltaVerifier:
         """The contract."""
-        return DeltaVerifier(self.desk.node, self.config.contract, self.config.from_block)
+        return DeltaVerifier(self.context.node, self.config.contract, self.config.from_block)
 
     def _call(self, attestation: Attestation) -> Call:
         """Signed, and tried before it is written down: a request that would be refused is not begun."""
-        data = self._data(attestation)
-        self.contract.preflight(data, sender=self.desk.payer.address)
-        return self.desk.call(self.config.contract, data)
-
-    def _data(self, attestation: Attestation) -> str:
         request = self._request(attestation)
+        if parent := _of_parent(request, attestation):
+            log.warning("%s%s", attestation.attestation_id, parent)
+        data = self._data(request)
+        self.contract.preflight(data, sender=self.context.payer.address)
+        return self.context.call(self.config.contract, data)
+
+    def _data(self, request: MintRequest) -> str:
         asked = self.contract.check(request)
-        return submit_call(request, [signer.sign_typed_data(asked) for signer in self.desk.signers])
+        return submit_call(request, [signer.sign_typed_data(asked) for signer in self.context.signers])
 
     def _request(self, attestation: Attestation) -> MintRequest:
+        head = self.contract.head(str(self.config.model_id))
         return build_request(
             attestation,
             self.config,
             actual_cost_usd_micro=self.actual_cost_usd_micro,
             deadline=deadline_of(datetime.now(UTC), self.config),
+            head=head if self.config.parent == "head" else None,
         )
 
     def _taken(self, attestation: Attestation) -> Included | None:
@@ -96,12 +106,12 @@ class DeltaVerifierDesk:
 
     def _taken_receipt(self, attestation: Attestation, taken: Included) -> Receipt:
         result = minted(
-            self.desk.node.logs_of(taken.tx_hash),
+            self.context.node.logs_of(taken.tx_hash),
             self.config.contract,
             key=self._key(attestation),
             run_id=run_id_of(attestation),
         )
-        return self.desk.receipt(
+        return self.context.receipt(
             attestation,
             ChainState.ON_CHAIN,
             result.note,
@@ -109,3 +119,14 @@ class DeltaVerifierDesk:
             block_number=taken.block_number,
             reward=result.reward,
         )
+
+
+def _of_parent(request: MintRequest, attestation: Attestation) -> str:
+    """Says so where the contract's head is not the version that was compared with: it was rolled back, or minted 0."""
+    compared = attestation.program.baseline_digest if attestation.program else None
+    if request.baseline_commitment == compared:
+        return ""
+    return (
+        f"; the contract's head 0x{request.baseline_commitment[:16]}… is named as its parent, though it was compared "
+        f"with 0x{(compared or '')[:16]}…"
+    )

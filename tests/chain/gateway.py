@@ -144,6 +144,49 @@ def without_base_fee(method: str, _: list[Any], forward: Forward) -> Any:
     return answer
 
 
+def short_of_logs(*, blocks: int, said: str, code: int = -32000) -> Lie:
+    """Events of more than so many blocks are refused, in a node's own words."""
+
+    def lie(method: str, params: list[Any], forward: Forward) -> Any:
+        if method == "eth_getLogs":
+            asked = params[0]
+            if int(asked["toBlock"], 16) - int(asked["fromBlock"], 16) + 1 > blocks:
+                raise RefusedError({"code": code, "message": said})
+        return forward()
+
+    return lie
+
+
+def estimating(*, part: float) -> Lie:
+    """The node estimates too little gas: only a part of what the call takes."""
+
+    def lie(method: str, _: list[Any], forward: Forward) -> Any:
+        answer = forward()
+        return hex(int(int(answer, 16) * part)) if method == "eth_estimateGas" else answer
+
+    return lie
+
+
+def without_finality(method: str, params: list[Any], forward: Forward) -> Any:
+    """The node knows of no final block."""
+    if method == "eth_getBlockByNumber" and params[0] == "finalized":
+        raise RefusedError({"code": -32602, "message": "invalid block tag"})
+    return forward()
+
+
+def out_of_breath(*, after: int, for_questions: int) -> Lie:
+    """After so many answers the node refuses a few questions for there were too many."""
+    asked: list[str] = []
+
+    def lie(method: str, _: list[Any], forward: Forward) -> Any:
+        asked.append(method)
+        if after < len(asked) <= after + for_questions:
+            raise RefusedError({"code": -32005, "message": "daily request count exceeded, request rate limited"})
+        return forward()
+
+    return lie
+
+
 def recommending(*, tip: int) -> Lie:
     """The node recommends a tip, in wei."""
     return lambda method, _, forward: hex(tip) if method == "eth_maxPriorityFeePerGas" else forward()

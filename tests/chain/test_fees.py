@@ -1,6 +1,7 @@
 """What a transaction may cost: relative to what recent blocks charged, and in the chain's coin."""
 
 import logging
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -8,11 +9,11 @@ from pydantic import SecretStr
 from teleprompt.chain._fees import COIN, GWEI, Fees, Limits, Market, dearer, offer, quote
 from teleprompt.chain.receipt import ChainState
 from teleprompt.config.settings import Settings, Web3Config
-from teleprompt.errors import FeeLimitError, TelepromptError
+from teleprompt.errors import FeeLimitError
 from tests.attest.documents import SIGNED, SIGNER_ADDRESS
-from tests.chain.anvil import Anvil
-from tests.chain.gateway import Gateway, recommending, without_base_fee
-from tests.chain.submitting import MakeClient, begin, entry
+from tests.chain.anvil import CHAIN_ID, Anvil
+from tests.chain.gateway import Forward, Gateway, recommending, without_base_fee
+from tests.chain.submitting import MakeClient, begin, entry, finish
 
 GAS = 640_000
 
@@ -125,11 +126,30 @@ def test_nothing_is_signed_where_gas_costs_more_than_allowed(make: MakeClient, a
     assert make().context.outbox(does="attest", attestation=SIGNED.attestation_hash).load() is None
 
 
-def test_a_chain_without_a_base_fee_is_refused_before_it_is_promised(make: MakeClient, gateway: Gateway) -> None:
+def test_a_chain_without_a_base_fee_gets_a_transaction_of_its_own_kind(
+    make: MakeClient, gateway: Gateway, anvil: Anvil
+) -> None:
     gateway.lie = without_base_fee
-    for attempt in (make().show, make().submit):
-        with pytest.raises(TelepromptError, match="has no base fee"):
-            attempt(SIGNED)
+    assert "would be attested" in make().show(SIGNED).note
+    begin(make())
+    (attempt,) = entry(make()).attempts
+    sent = anvil.rpc("eth_getTransactionByHash", attempt.tx_hash)
+    assert (sent["type"], sent["from"].lower()) == ("0x0", SIGNER_ADDRESS.lower())
+    assert int(sent["v"], 16) in {35 + 2 * CHAIN_ID, 36 + 2 * CHAIN_ID}
+    assert int(sent["gasPrice"], 16) == attempt.fees.max_fee
+    begin(make(replace_after_seconds=0.001))
+    prices = [each.fees.max_fee for each in entry(make()).attempts]
+    assert prices[1] > 1.1 * prices[0]
+    finish(make, anvil)
+
+
+def test_what_blocks_without_a_base_fee_charged_limits_the_price(make: MakeClient, gateway: Gateway) -> None:
+    def dear(method: str, params: list[Any], forward: Forward) -> Any:
+        return hex(20_000 * GWEI) if method == "eth_gasPrice" else without_base_fee(method, params, forward)
+
+    gateway.lie = dear
+    begin(make())
+    assert entry(make()).attempts[0].fees.max_fee <= 10 * GWEI
 
 
 def test_fees_stay_below_the_limit_while_a_transaction_is_stuck(make: MakeClient, anvil: Anvil) -> None:

@@ -7,9 +7,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from teleprompt.chain._abi import revert_reason
+from teleprompt.attest.eas_schema import ZERO_ADDRESS
+from teleprompt.chain._abi import encode_call, revert_reason, topic
+from teleprompt.chain._eas import REGISTERED
+from teleprompt.chain._rpc_errors import RefusedError
 from teleprompt.chain.node import Node
 from teleprompt.errors import ChainUnavailableError, TelepromptError, UnreliableNodeError
+from tests.chain.anvil import CHAIN_ID, Anvil
+from tests.chain.gateway import Gateway, short_of_logs
 from tests.loopback import Exchange, answering, serving
 from tests.support import ALICE
 
@@ -106,3 +111,40 @@ def refuse(monkeypatch: pytest.MonkeyPatch, message: str, *, code: int = -32000)
 
 def test_a_reason_that_was_cut_short_is_shown_as_it_is() -> None:
     assert revert_reason(bytes.fromhex("08c379a0") + b"\1") == "0x08c379a001"
+
+
+TOO_LONG = [
+    ("exceed maximum block range: 10", -32000),
+    ("query returned more than 10000 results", -32005),
+    ("Log response size exceeded. You can make eth_getLogs requests with up to a 10 block range", -32602),
+    ("eth_getLogs is limited to a 10 blocks range", -32614),
+    ("query timeout exceeded", -32002),
+]
+"""What nodes say to a question about too many blocks."""
+
+
+@pytest.mark.parametrize(("said", "code"), TOO_LONG)
+def test_events_are_asked_for_in_parts_that_the_node_takes(
+    anvil: Anvil, gateway: Gateway, said: str, code: int
+) -> None:
+    _, registry = anvil.deploy_eas()
+    for i in range(3):
+        anvil.mine(30)
+        schema = encode_call(
+            "register(string,address,bool)", ["string", "address", "bool"], [f"uint8 n{i}", ZERO_ADDRESS, True]
+        )
+        anvil.transact(registry, schema)
+    gateway.lie = short_of_logs(blocks=10, said=said, code=code)
+    node = Node(gateway.url, chain_id=CHAIN_ID)
+    found = node.logs(registry, [topic(REGISTERED)], from_block=0)
+    assert found == Node(anvil.url, chain_id=CHAIN_ID).logs(registry, [topic(REGISTERED)], from_block=0)
+    assert len(found) == 3
+    gateway.asked.clear()
+    node.logs(registry, [topic(REGISTERED)], from_block=0)
+    assert gateway.asked.count("eth_getLogs") <= 20, "it knows by now how much it may ask for"
+
+
+def test_a_refusal_that_is_not_about_the_range_is_told(anvil: Anvil, gateway: Gateway) -> None:
+    gateway.lie = short_of_logs(blocks=0, said="eth_getLogs is not available on your plan")
+    with pytest.raises(RefusedError, match="not available on your plan"):
+        Node(gateway.url, chain_id=CHAIN_ID).logs(ALICE, [], from_block=0)

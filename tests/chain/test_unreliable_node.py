@@ -13,10 +13,10 @@ from teleprompt.chain._context import ChainContext
 from teleprompt.chain._delta_verifier_client import DeltaVerifierClient
 from teleprompt.chain._eas import register_call
 from teleprompt.chain._eas_client import EasClient
-from teleprompt.chain.receipt import Receipt
+from teleprompt.chain.receipt import ChainState, Receipt
 from teleprompt.config.chain import DeltaVerifierConfig
 from teleprompt.config.settings import Settings, Web3Config
-from teleprompt.errors import TelepromptError, UnsettledError
+from teleprompt.errors import ChainUnavailableError, TelepromptError, UnsettledError
 from tests.attest.documents import SIGNED, SIGNER_ADDRESS
 from tests.chain.anvil import CHAIN_ID, RICH, Anvil
 from tests.chain.gateway import (
@@ -27,7 +27,9 @@ from tests.chain.gateway import (
     ask,
     behind,
     elsewhere,
+    estimating,
     of_another_branch,
+    out_of_breath,
     pending_receipts,
     refused,
     stale_state,
@@ -129,6 +131,41 @@ def test_a_lost_outbox_before_a_replica_that_is_behind(
         with pytest.raises(UnsettledError, match="nonce 0 that is not final and in no entry"):
             make().submit(SIGNED)
         anvil.mine()
+    gateway.lie = None
+    finish(make, anvil)
+
+
+def test_too_little_gas_is_not_offered_twice(make: MakeClient, anvil: Anvil, gateway: Gateway) -> None:
+    gateway.lie = estimating(part=0.6)
+    begin(make())
+    (first,) = entry(make()).attempts
+    anvil.mine(CONFIRMATIONS + 3)  # it failed, and that is final
+    attempt(make())
+    attempt(make())
+    entries = entry(make())
+    assert entries.reverted == (first.tx_hash,)
+    assert entries.used_up == first.gas
+    assert entries.attempts[-1].gas == 2 * first.gas
+    gateway.lie = None
+    finish(make, anvil)
+
+
+def test_a_node_that_is_asked_too_often_is_asked_again_later(make: MakeClient, anvil: Anvil, gateway: Gateway) -> None:
+    begin(make())
+    anvil.mine(CONFIRMATIONS)
+    gateway.lie = out_of_breath(after=0, for_questions=1)
+    with pytest.raises(ChainUnavailableError):  # nothing was answered at all
+        make().submit(SIGNED)
+    gateway.lie = None
+    assert make().submit(SIGNED).state is ChainState.ON_CHAIN
+
+
+def test_questions_refused_while_waiting_do_not_end_the_wait(make: MakeClient, anvil: Anvil, gateway: Gateway) -> None:
+    begin(make())
+    gateway.lie = out_of_breath(after=12, for_questions=9)
+    with pytest.raises(UnsettledError, match=r"it is in no block|answers no more"):
+        make(timeout_seconds=1).submit(SIGNED)
+    assert gateway.asked.count("eth_sendRawTransaction") > 2
     gateway.lie = None
     finish(make, anvil)
 

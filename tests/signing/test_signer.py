@@ -13,10 +13,12 @@ from eth_account.messages import encode_typed_data
 from eth_utils.crypto import keccak
 
 from teleprompt.attest.signing import sign, typed_data_of
-from teleprompt.config.signers import CommandSigner, UrlSigner
+from teleprompt.config.signers import CommandSigner, KeystoreSigner, UrlSigner
 from teleprompt.encoding.secret_uri import SecretUri
+from teleprompt.errors import ConfigurationError
 from teleprompt.signing.signer import open_signer
 from tests.attest.documents import BODY, SIGNED, SIGNER, SIGNER_ADDRESS
+from tests.support import local_signer
 
 ASKED = typed_data_of(SIGNED, SIGNER_ADDRESS)
 UNSIGNED = SIGNED.model_copy(update={"proof": None})
@@ -70,3 +72,26 @@ def test_a_command_reads_the_typed_data_on_its_second_line(tmp_path: Path) -> No
     digest, shown = read.read_text().splitlines()
     assert digest == f"0x{ASKED.digest.hex()}"
     assert digest_by_others(json.loads(shown)) == ASKED.digest
+
+
+KEYSTORE = local_signer()
+OTHERS_ADDRESS = "1563915e194d8cfba1943570603f7606a3115508"
+
+
+def changed(**changes: Any) -> KeystoreSigner:
+    return KEYSTORE.model_copy(update={"keystore": {**KEYSTORE.keystore, **changes}})
+
+
+def test_a_keystore_whose_version_is_a_text_is_opened() -> None:
+    assert open_signer(changed(version="3")).address == SIGNER_ADDRESS
+
+
+@pytest.mark.parametrize("version", [1, "4", "three", None])
+def test_a_keystore_of_another_kind_is_told_from_a_wrong_password(version: Any) -> None:
+    with pytest.raises(ConfigurationError, match="is no Web3 Secret Storage of version 3"):
+        open_signer(changed(version=version)).sign(bytes(32))
+
+
+def test_a_keystore_that_names_anothers_address_signs_nothing() -> None:
+    with pytest.raises(ConfigurationError, match=f"names the address {OTHERS_ADDRESS} and holds the key of"):
+        open_signer(changed(address=OTHERS_ADDRESS)).sign(bytes(32))

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from teleprompt.attest.document import Attestation
+from teleprompt.chain._confirmation import Confirmation
 from teleprompt.chain._fees import COIN, GWEI, Limits, Quote
 from teleprompt.chain._sender import Policy, Sender
 from teleprompt.chain.node import Node
@@ -71,8 +72,7 @@ class ChainContext:
             node=self.node,
             signer=self.payer,
             policy=Policy(
-                confirmations=config.confirmations,
-                finalized=config.finalized,
+                confirmation=Confirmation(blocks=config.confirmations, finalized=config.finalized),
                 replace_after_seconds=config.replace_after_seconds,
                 timeout_seconds=config.timeout_seconds,
                 poll_seconds=POLL_SECONDS,

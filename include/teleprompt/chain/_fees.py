@@ -23,6 +23,8 @@ class Fees(Record):
 
     max_fee: int
     priority_fee: int
+    is_legacy: bool = False
+    """Whether `max_fee` is the one price that a transaction from before EIP-1559 names."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class Market:
     """The median of recent blocks."""
     median_tip: int
     """The median of recent blocks' medians; nothing where they are so quiet that nobody tips."""
+    has_base_fee: bool = True
+    """False on a chain of before EIP-1559: the tips are whole prices then."""
 
     @property
     def usual_tip(self) -> int:
@@ -120,6 +124,7 @@ def dearer(before: Fees, market: Market, limits: Limits, *, gas: int, spent: int
     fees = Fees(
         max_fee=max(wanted.max_fee, int(before.max_fee * RAISE) + 1),
         priority_fee=max(wanted.priority_fee, int(before.priority_fee * RAISE) + 1),
+        is_legacy=before.is_legacy,
     )
     return fees if market.base_fee <= fees.max_fee <= most else None
 
@@ -156,7 +161,8 @@ def in_coins(wei: int) -> str:
 def _within(most: int, market: Market, limits: Limits) -> Fees:
     is_excessive = market.tip > limits.multiple * market.usual_tip
     tip = min(market.usual_tip if is_excessive else market.tip, most)
-    return Fees(max_fee=min(2 * market.base_fee + tip, most), priority_fee=tip)
+    max_fee = min(2 * market.base_fee + tip, most)
+    return Fees(max_fee=max_fee, priority_fee=tip, is_legacy=not market.has_base_fee)
 
 
 def _decimal(value: float) -> str:

@@ -16,6 +16,9 @@ UNKNOWN_BLOCK_CODES = (-32602, -39001)
 
 RATE_LIMITED = -32005
 
+TOO_MUCH = ("more than", "block range", "response size", "results")
+"""Signs that the same code is about one answer that would hold too much, and not about too many questions."""
+
 _HEX = re.compile(r"0x([0-9a-fA-F]{2})*")
 
 
@@ -28,6 +31,13 @@ class RevertedError(TelepromptError):
         self.reason = reason
 
 
+class RefusedError(TelepromptError):
+    """The node refuses a request, for a reason of its own."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__(f"The chain's node refuses a request ({said[:200]}); see to that, and try again.")
+
+
 @contextmanager
 def answering() -> Iterator[None]:
     """Turns what web3 raises into our errors.
@@ -36,7 +46,8 @@ def answering() -> Iterator[None]:
         RevertedError: the contract refuses a call.
         UnreliableNodeError: the node does not have the block that it is asked about.
         ChainUnavailableError: it does not answer, or something else does, such as a proxy's page.
-        TelepromptError: it refuses the request.
+        RefusedError: it refuses the request.
+        TelepromptError: the payer has too little of the chain's coin.
     """
     import requests
     from web3.exceptions import ContractLogicError, Web3Exception, Web3RPCError
@@ -81,6 +92,6 @@ def _refusal(said: str, code: object, cause: Exception) -> TelepromptError:
         return TelepromptError("The signer cannot pay for the transaction; send its address some of the chain's coin.")
     if _names_unknown_block(said):
         return UnreliableNodeError(f"it does not have a block that it should have: {said[:200]}")
-    if code == RATE_LIMITED:
+    if code == RATE_LIMITED and not any(sign in said.lower() for sign in TOO_MUCH):
         return ChainUnavailableError(cause)
-    return TelepromptError(f"The chain's node refuses a request ({said[:200]}); see to that, and try again.")
+    return RefusedError(said)

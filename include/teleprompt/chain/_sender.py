@@ -20,15 +20,23 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from teleprompt.chain._abi import revert_reason
+from teleprompt.chain._confirmation import Confirmation
 from teleprompt.chain._fees import Limits, Quote, dearer, offer, quote
 from teleprompt.chain._nonce import STATE_BLOCKS, used_by
 from teleprompt.chain._rpc_errors import RevertedError
 from teleprompt.chain._transaction import Terms, sign_transaction
 from teleprompt.chain.node import Included, Mined, Node
 from teleprompt.chain.outbox import Attempt, Call, Outbox, Submission
-from teleprompt.errors import ConfigurationError, TelepromptError, UnreliableNodeError, UnsettledError
+from teleprompt.errors import (
+    ChainUnavailableError,
+    ConfigurationError,
+    TelepromptError,
+    UnreliableNodeError,
+    UnsettledError,
+)
 from teleprompt.registry.lock import Lease
 from teleprompt.signing.signer import Signer
 
@@ -43,8 +51,7 @@ MAX_GAS = 16_777_216
 class Policy:
     """How patient and how generous the sender is."""
 
-    confirmations: int = 12
-    finalized: bool = False
+    confirmation: Confirmation = field(default_factory=Confirmation)
     replace_after_seconds: float = 180.0
     timeout_seconds: float = 1800.0
     poll_seconds: float = 3.0
@@ -90,15 +97,21 @@ class Sender:
             UnsettledError: it took too long; asking again goes on from there.
             RevertedError: the contract refuses the call.
             FeeLimitError: it costs more than the program allows.
-            ChainUnavailableError: the node does not answer.
+            ChainUnavailableError: the node does not answer at all.
             ConfigurationError: the node is of another chain now.
         """
         ends = time.monotonic() + self.policy.timeout_seconds
+        has_answered = False
         while True:
             try:
                 done = self._advance(wanted)
+                has_answered = True
             except UnreliableNodeError as error:
                 done = Waiting(f"the node cannot be relied on now ({error.what})")
+            except ChainUnavailableError as error:
+                if not has_answered:
+                    raise
+                done = Waiting(f"the node answers no more ({error})")
             if isinstance(done, Included):
                 return done
             log.debug("Waits: %s.", done.why)
@@ -149,26 +162,12 @@ class Sender:
                 return mined
         return None
 
-    def _confirmed_block(self) -> int:
-        return max(0, self.node.head() - self.policy.confirmations + 1)
-
-    def _settled_block(self) -> int:
-        """The newest block that is confirmed."""
-        if not self.policy.finalized:
-            return self._confirmed_block()
-        finalized = self.node.finalized()
-        if finalized is None:
-            raise ConfigurationError("The node does not say which block is final; set `chain.finalized: false`.")
-        return finalized
-
+    @property
     def _final_block(self) -> int:
-        """The newest block that absence is believed from: confirmed, and finalized where the chain says what is."""
-        finalized = self.node.finalized()
-        settled = self._settled_block()
-        return settled if finalized is None else min(settled, finalized)
+        return self.policy.confirmation.final(self.node)
 
     def _if_confirmed(self, found: Included) -> Included | Waiting:
-        if found.block_number > self._settled_block():
+        if found.block_number > self.policy.confirmation.confirmed(self.node):
             return Waiting(f"its block {found.block_number} has too few confirmations")
         if isinstance(found, Mined):
             block = self.node.block(found.block_number)
@@ -178,7 +177,9 @@ class Sender:
 
     def _conclude(self, wanted: ContractCall, submission: Submission, mined: Mined) -> Included | Waiting:
         """What a transaction of ours came to: its receipt and the contract's state have to say the same."""
-        holds = wanted.holds(mined, max(mined.block_number, self._confirmed_block()))
+        known_from = self.node.head() - STATE_BLOCKS  # a chain may call final what is older
+        confirmed = self.policy.confirmation.confirmed(self.node)
+        holds = wanted.holds(mined, max(mined.block_number, confirmed, known_from))
         if mined.succeeded and holds:
             self._write_down(wanted.outbox, mined)
             return mined
@@ -189,7 +190,7 @@ class Sender:
             if found is None or submission.find(found.tx_hash):
                 raise UnreliableNodeError(f"{mined.tx_hash} failed, but the contract holds what it was to make")
             return self._if_confirmed(found)
-        if mined.block_number > self._final_block():
+        if mined.block_number > self._final_block:
             return Waiting(
                 f"{self._why_refused(wanted, submission.call)}, in the block {mined.block_number} that is not final"
             )
@@ -212,7 +213,7 @@ class Sender:
         with self.lock() as lease:
             entry = outbox.load()
             if entry is not None:
-                became = {"mined": mined} if mined.succeeded else {"reverted": (*entry.reverted, mined.tx_hash)}
+                became = {"mined": mined} if mined.succeeded else _failed(entry, mined)
                 lease.check()
                 outbox.save(entry.model_copy(update=became))
 
@@ -232,7 +233,7 @@ class Sender:
             return Waiting(
                 f"the nonce {last.nonce} of {sender} was used, and the node does not say yet what became of it"
             )
-        if used.block_number > self._final_block():
+        if used.block_number > self._final_block:
             return Waiting(f"{used.tx_hash} took its nonce, in the block {used.block_number} that is not final")
         log.warning("The nonce %d of %s was used by %s, which is none of ours.", last.nonce, sender, used.tx_hash)
         return self._begin(wanted, self._give_up(wanted.outbox, submission, last.nonce))
@@ -255,7 +256,7 @@ class Sender:
             return found
         with self.lock() as lease:
             call = wanted.build()
-            gas = self._gas(call)
+            gas = self._gas(call, used_up=submission.used_up if submission else 0)
             fees = offer(self.node.market(), self.policy.limits, gas=gas, spent=submission.spent if submission else 0)
             nonce = self.node.nonce(call.sender, "pending")
             unknown = self._unknown_nonces(wanted.outbox, call, nonce)
@@ -268,7 +269,7 @@ class Sender:
 
     def _unknown_nonces(self, outbox: Outbox, call: Call, following: int) -> set[int]:
         """Nonces below `following` that are neither in a final block nor in an entry: this call's, if one was lost."""
-        final = max(self._final_block(), self.node.head() - STATE_BLOCKS)
+        final = max(self._final_block, self.node.head() - STATE_BLOCKS)
         under_way = range(self.node.nonce(call.sender, final), following)
         return set(under_way) - outbox.signed_nonces(chain_id=call.chain_id, sender=call.sender) if under_way else set()
 
@@ -298,23 +299,31 @@ class Sender:
         outbox.save(kept.model_copy(update={"call": call, "attempts": (*kept.attempts, attempt)}))
         self.node.send(attempt.raw)
 
-    def _gas(self, call: Call) -> int:
-        """What the call may use.
+    def _gas(self, call: Call, *, used_up: int = 0) -> int:
+        """What the call may use: what the node estimates and a fifth more, and twice what was not enough before.
 
         Raises:
             RevertedError: the contract refuses it.
             TelepromptError: it does not fit into a transaction.
         """
-        gas = round(self.node.estimate_gas(call.to, call.data, sender=call.sender) * GAS_MARGIN)
-        if gas > MAX_GAS:
+        estimated = round(self.node.estimate_gas(call.to, call.data, sender=call.sender) * GAS_MARGIN)
+        if estimated > MAX_GAS or used_up >= MAX_GAS:
             raise TelepromptError(
-                f"The call takes {gas} gas, more than the {MAX_GAS} that fit into one transaction; credit fewer "
+                f"The call takes {max(estimated, used_up)} gas, and {MAX_GAS} fit into one transaction; credit fewer "
                 "contributors on the chain, or pay them by the tree of `teleprompt rewards --tree`."
             )
-        return gas
+        return min(max(estimated, 2 * used_up), MAX_GAS)
 
     def _sign(self, call: Call, terms: Terms) -> Attempt:
         return sign_transaction(call, terms, self.signer)
+
+
+def _failed(entry: Submission, mined: Mined) -> dict[str, Any]:
+    """What a failure changes in the entry. Who ran out of gas used all but the 64th that a call leaves its caller."""
+    attempt = entry.find(mined.tx_hash)
+    ran_out = attempt is not None and mined.gas_used >= attempt.gas * 63 // 64
+    used_up = max(entry.used_up, attempt.gas) if attempt is not None and ran_out else entry.used_up
+    return {"reverted": (*entry.reverted, mined.tx_hash), "used_up": used_up}
 
 
 def _last_hash(submission: Submission | None) -> str | None:

@@ -7,9 +7,11 @@ from statistics import median
 from typing import Any
 
 from teleprompt.chain._fees import Market
-from teleprompt.chain._rpc_errors import answering, is_unknown_block
-from teleprompt.errors import ConfigurationError, TelepromptError
+from teleprompt.chain._rpc_errors import RefusedError, answering, is_unknown_block
+from teleprompt.errors import ConfigurationError
 from teleprompt.records import Record
+
+log = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS = 30.0
 RECENT_BLOCKS = 20
@@ -64,6 +66,8 @@ class Node:
     def __init__(self, url: str, *, chain_id: int) -> None:
         self._url = url
         self.chain_id = chain_id
+        self._log_blocks: int | None = None
+        """How many blocks the node tells the events of at once, where it has refused more."""
 
     @cached_property
     def _web3(self) -> Any:
@@ -149,18 +153,11 @@ class Node:
             return int(self._web3.eth.get_balance(address))
 
     def market(self) -> Market:
-        """What gas costs.
-
-        Raises:
-            TelepromptError: the chain knows no base fee (EIP-1559), and with it not our kind of transaction.
-        """
+        """What gas costs; on a chain without a base fee (before EIP-1559) the price that the node recommends."""
         with answering():
-            has_base_fee = self._web3.eth.get_block("latest").get("baseFeePerGas") is not None
-        if not has_base_fee:
-            raise TelepromptError(
-                f"Chain {self.chain_id} has no base fee (EIP-1559), and no other kind of transaction is made; name "
-                "another chain in `chain`."
-            )
+            latest = self._web3.eth.get_block("latest")
+        if latest.get("baseFeePerGas") is None:
+            return self._market_of_prices(latest["number"])
         with answering():
             history = self._web3.eth.fee_history(RECENT_BLOCKS, "latest", [50])
             charged = [int(fee) for fee in history["baseFeePerGas"]]  # the last is the next block's
@@ -171,6 +168,20 @@ class Node:
             tip=recommended,
             usual_base_fee=int(median(charged)),
             median_tip=int(median(tips)),
+        )
+
+    def _market_of_prices(self, head: int) -> Market:
+        with answering():
+            recommended = int(self._web3.eth.gas_price)
+            recent = range(max(0, head - RECENT_BLOCKS + 1), head + 1)
+            blocks = [self._web3.eth.get_block(number, full_transactions=True) for number in recent]
+        paid = [int(entry["gasPrice"]) for block in blocks for entry in block["transactions"]]
+        return Market(
+            base_fee=0,
+            tip=recommended,
+            usual_base_fee=0,
+            median_tip=int(median(paid)) if paid else 0,
+            has_base_fee=False,
         )
 
     def call(self, to: str, data: str, *, sender: str | None = None, block: int | str = "latest") -> bytes:
@@ -233,10 +244,31 @@ class Node:
             return [_log(entry) for entry in self._web3.eth.get_transaction_receipt(tx_hash)["logs"]]
 
     def logs(self, address: str, topics: Sequence[str | None], *, from_block: int) -> list[Log]:
-        """The events of a contract with these topics, oldest first."""
+        """The events of a contract with these topics, oldest first.
+
+        Nodes limit how many blocks or events one answer may hold, each in its own words: what is refused for more than
+        one block is asked for again in halves, and the length that was answered is kept for what is left.
+        """
+        found: list[Log] = []
+        start, end = from_block, self.head()
+        length = self._log_blocks or max(1, end - start + 1)
+        while start <= end:
+            last = min(end, start + length - 1)
+            try:
+                found += self._logs(address, topics, start, last)
+            except RefusedError:
+                if last == start:
+                    raise
+                length = self._log_blocks = (last - start + 1) // 2
+                log.info("The node answers for no more than %d blocks at a time now.", length)
+            else:
+                start = last + 1
+        return found
+
+    def _logs(self, address: str, topics: Sequence[str | None], first: int, last: int) -> list[Log]:
+        asked = {"address": address, "topics": list(topics), "fromBlock": first, "toBlock": last}
         with answering():
-            found = self._web3.eth.get_logs({"address": address, "topics": list(topics), "fromBlock": from_block})
-        return [_log(entry) for entry in found]
+            return [_log(entry) for entry in self._web3.eth.get_logs(asked)]
 
 
 def _log(entry: Any) -> Log:

@@ -46,6 +46,8 @@ class Submission(Record):
     attempts: tuple[Attempt, ...]
     reverted: tuple[str, ...] = ()
     """Hashes of those that the contract refused for good: they had no effect."""
+    used_up: int = 0
+    """The most gas that one of them was given and that was not enough."""
     lost_nonces: tuple[int, ...] = ()
     """Used up, in a final block, by a transaction that is none of these."""
     mined: Mined | None = None

@@ -27,9 +27,10 @@ class _Chain(Section):
     """False: a dry run, which shows what would be sent."""
     from_block: int = Field(0, ge=0)
     """The block from which to look for what was done before: the contract's own, on a long chain."""
-    confirmations: int = Field(12, ge=1, le=120)
-    """Blocks, its own counted, after which a transaction counts as confirmed. Nodes forget the state of older ones
-    than 128."""
+    confirmations: int | None = Field(None, ge=1, le=120)
+    """Blocks, its own counted, after which a transaction counts as confirmed. Nodes forget the state of older ones than
+    128. None: when the chain itself calls the block final, and where a node does not say what is, after 12 blocks and
+    three minutes."""
     finalized: bool = False
     """Wait until the chain itself calls the block final, however many confirmations it has. A nonce is given up only
     then in any case, if the chain says what is final."""

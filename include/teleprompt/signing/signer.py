@@ -76,12 +76,27 @@ class _Keystore:
         from eth_account import Account
         from eth_keys.datatypes import PrivateKey
 
+        keystore = self._config.keystore
+        if str(keystore.get("version")) != "3":  # some tools write a text
+            raise ConfigurationError(
+                "The signer's keystore is no Web3 Secret Storage of version 3; convert it to that."
+            )
         try:
-            return PrivateKey(Account.decrypt(self._config.keystore, self._config.password.get_secret_value()))
+            key = PrivateKey(Account.decrypt({**keystore, "version": 3}, self._config.password.get_secret_value()))
         except (ValueError, KeyError, TypeError) as error:
             raise ConfigurationError(
                 "The password does not open the signer's keystore; correct the `teleprompt_signer` connection."
             ) from error
+        self._check_address(checksum_address(str(key.public_key.to_address())))
+        return key
+
+    def _check_address(self, found: str) -> None:
+        """What verifies believes the address that a keystore names, unopened: it has to be the key's."""
+        named = self._config.keystore.get("address")
+        if named and f"0x{str(named).removeprefix('0x')}".lower() != found.lower():
+            raise ConfigurationError(
+                f"The signer's keystore names the address {named} and holds the key of {found}; correct its `address`."
+            )
 
     @property
     def address(self) -> str:

@@ -70,6 +70,15 @@ def _project(settings: Settings) -> str:
     return f"{settings.project_dir}, programs in {settings.programs_dir}"
 
 
+def _environment(_settings: Settings) -> str:
+    from teleprompt.config.variables import unknown_variables
+
+    unknown = unknown_variables()
+    if unknown:
+        raise TelepromptError(" ".join(unknown))
+    return "each TELEPROMPT_ variable is a setting"
+
+
 def _mlflow(settings: Settings) -> str:
     from teleprompt.tracking.connection import mlflow_client
 
@@ -171,6 +180,7 @@ def _told(settings: Settings) -> str:
 
 CHECKS: Mapping[str, tuple[Callable[[Settings], str], str]] = {
     "project": (_project, "run it in the project's folder, or set TELEPROMPT_PROJECT_DIR or AIRFLOW_HOME"),
+    "environment": (_environment, "correct or unset the variables that are named"),
     "mlflow": (_mlflow, "start MLflow, or correct MLFLOW_TRACKING_URI or the connection mlflow_default"),
     "storage": (_storage, "make it writable, or correct TELEPROMPT_STORAGE_URI or the connection teleprompt_storage"),
     "lm": (_lm, "correct TELEPROMPT_LM__MODEL and its key, or the connection teleprompt_lm"),

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from teleprompt.config.files import ProgramFileError, find_program_file, load_program_file
+from teleprompt.config.files import ProgramFileError, find_program_file, load_program_file, program_name_of
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import LMConfig
 from teleprompt.errors import ConfigurationError
@@ -158,3 +158,17 @@ def test_what_could_never_work_is_refused(tmp_path: Path, yaml: str, problem: st
 def test_alpha_is_shared_out_among_the_runs_of_a_year(tmp_path: Path, schedule: str, looks: int) -> None:
     config = load_program_file(write(tmp_path, f'name: P\nschedule: "{schedule}"\n'))
     assert config.looks_a_year == looks
+
+
+def test_all_that_is_wrong_is_named_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
+    text = "name: P\noutcome: {metric: r, matric: x}\ngate: {alpha: 7}\nscheduel: daily\n"
+    (tmp_path / "p.yaml").write_text(text)
+    with pytest.raises(ProgramFileError) as error:
+        load_program_file(tmp_path / "p.yaml", environ={})
+    name = program_name_of(tmp_path / "p.yaml")
+    assert error.value.each == (
+        f"{name}:2: `outcome.matric`: unknown key; did you mean `metric`?",
+        f"{name}:3: `gate.alpha`: Input should be less than 0.5 (got 7); correct the value.",
+        f"{name}:4: `scheduel`: unknown key; did you mean `schedule`?",
+    )
+    assert str(error.value) == f"{error.value.each[0]} Wrong, too: `gate.alpha`, `scheduel`."

@@ -65,6 +65,7 @@ def main() -> None:
     warnings.simplefilter("ignore")  # a user of the command can do nothing about a library's deprecations
     if logging.lastResort is not None:
         logging.lastResort.setFormatter(LogFormatter())
+    _warn_of_unknown_variables()
     try:
         sys.exit(app(standalone_mode=False))
     except TelepromptError as error:
@@ -81,6 +82,18 @@ def main() -> None:
             f"Unexpected {type(error).__name__}: {text[0] if text else ''} (set TELEPROMPT_DEBUG=1 to see where).",
             status=1,
         )
+
+
+def _warn_of_unknown_variables() -> None:
+    """A misspelt setting has no effect, and nobody would notice."""
+    if not any(name.startswith("TELEPROMPT_") for name in os.environ):
+        return
+    try:
+        from teleprompt.config.variables import unknown_variables
+    except ModuleNotFoundError:  # the gate alone has no settings
+        return
+    for told in unknown_variables():
+        say(f"Warning: {told}", err=True)
 
 
 def _fail(error: object, *, status: int) -> Never:

@@ -44,6 +44,10 @@ def validate(
     """Check program files, and build the programs, each in a process of its own."""
     settings = Settings()
     checked = files or program_files(settings.programs_dir)
+    if not checked:
+        raise ConfigurationError(
+            f"There is no program file in {settings.programs_dir}; set TELEPROMPT_PROGRAMS_DIR, or name one."
+        )
     check = partial(catalog.check_program, process=settings.program_process)
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # each waits for a process
         found = list(zip(checked, pool.map(check, checked), strict=True))
@@ -51,7 +55,8 @@ def validate(
         print_json([_as_json(file, program) for file, program in found])
     for file, program in found:
         if program.problem is not None:
-            say(f"Error: {program.problem.error}", err=True)
+            for problem in (program.problem.error, *program.problem.also):
+                say(f"Error: {problem}", err=True)
         elif not json_:
             say(f"{program_name_of(file)}: ok")
             if program.fields is not None:

@@ -26,11 +26,27 @@ class ProgramFileError(ConfigurationError):
     http_status = HTTPStatus.CONFLICT  # of a request that names the program, nothing is wrong with the request
     facts = ("key", "line")
 
-    def __init__(self, file: Path, problem: str, *, key: str = "", line: int | None = None) -> None:
+    def __init__(
+        self,
+        file: Path,
+        problem: str,
+        *,
+        key: str = "",
+        line: int | None = None,
+        others: "tuple[ProgramFileError, ...]" = (),
+    ) -> None:
+        self.key = key
         name = program_name_of(file)
         place = f"{name}:{line}" if line else name
-        super().__init__(f"{place}: {f'`{key}`: ' if key else ''}{problem}")
-        self.file, self.problem, self.key, self.line = file, problem, key, line
+        self.first = f"{place}: {f'`{key}`: ' if key else ''}{problem}"
+        more = ", ".join(f"`{other.key}`" for other in others)
+        super().__init__(self.first + (f" Wrong, too: {more}." if others else ""))
+        self.file, self.problem, self.line, self.others = file, problem, line, others
+
+    @property
+    def each(self) -> tuple[str, ...]:
+        """All that is wrong, each with its place."""
+        return (self.first, *(other.first for other in self.others))
 
 
 OWN = "program"
@@ -98,7 +114,7 @@ def load_program_file(
     (`TELEPROMPT_PROGRAM__OPTIMIZATION__MIN_TRACES=200`), and `overrides` (the form of one run).
 
     Raises:
-        ProgramFileError: the file cannot be read, is not YAML, or breaks the schema; only the first problem.
+        ProgramFileError: the file cannot be read, is not YAML, or breaks the schema; `each` names all that does.
     """
     try:
         text = file.read_text(encoding="utf-8")
@@ -121,13 +137,13 @@ def load_program_file(
     try:
         config = ProgramConfig.model_validate(own)
     except ValidationError as error:
-        raise _first_problem(file, root, error, own) from error
+        raise _problems(file, root, error, own) from error
     for origin, above in (("the environment", environment), ("this run's form", overrides or {})):
         own = _merge(_without_options_of_another_strategy(own, above), above)
         try:
             config = ProgramConfig.model_validate(own)
         except ValidationError as error:
-            problem = _first_problem(file, None, error, own)
+            problem = _problems(file, None, error, own)
             raise ProgramFileError(file, f"{problem.problem} (set by {origin})", key=problem.key) from error
     return config
 
@@ -168,22 +184,27 @@ def _refuse_repeated_keys(file: Path, node: yaml.Node | None) -> None:
         _refuse_repeated_keys(file, value)
 
 
-def _first_problem(
-    file: Path, root: yaml.Node | None, error: ValidationError, data: Mapping[str, Any]
-) -> ProgramFileError:
-    first = error.errors(include_url=False)[0]
-    location = tuple(first["loc"])
+def _problems(file: Path, root: yaml.Node | None, error: ValidationError, data: Mapping[str, Any]) -> ProgramFileError:
+    """All that breaks the schema, in the order of the file: the first, with the others."""
+    found = {tuple(each["loc"]): each for each in reversed(error.errors(include_url=False))}
+    problems = [_problem(file, root, each, data) for each in reversed(found.values())]
+    first, *others = sorted(problems, key=lambda problem: problem.line or 0)
+    return ProgramFileError(file, first.problem, key=first.key, line=first.line, others=tuple(others))
+
+
+def _problem(file: Path, root: yaml.Node | None, found: Any, data: Mapping[str, Any]) -> ProgramFileError:
+    location = tuple(found["loc"])
     key = ".".join(str(part) for part in location)
-    problem = first["msg"].removeprefix("Value error, ")
+    problem = found["msg"].removeprefix("Value error, ")
     if location == ("slug",):
         what = "folder's" if has_folder_of_its_own(file) else "file's"
         return ProgramFileError(file, f"the {what} name must be lower-case letters, digits and underscores; rename it.")
-    if first["type"] == "extra_forbidden":
+    if found["type"] == "extra_forbidden":
         problem = f"unknown key; {_suggestion(location, data)}"
-    elif first["type"] == "missing":
+    elif found["type"] == "missing":
         problem = "is missing; add it."
     else:
-        problem = f"{problem} (got {first['input']!r}); correct the value."
+        problem = f"{problem} (got {found['input']!r}); correct the value."
     return ProgramFileError(file, problem, key=key, line=_line_of(root, location))
 
 

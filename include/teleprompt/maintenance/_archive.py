@@ -69,6 +69,8 @@ class ArchiveWriter:
         self._uri = uri
         self._root = location(uri)
         self._files: dict[str, ArchivedFile] = {}
+        if self._root.is_file():
+            raise ConfigurationError(f"{uri} is a file; name an empty folder, or one that is to be made.")
         if self._root.exists() and any(self._root.iterdir()):
             raise ConfigurationError(
                 f"There is something in {uri} already; name an empty folder, or delete what an interrupted backup left."
@@ -196,7 +198,7 @@ class Archive:
 
     def _read_manifest(self, found: set[str]) -> Manifest:
         if MANIFEST not in found:
-            raise TelepromptError(
+            raise ConfigurationError(
                 f"There is no complete backup in {self._uri}: it lacks {MANIFEST}, which comes last; name another one."
             )
         try:

@@ -26,6 +26,8 @@ class Problem(Record):
     error: str
     key: str | None
     line: int | None
+    also: tuple[str, ...] = ()
+    """What else is wrong with the file, each with its place."""
 
 
 class CatalogEntry(Record):
@@ -67,7 +69,9 @@ def check_program(file: Path, *, process: ProgramProcessConfig) -> CheckedProgra
         judging = Judging(config.gate, folders_of(programs_dir_of(file), config.slug))
         described = describe_program(ProgramFile(file, config.entry_point, config.declaration), judging, config=process)
     except ProgramFileError as error:
-        return CheckedProgram(problem=Problem(error=str(error), key=error.key or None, line=error.line), fields=None)
+        first, *others = error.each
+        problem = Problem(error=first, key=error.key or None, line=error.line, also=tuple(others))
+        return CheckedProgram(problem=problem, fields=None)
     except TelepromptError as error:
         return CheckedProgram(problem=Problem(error=str(error), key="entry_point", line=None), fields=None)
     return CheckedProgram(problem=_twin(file, config.name), fields=described.fields)

@@ -26,6 +26,9 @@ _UNREACHABLE = (
     "could not connect", "connection to server",
 )  # fmt: skip
 
+SQLITE_MAGIC = b"SQLite format 3\0"
+"""What such a database begins with (https://sqlite.org/fileformat.html)."""
+
 _DEFAULTS = {
     # Airflow retries the task; MLflow's own seven retries of up to two minutes would only hide an outage.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
@@ -52,13 +55,19 @@ def mlflow_client(tracking_uri: SecretUri | str) -> "Iterator[MlflowClient]":
             f"{uri} is a folder of files, which MLflow no longer develops and which holds no feedback; move "
             "it into a database with `mlflow migrate-filestore`, and name that, as in sqlite:////path/to/mlflow.db."
         )
-    _make_sqlite_folder(uri)
+    _prepare_sqlite(place)
     import mlflow
     import requests
     import sqlalchemy.exc
+    from mlflow.tracking.registry import UnsupportedModelRegistryStoreURIException
 
     try:
         yield mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
+    except UnsupportedModelRegistryStoreURIException as error:
+        raise ConfigurationError(
+            f"{place} is no address that MLflow knows; correct MLFLOW_TRACKING_URI or the `mlflow_default` connection "
+            "(http://…, postgresql://…, mysql://… or sqlite:////path/to/mlflow.db)."
+        ) from error
     except (mlflow.MlflowException, requests.RequestException, sqlalchemy.exc.OperationalError) as error:
         is_away = _is_outage(error, uri)
         place.hide_in_error(error)
@@ -122,18 +131,27 @@ def artifact_root(tracking_uri: str) -> str | None:
 
     MLflow's own default is a folder below whatever directory the process was started in.
     """
-    folder = _sqlite_folder(tracking_uri)
-    return None if folder is None else (folder / "artifacts").as_uri()
+    file = _sqlite_file(tracking_uri)
+    return None if file is None else (file.parent / "artifacts").as_uri()
 
 
-def _make_sqlite_folder(tracking_uri: str) -> None:
-    """SQLite makes its file but not the folder that the file lies in."""
-    folder = _sqlite_folder(tracking_uri)
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
+def _prepare_sqlite(place: SecretUri) -> None:
+    """SQLite makes its file but not the folder that the file lies in.
+
+    Raises:
+        ConfigurationError: the file is something else; MLflow would try to open it for two minutes.
+    """
+    file = _sqlite_file(place.get_secret_value())
+    if file is None:
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if file.is_file() and file.stat().st_size:
+        with file.open("rb") as opened:
+            if opened.read(len(SQLITE_MAGIC)) != SQLITE_MAGIC:
+                raise ConfigurationError(f"{place} is no SQLite database; name another, or restore it from a backup.")
 
 
-def _sqlite_folder(tracking_uri: str) -> Path | None:
+def _sqlite_file(tracking_uri: str) -> Path | None:
     prefix = "sqlite:///"
     path = tracking_uri.removeprefix(prefix)
-    return Path(path).absolute().parent if tracking_uri.startswith(prefix) and path else None
+    return Path(path).absolute() if tracking_uri.startswith(prefix) and path else None

@@ -84,7 +84,7 @@ def test_a_task_links_to_its_programs_page() -> None:
     assert link.get_link(operator, ti_key=None) == "/teleprompt/ui/programs/shelves"  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("name", ["program_dags", "maintenance_dag"])
+@pytest.mark.parametrize("name", ["program_dags", "maintenance_dag", "report_dag"])
 def test_a_dag_file_gets_functions_however_often_it_asks(name: str) -> None:
     """A submodule of the same name would take the function's place once it is imported."""
     import teleprompt_airflow

@@ -15,7 +15,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from teleprompt.alerts.alert import Alert
 from teleprompt.alerts.by_default import SLACK
-from teleprompt.config.alerts import BY_DEFAULT, AlertEvent
+from teleprompt.config.alerts import SENT_BY_DEFAULT, AlertEvent
 from teleprompt.config.settings import Settings
 from teleprompt_airflow.notifications.failure import TOLD_BEFORE, FailureAlert
 from teleprompt_airflow.notifications.tell import found_default, tell
@@ -61,7 +61,7 @@ def test_what_matters_is_mailed_to_whom_the_settings_name(mailbox: Mailbox, monk
     monkeypatch.setenv(TO, "ops@example.org, lead@example.org")
     tell(map(alert, AlertEvent), {})
     assert [mail["subject"] for mail in mailbox.messages] == [
-        f"shelves: {event.value.replace('_', ' ')}" for event in AlertEvent if event in BY_DEFAULT
+        f"shelves: {event.value.replace('_', ' ')}" for event in AlertEvent if event in SENT_BY_DEFAULT
     ]
     assert {(mail["from"], mail["to"]) for mail in mailbox.messages} == {
         ("airflow@example.org", "ops@example.org, lead@example.org")

@@ -134,12 +134,18 @@ def test_the_schema_is_the_published_one(call) -> None:
 def test_the_doctor_finds_what_is_wrong(call, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TELEPROMPT_DEFAULT_ALERTS__TO", "ops@example.org")
     healthy = call("doctor", "--json")
-    assert (healthy.status, [f["ok"] for f in healthy.json]) == (0, [True] * 9)
+    assert (healthy.status, [f["ok"] for f in healthy.json]) == (0, [True] * 10)
     monkeypatch.setenv("TELEPROMPT_SIGNER__PASSWORD", "wrong")
     monkeypatch.setenv("TELEPROMPT_STORAGE_URI", "/proc/nowhere")
+    monkeypatch.setenv("TELEPROMPT_STORGE_URI", "/somewhere")
     sick = call("doctor")
     assert sick.status == 1
-    assert [line.split()[1] for line in sick.out.splitlines() if line.startswith("FAIL")] == ["storage", "signer"]
+    assert [line.split()[1] for line in sick.out.splitlines() if line.startswith("FAIL")] == [
+        "environment",
+        "storage",
+        "signer",
+    ]
+    assert "TELEPROMPT_STORGE_URI is no setting; did you mean TELEPROMPT_STORAGE_URI?" in sick.out
     assert "make it writable, or correct TELEPROMPT_STORAGE_URI" in sick.out
 
 

@@ -9,6 +9,9 @@ from teleprompt.config.alerts import AlertEvent
 from teleprompt.encoding.text import visible
 from teleprompt.records import Record
 
+PAGES = "/teleprompt/ui"
+"""Where the pages are, below Airflow's address."""
+
 
 class Alert(Record):
     """One event of one program."""
@@ -23,6 +26,8 @@ class Alert(Record):
     at: AwareDatetime
     page: str | None = None
     """Where people see more: a path below Airflow's address, or, once it is sent, all of it where that is known."""
+    html: str | None = None
+    """A whole page, for a notifier that sends mail."""
     facts: dict[str, float | int | str | None] = Field(default_factory=dict)
     """Figures, for those who filter by them."""
 

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 from teleprompt.config.alerts import (
     BY_DEFAULT,
     NOBODY,
+    SENT_BY_DEFAULT,
     WEBHOOK,
     WEBHOOK_CONNECTION,
     AlertEvent,
@@ -99,7 +100,7 @@ def _mail(wanted: DefaultAlerts, *, to: str, sender: str | None, who: str) -> De
 
 
 def _default(notifier: str, arguments: Mapping[str, Any], who: str, *, missing: str | None = None) -> DefaultNotifier:
-    rule = AlertRule(events=BY_DEFAULT, notifier=notifier, arguments=dict(arguments))
+    rule = AlertRule(events=SENT_BY_DEFAULT, notifier=notifier, arguments=dict(arguments))
     return DefaultNotifier(rule=rule, who=who, missing=missing)
 
 

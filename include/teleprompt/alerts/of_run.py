@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from teleprompt.alerts._traffic import in_words, traffic_of, unusual
-from teleprompt.alerts.alert import Alert
+from teleprompt.alerts.alert import PAGES, Alert
 from teleprompt.config.alerts import AlertEvent
 from teleprompt.config.program import ProgramConfig
 from teleprompt.deltaone.report import Verdict
@@ -31,7 +31,7 @@ OF_THE_FINDING = frozenset({AlertEvent.DELTAONE, AlertEvent.REJECTION})
 
 def run_page(slug: str, run_id: str) -> str:
     """Where a run's page shows what changes in the prompt, below Airflow's address."""
-    return f"/teleprompt/ui/programs/{slug}/runs/{run_id}#prompt"
+    return f"{PAGES}/programs/{slug}/runs/{run_id}#prompt"
 
 
 class RunEnd(Record):

@@ -149,8 +149,9 @@ def _send(target: Target, alert: Alert, *, wait_seconds: float) -> None:
 def _post(target: Target, alert: Alert) -> None:
     import httpx
 
+    said = alert.model_dump(mode="json", exclude={"html"})
     body = json.dumps(
-        {"type": f"teleprompt.{alert.event.value}", "title": alert.title, **alert.model_dump(mode="json")},
+        {"type": f"teleprompt.{alert.event.value}", "title": alert.title, **said},
         ensure_ascii=False,
     )
     sent_at = datetime.now(UTC)

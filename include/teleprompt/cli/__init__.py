@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any, ClassVar, Never
 
 import typer
@@ -26,6 +27,7 @@ class _Commands(CommandsOnDemand):
         "run": "teleprompt.cli.run:run",
         "backfill": "teleprompt.cli.backfill:backfill",
         "status": "teleprompt.cli.status:status",
+        "report": "teleprompt.cli.report:report",
         "traces": "teleprompt.cli.traces:app",
         "attest": "teleprompt.cli.attest_chain:app",  # with those of `attest`, to which it adds
         "rewards": "teleprompt.cli.rewards:rewards",
@@ -89,10 +91,10 @@ def _warn_of_unknown_variables() -> None:
     if not any(name.startswith("TELEPROMPT_") for name in os.environ):
         return
     try:
-        from teleprompt.config.variables import unknown_variables
+        variables = import_module("teleprompt.config.variables")
     except ModuleNotFoundError:  # the gate alone has no settings
         return
-    for told in unknown_variables():
+    for told in variables.unknown_variables():
         say(f"Warning: {told}", err=True)
 
 

@@ -46,6 +46,8 @@ class AlertEvent(StrEnum):
     """A transaction waits for the chain for too long."""
     DISTRUST = "distrust"
     """A stored attestation is not what was issued, or is gone."""
+    REPORT = "report"
+    """What a week brought, of all programs."""
 
 
 BY_DEFAULT = (
@@ -55,7 +57,10 @@ BY_DEFAULT = (
     AlertEvent.ROLLBACK,
     AlertEvent.REGRESSION,
 )
-"""What the default notifier is given where no rule names it."""
+"""What somebody has to be told of: the default notifier is given it where no rule names it."""
+
+SENT_BY_DEFAULT = (*BY_DEFAULT, AlertEvent.REPORT)
+"""What the default notifier is given, where there is one; nobody misses the last of it."""
 
 
 class DefaultAlerts(Section):

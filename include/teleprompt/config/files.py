@@ -25,6 +25,9 @@ class ProgramFileError(ConfigurationError):
 
     http_status = HTTPStatus.CONFLICT  # of a request that names the program, nothing is wrong with the request
     facts = ("key", "line")
+    first: str = ""
+    """The first mistake with its place; empty of an error that came from another process, which is one mistake."""
+    others: "tuple[ProgramFileError, ...]" = ()
 
     def __init__(
         self,
@@ -46,7 +49,7 @@ class ProgramFileError(ConfigurationError):
     @property
     def each(self) -> tuple[str, ...]:
         """All that is wrong, each with its place."""
-        return (self.first, *(other.first for other in self.others))
+        return (self.first or str(self), *(other.first for other in self.others))
 
 
 OWN = "program"

@@ -21,6 +21,7 @@ from teleprompt.tracking.connection import quoted
 from teleprompt.tracking.pipeline_run import KEY_TAG, WINDOW_END_TAG, PipelineRun, RecordUnreadableError
 from teleprompt.tracking.progress_tags import PROGRESS
 from teleprompt.tracking.search import NEWEST_WINDOW_FIRST, search_own_runs
+from teleprompt.window import Window
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -89,6 +90,15 @@ def list_runs(client: "MlflowClient", *, program: str | None = None, limit: int 
     if program is not None:
         condition += f" AND tags.`teleprompt.program` = {quoted(program)}"
     return [_summary(client, run) for run in search_own_runs(client, condition, limit=limit)]
+
+
+def runs_ended(client: "MlflowClient", *, program: str, period: Window) -> list[RunSummary]:
+    """The runs of a program that ended in `period`, well or not, newest first."""
+    condition = (
+        f"tags.`{KEY_TAG}` != '' AND tags.`teleprompt.program` = {quoted(program)} AND "
+        f"attributes.end_time >= {period.start_ms} AND attributes.end_time < {period.end_ms}"
+    )
+    return [_summary(client, run) for run in search_own_runs(client, condition)]
 
 
 def runs_until(client: "MlflowClient", *, program: str, end: str) -> Iterator[str]:

@@ -64,6 +64,7 @@ def mlflow_client(tracking_uri: SecretUri | str) -> "Iterator[MlflowClient]":
     try:
         yield mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
     except UnsupportedModelRegistryStoreURIException as error:
+        place.hide_in_error(error)
         raise ConfigurationError(
             f"{place} is no address that MLflow knows; correct MLFLOW_TRACKING_URI or the `mlflow_default` connection "
             "(http://…, postgresql://…, mysql://… or sqlite:////path/to/mlflow.db)."

@@ -9,10 +9,20 @@ from teleprompt.attest.load import MAX_BYTES
 from teleprompt.environment import keep_recursion_limit
 from teleprompt_airflow.api import problems
 from teleprompt_airflow.api.guard import Guard
-from teleprompt_airflow.api.routes import attestations, contributors, health, programs, runs, traces, trials, versions
+from teleprompt_airflow.api.routes import (
+    attestations,
+    contributors,
+    health,
+    programs,
+    reports,
+    runs,
+    traces,
+    trials,
+    versions,
+)
 
 PREFIX = "/teleprompt/api/v1"
-ROUTES = (programs, runs, trials, traces, versions, attestations, contributors, health)
+ROUTES = (programs, runs, trials, traces, versions, attestations, contributors, reports, health)
 LIMITS = {
     "/traces": traces.MAX_BULK_BYTES,
     "/traces/bulk": traces.MAX_BULK_BYTES,

@@ -19,7 +19,7 @@ from airflow.sdk import (
 )
 
 from teleprompt.config.cron import PRESETS
-from teleprompt.config.dag_ids import MAINTENANCE_DAG_ID, dag_id, watch_dag_id
+from teleprompt.config.dag_ids import MAINTENANCE_DAG_ID, REPORT_DAG_ID, dag_id, watch_dag_id
 from teleprompt.config.dependencies import check_dependencies
 from teleprompt.config.files import ProgramFileError, load_program_file, program_files, slug_of
 from teleprompt.config.program import ProgramConfig
@@ -74,8 +74,8 @@ def program_dags(programs_dir: Path | None = None) -> Iterator[DAG]:
         if own_id in seen:
             own_id = dag_id(file.name)  # `draft.yml` beside `draft.yaml`
             yield invalid_program_dag(own_id, f"{file.name}: there is another file of that name; remove one.")
-        elif own_id == MAINTENANCE_DAG_ID:
-            problem = f"{file.name}: {own_id} is the DAG that looks after the storage; give the file another name."
+        elif own_id in {MAINTENANCE_DAG_ID, REPORT_DAG_ID}:
+            problem = f"{file.name}: {own_id} is a DAG for all programs; give the file another name."
             yield invalid_program_dag(dag_id(file.name), problem)
         elif wanted is None or wanted in {own_id, watch_dag_id(slug_of(file))}:
             yield from (dag for dag in _dags_of_file(file, own_id) if wanted is None or dag.dag_id == wanted)

@@ -14,7 +14,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 
 from teleprompt.alerts.alert import Alert
 from teleprompt.alerts.by_default import SMTP_CONNECTION, WAY_OUT, DefaultNotifier, default_notifier
-from teleprompt.config.alerts import BY_DEFAULT, NOBODY, WEBHOOK, AlertEvent, AlertRule, shared_rules
+from teleprompt.config.alerts import BY_DEFAULT, NOBODY, SENT_BY_DEFAULT, WEBHOOK, AlertEvent, AlertRule, shared_rules
 from teleprompt.config.files import find_program_file, load_program_file
 from teleprompt.config.settings import Settings
 from teleprompt.errors import ConfigurationError
@@ -29,8 +29,9 @@ USUAL_ARGUMENTS: Mapping[str, str] = {
     "text": "{{ alert.title }}: {{ alert.text }}{% if alert.page %} {{ alert.page }}{% endif %}",
     "message": "{{ alert.title }}: {{ alert.text }}{% if alert.page %} {{ alert.page }}{% endif %}",
     "body": "{{ alert.text }}{% if alert.page %} {{ alert.page }}{% endif %}",
-    "html_content": "<p>{{ alert.text | e }}</p>"
-    "{% if alert.page %}<p><a href='{{ alert.page | e }}'>What changes</a></p>{% endif %}<p>{{ alert.at }}</p>",
+    "html_content": "{% if alert.html %}{{ alert.html }}{% else %}<p>{{ alert.text | e }}</p>"
+    "{% if alert.page %}<p><a href='{{ alert.page | e }}'>What changes</a></p>{% endif %}"
+    "<p>{{ alert.at }}</p>{% endif %}",
 }
 """What notifiers call what they say; given to each that has such a parameter and is not told otherwise."""
 
@@ -54,13 +55,15 @@ def _rules_for(alert: Alert) -> list[AlertRule]:
     """The rules that name the event; where none does, the default's."""
     rules = [*_own_rules(alert.program), *_shared_rules(alert.program)]
     named = [rule for rule in rules if alert.event in rule.events]
-    if named or alert.event not in BY_DEFAULT or Settings().default_alerts.notifier == NOBODY:
+    if named or alert.event not in SENT_BY_DEFAULT or Settings().default_alerts.notifier == NOBODY:
         return named
     try:
         found = found_default()
     except Exception:  # where connections cannot be read, that is no reason for a run to fail
         log.exception("Who is told by default cannot be found out, so nobody is told of: %s", alert.title)
         count("notifier_failures", program=alert.program, notifier="default")
+        return []
+    if found is None and alert.event not in BY_DEFAULT:
         return []
     if found is None:
         log.warning("Nobody is told of %s, for no rule names it and there is no default: %s", alert.title, WAY_OUT)

@@ -12,6 +12,7 @@ from teleprompt_airflow.operators.invalid_program import InvalidProgramOperator
 from teleprompt_airflow.operators.maintenance import MaintenanceOperator
 from teleprompt_airflow.operators.power import PowerOperator
 from teleprompt_airflow.operators.register import RegisterOperator
+from teleprompt_airflow.operators.report import ReportOperator
 from teleprompt_airflow.operators.score_gate import ScoreGateOperator, ScoreTrialOperator
 from teleprompt_airflow.operators.select import SelectOperator
 from teleprompt_airflow.operators.submit import SubmitOperator
@@ -31,6 +32,7 @@ __all__ = [
     "MaintenanceOperator",
     "PowerOperator",
     "RegisterOperator",
+    "ReportOperator",
     "ScoreGateOperator",
     "ScoreTrialOperator",
     "SelectOperator",

@@ -29,6 +29,8 @@ from teleprompt.queries.trials import read_trials
 from teleprompt.registry.change_log import list_changes
 from teleprompt.registry.listing import list_versions
 from teleprompt.registry.scoreboard import scoreboard_of
+from teleprompt.report.page import report_content
+from teleprompt.report.read import read_report
 from teleprompt.tracking.skipped_windows import list_skipped
 from teleprompt_airflow.api.access import (
     Program,
@@ -44,6 +46,7 @@ from teleprompt_airflow.api.dag_runs import start_dag_run
 from teleprompt_airflow.api.database import airflow_session
 from teleprompt_airflow.api.problems import ConflictError, NotFoundError
 from teleprompt_airflow.api.routes.programs import schedule_of
+from teleprompt_airflow.api.routes.reports import ReportPeriod, visible_files
 from teleprompt_airflow.api.tracking import Attestations, Cursor, Identifier, Mlflow, SettingsDep
 from teleprompt_airflow.notifications.tell import found_default
 from teleprompt_airflow.ui._charts import evidence_chart, history_chart
@@ -73,6 +76,13 @@ def programs(user: User, client: Mlflow) -> str:
         way_out=WAY_OUT,
         told=_told([program.config for program in sound]),
     )
+
+
+@router.get("/report")
+def report(user: User, client: Mlflow, settings: SettingsDep, period: ReportPeriod) -> str:
+    """What a period brought, of all programs that the user may see."""
+    content = report_content(read_report(client, visible_files(user, settings.programs_dir), period))
+    return render("report.html", root=".", content=Markup(content))  # noqa: S704 - rendered with escapes
 
 
 def _told(configs: list[ProgramConfig]) -> Told:

@@ -100,3 +100,14 @@ def test_nothing_is_asked_of_another_host(world: World) -> None:
     for path in ("/", "/programs/shelves", f"/programs/shelves/runs/{world.run.run_id}"):
         html = page(world, path)
         assert re.findall(r'(?:src|href|action)="(?:https?:)?//[^"]*"', html) == []
+
+
+def test_what_a_period_brought_is_a_page_and_an_answer(world: World) -> None:
+    html = page(world, "/report", role="viewer")
+    assert "1 of 1 program improved (shelves by +" in html
+    assert "broken" in html
+    assert "Nothing happened." in page(world, "/report?since=2020-01-01T00:00:00Z&until=2020-02-01T00:00:00Z")
+    answer = world.get("/report", role="viewer")
+    assert "1 of 1 program improved" in answer["headline"]
+    assert answer["report"]["programs"][0]["improvements"][0]["run_id"] == world.run.run_id
+    assert world.call("GET", "/report?since=2020-02-01T00:00:00Z&until=2020-01-01T00:00:00Z").status_code == 422

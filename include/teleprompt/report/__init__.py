@@ -1,0 +1,1 @@
+"""What a period brought: improvements, decisions, spend, contributors, data."""

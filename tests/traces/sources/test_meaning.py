@@ -1,11 +1,7 @@
-"""What people log means the same by every route: SQL, MLflow's client, and its server."""
+"""What people log means the same by every route: SQL (SQLite, PostgreSQL), MLflow's client, and its server."""
 
 import os
-import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +9,7 @@ from typing import Any
 import dspy
 import mlflow
 import pytest
+import sqlalchemy
 from mlflow.entities import AssessmentSource
 from mlflow.entities.assessment import AssessmentError
 
@@ -30,8 +27,7 @@ from teleprompt.traces.sources.of_program import program_sources
 from teleprompt.traces.sources.raw import raw_schema
 from teleprompt.tracking.connection import fluent_tracking, mlflow_client
 from teleprompt.window import Window
-from tests.loopback import free_port
-from tests.waiting import wait_until
+from tests.traces.sources.serving import serving
 
 TAGS = {"contributor_id": "bob"}
 
@@ -131,12 +127,8 @@ def _log_calls_below_spans() -> None:
     say(str(outer.trace_id), 0, span_id=inner.span_id)
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory, _empty_store: Path) -> Iterator[dict[str, str]]:
-    """Addresses of one store: the database, and a server of MLflow's over it."""
-    folder = tmp_path_factory.mktemp("meaning")
-    (folder / "mlflow.db").write_bytes(_empty_store.read_bytes())
-    uri, port = f"sqlite:///{folder}/mlflow.db", free_port()
+def fill(uri: str, folder: Path) -> str:
+    """Log everything into an empty store; the experiment."""
     os.environ["MLFLOW_ENABLE_ASYNC_TRACE_LOGGING"] = "false"
     try:
         with mlflow_client(uri) as client, fluent_tracking(uri):
@@ -146,52 +138,48 @@ def store(tmp_path_factory: pytest.TempPathFactory, _empty_store: Path) -> Itera
             with dspy.context(lm=build_lm(LMConfig())):
                 log_meanings(experiment)
             mlflow.dspy.autolog(disable=True)
-            _damage(folder / "mlflow.db", experiment)
+            _damage(uri, experiment)
     finally:
         del os.environ["MLFLOW_ENABLE_ASYNC_TRACE_LOGGING"]
-    command = [
-        sys.executable,
-        "-m",
-        "mlflow",
-        "server",
-        "--backend-store-uri",
-        uri,
-        "--port",
-        str(port),
-        "--workers",
-        "1",
-    ]
-    with (folder / "server.log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as server:
-        address = f"http://127.0.0.1:{port}"
-        wait_until(lambda: _answers(address), "MLflow answers", seconds=120)
+    return str(experiment)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory, _empty_store: Path) -> Iterator[dict[str, str]]:
+    """Addresses of one store: the database, and a server of MLflow's over it."""
+    folder = tmp_path_factory.mktemp("meaning")
+    (folder / "mlflow.db").write_bytes(_empty_store.read_bytes())
+    uri = f"sqlite:///{folder}/mlflow.db"
+    fill(uri, folder)
+    with serving(uri, folder) as address:
         yield {"sql": uri, "api": uri, "server": address}
-        server.terminate()
 
 
-def _answers(address: str) -> bool:
-    import requests
-
-    try:
-        return requests.get(f"{address}/health", timeout=5).ok
-    except requests.RequestException:
-        return False
+@pytest.fixture(scope="module")
+def store_in_postgresql(tmp_path_factory: pytest.TempPathFactory, postgresql: str) -> str:
+    """The address of a PostgreSQL with the same."""
+    fill(postgresql, tmp_path_factory.mktemp("meaning-pg"))
+    return postgresql
 
 
-def _damage(database: Path, experiment: str) -> None:
+def _damage(uri: str, experiment: str) -> None:
     """What only a fault in the store makes: half of a span, and a number that no float holds."""
     own = {"experiment_id": experiment}
     ids = [call("a damaged span", **own), call("a damaged span", ticket="cut", **own), call("a huge number", **own)]
     odd = {program: [call(program, **own), call(program, **own)] for program in ODD}
     for trace_id in [*ids, *(trace_id for pair in odd.values() for trace_id in pair)]:
         say(trace_id, 1)
-    with closing(sqlite3.connect(database, timeout=30)) as connection:
-        connection.execute("UPDATE spans SET content = substr(content, 1, 200) WHERE trace_id = ?", (ids[1],))
-        connection.execute(
-            "UPDATE assessments SET name = 'tokens', value = ? WHERE trace_id = ?", ("1" + "0" * 400, ids[2])
-        )
+    engine = sqlalchemy.create_engine(uri)
+    with engine.begin() as connection:
+
+        def change(statement: str, **values: str) -> None:
+            connection.execute(sqlalchemy.text(f"{statement} WHERE trace_id = :id"), values)
+
+        change("UPDATE spans SET content = substr(content, 1, 200)", id=ids[1])
+        change("UPDATE assessments SET name = 'tokens', value = :value", value="1" + "0" * 400, id=ids[2])
         for program, (_, trace_id) in odd.items():
-            connection.execute(f"{ODD[program]} WHERE trace_id = ?", (trace_id,))
-        connection.commit()
+            change(ODD[program].replace(":", r"\:"), id=trace_id)
+    engine.dispose()
 
 
 ODD = {
@@ -248,6 +236,13 @@ MEANINGS: dict[str, list[Any]] = {
 def test_what_was_logged_means_the_same(store: dict[str, str], program: str, route: str) -> None:
     access = "sql" if route == "sql" else "api"
     assert usable(store[route], access, program) == MEANINGS[program]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("access", ["sql", "api"])
+@pytest.mark.parametrize("program", MEANINGS)
+def test_so_it_does_in_postgresql(store_in_postgresql: str, program: str, access: str) -> None:
+    assert usable(store_in_postgresql, access, program) == MEANINGS[program]
 
 
 @pytest.mark.slow

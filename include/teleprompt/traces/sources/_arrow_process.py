@@ -5,6 +5,7 @@ one. A child pays for its imports at every start, so this file imports nothing l
 answer is an Arrow stream and a word that shows that the stream is whole.
 """
 
+import fcntl
 import json
 import os
 import subprocess
@@ -20,6 +21,9 @@ READY = b"ready"
 DONE = b"done"
 FAILED = b"fail"
 """In place of `DONE`: the stream ended early, and a line of JSON says why."""
+
+PIPE_BYTES = 2**20
+"""What Linux lets any user's pipe hold."""
 
 
 class AnswerError(Exception):
@@ -51,6 +55,7 @@ class ArrowProcess:
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": path},
         )
+        _widen(self._process.stdout)
         self._send(json.dumps(self._hello))
         self._expect(READY)
 
@@ -103,6 +108,13 @@ class ArrowProcess:
         stdin = self._pipe("stdin")
         stdin.write(line.encode() + b"\n")
         stdin.flush()
+
+
+def _widen(pipe: IO[bytes] | None) -> None:
+    """Let a pipe hold more, where the system allows it: each fill of it is a turn of both processes."""
+    if pipe is not None and hasattr(fcntl, "F_SETPIPE_SZ"):
+        with suppress(OSError):
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
 class Asker:

@@ -7,6 +7,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
+    Numbers = np.ndarray[Any, np.dtype[Any]]
+
 
 def grouped(tall: "pa.Table", ids: "pa.Array", by: Sequence[str]) -> tuple["pa.Table", "pa.Array"]:
     """The rows of `tall`, whose first column is an id, in the order of `ids` and then of the columns `by`.
@@ -16,29 +18,41 @@ def grouped(tall: "pa.Table", ids: "pa.Array", by: Sequence[str]) -> tuple["pa.T
     """
     import numpy as np
     import pyarrow as pa
-    import pyarrow.compute as pc
 
-    position = pc.fill_null(pc.index_in(_texts(tall.column(0)), value_set=ids), len(ids)).to_numpy()
-    order = np.lexsort((*(_places(tall[name]) for name in reversed(by)), position))
+    order, position = _order(tall, ids, by)
     offsets = np.searchsorted(position[order], np.arange(len(ids) + 1)).astype(np.int32)
     rows = tall.select(tall.column_names[1:]).take(pa.array(order[: offsets[-1]]))
     return rows, pa.array(offsets)
 
 
+def _order(tall: "pa.Table", ids: "pa.Array", by: Sequence[str]) -> tuple["Numbers", "Numbers"]:
+    """In which order to take the rows of `tall`; and of each row the place of its id in `ids`, or their number."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    position = pc.fill_null(pc.index_in(_texts(tall.column(0)), value_set=ids), len(ids)).to_numpy()
+    return np.lexsort((*(_places(tall[name]) for name in reversed(by)), position)), position
+
+
 def to_maps(tall: "pa.Table", ids: "pa.Array", prefixes: Sequence[str]) -> list["pa.Array"]:
-    """For each prefix a map per id: from the keys (second column) that begin with it, without it, to their values."""
+    """For each prefix a map per id: from the keys (second column) that begin with it, without it, to their values.
+
+    The values, which may be large, are moved once.
+    """
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    rows, offsets = grouped(tall, ids, [tall.column_names[1]])
-    keys, values = _texts(rows.column(0)), _texts(rows.column(1))
+    order, position = _order(tall, ids, [tall.column_names[1]])
+    keys, values = _texts(tall.column(1)), _texts(tall.column(2))
     maps = []
     for prefix in prefixes:
-        mine = pc.starts_with(keys, prefix)
-        before = np.r_[0, np.cumsum(mine.to_numpy(zero_copy_only=False))].astype(np.int32)
-        names = pc.utf8_slice_codeunits(keys.filter(mine), start=len(prefix))
-        maps.append(pa.MapArray.from_arrays(pa.array(before[offsets.to_numpy()]), names, values.filter(mine)))
+        begins = pc.starts_with(keys, prefix).to_numpy(zero_copy_only=False)
+        mine = order[begins[order]]
+        offsets = np.searchsorted(position[mine], np.arange(len(ids) + 1)).astype(np.int32)
+        chosen = pa.array(mine[: offsets[-1]])
+        names = pc.utf8_slice_codeunits(keys.take(chosen), start=len(prefix))
+        maps.append(pa.MapArray.from_arrays(pa.array(offsets), names, values.take(chosen)))
     return maps
 
 
@@ -60,7 +74,7 @@ def flat(column: "pa.ChunkedArray") -> "pa.Array":
     return array
 
 
-def _places(column: "pa.ChunkedArray") -> "np.ndarray[Any, np.dtype[Any]]":
+def _places(column: "pa.ChunkedArray") -> "Numbers":
     """Numbers in the order of the values of `column`; texts by their place among the few that there are."""
     import pyarrow as pa
     import pyarrow.compute as pc

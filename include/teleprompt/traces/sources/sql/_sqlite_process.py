@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 BUSY_SECONDS = 30
+CACHE_MB = 32
+"""Pages of the file that are kept: those of its indexes are read again and again."""
 
 
 def serve() -> None:
@@ -27,8 +29,9 @@ def serve() -> None:
         adbc_driver_sqlite.connect(parent.hello) as database,
         adbc_driver_manager.AdbcConnection(database) as connection,
     ):
-        with _answer(connection, f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}"):
-            pass
+        for setting in (f"busy_timeout = {BUSY_SECONDS * 1000}", f"cache_size = -{CACHE_MB * 1024}"):
+            with _answer(connection, f"PRAGMA {setting}"):
+                pass
         for sql in parent.lines():
             try:
                 with _answer(connection, sql) as found, parent.answer(found.schema) as stream:

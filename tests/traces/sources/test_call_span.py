@@ -76,12 +76,22 @@ def test_a_damaged_span_is_not_the_call() -> None:
             {"messages": [{"role": "user", "parts": [{"type": "text", "content": "lost"}]}]},
             {"ticket": "lost"},
         ),
+        ({"model": "m", "messages": [{"role": "user", "content": "lost"}]}, {"ticket": "lost"}),
+        ({"model": "m", "input": "lost"}, {"ticket": "lost"}),
+        ({"model": "m", "input": [{"role": "user", "content": "lost"}]}, {"ticket": "lost"}),
+        ([[{"type": "system", "content": "?"}, {"type": "human", "content": "lost"}]], {"ticket": "lost"}),
+        (
+            {"ticket": "late", "messages": [{"role": "user", "content": "lost"}]},
+            {"ticket": "late", "messages": [{"role": "user", "content": "lost"}]},
+        ),
+        ({"prompt": None, "messages": [{"role": "user", "content": "[[ ## ticket ## ]]"}]}, None),
+        ({"messages": [{"role": "system", "content": "?"}]}, None),
         ({"ticket": "lost", "args": "no list"}, {"ticket": "lost", "args": "no list"}),
         (["lost"], ["lost"]),
     ],
 )
 def test_inputs_get_the_names_of_the_programs_arguments(logged: Any, inputs: Any) -> None:
-    assert named_inputs(logged, TRIAGE) == inputs
+    assert named_inputs(logged, TRIAGE) == (logged if inputs is None else inputs)
 
 
 def test_a_program_with_an_input_called_args_keeps_it() -> None:
@@ -94,12 +104,32 @@ def test_a_program_with_an_input_called_args_keeps_it() -> None:
         ("post", {"queue": "post"}),
         (["post"], {"queue": ["post"]}),
         ([{"role": "assistant", "content": [{"type": "text", "text": "post"}]}], {"queue": "post"}),
+        ({"choices": [{"message": {"role": "assistant", "content": "post"}}]}, {"queue": "post"}),
+        (
+            {
+                "output": [
+                    {"type": "reasoning", "summary": []},
+                    {
+                        "type": "message",
+                        "role": "assistant",
+                        "content": [{"type": "output_text", "text": "post"}],
+                    },
+                ]
+            },
+            {"queue": "post"},
+        ),
+        ({"role": "assistant", "content": [{"type": "text", "text": "post"}], "usage": {}}, {"queue": "post"}),
+        ({"generations": [[{"text": "post", "message": {}}]], "llm_output": None}, {"queue": "post"}),
+        ({"type": "ai", "content": "post"}, {"queue": "post"}),
+        ({"queue": "post", "choices": []}, {"queue": "post", "choices": []}),
+        ({"choices": [{"message": {"role": "assistant", "content": None, "tool_calls": [{}]}}]}, None),
+        ({"status": 200}, {"status": 200}),
         ({"queue": "post"}, {"queue": "post"}),
         (None, None),
     ],
 )
 def test_a_value_without_a_name_is_the_only_output(logged: Any, outputs: Any) -> None:
-    assert named_outputs(logged, TRIAGE) == outputs
+    assert named_outputs(logged, TRIAGE) == (logged if outputs is None else outputs)
     assert named_outputs("post", CallShape(outputs=frozenset({"queue", "why"}))) == "post"
 
 

@@ -13,9 +13,9 @@ from teleprompt.traces.sources.call_span import (
     CallShape,
     Span,
     call_span,
-    holds_the_fields,
     named_inputs,
     named_outputs,
+    names_the_fields,
 )
 from teleprompt.traces.sources.raw import UNFETCHED, as_texts, raw_schema
 
@@ -104,7 +104,7 @@ def payload_of_trace(spans: Sequence[Span | None], shape: CallShape) -> Payload:
     call = call_span(good, shape)
     if call is None:
         return absent() if good else unreadable()
-    if len(good) < len(spans) and not holds_the_fields(call, shape):
+    if len(good) < len(spans) and not names_the_fields(call, shape):
         return unreadable()  # the damaged one may be the call
     return replace(payload_of(call, shape), places=places_of(good, shape))
 

@@ -11,12 +11,13 @@ The first of these that there is:
 Topmost is a span without a parent, then one whose parent lies in another trace: another service began the call.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from teleprompt.program.fields import WHOLE
+from teleprompt.traces.sources._chats import answered, asked
 from teleprompt.traces.sources._json import loads
 
 INPUTS = ("input.value", "gen_ai.input.messages", "gen_ai.prompt")
@@ -96,12 +97,16 @@ def is_the_call(root: Span, shape: CallShape) -> bool:
 
 
 def named_inputs(inputs: Any, shape: CallShape) -> Any:
-    """Inputs by name; those that were given by place get the names of the program's arguments."""
-    if not isinstance(inputs, Mapping) or _is_chat(inputs, shape.inputs):
-        said = _last_message(inputs, "user")
-        whole = said if said is not None else inputs if isinstance(inputs, str) else None
-        return inputs if whole is None or len(shape.required) != 1 else {next(iter(shape.required)): whole}
-    return _placed(inputs, shape)
+    """Inputs by name; those that were given by place get the names of the program's arguments.
+
+    A text, and what was asked in a chat, is the program's only input, unless it holds one by name.
+    """
+    named = isinstance(inputs, Mapping) and any(name in inputs for name in shape.inputs)
+    if len(shape.required) == 1 and not named:
+        whole = inputs if isinstance(inputs, str) else asked(inputs)
+        if whole is not None:
+            return {next(iter(shape.required)): whole}
+    return _placed(inputs, shape) if isinstance(inputs, Mapping) else inputs
 
 
 def _placed(inputs: Mapping[str, Any], shape: CallShape) -> Mapping[str, Any]:
@@ -115,32 +120,14 @@ def _placed(inputs: Mapping[str, Any], shape: CallShape) -> Mapping[str, Any]:
 
 
 def named_outputs(outputs: Any, shape: CallShape) -> Any:
-    """Outputs by name; a value without one is the program's only output."""
-    if isinstance(outputs, Mapping) and not _is_chat(outputs, shape.outputs):
+    """Outputs by name; a value without one, and what a chat answered, is the program's only output."""
+    named = isinstance(outputs, Mapping) and any(name in outputs for name in shape.outputs)
+    if outputs is None or named or len(shape.outputs) != 1:
         return outputs
-    if outputs is None or len(shape.outputs) != 1:
+    said = answered(outputs)
+    if said is None and isinstance(outputs, Mapping):
         return outputs
-    said = _last_message(outputs, "assistant")
     return {next(iter(shape.outputs)): outputs if said is None else said}
-
-
-def _is_chat(value: Mapping[str, Any], names: Iterable[str]) -> bool:
-    return value.keys() == {"messages"} and "messages" not in names
-
-
-def _last_message(value: Any, role: str) -> str | None:
-    """The text of the last message of that role, of messages as OpenAI's API and OpenTelemetry's GenAI have them."""
-    messages = value.get("messages") if isinstance(value, Mapping) else value
-    if not isinstance(messages, list) or not all(isinstance(each, Mapping) and "role" in each for each in messages):
-        return None
-    for message in reversed(messages):
-        if message["role"] == role:
-            content = message.get("content", message.get("parts"))
-            if isinstance(content, list):
-                texts = [part.get("text", part.get("content")) for part in content if isinstance(part, Mapping)]
-                return "".join(text for text in texts if isinstance(text, str))
-            return content if isinstance(content, str) else None
-    return None
 
 
 def holds_the_fields(span: Span, shape: CallShape) -> bool:

@@ -4,10 +4,12 @@ from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING, ClassVar
+from threading import Lock
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from teleprompt.traces.sources import tags
 from teleprompt.traces.sources._marks import DayMarks
@@ -27,6 +29,9 @@ CHUNK = 5000
 
 CHUNK_BYTES = 8 * 2**20
 """Calls whose details are fetched at a time are no more than these, where the store knows how large calls are."""
+
+WORTH_TWO = 8
+"""Parts from which a second connection is worth its start; of SQLite that is a process."""
 
 SCAN_WHEN_ONE_OF = 5
 """Tags are scanned once when the window holds at least one in so many of the store's calls."""
@@ -63,9 +68,12 @@ class SqlSource:
         try:
             for piece in self._pieces(window):
                 ids = self._ids(program, piece)
-                for first, number in self._chunks(ids):
+                chunks = list(self._chunks(ids))
+                turns = nullcontext() if len(chunks) >= WORTH_TWO else Lock()
+                for first, number in chunks:
                     calls = ids.slice(first, number).combine_chunks()
-                    under_way.append(self._database.threads.submit(patiently, partial(details, calls, known)))
+                    asked = partial(_in_turn, turns, partial(details, calls, known))
+                    under_way.append(self._database.threads.submit(patiently, asked))
                     if len(under_way) > THREADS:
                         yield under_way.popleft().result()
             while under_way:
@@ -207,6 +215,24 @@ class SqlSource:
     def _changeable(self, program: str, sql: str) -> "pa.Table":
         return patiently(partial(self._database.query, sql, program))
 
+    def _of_calls(
+        self, table: str, id_column: str, columns: Sequence[str], calls: "pa.Table", more: str = ""
+    ) -> Iterator["pa.Table"]:
+        """Rows of `table` that belong to calls (start and id the first columns): start, id, and the columns.
+
+        By id, some thousand at a time: joining in the database takes twice as long.
+        """
+        import pyarrow.compute as pc
+
+        if not len(calls):
+            return
+        starts, ids = calls.column(0).combine_chunks(), _texts(calls.column(1))
+        for first in range(0, len(ids), CHUNK):
+            some = partial(self._of, table, id_column, columns, ids.slice(first, CHUNK), more)
+            rows = patiently(some)
+            if len(rows):
+                yield rows.add_column(0, "at_ms", starts.take(pc.index_in(_texts(rows.column(0)), value_set=ids)))
+
     def _number(self, sql: str, program: str) -> int:
         if not self._experiments:
             return 0
@@ -219,6 +245,11 @@ class SqlSource:
             f"SELECT {selected} FROM {table} x WHERE {self._database.among(f'x.{id_column}', ids)}{more}"  # noqa: S608 - ids are checked
         )
         return found if len(found) else _empty(found.column_names)
+
+
+def _in_turn(turns: AbstractContextManager[Any], work: "Callable[[], pa.Table]") -> "pa.Table":
+    with turns:
+        return work()
 
 
 def _texts(column: "pa.ChunkedArray") -> "pa.Array":

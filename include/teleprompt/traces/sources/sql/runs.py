@@ -23,6 +23,7 @@ TAGS = (
     tags.ASSIGNMENT_SHARE,
 )
 NAMED = one_of("x.key", TAGS)
+METRIC_COLUMNS = ("x.key", "x.value", "x.timestamp", "x.is_nan")
 
 
 class RunsSqlSource(SqlSource):
@@ -57,22 +58,16 @@ class RunsSqlSource(SqlSource):
         return f"SELECT c.start_time FROM {self._of_window(window)}"  # noqa: S608
 
     def _add_to(self, marks: DayMarks, program: str, window: Window) -> None:
-        mine = f"(SELECT c.run_uuid, c.start_time, c.end_time, c.status FROM {self._mine(window)}) calls"  # noqa: S608
-        for what, selected, joined in (
-            ("call", "calls.run_uuid, calls.end_time, calls.status", ""),
-            (
-                "metric",
-                "m.run_uuid, m.key, m.value, m.timestamp, m.is_nan",
-                " JOIN latest_metrics m ON m.run_uuid = calls.run_uuid",
-            ),
-            (
-                "tag",
-                "x.run_uuid, x.key, x.value",
-                f" JOIN tags x ON x.run_uuid = calls.run_uuid WHERE x.key <> '' {NAMED}",
-            ),
-        ):
-            rows = self._changeable(program, f"SELECT calls.start_time AS at_ms, {selected} FROM {mine}{joined}")  # noqa: S608
-            marks.add(what, rows)
+        calls = self._changeable(
+            program,
+            "SELECT c.start_time AS at_ms, c.run_uuid, c.end_time, c.status "  # noqa: S608
+            f"FROM {self._mine(window)}",
+        )
+        marks.add("call", calls)
+        for rows in self._of_calls("latest_metrics", "run_uuid", METRIC_COLUMNS, calls):
+            marks.add("metric", rows)
+        for rows in self._of_calls("tags", "run_uuid", ("x.key", "x.value"), calls, NAMED):
+            marks.add("tag", rows)
 
     def _details(self, program: str, window: Window) -> Callable[["pa.Table", "pa.Table | None"], "pa.Table"]:
         del program, window
@@ -88,7 +83,7 @@ class RunsSqlSource(SqlSource):
         there = pc.is_in(ids, value_set=run_tags.column(0).combine_chunks())
         calls, ids = calls.filter(there), ids.filter(there)
         params = self._of("params", "run_uuid", ("x.key", "x.value"), ids)
-        metrics = self._of("latest_metrics", "run_uuid", ("x.key", "x.value", "x.timestamp", "x.is_nan"), ids)
+        metrics = self._of("latest_metrics", "run_uuid", METRIC_COLUMNS, ids)
         inputs, outputs = to_maps(params, ids, (INPUT_PREFIX, OUTPUT_PREFIX))
         status = calls["status"].combine_chunks()
         columns = {

@@ -56,6 +56,11 @@ SPAN_COLUMNS = (
     *("x.span_id", "COALESCE(x.parent_span_id, '') AS parent_span_id", "COALESCE(x.name, '') AS name"),
     *("x.start_time_unix_nano", "x.content"),
 )
+MARKED_OF_ASSESSMENTS = (
+    *("x.assessment_id", "x.last_updated_timestamp", "x.created_timestamp"),
+    *("CASE WHEN x.valid THEN 1 ELSE 0 END AS valid", "x.name", "x.value", "x.source_type"),
+    f"CASE WHEN x.assessment_metadata LIKE '%{tags.SESSION}%' THEN 1 ELSE 0 END AS of_session",
+)
 WHOLE_TRACES = 100
 """Traces of which all spans are read at a time."""
 
@@ -111,24 +116,17 @@ class TracesSqlSource(SqlSource):
         """What was said of a session counts for its calls of the day after, too."""
         import pyarrow.compute as pc
 
-        mine = f"(SELECT c.request_id, c.timestamp_ms, c.execution_time_ms, c.status FROM {self._mine(window)}) calls"  # noqa: S608
-        state = "SELECT calls.timestamp_ms AS at_ms, calls.request_id, calls.execution_time_ms, calls.status "
-        marks.add("call", self._changeable(program, f"{state} FROM {mine}"))
-        for table in self.tag_tables:
-            tagged = f"SELECT calls.timestamp_ms AS at_ms, x.request_id, x.key, x.value FROM {mine} JOIN {table} x "  # noqa: S608
-            marks.add(
-                table, self._changeable(program, f"{tagged} ON x.request_id = calls.request_id WHERE 1 = 1{NAMED}")
-            )
-        said = self._changeable(
+        calls = self._changeable(
             program,
-            f"SELECT calls.timestamp_ms AS at_ms, x.assessment_id, x.last_updated_timestamp, x.created_timestamp, "  # noqa: S608
-            "CASE WHEN x.valid THEN 1 ELSE 0 END AS valid, x.name, x.value, x.source_type, "
-            f"CASE WHEN x.assessment_metadata LIKE '%{tags.SESSION}%' THEN 1 ELSE 0 END AS of_session "
-            f"FROM (SELECT c.request_id, c.timestamp_ms FROM {self._mine(window)}) calls "
-            "JOIN assessments x ON x.trace_id = calls.request_id",
+            "SELECT c.timestamp_ms AS at_ms, c.request_id, c.execution_time_ms, c.status "  # noqa: S608
+            f"FROM {self._mine(window)}",
         )
-        marks.add("assessment", said)
-        if len(said):
+        marks.add("call", calls)
+        for table in self.tag_tables:
+            for tagged in self._of_calls(table, "request_id", ("x.key", "x.value"), calls, NAMED):
+                marks.add(table, tagged)
+        for said in self._of_calls("assessments", "trace_id", MARKED_OF_ASSESSMENTS, calls):
+            marks.add("assessment", said)
             marks.add("session", said.filter(pc.equal(said["of_session"], 1)), days_later=1)
 
     def _details(self, program: str, window: Window) -> Callable[["pa.Table", "pa.Table | None"], "pa.Table"]:

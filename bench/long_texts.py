@@ -95,16 +95,21 @@ NAMES = {"mlflow": "mlflow", "api": "ours by API", "sql": "ours by SQL"}
 
 def overlapping(uri: str) -> None:
     """A week, then one that shares six of its days: both are kept by day."""
-    print("\nA week into a snapshot by SQL, then one with six of its days and a new one\n")
-    print(f"{'':<8}{'first':>10}{'CPU':>8}{'second':>10}{'CPU':>8}{'CPU of the first':>18}")
+    print(
+        "\nA week, then one with six of its days and a new one; read in a process that has read before, and collected\n"
+    )
+    print(f"{'':<20}{'first':>10}{'CPU':>8}{'second':>10}{'CPU':>8}{'CPU of the first':>18}")
     for kind in KINDS:
-        with tempfile.TemporaryDirectory(prefix="teleprompt-bench-") as storage:
-            first = measure("collect", kind, f"0:7:{storage}", uri)
-            second = measure("collect", kind, f"1:8:{storage}", uri)
-        print(
-            f"{kind:<8}{first.seconds:>10.2f}{first.cpu:>8.2f}{second.seconds:>10.2f}{second.cpu:>8.2f}"
-            f"{second.cpu / first.cpu:>18.0%}"
-        )
+        for way in ("read", "read-api", "collect"):
+            if (way, kind) == ("read-api", "runs"):
+                continue  # it takes long, and only days that are settled stay
+            with tempfile.TemporaryDirectory(prefix="teleprompt-bench-") as storage:
+                first = measure(way, kind, f"0:7:{storage}", uri)
+                second = measure(way, kind, f"1:8:{storage}", uri)
+            print(
+                f"{kind + ', ' + way:<20}{first.seconds:>10.2f}{first.cpu:>8.2f}{second.seconds:>10.2f}"
+                f"{second.cpu:>8.2f}{second.cpu / first.cpu:>18.0%}"
+            )
 
 
 def tenfold(uri: str, folder: Path, calls: int) -> None:
@@ -158,9 +163,14 @@ def _work(way: str, kind: str, span: str, uri: str) -> None:
             "mlflow": lambda: _mlflow(client, kind),
             "api": lambda: _ours(client, kind, "api", span),
             "sql": lambda: _ours(client, kind, "sql", span),
+            "read": lambda: _read(client, kind, "sql", span),
+            "read-api": lambda: _read(client, kind, "api", span),
             "collect": lambda: _collect(client, kind, "sql", span),
             "collect-api": lambda: _collect(client, kind, "api", span),
         }[way]
+        if way.startswith("read"):  # what a process imports and sets up once is another matter
+            with tempfile.TemporaryDirectory() as storage:
+                _read(client, kind, "api" if way == "read-api" else "sql", f"{DAYS - 1}:{DAYS}:{storage}")
         started, before = time.perf_counter(), _cpu()
         rows = work()
         seconds = time.perf_counter() - started
@@ -193,6 +203,18 @@ def _ours(client: Any, kind: str, access: str, days: str) -> int:
     with open_store(client) as store:
         (source,) = store.sources(config, outcomes=[METRIC], page_size=1000)
         return sum(len(table) for table in source.read(PROGRAM, _span(0, float(days))))
+
+
+def _read(client: Any, kind: str, access: str, where: str) -> int:
+    from teleprompt.config.program import ProgramConfig
+    from teleprompt.config.traces import TracesConfig
+    from teleprompt.traces.collect import open_reading
+
+    first, last, storage = where.split(":")
+    config = ProgramConfig(name=PROGRAM, slug="bench", traces=TracesConfig(source=kind, access=access))
+    window = _span(float(first), float(last))
+    with open_reading(client, config=config, window=window, storage_uri=storage) as reading:
+        return sum(len(table) for table in reading.batches())
 
 
 def _collect(client: Any, kind: str, access: str, where: str) -> int:

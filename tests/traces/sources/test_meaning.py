@@ -27,6 +27,7 @@ from teleprompt.traces.sources.of_program import program_sources
 from teleprompt.traces.sources.raw import raw_schema
 from teleprompt.tracking.connection import fluent_tracking, mlflow_client
 from teleprompt.window import Window
+from tests.traces.sources.openai_calls import log_openai_calls
 from tests.traces.sources.serving import serving
 
 TAGS = {"contributor_id": "bob"}
@@ -94,6 +95,8 @@ def log_meanings(experiment: str) -> None:
     for _ in range(5):
         call("named twice", metadata={"dspy_program_name": "named twice"}, **own)
     _log_calls_below_spans()
+    for trace_id in log_openai_calls(chat=of("a chat with OpenAI"), response=of("a response of OpenAI")):
+        say(trace_id, 1)
 
 
 def _log_calls_below_spans() -> None:
@@ -110,9 +113,16 @@ def _log_calls_below_spans() -> None:
         mlflow.update_current_trace(tags=of("below a generator"))
         yield from program(ticket=body).queue
 
+    @mlflow.trace(output_reducer="".join)
+    def parts(ticket: str) -> Iterator[str]:
+        mlflow.update_current_trace(tags=of("a generator whose parts are joined"))
+        yield from ("po", "st")
+
     handle("lost")
     say(str(mlflow.get_last_active_trace_id()), 1)
     list(stream("lost"))
+    say(str(mlflow.get_last_active_trace_id()), 1)
+    list(parts("lost"))
     say(str(mlflow.get_last_active_trace_id()), 1)
     with mlflow.tracing.context(tags=of("by place")):
         program("lost")
@@ -224,6 +234,9 @@ MEANINGS: dict[str, list[Any]] = {
     "a program in the metadata": [("lost", "post", 1, None)],
     "below a handler": [("lost", "post", 1, None)],
     "below a generator": [("lost", "post", 1, None)],
+    "a generator whose parts are joined": [("lost", "post", 1, None)],
+    "a chat with OpenAI": [("lost", "post", 1, None)],
+    "a response of OpenAI": [("lost", "post", 1, None)],
     "by place": [("lost", "post", 1, None)],
     "feedback on a step": [("lost", "post", 1, None)],
     "a damaged span": [("lost", "post", 1, None), "spans_unreadable"],

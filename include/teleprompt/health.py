@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 
-from teleprompt.alerts.by_default import WAY_OUT, default_notifier, extra_in_environment, who_is_told
+from teleprompt.alerts.by_default import WAY_OUT, Extras, default_notifier, extra_in_environment, who_is_told
+from teleprompt.config.deployment import Deployment, find_deployment
 from teleprompt.config.settings import OFFLINE_MODEL, LMConfig, Settings, Web3Config
 from teleprompt.encoding.secret_uri import hide_credentials
 from teleprompt.errors import TelepromptError
@@ -23,6 +24,25 @@ class Finding(Record):
 def examine(settings: Settings, checks: Iterable[str] | None = None) -> list[Finding]:
     """Look at each of `checks`, or at everything; whatever fails is a finding, never an error."""
     return [_examine(settings, name) for name in (CHECKS if checks is None else checks)]
+
+
+def examine_deployment(find: Callable[[], Deployment | None] = find_deployment) -> list[Finding]:
+    """Look at everything, with the connections of the Airflow beside which this runs; it is the second finding."""
+    deployment: Deployment | None = None
+    settings, extra_of = Settings(), extra_in_environment
+
+    def look() -> str:
+        nonlocal deployment, settings, extra_of
+        deployment = find()
+        if deployment is None:
+            return NOT_LOOKED_AT
+        settings, extra_of = deployment.settings(), deployment.extra_of
+        used = ", ".join(deployment.used) or "none of them"
+        return f"{deployment.place}; looked at here: {used}"
+
+    beside = _finding("airflow", look, AIRFLOW_REMEDY)
+    found = [_examine(settings, name, extra_of, seen=deployment is not None) for name in CHECKS]
+    return [found[0], beside, *found[1:]]
 
 
 def examine_node(chain_id: int, node: Callable[[], Web3Config]) -> Finding:
@@ -49,8 +69,11 @@ def _address(model: LMConfig) -> str:
     return f"{model.model} at {place.hostname}:{port} answers; nothing was asked"
 
 
-def _examine(settings: Settings, name: str) -> Finding:
+def _examine(settings: Settings, name: str, extra_of: Extras = extra_in_environment, *, seen: bool = False) -> Finding:
+    """`seen`: whether `extra_of` knows Airflow's connections."""
     check, remedy = CHECKS[name]
+    if name == "told":
+        return _finding(name, lambda: _told(settings, extra_of, seen=seen), remedy)
     return _finding(name, lambda: check(settings), remedy)
 
 
@@ -159,24 +182,37 @@ def _alerts(settings: Settings) -> str:
     return f"{rules} rules for all programs, {len(dead_letters(settings.storage_uri))} alerts that nobody took"
 
 
-def _told(settings: Settings) -> str:
-    """Connections that Airflow keeps are not seen from here; the page in Airflow sees them."""
+def _told(settings: Settings, extra_of: Extras = extra_in_environment, *, seen: bool = False) -> str:
     from teleprompt.config.alerts import NOBODY, shared_rules
     from teleprompt.queries.catalog import sound_configs
 
     wanted = settings.default_alerts
-    found = default_notifier(wanted, extra_in_environment)
+    found = default_notifier(wanted, extra_of)
     configs = sound_configs(settings.programs_dir)
     told = who_is_told(wanted, configs, shared_rules(settings.alerts_file), found)
     if told.problem is not None:
-        raise TelepromptError(f"{told.problem} (Connections that only Airflow knows are not seen here.)")
+        unseen = "" if seen else " (Connections that only Airflow knows are not seen here.)"
+        raise TelepromptError(f"{told.problem}{unseen}")
     if found is not None:
+        if found.missing and seen:
+            raise TelepromptError(
+                f"What no rule names goes to {found.who}, which takes the connection {found.missing}."
+            )
         unseen = f"; {found.missing} is not seen from here, Airflow has to have it" if found.missing else ""
         return f"what no rule names goes to {found.who}{unseen}"
     if wanted.notifier == NOBODY:
         return "nobody is told of what no rule names, as TELEPROMPT_DEFAULT_ALERTS__NOTIFIER says"
     return "rules name all that matters" if configs else "there is no program to tell of"
 
+
+NOT_LOOKED_AT = (
+    "not looked at: no AIRFLOW_HOME here names an Airflow, so connections that it keeps in its database are not seen; "
+    "what follows goes by the environment alone"
+)
+AIRFLOW_REMEDY = (
+    "correct AIRFLOW_HOME and AIRFLOW__DATABASE__SQL_ALCHEMY_CONN, or the connection that is named; what follows goes "
+    "by the environment alone"
+)
 
 CHECKS: Mapping[str, tuple[Callable[[Settings], str], str]] = {
     "project": (_project, "run it in the project's folder, or set TELEPROMPT_PROJECT_DIR or AIRFLOW_HOME"),

@@ -6,11 +6,13 @@ from teleprompt.cli.output import JsonOption, print_json, say
 
 
 def doctor(json_: JsonOption = False) -> None:
-    """Check MLflow, storage, the language model, the signer, the program files, who is told, and the chain's node."""
-    from teleprompt.config.settings import Settings
-    from teleprompt.health import examine
+    """Check MLflow, storage, the language model, the signer, the program files, who is told, and the chain's node.
 
-    findings = examine(Settings())
+    In a deployment as Airflow's connections name them, those in its database included.
+    """
+    from teleprompt.health import examine_deployment
+
+    findings = examine_deployment()
     if json_:
         print_json([finding.model_dump() for finding in findings])
     else:

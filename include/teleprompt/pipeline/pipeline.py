@@ -24,6 +24,7 @@ from teleprompt.optimize.optimizer_parameters import optimizer_parameters
 from teleprompt.optimize.select import Selection
 from teleprompt.pipeline._collected import collect_for
 from teleprompt.pipeline._load_check import check_loads
+from teleprompt.pipeline._rewritten import check_it_fits
 from teleprompt.pipeline.comparing import Comparing
 from teleprompt.pipeline.promotion import Promotion
 from teleprompt.program.code import ProgramCode, code_of
@@ -123,12 +124,16 @@ class Pipeline:
 
         It is looked up anew until a trial was opened against it, or the comparison was made: a run that is tried again
         weeks later must not compare with a champion of the past.
+
+        Raises:
+            ConfigurationError: the program's predictors or fields are not those that its versions have states for.
         """
         described = self._described
         with self._records.open() as run:
             known = run.read("baseline", ProgramVersion)
             if known is not None and (run.is_tagged(OPENED) or run.read("gate", Comparison) is not None):
                 return known
+            check_it_fits(run, self.config, described.state.encode())
             version = ensure_baseline(
                 run.client,
                 name=self.config.name,

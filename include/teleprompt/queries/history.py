@@ -73,6 +73,8 @@ class RunSummary(Record):
     """Why nothing was compared, where the run ended before that; its verdict is `inconclusive` then."""
     low_power: str | None
     """Why the comparison could not have seen the threshold, if so."""
+    rewritten: str | None
+    """What of the program's text changed since its baseline was registered, and what that means for the run."""
     cut_short: str | None
     """Which limits cut the work short, if any."""
     dag_run_id: str | None
@@ -276,6 +278,7 @@ def _summary(client: "MlflowClient", run: Any) -> RunSummary:
         spend=spend,
         skipped=skipped,
         low_power=tags.get("teleprompt.low_power"),
+        rewritten=tags.get("teleprompt.rewritten"),
         cut_short=tags.get("teleprompt.cut_short"),
         dag_run_id=tags.get("teleprompt.dag_run_id"),
     )

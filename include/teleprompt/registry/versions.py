@@ -143,6 +143,12 @@ def find_version(client: "MlflowClient", name: str, *, alias: str, storage_uri: 
     )
 
 
+def state_as_registered(client: "MlflowClient", name: str, version_id: str) -> bytes | None:
+    """The state of the version with that id; None where there is none yet."""
+    versions = _versions(client, name, VERSION_ID, version_id)
+    return read_version(client, versions[0]).state if versions else None
+
+
 def version_of_alias(client: "MlflowClient", name: str, alias: str) -> Any:
     """MLflow's entity of the version that `alias` names, or None."""
     import mlflow

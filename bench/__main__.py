@@ -5,6 +5,7 @@ from bench.attribution import main as attribution
 from bench.calibration import main as calibration
 from bench.deltaone import main as deltaone
 from bench.fleet import main as fleet
+from bench.incremental import main as incremental
 from bench.long_texts import main as long_texts
 from bench.merkle import main as merkle
 from bench.online import main as online
@@ -24,6 +25,7 @@ if __name__ == "__main__":
     calibration()
     deltaone()
     fleet()
+    incremental()
     merkle()
     online()
     parse()

@@ -36,6 +36,7 @@ def test_every_file_is_found_with_its_kind_size_and_age(tmp_path: Path, scheme: 
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
+        ("bootstraps/abc/000000000000001-abc.jsonl", Kind.BOOTSTRAPS),
         ("checkpoints/run/candidate_1.jsonl", Kind.CHECKPOINTS),
         ("checkpoints/run/candidate_1/0001-ab.jsonl", Kind.CHECKPOINTS),
         ("traces/.abc.parquet.01234567.part", Kind.LEFTOVERS),

@@ -63,6 +63,9 @@ class OptimizationConfig(Section):
     """The strategy's own options."""
     start_from: StartFrom = StartFrom.BASELINE
     """Begin with the program as written, or with the champion's instructions and demonstrations."""
+    reuse_bootstraps: bool = True
+    """Take what bootstrapping made of a training example in an earlier window, where program, model and metric are the
+    same, instead of running the program on it again."""
     min_traces: int = Field(1000, ge=1)
     """Fewest usable traces in the window for a run to go on."""
     max_traces: int = Field(100_000, ge=1)

@@ -274,6 +274,8 @@ class ProgramConfig(Section):
                 "chain": True,
             },
         )
+        if self.optimization.reuse_bootstraps:
+            del decisive["optimization"]["reuse_bootstraps"]  # runs of before it have their keys
         others = {"prompt_lm": prompt_lm, "judge_lm": judge_lm if self.gate.metric == JUDGE else None}
         models = {name: model.identity for name, model in {"lm": lm, **others}.items() if model is not None}
         measure = {"metric_version": METRIC_VERSION}

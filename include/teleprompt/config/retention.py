@@ -30,6 +30,8 @@ class RetentionConfig(BaseModel):
     """Scores of both answers to each example of a gate."""
     scores_days: Days = 90
     """Scores that are kept so that no answer is asked for twice."""
+    bootstraps_days: Days = 90
+    """Demonstrations that bootstrapping made, kept so that a later window does not make them again."""
     checkpoints_days: Days = 30
     """Answers of language models that an interrupted run goes on from."""
     read_traces_days: Days = 90

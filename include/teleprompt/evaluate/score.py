@@ -129,11 +129,11 @@ def score_program(
     book = book or ScoreBook()
 
     def score(example: Any) -> ScoredAnswer:
-        known_as = _known_as(example)
-        answer = book.get(known_as)
+        key = example_key(example)
+        answer = book.get(key)
         if answer is None:
             answer = _answer(program, example, objective, lm)
-            book.put(known_as, answer)
+            book.put(key, answer)
         return answer
 
     with quiet_dspy(), ThreadPoolExecutor(num_threads) as pool:
@@ -206,7 +206,7 @@ def apply_metric(objective: Objective, example: Any, prediction: Any) -> tuple[i
     return _millionths(score), parts
 
 
-def _known_as(example: Any) -> Digest:
+def example_key(example: Any) -> Digest:
     """SHA-256 of what an example says."""
     sides = {"inputs": dict(example.inputs().items()), "labels": dict(example.labels().items())}
     return sha256_hex(json.dumps(as_json(sides), sort_keys=True).encode())

@@ -15,6 +15,7 @@ _FOLDERS = {
     "traces": Kind.ROWS,
     "snapshots": Kind.MANIFESTS,
     "programs": Kind.PROGRAMS,
+    "bootstraps": Kind.BOOTSTRAPS,
     "checkpoints": Kind.CHECKPOINTS,
     "days": Kind.READ_TRACES,
     "attestations": Kind.ATTESTATIONS,

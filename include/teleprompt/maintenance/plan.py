@@ -19,6 +19,7 @@ class Kind(StrEnum):
     PROGRAMS = "states of programs"
     COMPARISONS = "comparisons of the gate"
     SCORES = "kept scores"
+    BOOTSTRAPS = "bootstrapped demonstrations"
     CHECKPOINTS = "checkpoints"
     READ_TRACES = "read traces"
     REJECTED = "rejected traces"
@@ -141,6 +142,7 @@ def days_of_kinds(retention: RetentionConfig) -> dict[Kind, int]:
         Kind.PROGRAMS: retention.candidates_days,
         Kind.COMPARISONS: retention.comparisons_days,
         Kind.SCORES: retention.scores_days,
+        Kind.BOOTSTRAPS: retention.bootstraps_days,
         Kind.CHECKPOINTS: retention.checkpoints_days,
         Kind.READ_TRACES: retention.read_traces_days,
         Kind.REJECTED: retention.rejected_days,

@@ -15,8 +15,9 @@ from teleprompt.errors import LanguageModelUnavailableError, TelepromptError
 from teleprompt.evaluate.examples import good_rows, to_examples
 from teleprompt.evaluate.objective import Objective
 from teleprompt.evaluate.quiet_dspy import quiet_dspy
-from teleprompt.evaluate.score import fails_too_often
+from teleprompt.evaluate.score import example_key, fails_too_often
 from teleprompt.lm.meter import CallsStopped, Meter, ModelGone
+from teleprompt.optimize._bootstrapping import Bootstraps
 from teleprompt.optimize._preflight import check_examples
 from teleprompt.optimize._prompt_size import measure_prompt, prompt_too_large
 from teleprompt.optimize._watch import CompileWatch
@@ -56,11 +57,13 @@ def compile_candidate(
     num_threads: int,
     storage_uri: str,
     teacher: Any = None,
+    bootstraps: Bootstraps | None = None,
     on_better: Callable[[bytes, float], None] = lambda _state, _score: None,
 ) -> Candidate:
     """Compile `student` (an uncompiled `dspy.Module`) on the good rows of `train`.
 
-    `on_better` is told of each program that the strategy found better than those before, and its mean score.
+    `bootstraps` holds what earlier windows made of examples. `on_better` is told of each program that the strategy
+    found better than those before, and its mean score.
 
     Raises:
         ConfigurationError: `train` holds too few good rows for the strategy.
@@ -78,10 +81,13 @@ def compile_candidate(
     ]  # the program cannot be shown them
     check_examples(config, len(rows))
     begun_as, watched = dump_state(student), _Watched(objective)
+    bootstraps = bootstraps or Bootstraps(typed)
+    examples = to_examples(rows, typed)
     teaching = Teaching(
         student=student,
         teacher=teacher,
-        examples=to_examples(rows, typed),
+        examples=examples,
+        names=[example_key(example) for example in examples],
         metric=watched,
         feedback_metric=watched.with_feedback,
         good_from=config.min_quality_score,
@@ -95,7 +101,8 @@ def compile_candidate(
         **_draw(rows, config),
     )
     started = time.monotonic()
-    found = _run(teaching, config, models, on_better)
+    with bootstraps.in_use():
+        found = _run(teaching, config, models, on_better)
     failures = watched.failures + found.failures
     answers = max(found.runs, watched.successes + watched.failures.total())
     invalid = None
@@ -119,8 +126,9 @@ def compile_candidate(
         failures=dict(sorted(failures.items())),
         spend=models.meter.spend,
         seconds=round(time.monotonic() - started, 3),
+        reused_bootstraps=len(bootstraps.reused),
     )
-    log.info("%s", _in_words(candidate, len(teaching.examples)))
+    log.info("%s", _in_words(candidate, len(examples)))
     return candidate
 
 
@@ -221,7 +229,10 @@ def _in_words(candidate: Candidate, examples: int) -> str:
     spend = candidate.spend
     how = candidate.invalid or candidate.cut_short or "compiled"
     cost = f", ${spend.cost_e6 / 1e6:.4f}" if spend.cost_e6 else ""
+    earlier = candidate.reused_bootstraps
+    reused = f" ({earlier} bootstrapped in earlier windows)" if earlier else ""
     return (
-        f"seed {candidate.seed}: {how} on {examples} examples, {spend.calls} calls ({spend.kept} kept from before), "
+        f"seed {candidate.seed}: {how} on {examples} examples{reused}, "
+        f"{spend.calls} calls ({spend.kept} kept from before), "
         f"{spend.tokens_in + spend.tokens_out} tokens{cost}, {candidate.seconds:.1f} s"
     )

@@ -17,14 +17,17 @@ from teleprompt.lm.build import build_lm
 from teleprompt.lm.meter import Meter
 from teleprompt.lm.metered import metered
 from teleprompt.lm.program_meter import program_metered
+from teleprompt.optimize._bootstrapping import Bootstraps
 from teleprompt.optimize._compile import Models, compile_candidate
 from teleprompt.optimize._preflight import check_price
 from teleprompt.optimize._progress import Progress
+from teleprompt.optimize.bootstrap_traces import BootstrapShelf, BootstrapTrace
 from teleprompt.optimize.candidate import Candidate
 from teleprompt.program.channel import Channel
 from teleprompt.program.fields import ProgramFields
 from teleprompt.program.source import ProgramFile, ProgramObject
 from teleprompt.program.state import first_member, load_state, showing_all
+from teleprompt.program.typed_fields import TypedFields
 from teleprompt.records import Digest
 from teleprompt.storage.journal import Journal
 from teleprompt.strategies import strategy_of
@@ -59,6 +62,10 @@ class CompileJob:
     fingerprint: Digest
     """Of all that the answers depend on."""
     process: ProgramProcessConfig
+    bootstraps: tuple[BootstrapTrace, ...] = ()
+    """Of earlier windows."""
+    shelf: BootstrapShelf | None = None
+    """Where new ones are kept."""
 
     @property
     def title(self) -> str:
@@ -117,8 +124,16 @@ class CompileJob:
                 num_threads=self.num_threads,
                 storage_uri=self.storage_uri,
                 teacher=teacher,
+                bootstraps=self._bootstraps(typed, channel),
                 on_better=telling.better,
             )
+
+    def _bootstraps(self, typed: TypedFields, channel: Channel) -> Bootstraps:
+        if self.shelf is None:
+            return Bootstraps(typed)
+        journal = self.shelf.journal()
+        channel.to_close.append(journal)
+        return Bootstraps(typed, self.bootstraps, keep=lambda trace: journal.append(trace.model_dump(mode="json")))
 
     def _check_price(self) -> None:
         judges = self.judging.gate.metric == JUDGE

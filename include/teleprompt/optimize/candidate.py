@@ -39,6 +39,8 @@ class Candidate(Record):
     """Failed answers and metric errors while compiling, by kind; DSPy went on without these examples."""
     spend: Spend
     seconds: float
+    reused_bootstraps: int = 0
+    """Examples whose bootstrapping was taken from an earlier window."""
 
     @property
     def is_final(self) -> bool:

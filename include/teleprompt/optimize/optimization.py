@@ -33,6 +33,7 @@ from teleprompt.optimize._child import compile_in_child
 from teleprompt.optimize._job import CompileJob
 from teleprompt.optimize._preflight import check_gate_price, check_guardrail_price, check_package, check_price
 from teleprompt.optimize._progress import Progress
+from teleprompt.optimize.bootstrap_traces import FORM, BootstrapShelf, learned_apart
 from teleprompt.optimize.candidate import Candidate, check_failed
 from teleprompt.optimize.select import Selection, select_candidate
 from teleprompt.program.channel import Channel, Job
@@ -115,6 +116,7 @@ class Optimization:
         seeds = optimization.seeds
         if seconds <= 0:  # the others took it all
             return Candidate.without_time(seed, TIMED_OUT.format(optimization.timeout_seconds))
+        shelf = self.bootstrap_shelf
         job = CompileJob(
             source=self.source,
             start=get_blob(champion) if optimization.start_from is StartFrom.CHAMPION else None,
@@ -133,6 +135,8 @@ class Optimization:
             checkpoint=self._checkpoint(f"candidate_{seed}"),
             fingerprint=self._fingerprint(snapshot, champion),
             process=self.settings.program_process,
+            bootstraps=learned_apart(shelf.before(), snapshot) if shelf else (),
+            shelf=shelf,
         )
         spent = _Spent()
         try:
@@ -279,23 +283,40 @@ class Optimization:
         """What is known of the answers of a program state, from this run and those before."""
         if self.code_digest is None:
             return ScoreBook(on_answer=channel.step)
-        fingerprint = digest_of(
-            {
-                "code": self.code_digest,
-                "form": SCORE_FORM,
-                "metric": self.config.gate.metric,
-                "metric_version": METRIC_VERSION,
-                "direction": self.config.gate.direction,
-                "objective": self.config.gate.objective,
-                "judge": self._judge_identity,
-                "lm": self.settings.lm.identity,
-                "fields": self.fields.model_dump(mode="json"),
-                "dspy": _dspy_version(),
-            }
-        )
+        fingerprint = digest_of({"form": SCORE_FORM, **self._scoring})
         journal = Journal(self.settings.storage_uri, f"scores/{fingerprint[:16]}/{state}", fingerprint=fingerprint)
         channel.to_close.append(journal)
         return ScoreBook(journal, on_answer=channel.step)
+
+    @property
+    def _scoring(self) -> dict[str, Any]:
+        """All that the score of a state's answer depends on."""
+        return {
+            "code": self.code_digest,
+            "metric": self.config.gate.metric,
+            "metric_version": METRIC_VERSION,
+            "direction": self.config.gate.direction,
+            "objective": self.config.gate.objective,
+            "judge": self._judge_identity,
+            "lm": self.settings.lm.identity,
+            "fields": self.fields.model_dump(mode="json"),
+            "dspy": _dspy_version(),
+        }
+
+    @property
+    def bootstrap_shelf(self) -> BootstrapShelf | None:
+        """None where nothing says what the traces are of, or what is learned from now may be sealed later."""
+        split, optimization = self.config.split, self.config.optimization
+        if self.code_digest is None or not optimization.reuse_bootstraps or split.by_count or split.time_order:
+            return None
+        terms = {
+            "form": FORM,
+            "program": self.config.name,
+            "good_from": optimization.min_quality_score,
+            "split": split.model_dump(mode="json"),
+            **self._scoring,
+        }
+        return BootstrapShelf(self.settings.storage_uri, digest_of(terms), self.key)
 
     @property
     def judging(self) -> Judging:

@@ -24,7 +24,7 @@ def dump_state(program: Any) -> bytes:
     for name, predictor in program.named_predictors():
         own = state.get(name, state)  # a bare Predict is its own whole state
         own["lm"] = None
-        own["demos"] = [_written(demo, predictor) for demo in predictor.demos]
+        own["demos"] = [write_demo(demo, predictor) for demo in predictor.demos]
         own["traces"], own["train"] = [], []
         if getattr(predictor, NEAREST, None):
             own[NEAREST] = getattr(predictor, NEAREST)
@@ -51,7 +51,7 @@ def load_state(program: Any, state: bytes) -> Any:
     for member in (fresh, *other_members(fresh)[0]):
         for predictor, as_built in zip(member.predictors(), program.predictors(), strict=True):
             predictor.lm = as_built.lm
-            predictor.demos = [_typed(demo, predictor) for demo in predictor.demos]
+            predictor.demos = [read_demo(demo, predictor) for demo in predictor.demos]
     return fresh
 
 
@@ -101,7 +101,7 @@ def _without_models(program: Any) -> dict[str, Any]:
     return {name: bare(parameter) for name, parameter in program.named_parameters()}
 
 
-def _written(demo: Any, predictor: Any) -> dict[str, Json]:
+def write_demo(demo: Any, predictor: Any) -> dict[str, Json]:
     """A demonstration as JSON, by the types of the predictor's fields."""
     kept = {}
     for name, value in demo.items():
@@ -112,7 +112,7 @@ def _written(demo: Any, predictor: Any) -> dict[str, Json]:
     return kept
 
 
-def _typed(demo: dict[str, Json], predictor: Any) -> dict[str, Any]:
+def read_demo(demo: dict[str, Json], predictor: Any) -> dict[str, Any]:
     """The same with values of the fields' types; what was stored before fields had a type is left as it is."""
     typed = dict(demo)
     for name, info in predictor.signature.fields.items():

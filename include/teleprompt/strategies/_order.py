@@ -1,17 +1,33 @@
 """The order in which examples are taken: by lot, the weightier ones more often first, each category in its share."""
 
+import hashlib
 import math
-import random
 from collections import Counter
 from collections.abc import Hashable, Sequence
 
 
-def weighted_order(weights: Sequence[float], rng: random.Random) -> list[int]:
+def permanent_numbers(names: Sequence[str], draw: str) -> list[float]:
+    """A uniform number in [0, 1) for each name, the same in every draw of that name (Ohlsson 1995).
+
+    So two draws from sets that overlap have most of their first members in common. A name that comes again gets another
+    number each time.
+    """
+    times: Counter[str] = Counter()
+    numbers = []
+    for name in names:
+        hashed = hashlib.sha256(f"{draw}|{times[name]}|{name}".encode()).digest()
+        numbers.append(int.from_bytes(hashed[:8]) / 2**64)
+        times[name] += 1
+    return numbers
+
+
+def weighted_order(weights: Sequence[float], numbers: Sequence[float]) -> list[int]:
     """The indices in the order in which they are drawn one after the other, each with a chance by its weight.
 
-    Sorted by u**(1/weight), u uniform in (0, 1) (Efraimidis and Spirakis 2006), in logarithms. Weights are positive.
+    Sorted by u**(1/weight), u the uniform `numbers` in [0, 1) (Efraimidis and Spirakis 2006), in logarithms. Weights
+    are positive.
     """
-    lots = [math.log(1 - rng.random()) / weight for weight in weights]
+    lots = [math.log(1 - number) / weight for number, weight in zip(numbers, weights, strict=True)]
     return sorted(range(len(weights)), key=lambda i: -lots[i])
 
 

@@ -2,9 +2,11 @@
 
 Its seeds are -3 (no demonstrations), -2 (labelled only), -1 (unshuffled) and 0…N-1 (shuffled). Restricted to
 one seed it compiles exactly the program that the whole search would have compiled for it; where examples are drawn, the
-draw chooses the labelled ones.
+draw of the seed stands in for its shuffling and chooses the labelled ones.
 """
 
+import random
+from collections.abc import Sequence
 from typing import Any
 
 from teleprompt.strategies.bootstrap_fewshot import BootstrapFewShotOptions
@@ -32,11 +34,23 @@ def _compile(teaching: Teaching, options: BootstrapFewShotRandomOptions) -> Any:
     compiled = optimizer.compile(
         teaching.student,
         teacher=teaching.teacher,
-        trainset=examples,
+        trainset=_before_shuffling(examples, teaching.seed) if teaching.draws else examples,
         valset=examples[:1],
         restrict=[teaching.seed],
     )
     return teaching.showing_first(compiled, examples)
+
+
+def _before_shuffling(examples: Sequence[Any], seed: int) -> list[Any]:
+    """An order that DSPy's shuffling of the seed turns into that of `examples`."""
+    if seed < 0:
+        return list(examples)
+    places = list(range(len(examples)))
+    random.Random(seed).shuffle(places)  # noqa: S311 - DSPy's own
+    before: list[Any] = [None] * len(examples)
+    for example, place in zip(examples, places, strict=True):
+        before[place] = example
+    return before
 
 
 STRATEGY = Strategy(

@@ -1,13 +1,12 @@
 """What a strategy is: its options, what it needs, its seeds, and how one seed becomes a program."""
 
-import random
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from teleprompt.strategies._order import interleaved, weighted_order
+from teleprompt.strategies._order import interleaved, permanent_numbers, weighted_order
 
 
 class Options(BaseModel):
@@ -57,6 +56,8 @@ class Teaching:
     """How much each example is worth learning from; None: all the same."""
     categories: Sequence[Hashable] | None = None
     """Of each example, for demonstrations that hold each in its share; None: as it comes."""
+    names: Sequence[str] | None = None
+    """What each example is called in every window; None: by its place."""
 
     @property
     def draws(self) -> bool:
@@ -64,11 +65,15 @@ class Teaching:
         return self.weights is not None or self.categories is not None
 
     def drawn(self, turn: int = 0) -> list[Any]:
-        """The examples in the order of a lot of this seed and turn, if they are drawn; else as they are."""
+        """The examples in the order of a lot of this seed and turn, if they are drawn; else as they are.
+
+        An example keeps its lot from window to window, so that what was made of the first ones is of use again.
+        """
         if not self.draws:
             return list(self.examples)
-        rng = random.Random(f"{self.seed}|{turn}")  # noqa: S311 - an order of examples is no secret
-        order = weighted_order(self.weights or [1.0] * len(self.examples), rng)
+        names = self.names or [str(i) for i in range(len(self.examples))]
+        numbers = permanent_numbers(names, f"{self.seed}|{turn}")
+        order = weighted_order(self.weights or [1.0] * len(self.examples), numbers)
         if self.categories is not None:
             order = interleaved(order, self.categories)
         return [self.examples[i] for i in order]

@@ -202,6 +202,15 @@ def read_sealed_and_open(snapshot: Snapshot) -> "dict[Part, pa.Table]":
     return {name: _parquet(part) for name, part in snapshot.parts.items()}
 
 
+def read_held_out_inputs(snapshot: Snapshot) -> list[dict[str, str | None]]:
+    """What the calls of select and gate were asked, and nothing of their answers, outcomes or people.
+
+    So that whoever carries something over from an earlier window can tell that it comes from none of them.
+    """
+    parts = [snapshot.parts[name] for name in (Part.SELECT, Part.GATE)]
+    return [inputs for part in parts for inputs in _parquet(part, ["inputs"])["inputs"].to_pylist()]
+
+
 def _parquet(part: SnapshotPart, columns: list[str] | None = None) -> "pa.Table":
     import pyarrow.parquet as pq
 

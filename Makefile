@@ -23,7 +23,7 @@ RESOLVE := uv pip compile --quiet --universal --python-version 3.11 --no-emit-in
 	--custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-real up check test ahead matrix lint reference docs pictures bench clean lock install
+.PHONY: help run run-real up airflow check test ahead matrix lint reference docs pictures bench clean lock install
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ run-real: $(STAMP) ## the pipeline on real texts with a real small model on this
 
 up: $(STAMP) ## leave Airflow, MLflow and, if installed, Prometheus running, with addresses and login printed
 	@$(BIN)/python -m dev.up
+
+airflow: $(STAMP) ## a command of that Airflow: make airflow ARGS="dags list"
+	@$(BIN)/python -m dev.airflow_command $(ARGS)
 
 check: $(STAMP) ## format, rules, types, direction of imports, the fastest tests: before each commit
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports | tail -1

@@ -54,6 +54,45 @@ def test_what_only_shows_when_it_runs_is_a_clear_error_too(tmp_path: Path, code:
         build_program(write_program(tmp_path, code=code), "shelves:build")
 
 
+TUTORIAL = """
+import dspy
+
+
+class Emotion(dspy.Signature):
+    sentence: str = dspy.InputField()
+    feeling: str = dspy.OutputField()
+
+
+class Ask(dspy.Module):
+    def forward(self, sentence):
+        return classify(sentence=sentence)
+
+
+def helper(text):
+    return text
+
+
+classify = dspy.Predict(Emotion)
+"""
+
+
+def test_a_program_that_a_tutorial_leaves_at_the_top_of_its_file_is_taken_and_asks_nothing(tmp_path: Path) -> None:
+    file = write_program(tmp_path, code=TUTORIAL)
+    first, second = (build_program(file, "shelves:classify") for _ in range(2))
+    assert list(first.signature.fields) == ["sentence", "feeling"]
+    first.demos.append({"sentence": "a", "feeling": "b"})
+    assert second.demos == []
+
+
+def test_what_the_file_has_in_place_of_build_is_proposed(tmp_path: Path) -> None:
+    with pytest.raises(ProgramFileError) as refused:
+        check_entry_point(write_program(tmp_path, code=TUTORIAL), "shelves:build")
+    assert str(refused.value).endswith(
+        "shelves.py defines no 'build'; name a function, class or program that it defines; write "
+        "`entry_point: shelves:Ask` or `entry_point: shelves:classify`, if that gives the program."
+    )
+
+
 def test_an_edited_file_is_imported_anew(tmp_path: Path) -> None:
     (tmp_path / "metrics.py").write_text("def score(e, p, trace=None): return 0.25\n")
     assert load_function(function_code("metrics:score", [tmp_path]))(None, None) == 0.25

@@ -38,12 +38,12 @@ def list_programs(json_: JsonOption = False) -> None:
 
 @app.command()
 def validate(
-    files: Annotated[list[Path] | None, typer.Argument(help="Program files; by default all.")] = None,
+    files: Annotated[list[str] | None, typer.Argument(help="Program files, or programs; by default all.")] = None,
     json_: JsonOption = False,
 ) -> None:
     """Check program files, and build the programs, each in a process of its own."""
     settings = Settings()
-    checked = files or program_files(settings.programs_dir)
+    checked = [_file_of(named, settings.programs_dir) for named in files or ()] or program_files(settings.programs_dir)
     if not checked:
         raise ConfigurationError(
             f"There is no program file in {settings.programs_dir}; set TELEPROMPT_PROGRAMS_DIR, or name one."
@@ -64,6 +64,16 @@ def validate(
                 say(f"  outputs  {_listed(program.fields.outputs, is_open=program.fields.outputs_open, key='outputs')}")
     if any(program.problem for _, program in found):
         raise typer.Exit(2)
+
+
+def _file_of(named: str, folder: Path) -> Path:
+    """The file of that path, or else of the program of that name.
+
+    Raises:
+        ConfigurationError: there is neither.
+    """
+    path = Path(named)
+    return path if path.exists() or path.suffix or len(path.parts) > 1 else find_program_file(folder, named)
 
 
 def _listed(fields: Sequence[Field], *, is_open: bool, key: str) -> str:

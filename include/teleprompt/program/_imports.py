@@ -91,6 +91,20 @@ def defines(tree: ast.Module, name: str) -> bool:
     return any(found in {name, "*"} for found in _top_level_names(tree.body))
 
 
+def builders(tree: ast.Module) -> list[str]:
+    """Names of functions without arguments, of classes that are no signature, and of what a call made."""
+    found = []
+    for node in tree.body:
+        match node:
+            case ast.FunctionDef(name=name, args=ast.arguments(posonlyargs=[], args=[], kwonlyargs=[])):
+                found.append(name)
+            case ast.ClassDef(name=name, bases=bases) if not any("Signature" in ast.unparse(base) for base in bases):
+                found.append(name)
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call()):
+                found.append(name)
+    return found
+
+
 def _top_level_names(body: Iterable[ast.stmt]) -> Iterator[str]:
     for node in body:
         match node:

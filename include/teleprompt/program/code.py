@@ -18,6 +18,7 @@ from teleprompt.errors import ConfigurationError
 from teleprompt.program._clients import CLIENTS, VARIABLES
 from teleprompt.program._imports import (
     Imported,
+    builders,
     defines,
     file_names_in,
     folder_names_in,
@@ -31,6 +32,8 @@ from teleprompt.records import Digest
 MOST_FILES = 1000
 MOST_BYTES = 64 * 2**20
 """Of a program's files together; each version carries them."""
+MOST_NAMED = 3
+"""Names that a message proposes."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class ProgramCode:
     module: str
     """Dotted, from the tree's root; `__init__` for the package that the root is."""
     callable: str
-    """Builds the program."""
+    """Builds the program, or is one."""
 
     @property
     def root(self) -> Path:
@@ -104,14 +107,17 @@ class ProgramCode:
             ProgramFileError: a syntax error, no such name, or a module that is not installed.
         """
         if not defines(parse(self.file), self.callable):
-            raise ProgramFileError(
-                program_file,
-                f"{self.file.name} defines no {self.callable!r}; name a function or class that it defines.",
-                key="entry_point",
-            )
+            raise ProgramFileError(program_file, self._not_defined(), key="entry_point")
         for name in _reached(self.root, self.module, self.tree.own_prefixes):
             if name.endswith(".py"):
                 self._check_imports(self.root / name)
+
+    def _not_defined(self) -> str:
+        names = [f"`entry_point: {self.module}:{name}`" for name in builders(parse(self.file))[:MOST_NAMED]]
+        named = f"; write {' or '.join(names)}, if that gives the program" if names else ""
+        return (
+            f"{self.file.name} defines no {self.callable!r}; name a function, class or program that it defines{named}."
+        )
 
     def _check_imports(self, file: Path) -> None:
         for imported in imports_of(parse(file), package=_package_of(file, self.root)):

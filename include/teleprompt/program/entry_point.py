@@ -30,8 +30,8 @@ def build_program(program_file: Path, entry_point: str) -> Any:
     return call_builder(getattr(code.load(), code.callable), where=f"{code.file.name}:{code.callable}")
 
 
-def call_builder(build: Callable[[], Any], *, where: str) -> Any:
-    """What `build()` gives, if that is a DSPy module with at least one predictor.
+def call_builder(build: Any, *, where: str) -> Any:
+    """What `build()` gives, or a copy of a program `build`: a DSPy module with at least one predictor.
 
     Raises:
         ConfigurationError: it raises, or gives something else.
@@ -39,7 +39,7 @@ def call_builder(build: Callable[[], Any], *, where: str) -> Any:
     import dspy
 
     try:
-        program = build()
+        program = build.deepcopy() if isinstance(build, dspy.Module) else build()  # a program's call asks a model
     except MemoryError:
         raise
     except Exception as error:

@@ -229,7 +229,7 @@ def _collect(client: Any, kind: str, access: str, where: str) -> int:
         outputs=(Field(name="answer", is_text=True, type="str", json_schema={"type": "string"}),),
     )
     config = ProgramConfig(name=PROGRAM, slug="bench", traces=TracesConfig(source=kind, access=access))
-    record, _ = collect_snapshot(
+    record, *_ = collect_snapshot(
         client,
         config=config,
         declared=DeclaredFields.exactly(fields),

@@ -107,7 +107,7 @@ def _snapshot(client: Any) -> tuple[int, str]:
 
     config = ProgramConfig(name=LARGEST, slug="bench", traces=TracesConfig(source="runs", incremental=False))
     with tempfile.TemporaryDirectory() as folder:
-        record, _ = collect_snapshot(
+        record, *_ = collect_snapshot(
             client, config=config, declared=DeclaredFields.exactly(FIELDS), window=WINDOW, storage_uri=str(Path(folder))
         )
         return read_snapshot(record).funnel[0].rows_in, record.digest

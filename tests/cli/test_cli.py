@@ -245,3 +245,17 @@ for name in sys.argv[1:]:
     assert len(modules) > 15
     done = subprocess.run([sys.executable, "-c", code, *sorted(modules)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_looking_at_traces_says_what_was_found_instead(call, settings: Settings) -> None:
+    log_shelf_calls(settings, count=160)
+    file = Path(Settings().programs_dir) / "shelves.yaml"
+    file.write_text(file.read_text() + "outcome: {metric: outcome_scor}\n")  # one letter short
+    looked = call("traces", "inspect", "shelves", *WINDOW)
+    said = "0 of 160 calls hold the outcome `outcome_scor`, they hold `outcome_score` (160)"
+    assert (looked.status, said in looked.out) == (0, True)
+    assert said in call("traces", "inspect", "shelves", *WINDOW, "--json").json["instead"]
+    file.write_text("name: Shelf\n")
+    counted = call("traces", "count", "shelves", *WINDOW)
+    assert "calls there name `Shelves` (160), none names `Shelf`" in counted.out
+    assert call("traces", "count", "shelves", *WINDOW, "--json").json["instead"] in counted.out.replace("\n", " ")

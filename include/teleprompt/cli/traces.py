@@ -24,12 +24,15 @@ End = Annotated[str | None, typer.Option(help="ISO 8601; by default now.")]
 @app.command()
 def count(program: str, start: Start = None, end: End = None, json_: JsonOption = False) -> None:
     """Count the logged calls of a window, before curation; none is fetched."""
+    from teleprompt.traces.found_instead import calls_instead
+    from teleprompt.traces.sources.of_program import maturing
     from teleprompt.traces.volume import volume
     from teleprompt.tracking.connection import mlflow_client
 
     settings, config, window = _resolve(program, start, end)[:3]
     with mlflow_client(settings.tracking_uri) as client:
         found = volume(client, config=config, window=window)
+        instead = None if found.calls else calls_instead(client, config, maturing(window, config))
     if json_:
         print_json(
             {
@@ -37,6 +40,7 @@ def count(program: str, start: Start = None, end: End = None, json_: JsonOption 
                 "window": window.model_dump(mode="json"),
                 "count": found.calls,
                 "new_outcomes": found.new_outcomes,
+                "instead": instead,
             }
         )
         return
@@ -45,6 +49,10 @@ def count(program: str, start: Start = None, end: End = None, json_: JsonOption 
         say(f"{found.new_outcomes} values of {config.outcome.metric} arrived in it")
     if not found.calls:
         say(f"Looked for the tag dspy_program_name = {config.name} in MLflow at {settings.tracking_uri}")
+    elif found.new_outcomes == 0:
+        say(f"`teleprompt traces inspect {config.slug}` says which outcomes they hold.")
+    if instead:
+        say(instead, colour="red")
 
 
 @app.command()
@@ -176,6 +184,8 @@ def _show(profile: Any, *, min_traces: int) -> None:
     print_table(("quarantined because", "traces", "for instance", ""), quarantined, empty="Nothing is quarantined.")
     verdict = "enough" if profile.usable >= min_traces else f"fewer than min_traces {min_traces}"
     say(f"{profile.usable} usable ({verdict}), {profile.good} with a good outcome")
+    if profile.instead:
+        say(profile.instead, colour="red")
 
 
 def _show_checks(checks: Any) -> None:

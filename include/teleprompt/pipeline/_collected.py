@@ -21,7 +21,7 @@ def collect_for(
         UnmeasuredFieldsError: the calls hold other fields than would be compared.
         InsufficientTracesError: fewer usable traces than the program asks for.
     """
-    record, uses = collect_snapshot(
+    record, uses, _ = collect_snapshot(
         run.client,
         config=config,
         declared=declared,

@@ -50,7 +50,7 @@ def inspect_window(
     described = describe_program(ProgramFile(file, config.entry_point, config.declaration), None, config=process)
     looking = config.model_copy(update={"traces": config.traces.model_copy(update={"incremental": False})})
     with TemporaryDirectory(prefix="teleprompt-inspect-") as folder:
-        record, _ = collect_snapshot(
+        found = collect_snapshot(
             client,
             config=looking,
             declared=described.fields,
@@ -58,4 +58,5 @@ def inspect_window(
             storage_uri=folder,
             least=0,
         )
-        return profile_of(read_snapshot(record), good_from=config.optimization.min_quality_score)
+        least = config.optimization.min_quality_score
+        return profile_of(read_snapshot(found.snapshot), good_from=least, instead=found.instead)

@@ -41,6 +41,8 @@ class Collected(NamedTuple):
     snapshot: SnapshotRecord
     first_uses: dict[str, FirstUse]
     """Of all calls, in the snapshot or not, by contributor's id."""
+    instead: str | None
+    """What there is in place of usable calls; None where there are some, or nothing that helps."""
 
 
 def collect_snapshot(
@@ -70,6 +72,13 @@ def collect_snapshot(
         staged.logged.check(config.name, staged.fields, declared)
         usable = sum(part is not None for part in decisions.parts)
         least = config.optimization.min_traces if least is None else least
+        instead = None
+        if usable < max(least, 1):
+            instead = (
+                staged.outcomes.instead_of(config)
+                if staged.read
+                else calls_instead(client, config, maturing(window, config))
+            )
         if usable < least:
             quarantined = staged.reasons + Counter(reason for reason in decisions.reasons if reason is not None)
             raise InsufficientTracesError(
@@ -78,9 +87,7 @@ def collect_snapshot(
                 program=config.name,
                 window=str(window),
                 quarantined=dict(quarantined.most_common()),
-                instead=staged.outcomes.instead_of(config)
-                if staged.read
-                else calls_instead(client, config, maturing(window, config)),
+                instead=instead,
             )
         _, record = write_snapshot(
             staged,
@@ -92,7 +99,7 @@ def collect_snapshot(
             folder=folder,
             storage_uri=storage_uri,
         )
-        return Collected(record, staged.first_uses)
+        return Collected(record, staged.first_uses, instead)
 
 
 @contextmanager

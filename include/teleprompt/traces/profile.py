@@ -49,10 +49,12 @@ class Profile(Record):
     quarantined: dict[str, int]
     examples: dict[str, tuple[Example, ...]]
     """Of each reason, the first traces."""
+    instead: str | None = None
+    """What there is in place of usable traces, and what to correct; None where that is not known."""
 
 
-def profile_of(snapshot: Snapshot, *, good_from: float) -> Profile:
-    """The profile of a snapshot; `good_from` is the quality score."""
+def profile_of(snapshot: Snapshot, *, good_from: float, instead: str | None = None) -> Profile:
+    """The profile of a snapshot; `good_from` is the quality score, `instead` what was found in place of calls."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -77,6 +79,7 @@ def profile_of(snapshot: Snapshot, *, good_from: float) -> Profile:
         contributors=dict(people.most_common()),
         quarantined=dict(Counter(snapshot.quarantined).most_common()),
         examples=_examples(snapshot),
+        instead=instead,
     )
 
 

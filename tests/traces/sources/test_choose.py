@@ -105,7 +105,7 @@ def test_what_mlflow_cuts_is_told_apart(settings: Settings) -> None:
         experiment = client.create_experiment("prod")
         for length in (10, 5_999, 7_000):
             log_run(client, experiment, inputs={"question": "x" * length})
-        record, _ = collect_snapshot(
+        record, *_ = collect_snapshot(
             client,
             config=ProgramConfig(name="P", slug="p"),
             declared=DeclaredFields.exactly(FIELDS),

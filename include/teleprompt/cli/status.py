@@ -80,6 +80,8 @@ def status(
     for run in runs:
         if run.progress is not None:
             say(f"{run.program} {window_text(run.window_start, run.window_end)} compiles: {run.progress}")
+        if run.rewritten is not None:
+            say(f"{run.program} {window_text(run.window_start, run.window_end)}: {run.rewritten}")
         if run.skipped is not None:
             say(f"{run.program} {window_text(run.window_start, run.window_end)} compared nothing: {run.skipped}")
         if run.error is not None:

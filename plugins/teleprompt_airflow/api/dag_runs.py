@@ -1,16 +1,38 @@
 """Starting a program's DAG by hand."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from airflow.api.common.trigger_dag import trigger_dag
 from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 from airflow.exceptions import DagNotFound, DagRunAlreadyExists, ParamValidationError
 from airflow.models.dagrun import DagRun
+from airflow.utils.state import DagRunState
 from airflow.utils.types import DagRunTriggeredByType
+from sqlalchemy import select
 
 from teleprompt_airflow.api.access import Program
 from teleprompt_airflow.api.problems import ConflictError
+
+MOST_OPEN = 20
+
+
+class OpenRun(NamedTuple):
+    """A DAG run that has not ended."""
+
+    run_id: str
+    state: str
+    """`queued` or `running`."""
+    since: datetime | None
+    """When it was queued, or began."""
+
+
+def open_runs(dag_id: str, session: Any) -> list[OpenRun]:
+    """The runs of a DAG that are queued or running, the first to go on first; twenty at most."""
+    waiting = select(DagRun).where(DagRun.dag_id == dag_id, DagRun.state.in_([DagRunState.QUEUED, DagRunState.RUNNING]))
+    runs = session.scalars(waiting.order_by(DagRun.id).limit(MOST_OPEN)).all()
+    return [OpenRun(run.run_id, str(run.state), run.start_date or run.queued_at) for run in runs]
 
 
 class Started(NamedTuple):

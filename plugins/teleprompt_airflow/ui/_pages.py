@@ -42,7 +42,7 @@ from teleprompt_airflow.api.access import (
     may,
     visible_entries,
 )
-from teleprompt_airflow.api.dag_runs import start_dag_run
+from teleprompt_airflow.api.dag_runs import OpenRun, open_runs, start_dag_run
 from teleprompt_airflow.api.database import airflow_session
 from teleprompt_airflow.api.problems import ConflictError, NotFoundError
 from teleprompt_airflow.api.routes.programs import schedule_of
@@ -125,12 +125,19 @@ def program_history(
         chart=Markup(history_chart(runs, changes)),  # noqa: S704
         may_start=may(user, program.slug, "POST", DagAccessEntity.RUN),
         started=started,
+        dag_id=program.dag_id,
+        open_runs=_open_runs(program),
         skipped=list_skipped(client, name),
         scoreboard=scoreboard_of(versions),
         trials=trials,
         evidence=Markup(evidence_chart(trials[0])) if trials and trials[0].path else None,  # noqa: S704 - as above
         lookback=program.config.traces.lookback_days,
     )
+
+
+def _open_runs(program: Program) -> list[OpenRun]:
+    with airflow_session() as session:
+        return open_runs(program.dag_id, session)
 
 
 @router.get("/programs/{program}/backfill")

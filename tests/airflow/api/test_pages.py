@@ -51,6 +51,10 @@ def test_a_programs_history_and_its_button(world: World) -> None:
     assert f"{world.run.delta_e6 / 1e4:+.2f}" in html
     page(world, "/programs/shelves/start", role="viewer", method="POST", status=403)
     page(world, "/programs/shelves/start", role="user", method="POST", status=303)
+    waiting = page(world, "/programs/shelves", role="viewer")
+    (row,) = re.findall(r'<table id="open">.*?</table>', waiting, re.DOTALL)
+    assert "queued" in row
+    assert 'target="_top" href="../../dags/teleprompt_shelves/runs/manual__' in row
 
 
 def test_a_backfill_is_previewed_before_airflows_dialog(world: World) -> None:

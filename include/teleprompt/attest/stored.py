@@ -66,15 +66,15 @@ class IssuedAttestation:
     """The exact bytes."""
 
 
-def keep_attestation(run: PipelineRun, record: AttestationRecord, signers: Collection[str]) -> None:
-    """Keep the exact bytes of an attestation with the pipeline run, which is over with that.
+def keep_attestation(run: PipelineRun, record: AttestationRecord, signers: Collection[str]) -> Attestation:
+    """Keep the exact bytes of an attestation with the pipeline run, which is over with that; the document.
 
     Raises:
         UntrustedAttestationError: the record names another document than its bytes hold, or than the run kept before.
     """
     data = get_blob(record.blob)
     kept = run.client.get_run(run.run_id).data.tags.get("teleprompt.attestation_hash", record.attestation_hash)
-    _check(data, record.attestation_id, kept, run_id=run.run_id, signers=signers)
+    attestation = _check(data, record.attestation_id, kept, run_id=run.run_id, signers=signers)
     run.write_text(ATTESTATION_ARTIFACT, data.decode())
     run.tag(
         attestation_id=record.attestation_id,
@@ -82,6 +82,7 @@ def keep_attestation(run: PipelineRun, record: AttestationRecord, signers: Colle
         attestation_digest=sha256_hex(data),
     )
     run.end()
+    return attestation
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ revoked key therefore stands for those documents alone that the list names, whic
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from teleprompt.attest.codes import Code, InvalidAttestationError
 from teleprompt.attest.document import MAX_SIGNERS, PROOF, Attestation, Proof
@@ -16,6 +16,7 @@ from teleprompt.attest.section import Address, Count, Moment, Section, Text
 from teleprompt.encoding.canonical_json import digest_of
 from teleprompt.errors import ConfigurationError
 from teleprompt.records import Digest
+from teleprompt.transparency.note import NoteError, NoteKey
 
 MAX_LISTED = 1_000
 MAX_DOCUMENTS = 10_000
@@ -49,8 +50,12 @@ class ListedSigner(Section):
         begun = datetime.fromisoformat(self.valid_from) <= moment
         return begun and (self.valid_until is None or moment < datetime.fromisoformat(self.valid_until))
 
-    def why_not(self, attestation: Attestation) -> Standing | None:
-        """Why its signature on that document does not count; None if it does."""
+    def why_not(self, attestation: Attestation, log: "ListedLog | None", logged_by: str | None) -> Standing | None:
+        """Why its signature on that document does not count; None if it does.
+
+        Of a key with an end the document's own time is not enough where there is a `log` that witnesses watch: it must
+        have been there before, as of `logged_by`.
+        """
         decided, until = attestation.decided_at, self.valid_until
         if self.revoked is not None and attestation.attestation_hash not in self.revoked.documents:
             since = "and the document is not among those known before"
@@ -63,7 +68,32 @@ class ListedSigner(Section):
                 Code.SIGNER_OUT_OF_TIME,
                 f"{self.address} signs {time}, and it is of {attestation.timestamp}",
             )
+        if until is None or log is None or not log.witnesses:
+            return None
+        if logged_by is None or datetime.fromisoformat(logged_by) >= datetime.fromisoformat(until):
+            shown = f"it was in the log by {logged_by} only" if logged_by else "no witnessed proof shows it in the log"
+            return Code.SIGNER_OUT_OF_TIME, f"{self.address} signs until {until}, and {shown}"
         return None
+
+
+def _is_note_key(text: str) -> str:
+    try:
+        NoteKey.parse(text)
+    except NoteError as error:
+        raise ValueError(str(error)) from error
+    return text
+
+
+KeyOfNotes = Annotated[str, Field(max_length=400), AfterValidator(_is_note_key)]
+
+
+class ListedLog(Section):
+    """The public log that the documents are in, and who watches it."""
+
+    key: KeyOfNotes
+    """Its verifier key."""
+    witnesses: Annotated[tuple[KeyOfNotes, ...], Field(strict=False, max_length=MAX_SIGNERS)]
+    """Verifier keys; one of them is enough to say when something was there."""
 
 
 class RevokedDocument(Section):
@@ -85,6 +115,10 @@ class TrustList(Section):
     revoked_documents: Annotated[tuple[RevokedDocument, ...], Field(strict=False, max_length=MAX_DOCUMENTS)]
     proof: Annotated[tuple[Proof, ...], Field(strict=False, max_length=MAX_SIGNERS)] = ()
     """Who published it; empty where nobody signs."""
+    log: ListedLog | None = None
+    """None: there is no log, and keys that ended are believed about the past."""
+
+    absent = frozenset({"log"})
 
     @property
     def digest(self) -> Digest:
@@ -148,7 +182,15 @@ def check_not_revoked(attestation: Attestation, trust_list: TrustList) -> None:
             raise InvalidAttestationError(Code.DOCUMENT_REVOKED, f"it was revoked {revoked.at} ({revoked.why})")
 
 
-def in_standing(attestation: Attestation, signers: list[str], trust_list: TrustList) -> dict[str, Standing | None]:
-    """Each of the signers, with why his signature does not count; None where it does, or the list does not know him."""
-    listed = {signer: trust_list.find(signer) for signer in signers}
-    return {signer: None if entry is None else entry.why_not(attestation) for signer, entry in listed.items()}
+def in_standing(
+    attestation: Attestation, signers: list[str], trust_list: TrustList, logged_by: str | None
+) -> dict[str, Standing | None]:
+    """Each of the signers, with why his signature does not count; None where it does, or the list does not know him.
+
+    `logged_by` is when the document was in the log at the latest, as its witnesses say.
+    """
+    listed, log = {signer: trust_list.find(signer) for signer in signers}, trust_list.log
+    return {
+        signer: None if entry is None else entry.why_not(attestation, log, logged_by)
+        for signer, entry in listed.items()
+    }

@@ -1,8 +1,9 @@
 """Checking an attestation offline, from its bytes alone."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -12,9 +13,10 @@ from teleprompt.attest.codes import Code, InvalidAttestationError
 from teleprompt.attest.document import Attestation, content_hash, content_id, headline_metric
 from teleprompt.attest.expected import Expected, check_expected
 from teleprompt.attest.load import load_attestation
+from teleprompt.attest.logged import Logged, LogPolicy, check_logged, log_policy
 from teleprompt.attest.signing import recover_signer
 from teleprompt.attest.summary import Summary
-from teleprompt.attest.trust_list import TrustList, check_not_revoked, in_standing
+from teleprompt.attest.trust_list import Standing, TrustList, check_not_revoked, in_standing
 from teleprompt.encoding.addresses import AddressError, checksum_address
 from teleprompt.errors import ConfigurationError
 from teleprompt.records import Record, to_millionths
@@ -46,6 +48,8 @@ class Verification(Record):
     attestation_id: str | None
     summary: Summary | None = None
     """What the document says; None where it is not valid."""
+    logged: Logged | None = None
+    """Where it stands in a public log; None where no proof was given."""
 
 
 def verify_attestation(
@@ -56,11 +60,14 @@ def verify_attestation(
     threshold: int = 1,
     expected: Expected | None = None,
     trust_list: TrustList | None = None,
+    log: LogPolicy | None = None,
+    log_proof: bytes | None = None,
 ) -> Verification:
     """Check the document in `data`, and that it is about what was `expected`.
 
     With `trusted_signers` so many as `threshold` of them must have signed. They come from the verifier, never from the
-    document. Who stands in the `trust_list` counts in his time only; what it revokes is refused.
+    document. Who stands in the `trust_list` counts in his time only; what it revokes is refused. With a `log` that
+    names keys the document must be in one of them, as `log_proof` shows.
 
     Raises:
         ConfigurationError: a trusted signer is not an address, or the threshold is below 1.
@@ -73,8 +80,10 @@ def verify_attestation(
         check_content(attestation, document)
         if trust_list is not None:
             check_not_revoked(attestation, trust_list)
+        logged = _check_logged(document, log_proof, log or _log_of(trust_list), is_asked=log is not None)
         needed = threshold if require_signature or trusted or threshold > 1 else 0
-        signers = _check_signatures(attestation, trusted, needed=needed, trust_list=trust_list)
+        standing = partial(_standing, attestation, trust_list, logged)
+        signers = _check_signatures(attestation, trusted, needed=needed, standing_of=standing)
         check_expected(attestation, expected or Expected())
     except InvalidAttestationError as error:
         detail = str(error).removeprefix(f"{error.code}: ")
@@ -84,11 +93,34 @@ def verify_attestation(
         valid=True,
         level=level if attestation.evidence else Level.UNBACKED,
         code=Code.OK,
-        detail=_detail(attestation, signers, trusted),
+        detail="; ".join([_detail(attestation, signers, trusted), *([logged.in_words] if logged else [])]),
         signers=signers,
         attestation_id=attestation.attestation_id,
         summary=Summary.of(attestation),
+        logged=logged,
     )
+
+
+def _log_of(trust_list: TrustList | None) -> LogPolicy:
+    """The log that a list of signers names; without its witnesses a proof need not have them."""
+    named = trust_list.log if trust_list else None
+    return LogPolicy() if named is None else log_policy([named.key], named.witnesses, quorum=0)
+
+
+def _check_logged(document: dict[str, Any], proof: bytes | None, policy: LogPolicy, *, is_asked: bool) -> Logged | None:
+    if proof is not None:
+        return check_logged(document, proof, policy)
+    if is_asked and policy.keys:
+        raise InvalidAttestationError(Code.LOG_MISSING, "it must be in a log, and no proof was given")
+    return None
+
+
+def _standing(
+    attestation: Attestation, trust_list: TrustList | None, logged: Logged | None, signers: list[str]
+) -> dict[str, Standing | None]:
+    if trust_list is None:
+        return dict.fromkeys(signers)
+    return in_standing(attestation, signers, trust_list, logged.by if logged else None)
 
 
 def _detail(attestation: Attestation, signers: Sequence[str], trusted: Collection[str]) -> str:
@@ -148,7 +180,11 @@ def _check_identity(attestation: Attestation) -> None:
 
 
 def _check_signatures(
-    attestation: Attestation, trusted: Collection[str], *, needed: int, trust_list: TrustList | None
+    attestation: Attestation,
+    trusted: Collection[str],
+    *,
+    needed: int,
+    standing_of: Callable[[list[str]], dict[str, Standing | None]],
 ) -> tuple[str, ...]:
     """The signers who count, each signature checked; of the trusted ones `needed`, or of any where none is named.
 
@@ -164,7 +200,7 @@ def _check_signatures(
         raise InvalidAttestationError(Code.SIGNATURE_INVALID, "the signature is not by the signer it names")
     if any(first.lower() >= second.lower() for first, second in pairwise(signers)):
         raise InvalidAttestationError(Code.SIGNATURE_INVALID, "the signers do not stand in ascending order")
-    standing = in_standing(attestation, signers, trust_list) if trust_list else dict.fromkeys(signers)
+    standing = standing_of(signers)
     named = [signer for signer in signers if not trusted or signer in trusted]
     counted = [signer for signer in named if standing[signer] is None]
     lapsed = next((found for signer in named or signers if (found := standing[signer])), None)

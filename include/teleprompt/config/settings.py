@@ -21,6 +21,7 @@ from teleprompt.config.alerts import DefaultAlerts
 from teleprompt.config.fleet import FleetConfig
 from teleprompt.config.program_process import ProgramProcessConfig
 from teleprompt.config.project import PROGRAMS, project_dir
+from teleprompt.config.public_log import PublicLogConfig
 from teleprompt.config.retention import RetentionConfig
 from teleprompt.config.signers import Address, SignerConfig
 from teleprompt.encoding.secret_uri import SecretUri, without_credentials
@@ -113,6 +114,8 @@ class Settings(BaseSettings):
     trusted_signers: Annotated[tuple[Address, ...], NoDecode] = ()
     """Whose signatures count on what is stored, beside the signer's and the cosigners': addresses of keys that were
     replaced, or, where no key is at hand, of all; separated by commas."""
+    public_log: PublicLogConfig | None = None
+    """The public log of trials and attestations; None: there is none."""
     web3: Web3Config | None = None
     """The chain's node; only where a program file has a `chain`."""
     alerts_file: Path = Path("include/alerts.yaml")

@@ -5,15 +5,9 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from teleprompt.encoding.addresses import checksum_address
-from teleprompt.encoding.secret_uri import SecretUri
+from teleprompt.encoding.secret_uri import SecretUri, of_the_web
 
 Address = Annotated[str, AfterValidator(checksum_address)]
-
-
-def _of_the_web(url: SecretUri) -> SecretUri:
-    if not url.get_secret_value().startswith(("http://", "https://")):
-        raise ValueError("a service has an address that begins with http:// or https://")
-    return url
 
 
 class _Signer(BaseModel):
@@ -42,7 +36,7 @@ class UrlSigner(_Signer):
     without `typed_data`."""
 
     address: Address
-    url: Annotated[SecretUri, AfterValidator(_of_the_web)]
+    url: Annotated[SecretUri, AfterValidator(of_the_web)]
     token: SecretStr | None = None
     """Sent as bearer."""
 

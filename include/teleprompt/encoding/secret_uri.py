@@ -20,6 +20,17 @@ _NAMED = re.compile(
 )
 
 
+def of_the_web(url: "SecretUri") -> "SecretUri":
+    """The address of a service, as settings take it.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not url.get_secret_value().startswith(("http://", "https://")):
+        raise ValueError("a service has an address that begins with http:// or https://")
+    return url
+
+
 class SecretUri(Secret[str]):
     """A URI whose text, repr and JSON hide what gives access: user and password, the values of its query, a web path.
 

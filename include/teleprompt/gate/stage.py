@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from teleprompt.config.fleet import FleetConfig
 from teleprompt.config.gate import AGREEMENT, EXACT, F1, JUDGE, LATENCY, MEASURED, GateConfig
 from teleprompt.config.program import ProgramConfig
+from teleprompt.config.public_log import PublicLogConfig
 from teleprompt.deltaone.power import PowerEstimate, estimate_power, estimate_trial_power
 from teleprompt.errors import ConfigurationError, NothingBetterError
 from teleprompt.evaluate.examples import good_rows
@@ -59,6 +60,8 @@ class Gate:
     optimization: Optimization
     storage_uri: str
     fleet: FleetConfig
+    public_log: PublicLogConfig | None = None
+    """Where trials are written down before they look at anything; None, or without a key, whoever attests does it."""
 
     def power(self, run: PipelineRun, snapshot: Snapshot) -> PowerEstimate:
         """What a comparison on this snapshot's sealed examples could see; no model is asked, and no example opened."""

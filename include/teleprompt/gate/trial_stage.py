@@ -25,6 +25,7 @@ from teleprompt.gate.dependence import design_effects, undeclared
 from teleprompt.gate.fleet import check_room
 from teleprompt.gate.labels import LabelReport
 from teleprompt.gate.ledger import logged_versions, look_tags, open_window, restore_look
+from teleprompt.gate.public_log import log_openings
 from teleprompt.gate.stage import NOTHING, SD, Gate
 from teleprompt.gate.trial_fold import fold
 from teleprompt.gate.trial_ledger import add_window, end_trial, find_trial, list_fleet, list_trials, record_opening
@@ -121,7 +122,14 @@ class TrialGate:
             self._check_it_is_not_held_up(trial)
         if trial.opening.key == self.key.digest:
             record_opening(run.client, trial.opening, who=self.actor)
+            self._log_opening(run, trial)
         return trial
+
+    def _log_opening(self, run: PipelineRun, trial: KnownTrial) -> None:
+        """Into the public log, before anything is looked at; with the key elsewhere, whoever attests does it."""
+        config = self.gate.public_log
+        if config is not None and config.key is not None:
+            log_openings(run.client, self.gate.storage_uri, config, [trial.opening])
 
     def _opened(
         self,
@@ -137,13 +145,17 @@ class TrialGate:
         if trial is not None:
             if selection is None or not trial.is_open or self._is_of(trial):
                 return trial, None
-            return opener.challenge(trial, selection) or (trial, None)
+            challenged = opener.challenge(trial, selection)
+            if challenged is not None:
+                self._log_opening(run, challenged[0])
+            return challenged or (trial, None)
         if selection is None:
             raise WindowDoesNotCountError(
                 self.key.program, "the trial that it was to go on with ended meanwhile; the next run compiles anew"
             )
         opened = opener.open(selection)
         if opened is not None:
+            self._log_opening(run, opened[0])
             return opened
         trial = self.current(run, champion)  # another run was faster: its candidate is on trial
         if trial is None:

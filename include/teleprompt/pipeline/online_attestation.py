@@ -3,6 +3,7 @@
 from teleprompt.attest.bundle_calls import KEPT, KeptCalls
 from teleprompt.attest.document import Attestation
 from teleprompt.attest.issue import AttestationRecord, compose_attestation, issue_attestation, that_holds
+from teleprompt.attest.public_log import log_attestation
 from teleprompt.attest.published import check_may_sign
 from teleprompt.attest.stored import keep_attestation
 from teleprompt.attribution.attribute import Attribution
@@ -36,7 +37,8 @@ def attest_online(
         record = issue_attestation(attestation, signers=settings.signers, storage_uri=settings.storage_uri)
         run.write("attestation", record)
     tag_version(run.client, config.name, number, "attestation_id", record.attestation_id)
-    keep_attestation(run, record, addresses_of(settings))
+    attestation = keep_attestation(run, record, addresses_of(settings))
+    log_attestation(settings, run.client, attestation)
     return record
 
 

@@ -312,6 +312,7 @@ class Pipeline:
             optimization=self._optimization(fields),
             storage_uri=self.settings.storage_uri,
             fleet=self.settings.fleet,
+            public_log=self.settings.public_log,
         )
 
     @cached_property

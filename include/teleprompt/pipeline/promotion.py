@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from teleprompt.attest.document import Attestation
 from teleprompt.attest.issue import AttestationRecord, compose_attestation, issue_attestation, that_holds
+from teleprompt.attest.public_log import log_attestation
 from teleprompt.attest.published import check_may_sign, read_trust
 from teleprompt.attest.stored import AttestationStore, keep_attestation
 from teleprompt.attribution.attribute import Attribution, attribute
@@ -110,7 +111,8 @@ class Promotion:
 
         record = self.records.once("attestation", AttestationRecord, stage)
         with self.records.open() as run:
-            keep_attestation(run, record, addresses_of(self.settings))
+            attestation = keep_attestation(run, record, addresses_of(self.settings))
+            log_attestation(self.settings, run.client, attestation)
         return record
 
     def submit(self, record: AttestationRecord) -> Receipt:

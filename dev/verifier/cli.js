@@ -13,6 +13,12 @@ const USAGE = `node verify.js [option]... ATTESTATION [PROOF]...
   --signers FILE       must be signed in his time by one in this file of \`teleprompt signer export\`
   --list-signer 0x...  who must have signed that list
   --list-number N      that list must have this number or a later one
+  --log-proof FILE     that it is in a public log, a file of \`teleprompt attest log prove\`
+  --log KEY            it must be in the log with this verifier key; may stand several times
+  --witness KEY        verifier key of a witness who must have cosigned; may stand several times
+  --witnesses N        so many of them must have (1)
+  --kept FILE          the log must go on from this checkpoint, which you kept
+  --consistency FILE   that it does, a file of \`teleprompt attest log consistency\`
   --proof FILE         also check this proof, as those that follow the attestation
   --bundle FILE        also recompute it from the scores in this file
   --json               print the result as JSON`;
@@ -23,8 +29,8 @@ function main() {
   const flags = ["unsigned", "require-signature", "require-evidence", "json"];
   const options = Object.fromEntries([
     ...flags.map((name) => [name, { type: "boolean" }]),
-    ...["signer", "proof"].map((name) => [name, { type: "string", multiple: true }]),
-    ...["threshold", "program", "version", "state", "after", "bundle", "signers", "list-signer", "list-number"].map((name) => [name, { type: "string" }]),
+    ...["signer", "proof", "log", "witness"].map((name) => [name, { type: "string", multiple: true }]),
+    ...["threshold", "program", "version", "state", "after", "bundle", "signers", "list-signer", "list-number", "log-proof", "witnesses", "kept", "consistency"].map((name) => [name, { type: "string" }]),
   ]);
   const { values, positionals } = parseArgs({ allowPositionals: true, options });
   if (!positionals.length) throw new TypeError(USAGE);
@@ -32,11 +38,15 @@ function main() {
   const read = (path) => (path === undefined ? undefined : readFileSync(path));
   const { state } = values;
   const files = {
-    document: read(document), bundle: read(values.bundle), trustList: read(values.signers), proofs: [...(values.proof ?? []), ...proofs].map((path) => [path, read(path)]),
+    document: read(document), bundle: read(values.bundle), trustList: read(values.signers), logProof: read(values["log-proof"]), proofs: [...(values.proof ?? []), ...proofs].map((path) => [path, read(path)]),
   };
   const found = verify(files, {
     signers: values.signer, threshold: Number(values.threshold ?? 1), requireSignature: values["require-signature"] || !values.unsigned,
     expectedList: { signer: values["list-signer"], number: Number(values["list-number"] ?? 1) },
+    log: {
+      keys: values.log, witnesses: values.witness, quorum: values.witnesses && Number(values.witnesses), kept: read(values.kept),
+      goesOn: read(values.consistency),
+    },
     expected: {
       program: values.program, version: values.version, after: momentOf(values.after), state: state && toHex(sha256(read(state))),
       evidence: values["require-evidence"],

@@ -115,6 +115,7 @@ const TRUST_LIST = section({
   }), 0, 1_000),
   revoked_documents: listOf(section({ attestation_hash: digest, at: moment, why: text }), 0, 10_000),
   "proof?": listOf(signature, 0, 20),
+  "log?": section({ key: matching(/^.{1,400}$/su), witnesses: listOf(matching(/^.{1,400}$/su), 0, 20) }),
 });
 
 export const checkListForm = (list) => TRUST_LIST({ list }, "list");

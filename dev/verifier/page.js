@@ -10,6 +10,7 @@ const ASKS = {
   Evidence: "Can these counts give this gain, p and interval?",
   Credit: "Do the weights follow, and sum to 1?",
   Revocation: "Was it taken back?",
+  Log: "Was it published, and where among the others?",
   Signature: "Who vouches for it?",
   Expected: "Is it about what you expect?",
   Proof: "Does it lead to this attestation?",
@@ -23,7 +24,7 @@ const COMPARED = {
 const MARKS = { ok: "✓", warn: "!", fail: "✕", skipped: "–" };
 const $ = (id) => document.getElementById(id);
 
-// What was given so far: a document, a bundle, proofs, a list of signers.
+// What was given so far: a document, a bundle, proofs, a list of signers; of a log a proof, a checkpoint, that it goes on.
 let given = { proofs: [] };
 
 function element(tag, text = "", name = "") {
@@ -35,8 +36,12 @@ function element(tag, text = "", name = "") {
 
 function kindOf(bytes) {
   let value = null;
+  const text = new TextDecoder().decode(bytes);
+  if (text.startsWith("c2sp.org/tlog-proof")) return "log proof";
+  if (/^old [0-9]+\n/.test(text)) return "consistency";
+  if (/^[^\n{]+\n[0-9]+\n.*\n\n— /s.test(text)) return "checkpoint";
   try {
-    value = JSON.parse(new TextDecoder().decode(bytes));
+    value = JSON.parse(text);
   } catch {
     return "document"; // which verification then says what is wrong with
   }
@@ -45,12 +50,12 @@ function kindOf(bytes) {
   return value?.type === "trace" || value?.type === "reward" ? "proof" : "document";
 }
 
-// A document begins anew, but for the list of signers, which is of no document; all else is added.
+// A document begins anew, but for the list of signers and the checkpoint, which are of no document; all else is added.
 async function take(files) {
   const read = await Promise.all(Array.from(files, async (file) => [file.name, new Uint8Array(await file.arrayBuffer())]));
   const sorted = read.map(([name, bytes]) => ({ name, bytes, kind: kindOf(bytes) }));
   const isNew = sorted.some(({ kind }) => kind === "document");
-  if (isNew) given = { proofs: [], signers: given.signers };
+  if (isNew) given = { proofs: [], signers: given.signers, checkpoint: given.checkpoint };
   for (const file of sorted) {
     if (file.kind === "proof") given.proofs.push(file);
     else given[file.kind] = file;
@@ -65,6 +70,10 @@ async function expectations() {
   return {
     signers: form.signers.value.split(/[\s,]+/).filter(Boolean),
     threshold: Number(form.threshold.value || 1),
+    log: {
+      keys: text("log")?.split(/\s+/), witnesses: text("witnesses")?.split(/\s+/), quorum: text("witnesses") && Number(form.quorum.value || 1),
+      kept: text("log") && given.checkpoint?.bytes, goesOn: given.consistency?.bytes,
+    },
     expectedList: { signer: text("listSigner"), number: Number(form.listNumber.value || 1) },
     expected: {
       program: text("program"), version: text("version"), after: form.after.value && `${form.after.value}T00:00:00Z`,
@@ -74,7 +83,7 @@ async function expectations() {
 }
 
 async function show() {
-  const files = [given.document, given.bundle, ...given.proofs, given.signers].filter(Boolean);
+  const files = [given.document, given.bundle, ...given.proofs, given["log proof"], given.consistency, given.checkpoint, given.signers].filter(Boolean);
   $("given").replaceChildren(...files.map(({ name, kind }) => {
     const item = element("li");
     item.append(element("b", kind), ` ${name}`);
@@ -86,11 +95,11 @@ async function show() {
     return;
   }
   const asked = await expectations();
-  const count = asked.signers.length + Object.values(asked.expected).filter(Boolean).length;
+  const count = asked.signers.length + (asked.log.keys?.length ?? 0) + (asked.log.witnesses?.length ?? 0) + Object.values(asked.expected).filter(Boolean).length;
   $("asked").textContent = count ? `(${count} given)` : "";
   try {
     print(verify({
-      document: given.document?.bytes, bundle: given.bundle?.bytes, trustList: given.signers?.bytes, proofs: given.proofs.map(({ name, bytes }) => [name, bytes]),
+      document: given.document?.bytes, bundle: given.bundle?.bytes, trustList: given.signers?.bytes, logProof: given["log proof"]?.bytes, proofs: given.proofs.map(({ name, bytes }) => [name, bytes]),
     }, asked));
   } catch (error) {
     print({ valid: false, code: "", detail: error.message, checks: [], summary: null, signers: [] });

@@ -5,6 +5,7 @@ import { checkDates, checkGain, checkHash, checkPrograms, headlineMetric } from 
 import { checkEvidence } from "./evidence.mjs";
 import { checkExpected, isAnything } from "./expected.mjs";
 import { checkForm } from "./form.mjs";
+import { checkLogged, loggedInWords, readLogPolicy } from "./log.mjs";
 import { utf8 } from "./hashes.mjs";
 import { readJson } from "./json.mjs";
 import { checkProof } from "./proofs.mjs";
@@ -17,14 +18,15 @@ import { addressesOf, checkNotRevoked, lapseOf, readTrustList, trustedAddress } 
 // list, in whose time they have to have. What is `expected` may be left out.
 //
 // Throws a TypeError where what the verifier asks for makes no sense.
-export function verify({ document, bundle, proofs = [], trustList }, { signers = [], threshold = 1, requireSignature = false, expected = {}, expectedList = {} } = {}) {
+export function verify({ document, bundle, proofs = [], trustList, logProof }, { signers = [], threshold = 1, requireSignature = false, expected = {}, expectedList = {}, log = {} } = {}) {
   const list = trustList === undefined ? null : readTrustList(trustList, expectedList);
+  const policy = readLogPolicy(log, list);
   const trusted = signers.length || !list ? signers.map(trustedAddress) : addressesOf(list);
   if (document === undefined && bundle === undefined) throw new TypeError("there is neither a document nor a bundle, which holds one");
   if (!Number.isInteger(threshold) || threshold < 1) throw new TypeError("a threshold is 1 or more");
   const checks = [];
-  const found = { valid: false, level: null, code: "OK", detail: "", attestation_id: null, signers: [], summary: null };
-  const steps = stepsOf({ document, bundle, proofs }, { list, trusted, threshold, isAsked: requireSignature || trusted.length > 0 || threshold > 1, expected }, found);
+  const found = { valid: false, level: null, code: "OK", detail: "", attestation_id: null, signers: [], summary: null, logged: null };
+  const steps = stepsOf({ document, bundle, proofs, logProof }, { list, policy, trusted, threshold, isAsked: requireSignature || trusted.length > 0 || threshold > 1, expected }, found);
   for (const [i, [name, look]] of steps.entries()) {
     try {
       const said = look();
@@ -34,13 +36,13 @@ export function verify({ document, bundle, proofs = [], trustList }, { signers =
       const refusal = error instanceof Refusal ? error : new Refusal("BAD_SCHEMA", `it cannot be read (${error.message})`);
       checks.push({ name, state: "fail", text: refusal.message, code: refusal.code });
       checks.push(...steps.slice(i + 1).map(([later]) => ({ name: later, state: "skipped", text: "not looked at" })));
-      return { ...found, level: null, summary: null, signers: [], attestation_id: null, code: refusal.code, detail: refusal.message, checks };
+      return { ...found, level: null, summary: null, logged: null, signers: [], attestation_id: null, code: refusal.code, detail: refusal.message, checks };
     }
   }
   return { ...found, valid: true, detail: levelInWords(found, trusted), checks };
 }
 
-function stepsOf({ document, bundle, proofs }, { list, expected, ...asked }, found) {
+function stepsOf({ document, bundle, proofs, logProof }, { list, policy, expected, ...asked }, found) {
   let [read, opened] = [null, null];
   const documentBytes = () => {
     if (document !== undefined) return document;
@@ -62,8 +64,13 @@ function stepsOf({ document, bundle, proofs }, { list, expected, ...asked }, fou
     ["Evidence", () => (read.evidence ? checkEvidence(read) : ["warn", "none: nothing in the document backs the gain"])],
     ["Credit", () => checkCredit(read)],
     ...(list ? [["Revocation", () => checkNotRevoked(read, list)]] : []),
+    ...(logProof !== undefined || policy.isAsked ? [["Log", () => {
+      need(logProof !== undefined, "LOG_MISSING", "it must be in a log, and no proof was given");
+      found.logged = checkLogged(read, logProof, policy);
+      return loggedInWords(found.logged);
+    }]] : []),
     ["Signature", () => {
-      const lapses = recoverSigners(read).map((signer) => [signer, list && lapseOf(signer, read, list)]);
+      const lapses = recoverSigners(read).map((signer) => [signer, list && lapseOf(signer, read, list, found.logged?.by ?? null)]);
       const said = checkSigners(lapses, asked);
       found.signers = lapses.filter(([, lapse]) => !lapse).map(([signer]) => signer);
       Object.assign(found, { attestation_id: read.attestation_id, summary: summaryOf(read), level: levelOf(read, found.signers) });

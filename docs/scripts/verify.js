@@ -545,6 +545,7 @@ const TRUST_LIST = section({
   }), 0, 1_000),
   revoked_documents: listOf(section({ attestation_hash: digest, at: moment, why: text }), 0, 10_000),
   "proof?": listOf(signature, 0, 20),
+  "log?": section({ key: matching(/^.{1,400}$/su), witnesses: listOf(matching(/^.{1,400}$/su), 0, 20) }),
 });
 
 const checkListForm = (list) => TRUST_LIST({ list }, "list");
@@ -1391,6 +1392,404 @@ function checkExpected(document, expected) {
   return `${Object.keys(expected).filter((name) => expected[name]).join(", ")}: as you expect`;
 }
 
+// ==== ed25519.mjs
+// Ed25519 (RFC 8032), verified: what logs and their witnesses sign with; and SHA-512 (FIPS 180-4), which it needs.
+// There is no secret in it, so that it need not take the same time for all numbers.
+
+const BITS_64 = (1n << 64n) - 1n;
+const ED_PRIME = 2n ** 255n - 19n;
+const ED_ORDER = 2n ** 252n + 27742317777372353535851937790883648493n;
+const ED_BYTES = 32;
+
+// The first 64 bits of the fractions of the square and cube roots of the first primes, as the standard defines them.
+function longRootFractions(degree, count) {
+  const fractions = [];
+  for (let prime = 2n; fractions.length < count; prime++) {
+    let isPrime = true;
+    for (let factor = 2n; factor * factor <= prime; factor++) if (prime % factor === 0n) isPrime = false;
+    if (!isPrime) continue;
+    const scaled = prime << (64n * degree);
+    let [low, high] = [0n, 1n << 70n];
+    while (high - low > 1n) {
+      const middle = (low + high) >> 1n;
+      if (middle ** degree <= scaled) low = middle;
+      else high = middle;
+    }
+    fractions.push(low & BITS_64);
+  }
+  return fractions;
+}
+
+const SHA_512_START = longRootFractions(2n, 8);
+const SHA_512_ROUNDS = longRootFractions(3n, 80);
+
+function sha512(bytes) {
+  const padded = new Uint8Array(Math.ceil((bytes.length + 17) / 128) * 128);
+  padded.set(bytes);
+  padded[bytes.length] = 0x80;
+  const view = new DataView(padded.buffer);
+  view.setBigUint64(padded.length - 8, BigInt(bytes.length) * 8n);
+  const turned = (x, n) => ((x >> n) | (x << (64n - n))) & BITS_64;
+  const state = [...SHA_512_START];
+  for (let block = 0; block < padded.length; block += 128) {
+    const w = Array.from({ length: 16 }, (_, i) => view.getBigUint64(block + 8 * i));
+    for (let i = 16; i < 80; i++) {
+      const near = turned(w[i - 15], 1n) ^ turned(w[i - 15], 8n) ^ (w[i - 15] >> 7n);
+      const far = turned(w[i - 2], 19n) ^ turned(w[i - 2], 61n) ^ (w[i - 2] >> 6n);
+      w.push((w[i - 16] + near + w[i - 7] + far) & BITS_64);
+    }
+    let [a, b, c, d, e, f, g, h] = state;
+    for (let i = 0; i < 80; i++) {
+      const one = h + (turned(e, 14n) ^ turned(e, 18n) ^ turned(e, 41n)) + ((e & f) ^ (~e & BITS_64 & g)) + SHA_512_ROUNDS[i] + w[i];
+      const two = (turned(a, 28n) ^ turned(a, 34n) ^ turned(a, 39n)) + ((a & b) ^ (a & c) ^ (b & c));
+      [h, g, f, e, d, c, b, a] = [g, f, e, (d + one) & BITS_64, c, b, a, (one + two) & BITS_64];
+    }
+    [a, b, c, d, e, f, g, h].forEach((word, i) => (state[i] = (state[i] + word) & BITS_64));
+  }
+  return fromHex(state.map((word) => word.toString(16).padStart(16, "0")).join(""));
+}
+
+const edMod = (value) => ((value % ED_PRIME) + ED_PRIME) % ED_PRIME;
+
+function edPower(base, exponent) {
+  let [result, square] = [1n, edMod(base)];
+  for (let rest = exponent; rest > 0n; rest >>= 1n) {
+    if (rest & 1n) result = (result * square) % ED_PRIME;
+    square = (square * square) % ED_PRIME;
+  }
+  return result;
+}
+
+const ED_D = edMod(-121665n * edPower(121666n, ED_PRIME - 2n));
+const ED_ROOT = edPower(2n, (ED_PRIME - 1n) / 4n); // of -1
+const littleEndian = (bytes) => bytes.reduceRight((value, byte) => (value << 8n) | BigInt(byte), 0n);
+
+// Points are (X, Y, Z, T) with x = X / Z, y = Y / Z, x y = T / Z.
+function edAdded([x1, y1, z1, t1], [x2, y2, z2, t2]) {
+  const [a, b] = [edMod((y1 - x1) * (y2 - x2)), edMod((y1 + x1) * (y2 + x2))];
+  const [c, d] = [edMod(2n * t1 * t2 * ED_D), edMod(2n * z1 * z2)];
+  const [e, f, g, h] = [b - a, d - c, d + c, b + a];
+  return [edMod(e * f), edMod(g * h), edMod(f * g), edMod(e * h)];
+}
+
+function edTimes(scalar, point) {
+  let [result, doubling] = [[0n, 1n, 1n, 0n], point];
+  for (let rest = scalar; rest > 0n; rest >>= 1n) {
+    if (rest & 1n) result = edAdded(result, doubling);
+    doubling = edAdded(doubling, doubling);
+  }
+  return result;
+}
+
+// The point of 32 bytes; null where there is none.
+function edPoint(bytes) {
+  const whole = littleEndian(bytes);
+  const [y, isOdd] = [whole & ((1n << 255n) - 1n), whole >> 255n];
+  if (y >= ED_PRIME) return null;
+  const [u, v] = [edMod(y * y - 1n), edMod(ED_D * y * y + 1n)];
+  let x = edMod(u * v ** 3n * edPower(u * v ** 7n, (ED_PRIME - 5n) / 8n));
+  if (edMod(v * x * x) !== u) x = edMod(x * ED_ROOT);
+  if (edMod(v * x * x) !== u || (x === 0n && isOdd)) return null;
+  if ((x & 1n) !== isOdd) x = edMod(-x);
+  return [x, y, 1n, edMod(x * y)];
+}
+
+function edBytes([x, y, z]) {
+  const inverted = edPower(z, ED_PRIME - 2n);
+  const whole = edMod(y * inverted) | ((edMod(x * inverted) & 1n) << 255n);
+  return Uint8Array.from({ length: ED_BYTES }, (_, i) => Number((whole >> BigInt(8 * i)) & 255n));
+}
+
+const ED_BASE = edPoint(Uint8Array.from({ length: ED_BYTES }, (_, i) => (i ? 0x66 : 0x58)));
+
+// Whether the key of 32 bytes signed the message.
+function isEd25519(key, message, signature) {
+  const point = key.length === ED_BYTES && signature.length === 2 * ED_BYTES ? edPoint(key) : null;
+  const scalar = littleEndian(signature.slice(ED_BYTES));
+  if (!point || scalar >= ED_ORDER) return false;
+  const challenge = littleEndian(sha512(joined(signature.slice(0, ED_BYTES), key, message))) % ED_ORDER;
+  const [x, y, z, t] = point;
+  const found = edBytes(edAdded(edTimes(scalar, ED_BASE), edTimes(challenge, [edMod(-x), y, z, edMod(-t)])));
+  return found.every((byte, i) => byte === signature[i]);
+}
+
+// ==== note.mjs
+// Signed notes and checkpoints of logs (c2sp.org/signed-note, tlog-checkpoint, tlog-cosignature).
+
+const [OF_LOG, OF_WITNESS] = [1, 4];
+const MOST_NOTE_BYTES = 64 * 1024;
+const MOST_SIGNATURES = 100;
+const LATEST_SECOND = 253_402_300_799;
+const NOTE_NAME = /^[^+\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+$/;
+const SMALL_NUMBER = /^(?:0|[1-9][0-9]{0,14})$/;
+
+// What is no note, key or proof, and why.
+class NoteFault extends Error {}
+
+function noteNeed(holds, why) {
+  if (!holds) throw new NoteFault(why);
+}
+
+function fromBase64(text) {
+  let binary = null;
+  try {
+    binary = atob(text);
+  } catch {
+    throw new NoteFault("something is no base64");
+  }
+  noteNeed(btoa(binary) === text, "something is no base64");
+  return Uint8Array.from(binary, (character) => character.charCodeAt(0));
+}
+
+function smallNumber(text) {
+  noteNeed(SMALL_NUMBER.test(text), "a number is missing, or too large");
+  return Number(text);
+}
+
+const sameBytes = (left, right) => left.length === right.length && left.every((byte, i) => byte === right[i]);
+
+function decodedNote(bytes, most = MOST_NOTE_BYTES) {
+  noteNeed(bytes.length <= most, `it has more than ${most} bytes`);
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw new NoteFault("it is not UTF-8");
+  }
+}
+
+// `name+hexadecimal id+base64 of type and key`.
+function readNoteKey(text, { isWitness = false } = {}) {
+  const [, name, digits, encoded] = /^([^+]*)\+([^+]*)\+(.*)$/s.exec(text.trim()) ?? [];
+  noteNeed(encoded !== undefined && NOTE_NAME.test(name), "a key looks like name+hexadecimal id+base64");
+  const data = fromBase64(encoded);
+  noteNeed(data.length === 33 && data[0] === (isWitness ? OF_WITNESS : OF_LOG), `it is no key of a ${isWitness ? "witness" : "log"} that is of Ed25519`);
+  const id = sha256(joined(utf8(`${name}\n`), data)).slice(0, 4);
+  noteNeed(Array.from(id, (byte) => byte.toString(16).padStart(2, "0")).join("") === digits, `the id of the key ${name} is another`);
+  return { name, id, isWitness, key: data.slice(1) };
+}
+
+function readNote(whole) {
+  // eslint-disable-next-line no-control-regex -- that is what is looked for
+  noteNeed(!/[\u0000-\u0009\u000b-\u001f]/.test(whole), "it has control characters");
+  const at = whole.lastIndexOf("\n\n");
+  noteNeed(at >= 0 && whole.endsWith("\n") && at + 2 < whole.length, "there is no text with signatures below it");
+  const lines = whole.slice(at + 2, -1).split("\n");
+  noteNeed(lines.length <= MOST_SIGNATURES, `it has more than ${MOST_SIGNATURES} signatures`);
+  return { text: whole.slice(0, at + 1), signatures: lines.map(signatureLine) };
+}
+
+function signatureLine(line) {
+  const [, name, encoded] = /^— (.*?) (.*)$/s.exec(line) ?? [];
+  noteNeed(encoded !== undefined && NOTE_NAME.test(name), "a line below the text is no signature");
+  const data = fromBase64(encoded);
+  noteNeed(data.length > 4, "a line below the text is no signature");
+  return { name, id: data.slice(0, 4), signature: data.slice(4) };
+}
+
+// When the key signed, in seconds since 1970, as it says; 0 for a log's own, null where it has not.
+function signedAt({ text, signatures }, key) {
+  const times = signatures.filter(({ name, id }) => name === key.name && sameBytes(id, key.id)).map(({ signature }) => {
+    if (!key.isWitness) {
+      noteNeed(isEd25519(key.key, utf8(text), signature), `the signature is not by ${key.name}, as it says`);
+      return 0;
+    }
+    const time = signature.slice(0, 8).reduce((value, byte) => value * 256 + byte, 0);
+    const isFit = signature.length === 72 && time <= LATEST_SECOND;
+    noteNeed(isFit && isEd25519(key.key, utf8(`cosignature/v1\ntime ${time}\n${text}`), signature.slice(8)), `the signature is not by ${key.name}, as it says`);
+    return time;
+  });
+  return times.length ? Math.min(...times) : null;
+}
+
+function readCheckpoint(whole) {
+  const note = readNote(whole);
+  const [origin, size, root] = note.text.split("\n");
+  noteNeed(origin && SMALL_NUMBER.test(size ?? ""), "the text is no checkpoint: the log's name, its size and its root");
+  const hash = fromBase64(root ?? "");
+  noteNeed(hash.length === 32, "the text is no checkpoint: the log's name, its size and its root");
+  return { origin, size: Number(size), root: hash, note };
+}
+
+function checkSignedBy(checkpoint, key) {
+  noteNeed(checkpoint.origin === key.name, `it is of the log ${checkpoint.origin}, and not of ${key.name}`);
+  noteNeed(signedAt(checkpoint.note, key) !== null, `${key.name} has not signed the checkpoint`);
+}
+
+// ==== log.mjs
+// That a document is in a public log: by a proof beside it (c2sp.org/tlog-proof), and that the log goes on from a
+// checkpoint that the verifier kept (RFC 9162, 2.1.3 and 2.1.4).
+
+const PROOF_HEADER = "c2sp.org/tlog-proof@v1";
+const MOST_HASHES = 63;
+const MOST_PROOF_BYTES = 128 * 1024;
+
+const logLeaf = (entry) => sha256(joined(Uint8Array.of(0), entry));
+const logNode = (left, right) => sha256(joined(Uint8Array.of(1), left, right));
+
+// What the verifier asks of the log, from texts and bytes; of a list's log where he names none.
+//
+// Throws a TypeError where something cannot be used.
+function readLogPolicy({ keys = [], witnesses = [], quorum, kept, goesOn }, list) {
+  try {
+    const policy = {
+      isAsked: keys.length > 0,
+      keys: keys.map((text) => readNoteKey(text)),
+      witnesses: witnesses.map((text) => readNoteKey(text, { isWitness: true })),
+      quorum: quorum ?? (witnesses.length ? 1 : 0),
+      kept: kept && readCheckpoint(decodedNote(kept)), goesOn: goesOn && readGoesOn(goesOn),
+    };
+    if (!keys.length && (witnesses.length || quorum || kept)) throw new TypeError("witnesses and a kept checkpoint say nothing without the log's key");
+    if (!(policy.quorum >= 0) || policy.quorum > policy.witnesses.length) throw new TypeError("more witnesses are asked for than named");
+    if (policy.kept) checkKeptIsSigned(policy);
+    return withListed(policy, list?.log);
+  } catch (error) {
+    if (error instanceof NoteFault) throw new TypeError(`what names the log cannot be used (${error.message})`);
+    throw error;
+  }
+}
+
+function checkKeptIsSigned({ keys, kept }) {
+  const key = keys.find(({ name }) => name === kept.origin);
+  if (!key) throw new TypeError("a kept checkpoint says nothing without the key of its log");
+  checkSignedBy(kept, key);
+}
+
+function withListed(policy, listed) {
+  if (!listed) return policy;
+  const key = readNoteKey(listed.key);
+  const isOfIt = policy.keys.length === 1 && policy.keys[0].name === key.name && sameBytes(policy.keys[0].key, key.key);
+  if (policy.isAsked && (!isOfIt || policy.witnesses.length)) return policy;
+  return { ...policy, keys: [key], witnesses: listed.witnesses.map((text) => readNoteKey(text, { isWitness: true })) };
+}
+
+// Where the document stands in the log of the proof: { index, size, origin, isSigned, witnesses, by }, where `by` is when it
+// was there at the latest, in milliseconds, or null.
+function checkLogged(document, bytes, policy) {
+  const proof = inNote("LOG_INVALID", "the file is no proof of a log", () => readProof(bytes));
+  const { index, hashes, checkpoint } = proof;
+  need(isIncluded(logLeaf(attestationEntry(document)), index, checkpoint.size, hashes, checkpoint.root), "LOG_INVALID", "the proof is of another document, or wrong");
+  const key = policy.keys.find(({ name }) => name === checkpoint.origin);
+  need(key || !policy.keys.length, "LOG_UNTRUSTED", "it is not in the log that was named");
+  const times = !key ? [] : inNote("LOG_UNTRUSTED", "", () => {
+    checkSignedBy(checkpoint, key);
+    return policy.witnesses.map((one) => [one.name, signedAt(checkpoint.note, one)]).filter(([, time]) => time !== null);
+  });
+  need(!key || times.length >= policy.quorum, "LOG_UNWITNESSED", `${times.length} of ${policy.quorum} witnesses cosigned`);
+  if (policy.kept) checkKept(checkpoint, policy);
+  const sorted = times.map(([, time]) => time).sort((a, b) => a - b);
+  const by = sorted.length ? sorted[Math.max(policy.quorum, 1) - 1] * 1000 : null;
+  return { index, size: checkpoint.size, origin: checkpoint.origin, isSigned: Boolean(key), witnesses: times.map(([name]) => name), by };
+}
+
+function loggedInWords({ index, size, origin, isSigned, witnesses, by }) {
+  const place = `entry ${index} of ${size} of the log ${origin}`;
+  if (!isSigned) return ["warn", `${place}, whose key you did not name: anybody could have made it`];
+  const vouched = witnesses.length ? `, cosigned by ${witnesses.join(" and ")}` : "";
+  return `${place}${vouched}${by === null ? "" : `, there by ${new Date(by).toISOString().replace(".000Z", "Z")}`}`;
+}
+
+function inNote(code, what, look) {
+  try {
+    return look();
+  } catch (error) {
+    if (error instanceof NoteFault) throw new Refusal(code, what ? `${what} (${error.message})` : error.message);
+    throw error;
+  }
+}
+
+// What the log holds of a document: all of it follows from the document, signatures included.
+function attestationEntry(document) {
+  const trial = document.evidence?.trial;
+  return utf8(canonical({
+    entry: "attestation", entry_version: "1.0", program: digestOf({ program: document.model_info.model_id }),
+    attestation_hash: document.attestation_hash, document_digest: digestOf(document), ...(trial ? { trial_id: trial.trial_id } : {}),
+  }));
+}
+
+function readProof(bytes) {
+  const [lines, checkpoint] = splitProof(bytes);
+  noteNeed(lines.shift() === PROOF_HEADER, `it does not begin with ${PROOF_HEADER}`);
+  if (lines[0]?.startsWith("extra ")) fromBase64(lines.shift().slice(6));
+  return { index: numberAfter(lines.shift() ?? "", "index "), hashes: hashesOf(lines), checkpoint };
+}
+
+function readGoesOn(bytes) {
+  const [lines, checkpoint] = splitProof(bytes);
+  return { old: numberAfter(lines.shift(), "old "), hashes: hashesOf(lines), checkpoint };
+}
+
+function splitProof(bytes) {
+  const whole = decodedNote(bytes, MOST_PROOF_BYTES);
+  const at = whole.indexOf("\n\n");
+  noteNeed(at >= 0, "there is no checkpoint in it");
+  const head = whole.slice(0, at);
+  // eslint-disable-next-line no-control-regex -- ASCII is meant
+  noteNeed(/^[\u0000-\u007f]*$/.test(head), "something before the checkpoint is not ASCII");
+  const rest = whole.slice(at + 2);
+  noteNeed(utf8(rest).length <= MOST_PROOF_BYTES / 2, "the checkpoint is too long");
+  return [head.split("\n"), readCheckpoint(rest)];
+}
+
+function numberAfter(line, word) {
+  noteNeed(line.startsWith(word), `a line does not say \`${word}\` and a number`);
+  return smallNumber(line.slice(word.length));
+}
+
+function hashesOf(lines) {
+  const hashes = lines.map(fromBase64);
+  noteNeed(hashes.length <= MOST_HASHES && hashes.every((hash) => hash.length === 32), "it has too many hashes, or one that is no SHA-256");
+  return hashes;
+}
+
+// Walks up from a leaf: `left` where the hash stands left of what is known, `right` where it stands right of it.
+function climb(at, end, hashes, left, right) {
+  let [node, last] = [BigInt(at), BigInt(end)];
+  for (const hash of hashes) {
+    if (last === 0n) return false;
+    if (node & 1n || node === last) {
+      left(hash);
+      while (!(node & 1n) && node) [node, last] = [node >> 1n, last >> 1n];
+    } else right(hash);
+    [node, last] = [node >> 1n, last >> 1n];
+  }
+  return last === 0n;
+}
+
+function isIncluded(leaf, index, size, hashes, root) {
+  if (index >= size) return false;
+  let found = leaf;
+  const isWhole = climb(index, size - 1, hashes, (hash) => (found = logNode(hash, found)), (hash) => (found = logNode(found, hash)));
+  return isWhole && sameBytes(found, root);
+}
+
+function isConsistent(old, oldRoot, size, root, hashes) {
+  if (old === 0) return !hashes.length && sameBytes(oldRoot, sha256(new Uint8Array()));
+  if (old === size) return !hashes.length && sameBytes(oldRoot, root);
+  if (old > size || !hashes.length) return false;
+  let [node, last] = [BigInt(old - 1), BigInt(size - 1)];
+  while (node & 1n) [node, last] = [node >> 1n, last >> 1n];
+  const rest = [...hashes];
+  const first = node ? rest.shift() : oldRoot;
+  let [before, after] = [first, first];
+  const isWhole = climb(node, last, rest, (hash) => ([before, after] = [logNode(hash, before), logNode(hash, after)]), (hash) => (after = logNode(after, hash)));
+  return isWhole && sameBytes(before, oldRoot) && sameBytes(after, root);
+}
+
+// The log of the proof goes on from the one that was kept, or the other way round.
+function checkKept(now, { kept, goesOn }) {
+  const [older, newer] = now.size < kept.size ? [now, kept] : [kept, now];
+  need(older.origin === newer.origin, "LOG_FORKED", "the checkpoint that you kept is of another log");
+  if (older.size === newer.size) {
+    need(sameBytes(older.root, newer.root), "LOG_FORKED", "the log has another root of that size than you have seen");
+    return;
+  }
+  if (older.size === 0) return;
+  need(goesOn, "LOG_FORKED", `nothing shows that the log of ${newer.size} goes on from that of ${older.size}`);
+  const { checkpoint } = goesOn;
+  const isOfThem = goesOn.old === older.size && checkpoint.origin === newer.origin && checkpoint.size === newer.size && sameBytes(checkpoint.root, newer.root);
+  need(isOfThem && isConsistent(older.size, older.root, newer.size, newer.root, goesOn.hashes), "LOG_FORKED", "the log does not go on from what you have seen");
+}
+
 // ==== signatures.mjs
 // Who signed: EIP-712 over the hash, with the signer in what is signed, so that nobody can find an address for a
 // signature that he made up.
@@ -1509,6 +1908,7 @@ function readTrustList(bytes, { signer, number = 1 } = {}) {
   const list = asked(() => {
     const read = readJson(bytes);
     checkListForm(read);
+    if (read.log) listedKeys(read.log);
     return read;
   });
   if (new Set(addressesOf(list)).size < list.signers.length) throw new TypeError("the list of signers names one twice");
@@ -1518,6 +1918,15 @@ function readTrustList(bytes, { signer, number = 1 } = {}) {
   if (!(number >= 1)) throw new TypeError("a number is 1 or more");
   if (list.number < number) throw new TypeError(`the list of signers has the number ${list.number}, not ${number} or more`);
   return list;
+}
+
+function listedKeys({ key, witnesses }) {
+  try {
+    readNoteKey(key);
+    for (const text of witnesses) readNoteKey(text, { isWitness: true });
+  } catch (error) {
+    throw new TypeError(`this is no list of signers (${error.message})`);
+  }
 }
 
 function trustedAddress(text) {
@@ -1544,7 +1953,9 @@ function checkNotRevoked({ attestation_hash: hash }, list) {
 }
 
 // Why a signer's signature on the document does not count, as a refusal; null if it does, or the list does not know him.
-function lapseOf(signer, { attestation_hash: hash, timestamp }, list) {
+// Of a key with an end the document's own time is not enough where witnesses watch the list's log: it has to have been
+// there before, as of `loggedBy`, milliseconds since 1970.
+function lapseOf(signer, { attestation_hash: hash, timestamp }, list, loggedBy) {
   const entry = list.signers.find(({ address }) => address === signer);
   if (!entry) return null;
   const { valid_from: from, valid_until: until, revoked } = entry;
@@ -1553,8 +1964,11 @@ function lapseOf(signer, { attestation_hash: hash, timestamp }, list) {
     const since = time(timestamp) >= time(revoked.at) ? `from ${revoked.at} on` : "and the document is not among those known before";
     return new Refusal("SIGNER_REVOKED", `${signer} was revoked (${revoked.why}), ${since}`);
   }
-  if (time(timestamp) >= time(from) && (!until || time(timestamp) < time(until))) return null;
-  return new Refusal("SIGNER_OUT_OF_TIME", `${signer} signs from ${from}${until ? ` until ${until}` : ""}, and it is of ${timestamp}`);
+  if (time(timestamp) < time(from) || (until && time(timestamp) >= time(until))) {
+    return new Refusal("SIGNER_OUT_OF_TIME", `${signer} signs from ${from}${until ? ` until ${until}` : ""}, and it is of ${timestamp}`);
+  }
+  if (!until || !list.log?.witnesses.length || (loggedBy !== null && loggedBy < time(until))) return null;
+  return new Refusal("SIGNER_OUT_OF_TIME", `${signer} signs until ${until}, and ${loggedBy === null ? "no witnessed proof shows it in the log" : "it was in the log later only"}`);
 }
 
 // ==== verify.mjs
@@ -1565,14 +1979,15 @@ function lapseOf(signer, { attestation_hash: hash, timestamp }, list) {
 // list, in whose time they have to have. What is `expected` may be left out.
 //
 // Throws a TypeError where what the verifier asks for makes no sense.
-function verify({ document, bundle, proofs = [], trustList }, { signers = [], threshold = 1, requireSignature = false, expected = {}, expectedList = {} } = {}) {
+function verify({ document, bundle, proofs = [], trustList, logProof }, { signers = [], threshold = 1, requireSignature = false, expected = {}, expectedList = {}, log = {} } = {}) {
   const list = trustList === undefined ? null : readTrustList(trustList, expectedList);
+  const policy = readLogPolicy(log, list);
   const trusted = signers.length || !list ? signers.map(trustedAddress) : addressesOf(list);
   if (document === undefined && bundle === undefined) throw new TypeError("there is neither a document nor a bundle, which holds one");
   if (!Number.isInteger(threshold) || threshold < 1) throw new TypeError("a threshold is 1 or more");
   const checks = [];
-  const found = { valid: false, level: null, code: "OK", detail: "", attestation_id: null, signers: [], summary: null };
-  const steps = stepsOf({ document, bundle, proofs }, { list, trusted, threshold, isAsked: requireSignature || trusted.length > 0 || threshold > 1, expected }, found);
+  const found = { valid: false, level: null, code: "OK", detail: "", attestation_id: null, signers: [], summary: null, logged: null };
+  const steps = stepsOf({ document, bundle, proofs, logProof }, { list, policy, trusted, threshold, isAsked: requireSignature || trusted.length > 0 || threshold > 1, expected }, found);
   for (const [i, [name, look]] of steps.entries()) {
     try {
       const said = look();
@@ -1582,13 +1997,13 @@ function verify({ document, bundle, proofs = [], trustList }, { signers = [], th
       const refusal = error instanceof Refusal ? error : new Refusal("BAD_SCHEMA", `it cannot be read (${error.message})`);
       checks.push({ name, state: "fail", text: refusal.message, code: refusal.code });
       checks.push(...steps.slice(i + 1).map(([later]) => ({ name: later, state: "skipped", text: "not looked at" })));
-      return { ...found, level: null, summary: null, signers: [], attestation_id: null, code: refusal.code, detail: refusal.message, checks };
+      return { ...found, level: null, summary: null, logged: null, signers: [], attestation_id: null, code: refusal.code, detail: refusal.message, checks };
     }
   }
   return { ...found, valid: true, detail: levelInWords(found, trusted), checks };
 }
 
-function stepsOf({ document, bundle, proofs }, { list, expected, ...asked }, found) {
+function stepsOf({ document, bundle, proofs, logProof }, { list, policy, expected, ...asked }, found) {
   let [read, opened] = [null, null];
   const documentBytes = () => {
     if (document !== undefined) return document;
@@ -1610,8 +2025,13 @@ function stepsOf({ document, bundle, proofs }, { list, expected, ...asked }, fou
     ["Evidence", () => (read.evidence ? checkEvidence(read) : ["warn", "none: nothing in the document backs the gain"])],
     ["Credit", () => checkCredit(read)],
     ...(list ? [["Revocation", () => checkNotRevoked(read, list)]] : []),
+    ...(logProof !== undefined || policy.isAsked ? [["Log", () => {
+      need(logProof !== undefined, "LOG_MISSING", "it must be in a log, and no proof was given");
+      found.logged = checkLogged(read, logProof, policy);
+      return loggedInWords(found.logged);
+    }]] : []),
     ["Signature", () => {
-      const lapses = recoverSigners(read).map((signer) => [signer, list && lapseOf(signer, read, list)]);
+      const lapses = recoverSigners(read).map((signer) => [signer, list && lapseOf(signer, read, list, found.logged?.by ?? null)]);
       const said = checkSigners(lapses, asked);
       found.signers = lapses.filter(([, lapse]) => !lapse).map(([signer]) => signer);
       Object.assign(found, { attestation_id: read.attestation_id, summary: summaryOf(read), level: levelOf(read, found.signers) });
@@ -1687,6 +2107,12 @@ const USAGE = `node verify.js [option]... ATTESTATION [PROOF]...
   --signers FILE       must be signed in his time by one in this file of \`teleprompt signer export\`
   --list-signer 0x...  who must have signed that list
   --list-number N      that list must have this number or a later one
+  --log-proof FILE     that it is in a public log, a file of \`teleprompt attest log prove\`
+  --log KEY            it must be in the log with this verifier key; may stand several times
+  --witness KEY        verifier key of a witness who must have cosigned; may stand several times
+  --witnesses N        so many of them must have (1)
+  --kept FILE          the log must go on from this checkpoint, which you kept
+  --consistency FILE   that it does, a file of \`teleprompt attest log consistency\`
   --proof FILE         also check this proof, as those that follow the attestation
   --bundle FILE        also recompute it from the scores in this file
   --json               print the result as JSON`;
@@ -1697,8 +2123,8 @@ function main() {
   const flags = ["unsigned", "require-signature", "require-evidence", "json"];
   const options = Object.fromEntries([
     ...flags.map((name) => [name, { type: "boolean" }]),
-    ...["signer", "proof"].map((name) => [name, { type: "string", multiple: true }]),
-    ...["threshold", "program", "version", "state", "after", "bundle", "signers", "list-signer", "list-number"].map((name) => [name, { type: "string" }]),
+    ...["signer", "proof", "log", "witness"].map((name) => [name, { type: "string", multiple: true }]),
+    ...["threshold", "program", "version", "state", "after", "bundle", "signers", "list-signer", "list-number", "log-proof", "witnesses", "kept", "consistency"].map((name) => [name, { type: "string" }]),
   ]);
   const { values, positionals } = parseArgs({ allowPositionals: true, options });
   if (!positionals.length) throw new TypeError(USAGE);
@@ -1706,11 +2132,15 @@ function main() {
   const read = (path) => (path === undefined ? undefined : readFileSync(path));
   const { state } = values;
   const files = {
-    document: read(document), bundle: read(values.bundle), trustList: read(values.signers), proofs: [...(values.proof ?? []), ...proofs].map((path) => [path, read(path)]),
+    document: read(document), bundle: read(values.bundle), trustList: read(values.signers), logProof: read(values["log-proof"]), proofs: [...(values.proof ?? []), ...proofs].map((path) => [path, read(path)]),
   };
   const found = verify(files, {
     signers: values.signer, threshold: Number(values.threshold ?? 1), requireSignature: values["require-signature"] || !values.unsigned,
     expectedList: { signer: values["list-signer"], number: Number(values["list-number"] ?? 1) },
+    log: {
+      keys: values.log, witnesses: values.witness, quorum: values.witnesses && Number(values.witnesses), kept: read(values.kept),
+      goesOn: read(values.consistency),
+    },
     expected: {
       program: values.program, version: values.version, after: momentOf(values.after), state: state && toHex(sha256(read(state))),
       evidence: values["require-evidence"],

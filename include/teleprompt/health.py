@@ -146,6 +146,31 @@ def _signer(settings: Settings) -> str:
     return f"{', '.join(open_signer(signer).address for signer in settings.signers)} can sign"
 
 
+def _public_log(settings: Settings) -> str:
+    """All of it is read: each entry, each tile."""
+    from teleprompt.tracking.connection import mlflow_client
+    from teleprompt.transparency.check import CheckedLog
+    from teleprompt.transparency.log import PublicLog
+    from teleprompt.transparency.witness import witness_key
+
+    with mlflow_client(settings.tracking_uri) as client:
+        log = PublicLog(client, settings.storage_uri)
+        key, signed = log.key, log.checkpoint()
+        if signed is None:
+            wanted = settings.public_log
+            return f"{wanted.origin}, is empty" if wanted else "none (set TELEPROMPT_PUBLIC_LOG__ORIGIN and its key)"
+        report = CheckedLog.open(log.read, key).report()
+    config = settings.public_log
+    names = [one for witness in (config.witnesses if config else ()) if (one := witness_key(witness).name)]
+    silent = [name for name in names if name not in report.witnesses]
+    if silent:
+        raise TelepromptError(f"{' and '.join(silent)} has not cosigned the log of {report.size} entries.")
+    if report.twice:
+        raise TelepromptError(f"{report.twice} entries of the log stand there twice.")
+    counts = ", ".join(f"{count} of {kind}" for kind, count in report.kinds.items())
+    return f"{report.origin} has {report.size} entries ({counts}), all as they were signed"
+
+
 def _programs(settings: Settings) -> str:
     from teleprompt.config.files import load_program_file, program_files
     from teleprompt.program.entry_point import check_entry_point
@@ -221,6 +246,10 @@ CHECKS: Mapping[str, tuple[Callable[[Settings], str], str]] = {
     "storage": (_storage, "make it writable, or correct TELEPROMPT_STORAGE_URI or the connection teleprompt_storage"),
     "lm": (_lm, "correct TELEPROMPT_LM__MODEL and its key, or the connection teleprompt_lm"),
     "signer": (_signer, "correct TELEPROMPT_SIGNER__KEYSTORE and its password, or the connection teleprompt_signer"),
+    "public log": (
+        _public_log,
+        "see docs/public-log.md; `teleprompt attest log update` asks silent witnesses again",
+    ),
     "programs": (_programs, "correct the file that is named; `teleprompt programs validate` shows all that is wrong"),
     "alerts": (_alerts, "correct include/alerts.yaml; `teleprompt alerts check` shows the rules that apply"),
     "told": (_told, WAY_OUT),

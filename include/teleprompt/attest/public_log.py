@@ -73,6 +73,16 @@ def no_log() -> ConfigurationError:
     )
 
 
+def own_proof(public_log: PublicLog, attestation: Attestation) -> bytes | None:
+    """The proof as a file; None where it is not in the log.
+
+    Raises:
+        LogForkedError, LogDamagedError: the log in the storage is not the one that MLflow knows.
+    """
+    proof = prove_logged(public_log, attestation)
+    return None if proof is None else proof.to_bytes()
+
+
 def prove_logged(public_log: PublicLog, attestation: Attestation) -> LogProof | None:
     """That an attestation is in the log, by the first checkpoint with it that somebody vouched for, else the newest.
 

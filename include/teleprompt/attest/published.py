@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from teleprompt.attest.trust_list import TrustList, load_trust_list
+from teleprompt.attest.trust_list import ListedLog, TrustList, load_trust_list
 from teleprompt.attest.trust_list_signing import list_signers, sign_list
 from teleprompt.config.settings import Settings
 from teleprompt.errors import ConfigurationError
@@ -19,6 +19,8 @@ from teleprompt.registry.audit_trail import Deed, Done, append, read_trail
 from teleprompt.registry.lock import registry_lock
 from teleprompt.signing.signer import addresses_of, open_signer
 from teleprompt.storage.blobs import Blob, get_blob, location, put_blob
+from teleprompt.transparency.log import PublicLog
+from teleprompt.transparency.witness import witness_key
 from teleprompt.window import format_utc
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ class Trust:
     signers: frozenset[str] = frozenset()
     """EIP-55 addresses, one of which must have signed; empty where this installation has no signer."""
     trust_list: TrustList | None = None
+    log: PublicLog | None = None
+    """Where it is asked whether a key that ended had signed before."""
 
 
 def read_trust(settings: Settings, client: "MlflowClient") -> Trust:
@@ -48,9 +52,10 @@ def read_trust(settings: Settings, client: "MlflowClient") -> Trust:
     named, published = addresses_of(settings), read_published(settings, client)
     if published is None:
         return Trust(named)
+    log = PublicLog(client, settings.storage_uri)
     revoked = {signer.address for signer in published.signers if signer.revoked is not None}
     is_vouched = any(signer in named - revoked for signer in list_signers(published))
-    return Trust(named | published.addresses if is_vouched else named, published)
+    return Trust(named | published.addresses if is_vouched else named, published, log)
 
 
 def read_published(settings: Settings, client: "MlflowClient") -> TrustList | None:
@@ -81,13 +86,25 @@ def publish(
         before = read_published(settings, client)
         changed = change(before or _empty(now))
         number = 1 if before is None else before.number + 1
-        unsigned = changed.model_copy(update={"number": number, "published_at": format_utc(now), "proof": ()})
+        named = {"log": listed_log(settings, client)}
+        unsigned = changed.model_copy(update={"number": number, "published_at": format_utc(now), "proof": (), **named})
         signed = sign_list(TrustList.model_validate(unsigned.to_dict()), map(open_signer, settings.signers))
         lease.check()
         file = put_blob(settings.storage_uri, FOLDER, serialize_list(signed).encode(), suffix=".json")
         after = {"digest": signed.digest, "file": file.digest}
         append(client, TRAIL, Done(deed=Deed.PUBLISH_SIGNERS, who=who, about=f"list {number}", after=after, at=now))
     return signed
+
+
+def listed_log(settings: Settings, client: "MlflowClient") -> ListedLog | None:
+    """The log of this installation, and who watches it, as a list names them; None where there is no log.
+
+    Raises:
+        WitnessError: the key of a witness is none.
+    """
+    key = PublicLog(client, settings.storage_uri).key
+    witnesses = settings.public_log.witnesses if settings.public_log else ()
+    return None if key is None else ListedLog(key=str(key), witnesses=tuple(str(witness_key(one)) for one in witnesses))
 
 
 def check_may_sign(settings: Settings, client: "MlflowClient", *, at: datetime) -> None:

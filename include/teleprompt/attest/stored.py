@@ -10,13 +10,14 @@ import logging
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from teleprompt.attest.codes import Code, RevokedAttestationError, UntrustedAttestationError
 from teleprompt.attest.document import Attestation
 from teleprompt.attest.issue import AttestationRecord
 from teleprompt.attest.load import load_attestation
+from teleprompt.attest.public_log import own_proof
 from teleprompt.attest.published import Trust, read_trust
 from teleprompt.attest.verify import verify_attestation
 from teleprompt.config.settings import Settings
@@ -252,7 +253,10 @@ def _check_standing(issued: IssuedAttestation, trust: Trust) -> None:
         code, detail = Code.DOCUMENT_REVOKED, "it was revoked on the chain"
         raise RevokedAttestationError(stored.attestation_id, stored.run_id, code, detail)
     if trust.trust_list is not None:
-        found = verify_attestation(issued.data, trusted_signers=trust.signers, trust_list=trust.trust_list)
+        check = partial(verify_attestation, issued.data, trusted_signers=trust.signers, trust_list=trust.trust_list)
+        found = check()
+        if found.code is Code.SIGNER_OUT_OF_TIME and trust.log is not None:  # of a key that ended it may show more
+            found = check(log_proof=own_proof(trust.log, issued.attestation))
         if not found.valid:
             raise RevokedAttestationError(stored.attestation_id, stored.run_id, found.code, found.detail)
 

@@ -5,6 +5,7 @@ revoked key therefore stands for those documents alone that the list names, whic
 """
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationError
@@ -16,7 +17,7 @@ from teleprompt.attest.section import Address, Count, Moment, Section, Text
 from teleprompt.encoding.canonical_json import digest_of
 from teleprompt.errors import ConfigurationError
 from teleprompt.records import Digest
-from teleprompt.transparency.note import NoteError, NoteKey
+from teleprompt.transparency.note import COSIGNATURE, LOG, NoteError, NoteKey
 
 MAX_LISTED = 1_000
 MAX_DOCUMENTS = 10_000
@@ -76,23 +77,26 @@ class ListedSigner(Section):
         return None
 
 
-def _is_note_key(text: str) -> str:
+def _is_key(kind: int, text: str) -> str:
     try:
-        NoteKey.parse(text)
+        key = NoteKey.parse(text)
     except NoteError as error:
         raise ValueError(str(error)) from error
+    if key.kind != kind:
+        raise ValueError(f"a key of type {kind} is wanted, and it is of type {key.kind}")
     return text
 
 
-KeyOfNotes = Annotated[str, Field(max_length=400), AfterValidator(_is_note_key)]
+LogKey = Annotated[str, Field(max_length=400), AfterValidator(partial(_is_key, LOG))]
+WitnessKey = Annotated[str, Field(max_length=400), AfterValidator(partial(_is_key, COSIGNATURE))]
 
 
 class ListedLog(Section):
     """The public log that the documents are in, and who watches it."""
 
-    key: KeyOfNotes
+    key: LogKey
     """Its verifier key."""
-    witnesses: Annotated[tuple[KeyOfNotes, ...], Field(strict=False, max_length=MAX_SIGNERS)]
+    witnesses: Annotated[tuple[WitnessKey, ...], Field(strict=False, max_length=MAX_SIGNERS)]
     """Verifier keys; one of them is enough to say when something was there."""
 
 

@@ -1,6 +1,7 @@
 """Checking an attestation offline, from its bytes alone."""
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
@@ -80,7 +81,7 @@ def verify_attestation(
         check_content(attestation, document)
         if trust_list is not None:
             check_not_revoked(attestation, trust_list)
-        logged = _check_logged(document, log_proof, log or _log_of(trust_list), is_asked=log is not None)
+        logged = _check_logged(document, log_proof, _policy(log, trust_list), is_asked=log is not None)
         needed = threshold if require_signature or trusted or threshold > 1 else 0
         standing = partial(_standing, attestation, trust_list, logged)
         signers = _check_signatures(attestation, trusted, needed=needed, standing_of=standing)
@@ -101,10 +102,16 @@ def verify_attestation(
     )
 
 
-def _log_of(trust_list: TrustList | None) -> LogPolicy:
-    """The log that a list of signers names; without its witnesses a proof need not have them."""
-    named = trust_list.log if trust_list else None
-    return LogPolicy() if named is None else log_policy([named.key], named.witnesses, quorum=0)
+def _policy(asked: LogPolicy | None, trust_list: TrustList | None) -> LogPolicy:
+    """What is asked; whom a list of signers names counts where nobody else is named, and need not have cosigned."""
+    named, policy = trust_list.log if trust_list else None, asked or LogPolicy()
+    if named is None:
+        return policy
+    listed = log_policy([named.key], named.witnesses, quorum=0)
+    if not policy.keys:
+        return replace(policy, keys=listed.keys, witnesses=listed.witnesses)
+    is_of_it = policy.keys == listed.keys and not policy.witnesses
+    return replace(policy, witnesses=listed.witnesses) if is_of_it else policy
 
 
 def _check_logged(document: dict[str, Any], proof: bytes | None, policy: LogPolicy, *, is_asked: bool) -> Logged | None:

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from teleprompt.cli.output import JsonOption, print_document, print_json, print_table, say, window_text
+from teleprompt.cli import attest_log
+from teleprompt.cli.attest_policy import open_files, openings_of, policy_of, proof_of
+from teleprompt.cli.attestation_id import AttestationId
+from teleprompt.cli.output import JsonOption, print_document, print_json, print_table, read_limited, say, window_text
 
 if TYPE_CHECKING:
     from teleprompt.attest.trust_list import TrustList
@@ -15,8 +18,7 @@ if TYPE_CHECKING:
     from teleprompt.audit.verify_deep import DeepCheck
 
 app = typer.Typer(help="Attestations.", no_args_is_help=True)
-
-AttestationId = Annotated[str, typer.Argument(metavar="ID", help="Id or hash.")]
+app.add_typer(attest_log.app, name="log")
 
 
 class ExportFormat(StrEnum):
@@ -96,6 +98,29 @@ def verify(
     bundle: Annotated[
         Path | None, typer.Option(help="Also recompute the verdict from the scores in this file of `attest bundle`.")
     ] = None,
+    log_proof: Annotated[
+        Path | None, typer.Option(help="That it is in a public log: a file of `attest log prove`.", dir_okay=False)
+    ] = None,
+    log: Annotated[
+        list[str] | None, typer.Option(metavar="KEY", help="Must be in the log with this verifier key, or one of them.")
+    ] = None,
+    witness: Annotated[
+        list[str] | None, typer.Option(metavar="KEY", help="Verifier key of a witness who must have cosigned.")
+    ] = None,
+    witnesses: Annotated[int | None, typer.Option(min=1, help="So many of these must have; by default one.")] = None,
+    stamped_by: Annotated[
+        Path | None, typer.Option(help="Certificate (PEM) of an authority whose time stamps count.", dir_okay=False)
+    ] = None,
+    kept: Annotated[
+        Path | None, typer.Option(help="The log must go on from this checkpoint, which you kept.", dir_okay=False)
+    ] = None,
+    consistency: Annotated[
+        Path | None, typer.Option(help="That it does: a file of `attest log consistency`.", dir_okay=False)
+    ] = None,
+    log_files: Annotated[
+        str | None,
+        typer.Option(metavar="PLACE", help="Read all of the log there (folder or web address), and count its trials."),
+    ] = None,
     deep: Annotated[bool, typer.Option("--deep", help="Also recompute it from the run in MLflow.")] = False,
     json_: JsonOption = False,
 ) -> None:
@@ -106,8 +131,10 @@ def verify(
     from teleprompt.attest.verify import verify_attestation
     from teleprompt.cli.windows import parse_moment
 
-    data = _read(file, MAX_BYTES)
+    data = read_limited(file, MAX_BYTES)
     trust_list = None if signers is None else _trust_list(signers, by=list_signer, number=list_number)
+    opened = None if log_files is None else open_files(log_files, log or ())
+    policy = policy_of(log, witness, witnesses, stamped_by=stamped_by, kept=kept, consistency=consistency, files=opened)
     result = verify_attestation(
         data,
         trusted_signers=signer or (trust_list.addresses if trust_list else ()),
@@ -121,11 +148,15 @@ def verify(
             after=None if after is None else parse_moment("--after", after),
             evidence=require_evidence,
         ),
+        log=policy,
+        log_proof=proof_of(data, log_proof, opened),
     )
+    if result.valid and opened is not None:
+        result = _with_more(result, lambda: openings_of(data, result, opened))
     if result.valid and proof is not None:
-        result = _with_proof(result, data, _read(proof, MAX_BYTES))
+        result = _with_proof(result, data, read_limited(proof, MAX_BYTES))
     if result.valid and bundle is not None:
-        result = _with_bundle(result, data, _read(bundle, MAX_BUNDLE_BYTES))
+        result = _with_bundle(result, data, read_limited(bundle, MAX_BUNDLE_BYTES))
     checks = _deep_checks(data) if deep and result.valid else []
     good = result.valid and all(check.holds for check in checks)
     if json_:
@@ -289,7 +320,7 @@ def _trust_list(file: Path, *, by: str | None, number: int) -> "TrustList":
     from teleprompt.attest.trust_list import load_trust_list
     from teleprompt.attest.trust_list_signing import check_published
 
-    found = load_trust_list(_read(file, MAX_BYTES), str(file))
+    found = load_trust_list(read_limited(file, MAX_BYTES), str(file))
     check_published(found, by=by, number=number)
     return found
 
@@ -340,16 +371,6 @@ def _deep_checks(data: bytes) -> list["DeepCheck"]:
         except UntrustedAttestationError as error:
             return [DeepCheck(name="document", holds=False, detail=str(error))]
         return [DeepCheck(name="document", holds=True, detail="the one in MLflow"), *verify_deep(attested)]
-
-
-def _read(file: Path, limit: int) -> bytes:
-    from teleprompt.errors import ConfigurationError
-
-    try:
-        with file.open("rb") as stream:
-            return stream.read(limit + 1)
-    except OSError as error:
-        raise ConfigurationError(f"{file} cannot be read ({error.strerror}); name a file that can.") from error
 
 
 def _digest(file: Path) -> str:

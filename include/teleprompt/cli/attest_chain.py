@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from teleprompt.cli.attest import AttestationId, app
+from teleprompt.cli.attest import app
+from teleprompt.cli.attestation_id import AttestationId
 from teleprompt.cli.output import JsonOption, print_json, say
 
 if TYPE_CHECKING:

@@ -97,6 +97,19 @@ def write_file(file: Path, text: str) -> None:
         raise ConfigurationError(f"{file} cannot be written ({error.strerror}); name another place.") from error
 
 
+def read_limited(file: Path, most: int) -> bytes:
+    """The bytes of a file, and one more than `most` where it has more: whoever reads them refuses it then.
+
+    Raises:
+        ConfigurationError: it cannot be read.
+    """
+    try:
+        with file.open("rb") as stream:
+            return stream.read(most + 1)
+    except OSError as error:
+        raise ConfigurationError(f"{file} cannot be read ({error.strerror}); name a file that can.") from error
+
+
 def points(value_e6: int | None) -> str:
     """Millionths of a score as percentage points."""
     return "-" if value_e6 is None else f"{value_e6 / 1e4:+.2f}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from teleprompt.cli.output import JsonOption, print_document, print_json, print_table, say, write_file
+from teleprompt.signing.message_key import Algorithm
 
 if TYPE_CHECKING:
     from teleprompt.attest.trust_list import TrustList
@@ -30,6 +31,24 @@ def new(
         print_json({"address": address, "keystore": str(keystore), "password_file": str(password_file)})
     else:
         say(address)
+
+
+@app.command("new-key")
+def new_key(
+    file: Annotated[Path, typer.Argument(help="File to write: the key as encrypted PEM.", dir_okay=False)],
+    password_file: Annotated[Path, typer.Option(help="File to write: its password.", dir_okay=False)],
+    kind: Annotated[Algorithm, typer.Option(help="The public log needs Ed25519.")] = Algorithm.ED25519,
+    json_: JsonOption = False,
+) -> None:
+    """Make a key of the public log or of envelopes, protected by a password that is made too; show its public half."""
+    from teleprompt.signing.message_key import write_message_key
+
+    public = write_message_key(file, password_file, kind).pem
+    if json_:
+        print_json({"public_key": public, "file": str(file), "password_file": str(password_file)})
+        return
+    for line in public.splitlines():
+        say(line)
 
 
 @app.command("list")

@@ -22,6 +22,7 @@ _FOLDERS = {
     "looks": Kind.LOOKS,
     "outbox": Kind.OUTBOX,
     "signers": Kind.SIGNERS,
+    "log": Kind.PUBLIC_LOG,
 }
 _NAMED_BY_DIGEST = re.compile(r"([0-9a-f]{64})\.\w+")
 _HALF_WRITTEN = re.compile(r"\..+\.[0-9a-f]{8}\.part")

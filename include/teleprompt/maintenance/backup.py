@@ -3,6 +3,7 @@
 No setting is in it, so no key, password or keystore is.
 """
 
+import io
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -21,12 +22,14 @@ from teleprompt.maintenance._references import survey
 from teleprompt.maintenance.plan import Kind, Reason, References, StoredFile, decide, reachable
 from teleprompt.program.code import ProgramCode, code_of, is_carried
 from teleprompt.storage.blobs import location
+from teleprompt.transparency.log import FOLDER, PublicLog
+from teleprompt.transparency.tiles import CHECKPOINT
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 
-_ALWAYS = frozenset({Kind.ATTESTATIONS, Kind.LOOKS, Kind.OUTBOX, Kind.SIGNERS})
+_ALWAYS = frozenset({Kind.ATTESTATIONS, Kind.LOOKS, Kind.OUTBOX, Kind.SIGNERS, Kind.PUBLIC_LOG})
 _STAY = frozenset({Reason.PROTECTED, Reason.NAMED})
 
 
@@ -41,12 +44,17 @@ def back_up(
     """
     archive = ArchiveWriter(target)
     copy = export_mlflow(client, archive)  # before the storage is looked at: what a record names is there by then
+    public_log = PublicLog(client, settings.storage_uri)
+    checkpoint = public_log.read(CHECKPOINT)  # before its tiles: they hold all that it says by then
     stored, references = survey(client, settings.storage_uri)
     _check_is_whole(stored, references, settings)
     root = location(settings.storage_uri)
     kept = list(_kept(stored, references, settings, also))
     for file in kept:
-        _copy_blob(archive, root, file)
+        if checkpoint is not None and location(file.uri) == location(public_log.uri) / CHECKPOINT:
+            archive.copy(f"{STORAGE}/{FOLDER}/{CHECKPOINT}", io.BytesIO(checkpoint))
+        else:
+            _copy_blob(archive, root, file)
     programs = list(program_files_below(settings.programs_dir))
     for program in programs:
         archive.add(f"{PROGRAMS}/{program.relative_to(settings.programs_dir).as_posix()}", program.read_bytes())

@@ -28,6 +28,7 @@ class Kind(StrEnum):
     LOOKS = "looks of the ledger"
     OUTBOX = "outbox of the chain"
     SIGNERS = "lists of signers"
+    PUBLIC_LOG = "files of the public log"
     OTHER = "other"
 
 

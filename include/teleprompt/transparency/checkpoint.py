@@ -7,7 +7,7 @@ from typing import Self
 
 from teleprompt.transparency.note import Note, NoteError, NoteKey, decoded
 
-_SIZE = re.compile(r"0|[1-9][0-9]{0,15}")
+_SIZE = re.compile(r"0|[1-9][0-9]{0,14}")
 HASH_BYTES = 32
 
 

@@ -7,6 +7,7 @@ c2sp.org/tlog-cosignature).
 import base64
 import binascii
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import Self
 
@@ -15,7 +16,11 @@ LOG, COSIGNATURE = 0x01, 0x04
 KEY_BYTES, SIGNATURE_BYTES, ID_BYTES, TIME_BYTES = 32, 64, 4, 8
 MOST_SIGNATURES = 100
 MOST_BYTES = 64 * 1024
+LATEST = 253_402_300_799
+"""Seconds: the end of the year 9999."""
 _DASH = "— "
+_NAME = re.compile(r"[^+\x00-\x20\x7f-\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
+"""No plus sign, no white space, no control character."""
 
 
 class NoteError(ValueError):
@@ -140,7 +145,7 @@ def parse_line(line: str) -> SignatureLine:
 
 def is_name(name: str) -> bool:
     """Whether a key may have that name."""
-    return bool(name) and "+" not in name and not any(character.isspace() for character in name)
+    return _NAME.fullmatch(name) is not None
 
 
 def decoded(text: str) -> bytes:
@@ -163,7 +168,7 @@ def _checked(text: str, key: NoteKey, signature: bytes) -> int:
     if key.kind == COSIGNATURE:
         moment, signature = int.from_bytes(signature[:TIME_BYTES]), signature[TIME_BYTES:]
         message = cosigned_message(text, moment)
-    if len(signature) != SIGNATURE_BYTES or moment >= 2**63 or not _is_signed(key.public, message, signature):
+    if len(signature) != SIGNATURE_BYTES or moment > LATEST or not _is_signed(key.public, message, signature):
         raise NoteError(f"the signature is not by {key.name}, as it says")
     return moment
 

@@ -17,7 +17,7 @@ from teleprompt.transparency.tree import is_consistent, is_included, leaf_hash
 HEADER = "c2sp.org/tlog-proof@v1"
 MOST_HASHES = 63
 HASH_BYTES = 32
-_NUMBER = re.compile(r"0|[1-9][0-9]{0,15}")
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,14}")
 
 
 @dataclass(frozen=True)

@@ -77,12 +77,16 @@ def verify(stamp: bytes, message: bytes, trusted: Sequence["Certificate"]) -> da
     Raises:
         StampError: the stamp is of something else, or not by such an authority.
     """
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.x509 import DuplicateExtension, InvalidVersion
+
     info, content, signed = _stamped(stamp, message)
+    unreadable = (DerError, ValueError, TypeError, IndexError, InvalidVersion, DuplicateExtension, UnsupportedAlgorithm)
     try:
         moment = _moment(info)
         certificates, signer = _signer_of(signed)
         _check_signer(content, signer, [*certificates, *trusted], trusted, moment)
-    except (DerError, ValueError, IndexError) as error:
+    except unreadable as error:
         raise StampError(f"A time stamp cannot be read ({error}).") from error
     return moment
 

@@ -1,18 +1,24 @@
-"""The local signer: a keystore and its password, made once per machine."""
+"""The local signer and the local public log's key, with their passwords, made once per machine."""
 
 import json
 
 from dev.local import SIGNER
 from teleprompt.signing.keystore import write_keystore
+from teleprompt.signing.message_key import Algorithm, write_message_key
 
 
 def ensure_signer() -> None:
-    """Write `.local/signer/keystore.json` and its password unless they are there."""
+    """Write the keystore, the public log's key and their passwords into `.local/signer` unless they are there."""
     keystore, password_file = SIGNER / "keystore.json", SIGNER / "password"
     if not (keystore.exists() and password_file.exists()):
         keystore.unlink(missing_ok=True)
         password_file.unlink(missing_ok=True)
         write_keystore(keystore, password_file)
+    key, key_password = SIGNER / "log.pem", SIGNER / "log-password"
+    if not (key.exists() and key_password.exists()):
+        key.unlink(missing_ok=True)
+        key_password.unlink(missing_ok=True)
+        write_message_key(key, key_password, Algorithm.ED25519)
 
 
 def signer_environment() -> dict[str, str]:

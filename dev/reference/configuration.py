@@ -38,12 +38,23 @@ SIGNERS = """\
 One of these three; `TELEPROMPT_COSIGNERS` is a JSON list of further ones, with the same keys in lower case.
 """
 
+MESSAGE_KEYS = """\
+### Message keys
+
+One of these three; the same for `TELEPROMPT_PUBLIC_LOG__KEY__`, where it has to be of Ed25519.
+"""
+
 PREFIX = "TELEPROMPT_"
 HEADINGS = {
     "LMConfig": "Language models",
     "KeystoreSigner": "Signers",
     "CommandSigner": "Signers",
     "UrlSigner": "Signers",
+    "PublicLogConfig": "The public log",
+    "WitnessConfig": "The public log",
+    "PemKey": "Message keys",
+    "CommandKey": "Message keys",
+    "UrlKey": "Message keys",
     "Web3Config": "The chain's node",
     "DefaultAlerts": "Default alerts",
     "ProgramProcessConfig": "The process of program code",
@@ -111,6 +122,12 @@ def _environment() -> Iterator[str]:
     yield SIGNERS
     for name in ("KeystoreSigner", "CommandSigner", "UrlSigner"):
         yield f"{one_line(definitions[name])}\n\n{_variables('signer', definitions[name])}"
+    yield MESSAGE_KEYS
+    for name in ("PemKey", "CommandKey", "UrlKey"):
+        yield f"{one_line(definitions[name])}\n\n{_variables('envelope_key', definitions[name])}"
+    log, witness = definitions["PublicLogConfig"], definitions["WitnessConfig"]
+    yield f"### The public log\n\n{one_line(log)}\n\n{_variables('public_log', log, Fields(definitions, headings))}"
+    yield f"Each of its witnesses: {one_line(witness)}\n\n{Fields({}, {}).table(witness)}"
     node = definitions["Web3Config"]
     yield f"### The chain's node\n\n{one_line(node)}\n\n{_variables('web3', node)}"
     fleet = definitions["FleetConfig"]
@@ -123,11 +140,11 @@ def _environment() -> Iterator[str]:
     yield f"### Retention\n\n{one_line(retention)}\n\n{_variables('retention', retention)}"
 
 
-def _variables(field: str, definition: Schema) -> str:
+def _variables(field: str, definition: Schema, fields: Fields | None = None) -> str:
     named = {key.upper(): value for key, value in definition["properties"].items()}
     required = [key.upper() for key in definition.get("required", ())]
     schema = {**definition, "properties": named, "required": required}
-    return Fields({}, {}).table(schema, prefix=f"{PREFIX}{field.upper()}__")
+    return (fields or Fields({}, {})).table(schema, prefix=f"{PREFIX}{field.upper()}__")
 
 
 if __name__ == "__main__":

@@ -5,11 +5,14 @@ import pytest
 import yaml
 from airflow.sdk import Connection
 
+from teleprompt.config.message_keys import CommandKey, UrlKey
 from teleprompt.errors import ConfigurationError
+from teleprompt.signing.message_key import Algorithm, open_message_key, write_message_key
 from teleprompt.signing.signer import open_signer
-from teleprompt_airflow.hooks.settings import MLFLOW, SIGNER, STORAGE, build_settings
+from teleprompt_airflow.hooks.settings import MLFLOW, PUBLIC_LOG, SIGNER, STORAGE, build_settings
 from tests import REPOSITORY
 from tests.support import ALICE, local_signer
+from tests.transparency.keys import ORIGIN, Cosigner
 
 
 def conn(conn_id: str, *, extra: dict | None = None, **fields) -> Connection:
@@ -60,12 +63,39 @@ def test_a_signer_by_keystore_and_password(tmp_path: Path, where: str) -> None:
     assert open_signer(signer).address == open_signer(local_signer()).address
 
 
+@pytest.mark.parametrize("where", ["text", "file"])
+def test_a_public_log_by_its_key_and_witnesses(tmp_path: Path, where: str) -> None:
+    key = write_message_key(tmp_path / "log.pem", tmp_path / "p", Algorithm.ED25519)
+    given = str(tmp_path / "log.pem") if where == "file" else (tmp_path / "log.pem").read_text()
+    witness = {"url": "https://witness.example/mark", "key": str(Cosigner().key)}
+    extra = {"origin": ORIGIN, "pem": given, "password_file": str(tmp_path / "p"), "witnesses": [witness]}
+    log = build_settings({PUBLIC_LOG: conn(PUBLIC_LOG, extra=extra)}, lm_conn_id="lm").public_log
+    assert log is not None
+    assert log.key is not None
+    assert (log.origin, open_message_key(log.key).pem, log.witnesses[0].key) == (ORIGIN, key.pem, witness["key"])
+
+
+def test_a_key_of_the_public_log_that_lies_outside() -> None:
+    outside = {"origin": ORIGIN, "public_key": "-----BEGIN", "url": "https://kms.example"}
+    log = build_settings({PUBLIC_LOG: conn(PUBLIC_LOG, password="token", extra=outside)}, lm_conn_id="lm").public_log
+    assert log is not None
+    assert isinstance(log.key, UrlKey)
+    assert log.key.token is not None
+    command = {"origin": ORIGIN, "public_key": "-----BEGIN", "command": ["sign"]}
+    other = build_settings({PUBLIC_LOG: conn(PUBLIC_LOG, extra=command)}, lm_conn_id="lm").public_log
+    assert other is not None
+    assert isinstance(other.key, CommandKey)
+
+
 @pytest.mark.parametrize(
     ("conn_id", "connection", "problem"),
     [
         (MLFLOW, conn(MLFLOW), "names no MLflow"),
         (STORAGE, conn(STORAGE), "lacks `uri`"),
         (SIGNER, conn(SIGNER, password="x", extra={"keystore": "nowhere.json"}), "nowhere.json, which cannot be read"),
+        (PUBLIC_LOG, conn(PUBLIC_LOG, extra={"origin": "a", "pem": "nowhere.pem"}), "go without a public log"),
+        (PUBLIC_LOG, conn(PUBLIC_LOG, extra={"origin": "two words"}), "origin: Value error"),
+        (PUBLIC_LOG, conn(PUBLIC_LOG, extra={}), "origin: Field required"),
     ],
 )
 def test_what_a_connection_lacks_is_named(conn_id: str, connection: Connection, problem: str) -> None:

@@ -45,6 +45,9 @@ def test_every_file_is_found_with_its_kind_size_and_age(tmp_path: Path, scheme: 
         ("notes.txt", Kind.OTHER),
         ("traces", Kind.OTHER),
         ("looks/abc.json", Kind.LOOKS),
+        ("log/checkpoint", Kind.PUBLIC_LOG),
+        ("log/tile/0/x001/000.p/5", Kind.PUBLIC_LOG),
+        ("log/tile/0/.5.01234567.part", Kind.LEFTOVERS),
     ],
 )
 def test_the_kind_is_told_by_the_name(name: str, kind: Kind) -> None:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from teleprompt.attest.document import Attestation
+from teleprompt.attest.published import list_entries
 from teleprompt.config.settings import Settings
 from teleprompt.errors import ConfigurationError
 from teleprompt.gate.public_log import entry_of as opening_of
@@ -45,7 +46,9 @@ def log_attestation(settings: Settings, client: "MlflowClient", attestation: Att
 def log_everything(
     settings: Settings, client: "MlflowClient", attestations: "Sequence[Attestation]"
 ) -> tuple[int, list[str]]:
-    """Put in what is missing of all trials and these attestations: how many entries that were, and who did not vouch.
+    """Put in what is missing of all trials, lists of signers and these attestations; then have it vouched for.
+
+    Returns how many entries were added, and who did not vouch, a sentence each.
 
     Raises:
         ConfigurationError: there is no key to sign with, or the log was begun with another.
@@ -56,7 +59,7 @@ def log_everything(
     if config is None:
         raise no_log()
     openings = [opening_of(trial.opening) for trial in list_fleet(client)]
-    entries = [*openings, *(attestation_entry(one.to_dict()) for one in attestations)]
+    entries = [*openings, *(attestation_entry(one.to_dict()) for one in attestations), *list_entries(client)]
     public_log = PublicLog(client, settings.storage_uri)
     before = public_log.head
     LogWriter(public_log, config).append(*entries)

@@ -19,7 +19,10 @@ from teleprompt.registry.audit_trail import Deed, Done, append, read_trail
 from teleprompt.registry.lock import registry_lock
 from teleprompt.signing.signer import addresses_of, open_signer
 from teleprompt.storage.blobs import Blob, get_blob, location, put_blob
+from teleprompt.transparency.append import LogWriter
+from teleprompt.transparency.entries import signers_entry
 from teleprompt.transparency.log import PublicLog
+from teleprompt.transparency.publish import publish as publish_log
 from teleprompt.transparency.witness import witness_key
 from teleprompt.window import format_utc
 
@@ -93,7 +96,20 @@ def publish(
         file = put_blob(settings.storage_uri, FOLDER, serialize_list(signed).encode(), suffix=".json")
         after = {"digest": signed.digest, "file": file.digest}
         append(client, TRAIL, Done(deed=Deed.PUBLISH_SIGNERS, who=who, about=f"list {number}", after=after, at=now))
+    if settings.public_log is not None and settings.public_log.key is not None:
+        public_log = PublicLog(client, settings.storage_uri)
+        LogWriter(public_log, settings.public_log).append(*list_entries(client))
+        publish_log(public_log, settings.public_log)
     return signed
+
+
+def list_entries(client: "MlflowClient") -> list[bytes]:
+    """What the public log holds of the lists that were published: who withholds a newer one can be found out."""
+    return [
+        signers_entry(number=int(entry.about.removeprefix("list ")), list_digest=str(entry.after["digest"]))
+        for entry in read_trail(client, TRAIL)
+        if entry.deed is Deed.PUBLISH_SIGNERS
+    ]
 
 
 def listed_log(settings: Settings, client: "MlflowClient") -> ListedLog | None:

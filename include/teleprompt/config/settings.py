@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, Settin
 
 from teleprompt.config.alerts import DefaultAlerts
 from teleprompt.config.fleet import FleetConfig
+from teleprompt.config.message_keys import MessageKeyConfig
 from teleprompt.config.program_process import ProgramProcessConfig
 from teleprompt.config.project import PROGRAMS, project_dir
 from teleprompt.config.public_log import PublicLogConfig
@@ -114,6 +115,8 @@ class Settings(BaseSettings):
     trusted_signers: Annotated[tuple[Address, ...], NoDecode] = ()
     """Whose signatures count on what is stored, beside the signer's and the cosigners': addresses of keys that were
     replaced, or, where no key is at hand, of all; separated by commas."""
+    envelope_key: MessageKeyConfig | None = None
+    """Signs DSSE envelopes for tools that do not know the signer's curve: P-256 or Ed25519."""
     public_log: PublicLogConfig | None = None
     """The public log of trials and attestations; None: there is none."""
     web3: Web3Config | None = None

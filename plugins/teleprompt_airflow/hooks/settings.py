@@ -5,7 +5,10 @@ auth. `teleprompt_storage`: extra `{"uri": …}`. The program's `lm_conn_id`: ex
 `LMConfig`, host as API base, password as key; `teleprompt_judge` the same, for the metric `judge`. `teleprompt_signer`:
 extra `{"keystore": …}`, a path or the JSON itself, and the password, or in extra `{"password_file": …}`; for a signer
 outside `{"address": …, "command": […]}` or `{"address": …, "url": …}` and a token as password; `{"cosigners": […]}`
-names the connections of others that sign, too. `teleprompt_payer`: of the same form. The chain's `conn_id`: the node's
+names the connections of others that sign, too. `teleprompt_payer`: of the same form. `teleprompt_log`: extra
+`{"origin": …, "pem": …}`, a path or the text itself, and the password, or in extra `{"password_file": …}`; for a key
+outside `{"public_key": …, "command": […]}` or `{"public_key": …, "url": …}` and a token as password; any other field of
+`PublicLogConfig`. The chain's `conn_id`: the node's
 URL as host, or as password. What has no connection comes from the environment.
 """
 
@@ -17,11 +20,13 @@ from typing import Any
 from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import mask_secret
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from teleprompt.config.gate import JUDGE
+from teleprompt.config.message_keys import UrlKey
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.project import project_dir
+from teleprompt.config.public_log import PublicLogConfig
 from teleprompt.config.settings import LMConfig, Settings, Web3Config
 from teleprompt.config.signers import CommandSigner, KeystoreSigner, SignerConfig, UrlSigner
 from teleprompt.encoding.secret_uri import SecretUri
@@ -31,6 +36,7 @@ MLFLOW = "mlflow_default"
 STORAGE = "teleprompt_storage"
 SIGNER = "teleprompt_signer"
 PAYER = "teleprompt_payer"
+PUBLIC_LOG = "teleprompt_log"
 
 
 def settings_from_connections(config: ProgramConfig, *, signer: bool = False, chain: bool = False) -> Settings:
@@ -38,7 +44,9 @@ def settings_from_connections(config: ProgramConfig, *, signer: bool = False, ch
     judge = config.gate.judge.lm_conn_id if config.gate.metric == JUDGE else None
     web3 = config.chain.conn_id if chain and config.chain else None
     others = [config.prompt_lm_conn_id, judge, SIGNER if signer else None, PAYER if web3 else None, web3]
-    connections = {name: _connection(name) for name in (MLFLOW, STORAGE, config.lm_conn_id, *filter(None, others))}
+    connections = {
+        name: _connection(name) for name in (MLFLOW, STORAGE, PUBLIC_LOG, config.lm_conn_id, *filter(None, others))
+    }
     if own := connections.get(SIGNER):
         connections |= {name: _connection(name) for name in cosigners_of(own)}
     return build_settings(
@@ -115,6 +123,8 @@ def build_settings(
         given["cosigners"] = tuple(_cosigner(connections, name) for name in cosigners_of(signer))
     if payer := connections.get(PAYER):
         given["payer"] = _signer(payer)
+    if public_log := connections.get(PUBLIC_LOG):
+        given["public_log"] = _public_log(public_log)
     if web3_conn_id is not None:
         given["web3"] = _web3(connections.get(web3_conn_id), web3_conn_id)
     settings = Settings(**given)
@@ -127,7 +137,11 @@ def _secrets(settings: Settings) -> Iterator[str]:
     """What gives access and stands in a URI, for nothing that a task logs to show it."""
     models = [model.api_base for model in (settings.lm, settings.prompt_lm, settings.judge_lm) if model]
     services = [signer.url for signer in (*settings.signers, settings.payer) if isinstance(signer, UrlSigner)]
-    for uri in (settings.tracking_uri, *models, *services):
+    log = settings.public_log
+    asked = [log.timestamp_url, *(witness.url for witness in log.witnesses)] if log else []
+    if log is not None and isinstance(log.key, UrlKey):
+        asked.append(log.key.url)
+    for uri in (settings.tracking_uri, *models, *services, *asked):
         yield from uri.secrets if uri else ()
     if settings.web3 is not None:
         yield settings.web3.url.get_secret_value()
@@ -197,6 +211,23 @@ def _signer(connection: Connection) -> SignerConfig:
     return KeystoreSigner(keystore=keystore, password=SecretStr(password))
 
 
+def _public_log(connection: Connection) -> PublicLogConfig:
+    """Its name, its key or where that lies, and who else vouches for it."""
+    extra = dict(connection.extra_dejson)
+    key: dict[str, Any] = {name: extra.pop(name) for name in ("command", "url", "public_key") if name in extra}
+    pem, password_file = extra.pop("pem", None), extra.pop("password_file", None)
+    if pem is not None:
+        password = connection.password or (_read(password_file, PUBLIC_LOG).strip() if password_file else None)
+        key = {"pem": pem if pem.lstrip().startswith("-----") else _read(pem, PUBLIC_LOG), "password": password}
+    elif connection.password and "url" in key:
+        key["token"] = connection.password
+    try:
+        return PublicLogConfig.model_validate({**extra, **({"key": key} if key else {})})
+    except ValidationError as error:
+        told = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_input=False))
+        raise ConfigurationError(f"The connection {PUBLIC_LOG} cannot be used ({told}); correct its extra.") from None
+
+
 def _cosigner(connections: Mapping[str, Connection | None], conn_id: str) -> SignerConfig:
     connection = connections.get(conn_id)
     if connection is None:
@@ -214,13 +245,13 @@ def _web3(connection: Connection | None, conn_id: str) -> Web3Config:
     return Web3Config(url=SecretStr(url))
 
 
-def _read(path: str) -> str:
+def _read(path: str, conn_id: str = SIGNER) -> str:
     try:
         return (project_dir() / path).read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigurationError(
-            f"The connection {SIGNER} names {path}, which cannot be read; correct it, or delete the connection "
-            "to issue attestations without a signature."
+            f"The connection {conn_id} names {path}, which cannot be read; correct it, or delete the connection "
+            f"to {'issue attestations without a signature' if conn_id == SIGNER else 'go without a public log'}."
         ) from error
 
 

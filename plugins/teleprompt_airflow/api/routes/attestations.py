@@ -1,18 +1,23 @@
 """The attestations: exact bytes, verification, proofs."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel
 
+from teleprompt.attest.codes import Code
 from teleprompt.attest.expected import Expected
+from teleprompt.attest.load import load_attestation
 from teleprompt.attest.proofs import RewardProof, RewardTree, TraceProof
+from teleprompt.attest.public_log import own_proof
 from teleprompt.attest.published import read_published
 from teleprompt.attest.stored import AttestationStore, IssuedAttestation, StoredAttestation
 from teleprompt.attest.verify import Verification, verify_attestation
 from teleprompt.attribution.rewards import base_units
 from teleprompt.errors import ConfigurationError
+from teleprompt.transparency.log import PublicLog
 from teleprompt.window import Moment
 from teleprompt_airflow.api.access import Attested, AttestedPrograms
 from teleprompt_airflow.api.problems import NotFoundError
@@ -92,17 +97,67 @@ async def verify(
     expected = Expected(
         program=program, version=version, state_digest=state_digest, after=after, evidence=require_evidence
     )
-    # The bytes themselves, for they are what was signed.
     trust_list = await run_in_threadpool(read_published, settings, client)
-    return await run_in_threadpool(
+    data = await request.body()  # the bytes themselves, for they are what was signed
+    check = partial(
         verify_attestation,
-        await request.body(),
+        data,
         trusted_signers=trusted_signer or (),
         require_signature=require_signature,
         threshold=threshold,
         expected=expected,
         trust_list=trust_list,
     )
+    found = await run_in_threadpool(check)
+    if found.code is not Code.SIGNER_OUT_OF_TIME:
+        return found
+    log = PublicLog(client, settings.storage_uri)  # of a key that ended it may show that it had signed before
+    proof = await run_in_threadpool(own_proof, log, load_attestation(data)[0])
+    return await run_in_threadpool(check, log_proof=proof)
+
+
+class PublicLogStatus(BaseModel):
+    """The public log of this installation."""
+
+    origin: str
+    key: str
+    """What verifies its checkpoints."""
+    size: int
+    """Entries."""
+    checkpoint: str | None
+    """The newest one, signed and cosigned; null before there is an entry."""
+
+
+@router.get("/public-log")
+def show_public_log(programs: AttestedPrograms, settings: SettingsDep, client: Mlflow) -> PublicLogStatus:
+    """Its name, its key and its newest checkpoint, held against what MLflow knows."""
+    del programs  # who may see attestations
+    log = PublicLog(client, settings.storage_uri)
+    key, signed = log.key, log.checkpoint()
+    if key is None:
+        raise NotFoundError("There is no public log here; the connection teleprompt_log begins one.")
+    return PublicLogStatus(
+        origin=key.name,
+        key=str(key),
+        size=signed.checkpoint.size if signed else 0,
+        checkpoint=signed.data.decode() if signed else None,
+    )
+
+
+@router.get(
+    "/attestations/{attestation_id}/proofs/log",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {}}}},
+)
+def prove_in_log(
+    attestation_id: Identifier, programs: AttestedPrograms, settings: SettingsDep, store: Attestations
+) -> Response:
+    """The proof that the document is in the public log (c2sp.org/tlog-proof)."""
+    issued = _find(attestation_id, programs, store)
+    proof = own_proof(PublicLog(store.client, settings.storage_uri), issued.attestation)
+    if proof is None:
+        raise NotFoundError(f"The attestation {attestation_id!r} is not in the public log.")
+    return Response(proof, media_type="text/plain; charset=utf-8")
 
 
 @router.get("/attestations/{attestation_id}/proofs/traces/{trace_id}")

@@ -8,6 +8,7 @@ from bench.fleet import main as fleet
 from bench.incremental import main as incremental
 from bench.long_texts import main as long_texts
 from bench.merkle import main as merkle
+from bench.off_policy import main as off_policy
 from bench.online import main as online
 from bench.parse import main as parse
 from bench.preprocessing import main as preprocessing
@@ -27,6 +28,7 @@ if __name__ == "__main__":
     fleet()
     incremental()
     merkle()
+    off_policy()
     online()
     parse()
     preprocessing()

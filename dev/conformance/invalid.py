@@ -118,7 +118,7 @@ def _forms() -> Iterator[tuple[str, Document]]:
     ):
         yield name, changed(*path, to=1000.0 if value == "POINT" else value)
     for name, document, fields in (
-        ("compared-with-the-outcome", SIGN_FLIP, {"compared": "outcome"}),
+        ("compared-with-nothing-known", SIGN_FLIP, {"compared": "users"}),
         ("compared-with-nothing", SIGN_FLIP, {"compared": None}),
         ("compared-in-production", FISHER, {"compared": "agreement"}),
         ("no-relatives", ON_TRIAL, {"trial__relatives": 0}),

@@ -12,7 +12,7 @@ const MOST_CALLS = 1e9;
 const INTERVALS = {
   mcnemar_exact: ["bonett_price"], sign_flip: ["bca_unseen", "bca"], sign: ["unseen", "degenerate"],
   betting_mixture: ["confidence_sequence"], fisher_exact: ["newcombe"], permutation: ["delta_method_unseen"],
-  delta_method: ["delta_method_unseen"],
+  delta_method: ["delta_method_unseen"], off_policy_t: ["off_policy_unseen"],
 };
 const needEvidence = (holds, contradiction) => need(holds, "EVIDENCE_MISMATCH", contradiction);
 const alphaOf = (evidence) => (MILLION - evidence.confidence_e6 + 0.5) / MILLION;
@@ -45,11 +45,20 @@ function checkOffline({ evidence, optimization_metadata, contributors }, means) 
   needEvidence(n <= sealed, `${n} examples were compared, and only ${sealed} traces were used for that`);
   needEvidence((evidence.trial === undefined) === (test !== "betting_mixture"), "a test that adds up over windows is that of a trial");
   if (evidence.trial) checkTrial(evidence, optimization_metadata.date_range);
+  needEvidence((test === "off_policy_t") === (evidence.compared === "outcome"), "only an estimate off-policy is of the outcome");
+  if (test === "off_policy_t") return checkOffPolicy(evidence);
   const of = evidence.trial ? n_groups : n;
   needEvidence((delta + 1) * of >= -Math.min(losses, of) * MILLION && (delta - 1) * of <= Math.min(wins, of) * MILLION,
     `${wins} wins and ${losses} losses cannot give a gain of ${points(delta)}`);
   const counts = `${n} sealed examples, ${wins} better, ${losses} worse, ${ties} alike`;
   return `${counts}: ${{ mcnemar_exact: checkMcNemar, sign: checkSign, sign_flip: checkSignFlip, betting_mixture: checkBets }[test](evidence, means)}`;
+}
+
+function checkOffPolicy(evidence) {
+  const { n, wins, losses } = evidence;
+  needEvidence(losses > 0, "a gain off-policy needs calls with the answers of both programs");
+  needEvidence(evidence.scores_digest === undefined, "an estimate off-policy signs no scores");
+  return `${n} calls in which chance chose the answer, ${wins} with the new answer and ${losses} with the old one: the estimate of the outcome is held within what counts allow, not made anew`;
 }
 
 function checkMcNemar(evidence, means) {

@@ -60,13 +60,13 @@ const shared = {
 };
 const EVIDENCE = {
   offline: section({
-    kind: oneOf("offline"), ...shared, test: oneOf("mcnemar_exact", "sign_flip", "sign", "betting_mixture"),
-    interval: oneOf("bonett_price", "bca_unseen", "unseen", "bca", "degenerate", "confidence_sequence"),
+    kind: oneOf("offline"), ...shared, test: oneOf("mcnemar_exact", "sign_flip", "sign", "betting_mixture", "off_policy_t"),
+    interval: oneOf("bonett_price", "bca_unseen", "unseen", "bca", "degenerate", "confidence_sequence", "off_policy_unseen"),
     n: positive, n_groups: positive, wins: count, losses: count, ties: count, "metric_version?": whole(2, Infinity),
     "trial?": section({
       trial_id: digest, number: positive, windows: positive, opened: span, level_e6: whole(1, MILLION - 1), "relatives?": positive,
     }),
-    "scores_digest?": digest, "compared?": oneOf("agreement", "reference"),
+    "scores_digest?": digest, "compared?": oneOf("agreement", "reference", "outcome"),
   }),
   online: section({
     kind: oneOf("online"), ...shared, test: oneOf("fisher_exact", "permutation", "delta_method"),

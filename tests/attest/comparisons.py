@@ -23,7 +23,8 @@ from teleprompt.deltaone.scores import ScoredAnswer
 from teleprompt.deltaone.trial_policy import TrialPolicy
 from teleprompt.gate.comparison import Comparison
 from teleprompt.gate.labels import LabelReport
-from teleprompt.gate.trial_fold import ComparedAnswer, WindowScores, fold
+from teleprompt.gate.off_policy import off_policy_verdict
+from teleprompt.gate.trial_fold import ComparedAnswer, ExploredAnswer, WindowScores, fold
 from teleprompt.gate.trial_records import Opening, TrialState
 from teleprompt.records import MILLION
 from teleprompt.storage.blobs import Blob
@@ -192,6 +193,30 @@ WEEKS = document_of_calls(
         decided_at=DECIDED,
     )
 )
+
+
+def estimated(calls: int = 600) -> dict[str, Any]:
+    """The unsigned document of an estimate from calls of which three tenths were left to chance."""
+    draw, answers = random.Random(4), []
+    for i in range(calls):
+        other = draw.random() < 0.3
+        explored = ExploredAnswer(
+            given=int(other), champion=0, candidate=i % 2, propensity_e6=300_000 if other else 700_000,
+            outcome_e6=MILLION * (draw.random() < (0.8 if other and i % 2 else 0.4)),
+        )  # fmt: skip
+        nothing = ScoredAnswer(score_e6=0, parts_e6={})
+        answers.append(
+            ComparedAnswer(trace_id=str(i), unit=str(i), baseline=nothing, optimized=nothing, explored=explored)
+        )
+    report = off_policy_verdict(answers, POLICY)
+    comparison = Comparison.model_construct(
+        report=report, metric="reply_rate", metric_version=2, trial=None, decided_at=DECIDED,
+        labels=LABELS.model_copy(update={"compared": PromoteOn.OUTCOME}),
+    )  # fmt: skip
+    return _document(performance_of(report, comparison.metric), evidence_section(comparison), sealed=report.n)
+
+
+OFF_POLICY = estimated()
 VALID = {
     "mcnemar_exact": MCNEMAR,
     "sign_flip": SIGN_FLIP,
@@ -200,4 +225,5 @@ VALID = {
     "fisher_exact": FISHER,
     "permutation": PERMUTATION,
     "delta_method": WEEKS,
+    "off_policy_t": OFF_POLICY,
 }

@@ -172,3 +172,32 @@ def test_all_that_is_wrong_is_named_at_once_in_the_order_of_the_file(tmp_path: P
         f"{name}:4: `scheduel`: unknown key; did you mean `schedule`?",
     )
     assert str(error.value) == f"{error.value.each[0]} Wrong, too: `gate.alpha`, `scheduel`."
+
+
+EXPLORES = "name: D\npromote_on: outcome\nexplore: {epsilon: 0.1}\ntrial: none\ncuration: []\n"
+
+
+def test_explored_calls_may_promote_on_the_outcome(tmp_path: Path) -> None:
+    config = load_program_file(write(tmp_path, EXPLORES))
+    assert (config.is_off_policy, config.compares, config.promotes_on) == (True, "outcome", "outcome")
+    plain = load_program_file(write(tmp_path, EXPLORES.replace("promote_on: outcome\n", "")))
+    assert (plain.is_off_policy, plain.compares) == (False, "agreement")
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (("curation: []", "curation: [{step: duplicates}]"), "curation leaves some out"),
+        (("trial: none\n", ""), "write `trial: none`"),
+        (("epsilon: 0.1", "epsilon: 0.9"), "less than or equal to 0.5"),
+        (("{epsilon: 0.1}", "{epsilon: 0.1, answers: [a, a]}"), "two different answers or more"),
+        (("trial: none", "trial: none\nrollout: {share: 0.1}"), "explore beside a rollout"),
+        (("trial: none", "trial: none\ngate: {guardrails: [{metric: tokens}]}"), "no guardrails yet"),
+        (("trial: none", "trial: none\ntraces: {labels: expectation}"), "needs the logged answers"),
+    ],
+)
+def test_what_cannot_be_estimated_from_explored_calls_is_refused(
+    tmp_path: Path, change: tuple[str, str], why: str
+) -> None:
+    with pytest.raises(ProgramFileError, match=why):
+        load_program_file(write(tmp_path, EXPLORES.replace(*change)))

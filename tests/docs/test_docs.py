@@ -230,7 +230,7 @@ def test_the_documented_loader_loads(email_store: Settings, monkeypatch: pytest.
 
 
 def test_the_documented_serving_side_serves(documented, attested) -> None:
-    (block,) = [code for code in fenced_blocks("docs/deltaone.md", "python") if "decide_online" not in code]
+    (block,) = [code for code in fenced_blocks("docs/deltaone.md", "python") if "decide_o" not in code]
     names: dict[str, object] = {}
     forget_versions()
     exec(block, names)
@@ -241,6 +241,12 @@ def test_the_documented_serving_side_serves(documented, attested) -> None:
 
 def test_the_documented_online_decision_finds_the_gain(capsys: pytest.CaptureFixture[str]) -> None:
     (block,) = [code for code in fenced_blocks("docs/deltaone.md", "python") if "decide_online" in code]
+    exec(block, {})
+    assert capsys.readouterr().out.startswith("promote +")
+
+
+def test_the_documented_estimate_from_explored_calls_finds_the_gain(capsys: pytest.CaptureFixture[str]) -> None:
+    (block,) = [code for code in fenced_blocks("docs/deltaone.md", "python") if "decide_off_policy" in code]
     exec(block, {})
     assert capsys.readouterr().out.startswith("promote +")
 

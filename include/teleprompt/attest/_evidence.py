@@ -18,6 +18,7 @@ _INTERVALS_OF_TEST = {
     "sign_flip": {"bca_unseen", "bca"},
     "sign": {"unseen", "degenerate"},
     "betting_mixture": {"confidence_sequence"},
+    "off_policy_t": {"off_policy_unseen"},
     "fisher_exact": {"newcombe"},
     "permutation": {"delta_method_unseen"},
     "delta_method": {"delta_method_unseen"},

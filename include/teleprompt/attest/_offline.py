@@ -27,6 +27,11 @@ def offline_rules(attestation: Attestation, evidence: OfflineEvidence, means_e6:
     sealed = _sealed_traces(attestation)
     yield n <= sealed, f"{n} examples were compared, and only {sealed} traces were used for that"
     yield from trial_rules(attestation, evidence)
+    estimated = evidence.test == "off_policy_t"
+    yield estimated is (evidence.compared == "outcome"), "only an estimate off-policy is of the outcome"
+    if estimated:
+        yield from _off_policy_rules(evidence)
+        return
     yield _is_bounded(evidence), f"{wins} wins and {losses} losses cannot give a gain of {points(evidence.delta_e6)}"
     match evidence.test:
         case "mcnemar_exact":
@@ -82,6 +87,12 @@ def _mcnemar_rules(evidence: OfflineEvidence, means_e6: tuple[int, int]) -> Iter
         max(right.start, losses) < min(right.stop, losses + evidence.ties + 1),
         "wins and losses do not lead from the right answers before to those after",
     )
+
+
+def _off_policy_rules(evidence: OfflineEvidence) -> Iterator[Rule]:
+    """Of weighted calls, whose sums are not in the document."""
+    yield evidence.losses > 0, "a gain off-policy needs calls with the answers of both programs"
+    yield evidence.scores_digest is None, "an estimate off-policy signs no scores"
 
 
 def _sign_rules(evidence: OfflineEvidence) -> Iterator[Rule]:

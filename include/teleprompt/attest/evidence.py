@@ -45,8 +45,10 @@ class OfflineEvidence(_Evidence):
 
     kind: Literal["offline"]
     """Replayed on sealed traces, not measured in production."""
-    test: Literal["mcnemar_exact", "sign_flip", "sign", "betting_mixture"]
-    interval: Literal["bonett_price", "bca_unseen", "unseen", "bca", "degenerate", "confidence_sequence"]
+    test: Literal["mcnemar_exact", "sign_flip", "sign", "betting_mixture", "off_policy_t"]
+    interval: Literal[
+        "bonett_price", "bca_unseen", "unseen", "bca", "degenerate", "confidence_sequence", "off_policy_unseen"
+    ]
     """`bca` and `degenerate` stand in documents from before intervals allowed for the unseen."""
     n: Annotated[Count, Field(ge=1)]
     n_groups: Annotated[Count, Field(ge=1)]
@@ -60,9 +62,10 @@ class OfflineEvidence(_Evidence):
     """Where the evidence added up over windows."""
     scores_digest: Digest | None = None
     """Of the scores in the recompute bundle; documents of before have none."""
-    compared: Literal["agreement", "reference"] | None = None
-    """With what: logged answers that turned out well, a proxy of the outcome, or what people expect; documents of
-    before do not say."""
+    compared: Literal["agreement", "reference", "outcome"] | None = None
+    """With what: logged answers that turned out well, a proxy of the outcome, or what people expect; or, by the test
+    `off_policy_t`, the outcome, estimated from calls in which chance had chosen the answer. Documents of before do not
+    say."""
 
     absent = frozenset({"metric_version", "trial", "scores_digest", "compared"})
 

@@ -89,7 +89,7 @@ def compose_attestation(
         "contributors": [contributor_section(credit) for credit in attribution.credits],
         "weighting_method": attribution.method.value,
         "credit": _given(cap_e6=attribution.cap_e6, unpayable=attribution.unpayable.value),
-        "evidence": evidence_section(comparison, scores_of(comparison, attribution.secret))
+        "evidence": evidence_section(comparison, _signed_scores(comparison, attribution))
         if online is None
         else online_evidence_section(
             online,
@@ -112,6 +112,11 @@ def compose_attestation(
         return Attestation.compose(body)
     except ValidationError as error:
         raise NotAttestableError(f"The run of {program} cannot be attested ({error}).") from error
+
+
+def _signed_scores(comparison: Comparison, attribution: Attribution) -> BundleScores | None:
+    """None where the verdict does not follow from scores: propensities and outcomes are in no bundle yet."""
+    return None if comparison.off_policy is not None else scores_of(comparison, attribution.secret)
 
 
 def that_holds(attestation: Attestation) -> Attestation:

@@ -90,7 +90,9 @@ class Summary(Record):
         if self.ci_low_e6 is None or self.ci_high_e6 is None or self.confidence_e6 is None or self.p_value_e6 is None:
             return [*lines, ("gain", f"{gain}, as somebody says"), ("evidence", "none: nothing backs the gain")]
         if self.compared is not None:
-            lines.insert(0, ("compared", COMPARED[self.compared]))
+            estimated = ", estimated off-policy from calls in which chance chose the answer"
+            how = estimated if self.test == "off_policy_t" else ""
+            lines.insert(0, ("compared", COMPARED[self.compared] + how))
         interval = f"[{self.ci_low_e6 / 10_000:+.2f}, {self.ci_high_e6 / 10_000:+.2f}]"
         examples = "sealed examples" if self.evidence == "offline" else "calls in production"
         shown = f"{self.evidence}, {self.claim}: {interval} at {100 * self.confidence_e6 / MILLION:g} %"

@@ -68,6 +68,8 @@ def run(
     report = outcome.comparison.report
     if outcome.comparison.labels is not None:
         say(f"compared     {outcome.comparison.labels.in_words}")
+    if outcome.comparison.off_policy is not None:
+        say(f"overlap      {outcome.comparison.off_policy.overlap}")
     say(f"verdict      {report.verdict}")
     say(f"change       {points(report.delta_e6)} points {interval(report.ci_low_e6, report.ci_high_e6)}")
     say(f"why          {report.reason}")

@@ -1,4 +1,4 @@
-"""The sections `rollout`, `watch` and `approval`: what happens around a promotion."""
+"""The sections `rollout`, `explore`, `watch` and `approval`: what happens around a promotion."""
 
 from enum import StrEnum
 from typing import Self
@@ -61,6 +61,22 @@ class RolloutConfig(Section):
         weeks = -(-self.minimum_days // 7)
         if weeks * 7 > self.claim_days:
             raise ValueError(f"the {weeks} whole weeks of minimum_days do not fit into claim_days, {self.claim_days}")
+        return self
+
+
+class ExploreConfig(Section):
+    """Answers are left to chance in part, so that other answers' outcomes become known."""
+
+    epsilon: float = Field(gt=0, le=0.5)
+    """Share of the calls with a key that get another of the allowed answers, each with the same probability. Each call
+    logs the probability of its answer."""
+    answers: tuple[str | int | bool, ...] = ()
+    """The answers that are allowed; none: those of the output's type (`Literal`, `Enum`, `bool`)."""
+
+    @model_validator(mode="after")
+    def _there_is_a_choice(self) -> Self:
+        if self.answers and len({str(answer) for answer in self.answers}) < max(2, len(self.answers)):
+            raise ValueError("explore.answers needs two different answers or more, each once")
         return self
 
 

@@ -16,7 +16,7 @@ from teleprompt.config.fields import Declaration, Inputs, Outputs
 from teleprompt.config.gate import JUDGE, METRIC_VERSION, GateConfig
 from teleprompt.config.optimization import OptimizationConfig
 from teleprompt.config.outcome import OutcomeConfig
-from teleprompt.config.production import ApprovalConfig, RolloutConfig, WatchConfig
+from teleprompt.config.production import ApprovalConfig, ExploreConfig, RolloutConfig, WatchConfig
 from teleprompt.config.promotion import PromoteOn
 from teleprompt.config.scheduling import SchedulingConfig
 from teleprompt.config.settings import LMConfig
@@ -88,9 +88,12 @@ class ProgramConfig(Section):
     """Ask a person before a promotion."""
     promote_on: PromoteOn | None = None
     """What may make a version champion: `agreement` (with logged answers that turned out well), `reference` (with what
-    people expect), or `outcome` (of a rollout's calls). A file that would promote on something else is refused; None
-    takes what the rest of the file says."""
+    people expect), or `outcome` (of a rollout's calls, or estimated from explored ones). A file that would promote on
+    something else is refused; None takes what the rest of the file says."""
     rollout: RolloutConfig = RolloutConfig()
+    explore: ExploreConfig | None = None
+    """Leave a part of the answers to chance. With `promote_on: outcome` and no rollout, sealed calls with logged
+    propensities are what the gate compares by."""
     watch: WatchConfig = WatchConfig()
     attribution: AttributionConfig = AttributionConfig()
     alerts: AlertsConfig = AlertsConfig()
@@ -103,8 +106,20 @@ class ProgramConfig(Section):
         return self.compares if self.rollout.share is None else PromoteOn.OUTCOME
 
     @property
+    def is_off_policy(self) -> bool:
+        """Whether the gate estimates the outcome of new answers from calls in which chance chose the answer."""
+        return self.explore is not None and self.promote_on is PromoteOn.OUTCOME and self.rollout.share is None
+
+    @property
+    def least_gate_score(self) -> float:
+        """Of a sealed example that is compared on: agreement is with good answers, an outcome is of all."""
+        return 0.0 if self.is_off_policy else self.optimization.min_quality_score
+
+    @property
     def compares(self) -> PromoteOn:
-        """What sealed examples compare; never the outcome, which nobody knows of new answers."""
+        """What sealed examples compare; the outcome, which nobody knows of new answers, only where it is estimated."""
+        if self.is_off_policy:
+            return PromoteOn.OUTCOME
         return PromoteOn.REFERENCE if self.traces.labels is Labels.EXPECTATION else PromoteOn.AGREEMENT
 
     @model_validator(mode="after")
@@ -112,7 +127,7 @@ class ProgramConfig(Section):
         if self.promote_on is None or self.promote_on is self.promotes_on:
             return self
         needs = {
-            PromoteOn.OUTCOME: "needs a `rollout` with a share",
+            PromoteOn.OUTCOME: "needs a `rollout` with a share, or `explore`",
             PromoteOn.REFERENCE: "needs `traces.labels: expectation`, and no `rollout`",
             PromoteOn.AGREEMENT: "needs `traces.labels: outcome`, and no `rollout`",
         }
@@ -120,6 +135,32 @@ class ProgramConfig(Section):
             f"promote_on: {self.promote_on} {needs[self.promote_on]}; as it is, versions are promoted on "
             f"{self.promotes_on}"
         )
+
+    @model_validator(mode="after")
+    def _what_is_explored_can_be_compared(self) -> Self:
+        if self.explore is not None and self.rollout.share is not None:
+            raise ValueError("explore beside a rollout would change what both versions answer; choose one of them")
+        if not self.is_off_policy:
+            return self
+        dropping = [step.step for step in self.curation if not isinstance(step, (RedactStep, *ON_TRAIN_ONLY))]
+        if dropping:
+            raise ValueError(
+                f"promote_on: outcome by explored calls needs all of them, and curation leaves some out "
+                f"({', '.join(dropping)}); write `curation: []`, or redact alone"
+            )
+        if self.trial is not None:
+            raise ValueError(
+                "promote_on: outcome by explored calls is decided by each window on its own; write `trial: none`"
+            )
+        if self.traces.labels is not Labels.OUTCOME:
+            raise ValueError(
+                "promote_on: outcome by explored calls needs the logged answers (`traces.labels: outcome`)"
+            )
+        if self.gate.guardrails:
+            raise ValueError(
+                "promote_on: outcome by explored calls knows no guardrails yet; leave `gate.guardrails` out"
+            )
+        return self
 
     @model_validator(mode="after")
     def _watch_can_be_scheduled(self) -> Self:
@@ -267,6 +308,7 @@ class ProgramConfig(Section):
                 "gate": {"on_low_power": True, "judge": {"lm_conn_id"}},
                 "approval": True,
                 "rollout": True,
+                "explore": True,
                 "promote_on": True,
                 "watch": True,
                 "alerts": True,
@@ -278,6 +320,8 @@ class ProgramConfig(Section):
             del decisive["optimization"]["reuse_bootstraps"]  # runs of before it have their keys
         others = {"prompt_lm": prompt_lm, "judge_lm": judge_lm if self.gate.metric == JUDGE else None}
         models = {name: model.identity for name, model in {"lm": lm, **others}.items() if model is not None}
-        measure = {"metric_version": METRIC_VERSION}
+        measure: dict[str, object] = {"metric_version": METRIC_VERSION}
+        if self.is_off_policy:
+            measure["off_policy"] = True
         nameless = {"anonymous": self.anonymous, "from_user": self.attribution.from_user}
         return digest_of({"config": decisive, "code": list(code_digests), "nameless": nameless, **measure, **models})

@@ -10,7 +10,7 @@ from teleprompt.errors import TelepromptError
 from teleprompt.evaluate.examples import to_examples
 from teleprompt.evaluate.judge import JudgeAgreement, judge_agreement
 from teleprompt.evaluate.objective import Objective
-from teleprompt.evaluate.score import UNREADABLE, ScoreBook, Scores
+from teleprompt.evaluate.score import UNREADABLE, ScoreBook, Scores, digest_of_logged
 from teleprompt.gate._score_state import score_state
 from teleprompt.gate.comparison import PairScores
 from teleprompt.lm.meter import CallsStopped, Meter, Spend
@@ -38,6 +38,8 @@ class PairJob:
     """Of the comparison's budget, before."""
     afresh: bool
     """Whether answers of earlier runs do not count: latencies are compared, which were taken under another load."""
+    with_logged: bool = False
+    """Whether the logged answers are told apart, too."""
 
     title = "Comparing with the champion"
 
@@ -76,6 +78,7 @@ class PairJob:
                 baseline=scores_of(self.baseline_state, bear=UNREADABLE),
                 optimized=scores_of(self.optimized_state),
                 judge=self._agreement(objective, typed, channel) if own.config.gate.metric == JUDGE else None,
+                logged=tuple(map(digest_of_logged, examples)) if self.with_logged else (),
                 spend=meter.spend,  # read last: arguments are evaluated in their order
             )
         except CallsStopped as stopped:

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from pydantic import AwareDatetime, Field
@@ -11,6 +11,7 @@ from teleprompt.config.gate import METRIC_VERSION, GateConfig, Guardrail
 from teleprompt.config.split import SplitConfig
 from teleprompt.deltaone.decide import decide
 from teleprompt.deltaone.guardrails import YearSoFar, check_guardrails
+from teleprompt.deltaone.off_policy_report import OffPolicyReport
 from teleprompt.deltaone.report import GatePolicy, GateReport, Verdict
 from teleprompt.encoding.canonical_json import canonical_json, sha256_hex
 from teleprompt.evaluate.judge import JudgeAgreement
@@ -18,12 +19,14 @@ from teleprompt.evaluate.score import Scores
 from teleprompt.gate.dependence import design_effects
 from teleprompt.gate.labels import LabelReport
 from teleprompt.gate.ledger import Look, OpenedGate
+from teleprompt.gate.off_policy import off_policy_report, off_policy_verdict, with_exploration
 from teleprompt.gate.trial_fold import ComparedAnswer, WindowScores, counts_in, fold
 from teleprompt.gate.trial_records import ScoredWindow, TrialState
 from teleprompt.lm.meter import Spend
-from teleprompt.records import Record, to_millionths
+from teleprompt.records import Digest, Record, to_millionths
 from teleprompt.storage.blobs import Blob, get_blob, put_blob
 from teleprompt.traces.grouping import row_keys, row_units
+from teleprompt.traces.in_production import Propensity
 from teleprompt.traces.row import TraceRow
 from teleprompt.traces.snapshot import Snapshot, read_manifest
 
@@ -62,6 +65,8 @@ class Comparison(Record):
     """How much less this window's examples tell than independent ones, by what they have in common (`dependence`)."""
     labels: LabelReport | None = None
     """What this window's examples compared with; None in records from before that was looked at."""
+    off_policy: OffPolicyReport | None = None
+    """How the outcome was estimated, where chance had chosen answers; None where answers were compared by scores."""
     trial: TrialState | None = None
     """The trial that this is a window of, as it was then; None for a window that is compared on its own."""
 
@@ -79,6 +84,8 @@ class PairScores(Record):
     judge: JudgeAgreement | None
     """Where a language model is the metric."""
     spend: Spend
+    logged: tuple[Digest, ...] = ()
+    """SHA-256 of the logged outputs, as that of an answer's; empty where nobody needs them."""
 
 
 def compare(
@@ -93,22 +100,29 @@ def compare(
     spent_before: Spend,
     storage_uri: str,
     labels_of: Callable[[Sequence[ComparedAnswer]], LabelReport],
+    explored: Mapping[str, Propensity] | None = None,
+    pending: str | None = None,
+    outcome_name: str = "",
 ) -> Comparison:
     """Decide by the scores of both states on the opened examples alone.
 
     Examples that share something that the `split` groups by are not independent of each other. `spent_before` went
-    into select examples.
+    into select examples. With `explored`, the propensity of each call by its trace id, the outcome of both states'
+    answers is compared, in scores called `outcome_name`; `pending` is why nothing may be decided by it.
     """
     answers = answers_of(pair, opened.rows, units_of(opened.rows, split))
+    if explored is not None:
+        answers = with_exploration(answers, pair, opened.rows, explored)
     policy = GatePolicy(threshold_e6=to_millionths(threshold), claim=config.claim, alpha=opened.look.alpha)
     labels = labels_of(answers)
     report = verdict_on(answers, policy, config.guardrails)
-    report = held_back(report, labels.cannot_tell if report.verdict is not Verdict.INCONCLUSIVE else None)
+    cannot_tell = labels.cannot_tell if explored is None and report.verdict is not Verdict.INCONCLUSIVE else None
+    report = held_back(report, cannot_tell or pending)
     log.info("%s: %s", report.verdict, report.reason)
     return Comparison(
         report=report,
         look=opened.look,
-        metric=config.headline,
+        metric=config.headline if explored is None else outcome_name,
         metric_version=METRIC_VERSION,
         sealed_rows=opened.sealed_rows,
         baseline_state=baseline_state,
@@ -121,6 +135,7 @@ def compare(
         decided_at=datetime.now(UTC).replace(microsecond=0),
         design_effects=design_effects(opened.rows, answers),
         labels=labels,
+        off_policy=None if explored is None else off_policy_report(answers, policy),
     )
 
 
@@ -154,8 +169,9 @@ def store_answers(answers: Sequence[ComparedAnswer], storage_uri: str) -> Blob:
     """Where `stored_answers` finds them."""
     content = [answer.model_dump(mode="json", exclude=NOT_KEPT, exclude_defaults=False) for answer in answers]
     for kept in content:
-        if not kept["keys"]:
-            del kept["keys"]
+        for name in ("keys", "explored"):
+            if not kept[name]:
+                del kept[name]
     return put_blob(storage_uri, "scores", canonical_json(content), suffix=".json")
 
 
@@ -197,6 +213,8 @@ def later_snapshots(comparison: Comparison) -> list[Snapshot]:
 def verdict_on(answers: Sequence[ComparedAnswer], policy: GatePolicy, guardrails: Sequence[Guardrail]) -> GateReport:
     """The report that these answers give on their own; a pure function of them."""
     baseline, optimized = [a.baseline for a in answers], [a.optimized for a in answers]
+    if any(answer.explored for answer in answers):
+        return off_policy_verdict(answers, policy)
     report = decide(
         [answer.score_e6 for answer in baseline],
         [answer.score_e6 for answer in optimized],

@@ -9,6 +9,7 @@ from teleprompt.config.traces import Labels
 from teleprompt.gate.trial_fold import ComparedAnswer
 from teleprompt.records import Millionths, Record
 
+ESTIMATED = f"{COMPARED[PromoteOn.OUTCOME]}, estimated off-policy from calls in which chance chose the answer"
 MOSTLY = 0.5
 """From more than this share on, the labels are the champion's."""
 ITSELF_E6 = 900_000
@@ -57,6 +58,8 @@ class LabelReport(Record):
     @property
     def in_words(self) -> str:
         """For people."""
+        if self.compared is PromoteOn.OUTCOME:
+            return ESTIMATED
         writers = ", ".join(f"{count} by {_WRITERS[WrittenBy(who)]}" for who, count in self.written_by.items() if count)
         return f"{COMPARED[self.compared]} ({writers})" if writers else COMPARED[self.compared]
 

@@ -16,7 +16,7 @@ from pydantic import AwareDatetime
 
 from teleprompt.config.program import ProgramConfig
 from teleprompt.deltaone.spending import alpha_of_look
-from teleprompt.encoding.canonical_json import canonical_json
+from teleprompt.encoding.canonical_json import canonical_json, sha256_hex
 from teleprompt.errors import TelepromptError
 from teleprompt.evaluate.examples import example_digest, good_rows
 from teleprompt.program.fields import ProgramFields
@@ -180,7 +180,7 @@ def logged_versions(sealed: SealedPart) -> dict[str, str | None]:
 def _sealed_rows(sealed: SealedPart, config: ProgramConfig) -> tuple[list[TraceRow], list[TraceRow]]:
     """All rows of the gate part, and the good ones."""
     everything = read_rows(SnapshotPart.model_validate(sealed.model_dump()))
-    return everything, good_rows(everything, min_quality_score=config.optimization.min_quality_score)
+    return everything, good_rows(everything, min_quality_score=config.least_gate_score)
 
 
 def _look(usable: "_Usable", *, number: int, alpha: float, champion: int, at: datetime, storage_uri: str) -> Look:
@@ -241,7 +241,7 @@ def _usable(
 ) -> _Usable:
     """The good rows that are still sealed, and that no program knows by heart."""
     most = config.gate.retire_after
-    ids = [example_digest(row, fields)[:EXAMPLE_ID_DIGITS] for row in rows]
+    ids = [_id_of(row, config, fields) for row in rows]
     used = [i for i, id_ in enumerate(ids) if looks[id_] < most and _asked(rows[i], fields) not in known]
     return _Usable(
         rows=[rows[i] for i in used],
@@ -249,6 +249,12 @@ def _usable(
         seen_before=sum(looks[ids[i]] > 0 for i in used),
         retired=sum(looks[id_] >= most for id_ in ids),
     )
+
+
+def _id_of(row: TraceRow, config: ProgramConfig, fields: ProgramFields) -> str:
+    """What an example says; of calls whose outcomes are compared each is another, however alike they are."""
+    digest = sha256_hex(row.trace_id.encode()) if config.is_off_policy else example_digest(row, fields)
+    return digest[:EXAMPLE_ID_DIGITS]
 
 
 def _refuse_none(usable: _Usable, rows: Sequence[TraceRow], config: ProgramConfig) -> None:

@@ -20,6 +20,9 @@ at {{ "%.2f" | format(100 * (1 - report.policy.alpha)) }} % |
 {{ "%.2f" | format(report.trial.log_e) }} of {{ "%.2f" | format(report.trial.boundary) }}, error of all its looks \
 {{ "%.2f" | format(100 * report.trial.policy.level) }} % |
 {%- endif %}
+{%- if comparison.off_policy %}
+| overlap | {{ comparison.off_policy.overlap }} |
+{%- endif %}
 {%- for key, effect in comparison.design_effects.items() %}
 | dependence by {{ key }} | {{ "%.1f" | format(effect) }} examples tell as much as one that shares nothing |
 {%- endfor %}

@@ -20,6 +20,7 @@ from teleprompt.gate.comparison import Comparison, PairScores, compare
 from teleprompt.gate.fleet import within_fleet
 from teleprompt.gate.labels import LabelReport, report_on_labels
 from teleprompt.gate.ledger import alpha_of_next_look, open_gate, restore_look
+from teleprompt.gate.off_policy import cannot_estimate
 from teleprompt.gate.trial_fold import ComparedAnswer
 from teleprompt.gate.trial_ledger import list_fleet
 from teleprompt.gate.trial_policies import number_of_next, policy_of
@@ -30,6 +31,7 @@ from teleprompt.records import to_millionths
 from teleprompt.registry.listing import list_versions
 from teleprompt.registry.scoreboard import scoreboard_of
 from teleprompt.storage.blobs import Blob
+from teleprompt.traces.in_production import propensities
 from teleprompt.traces.row import TraceRow
 from teleprompt.traces.snapshot import Snapshot, read_rows
 from teleprompt.traces.split import Part
@@ -135,6 +137,7 @@ class Gate:
             raise
         on_spend(pair.spend)
         versions = {row.trace_id: row.program_version for row in opened.rows}
+        explored = propensities(run.client, config=config, window=snapshot.window) if config.is_off_policy else None
         comparison = compare(
             pair,
             opened,
@@ -146,6 +149,9 @@ class Gate:
             spent_before=spend,
             storage_uri=self.storage_uri,
             labels_of=lambda answers: self.labels_of(answers, versions, champion=(champion_version_id, str(champion))),
+            explored=explored,
+            pending=cannot_estimate(snapshot, pair) if config.is_off_policy else None,
+            outcome_name=config.outcome.score_name,
         )
         run.tag(**{SD: str(comparison.report.sd_e6)})
         return comparison
@@ -184,6 +190,7 @@ class Gate:
             judged=judged_sample(judged, gate.judge.sample) if gate.metric == JUDGE else (),
             spent=spent,
             afresh=_measures_time(gate),
+            with_logged=self.config.is_off_policy,
         )
         return self.optimization.in_process(job, PairScores, on_lost=on_lost)
 

@@ -20,6 +20,17 @@ from teleprompt.window import Window
 TEST, INTERVAL = "betting_mixture", "confidence_sequence"
 
 
+class ExploredAnswer(Record):
+    """What chance gave to one example, and what came of it; answers are numbers that mean nothing elsewhere."""
+
+    given: int
+    champion: int
+    candidate: int
+    propensity_e6: int | None
+    """Probability of what was given; None where it was not logged."""
+    outcome_e6: int
+
+
 class ComparedAnswer(Record):
     """The scores of both answers to one example."""
 
@@ -30,6 +41,8 @@ class ComparedAnswer(Record):
     """What it may share with examples of other windows, in a trial; then it is of their unit, too."""
     baseline: ScoredAnswer
     optimized: ScoredAnswer
+    explored: ExploredAnswer | None = None
+    """Where the outcome of both answers is estimated; None where they are compared by their scores."""
 
     @property
     def change_e6(self) -> int:

@@ -33,6 +33,7 @@ from teleprompt.program.fingerprint import code_digest, run_key, trial_terms
 from teleprompt.program.source import ProgramFile, ProgramObject
 from teleprompt.records import Digest
 from teleprompt.registry.audit_trail import Deed, Done, append
+from teleprompt.registry.exploration import Exploration, keep_exploration
 from teleprompt.registry.version_files import VersionFiles
 from teleprompt.registry.versions import ProgramVersion, ensure_baseline
 from teleprompt.traces.snapshot import SnapshotRecord, read_snapshot
@@ -148,6 +149,9 @@ class Pipeline:
                 storage_uri=self.settings.storage_uri,
                 who=self.actor,
             )
+            explore = self.config.explore
+            exploration = None if explore is None else Exploration.of(explore, described.fields.known())
+            keep_exploration(run.client, self.config.name, exploration)
             run.write("baseline", version)
             return version
 

@@ -12,6 +12,7 @@ from teleprompt.encoding.secret_uri import SecretUri
 from teleprompt.errors import ConfigurationError
 from teleprompt.records import Record
 from teleprompt.registry.aliases import CHALLENGER, CHAMPION, SHARE, aliases_of
+from teleprompt.registry.exploration import Exploration, exploration_of
 from teleprompt.registry.versions import VERSION_ID
 from teleprompt.tracking.connection import mlflow_client
 
@@ -39,6 +40,8 @@ class ChosenVersion(Record):
     """Of the keys, that it answers."""
     challenger_share: float = 0.0
     """Of the keys, that the challenger answers; 0 without one."""
+    exploration: Exploration | None = None
+    """Which answers are left to chance; None: none of them."""
 
 
 def choose_version(program: str, key: str) -> ChosenVersion:
@@ -111,10 +114,11 @@ def candidates_of(client: "MlflowClient", program: str) -> tuple[ChosenVersion, 
     }
     challenger = versions.get(CHALLENGER)
     share = 0.0 if challenger is None else float(challenger.tags.get(SHARE, 0))
-    return tuple(_chosen(version, alias, share) for alias, version in versions.items())
+    exploration = exploration_of(client, program) if versions else None
+    return tuple(_chosen(version, alias, share, exploration) for alias, version in versions.items())
 
 
-def _chosen(version: Any, alias: str, challenger_share: float) -> ChosenVersion:
+def _chosen(version: Any, alias: str, challenger_share: float, exploration: Exploration | None) -> ChosenVersion:
     return ChosenVersion(
         program=version.name,
         number=int(version.version),
@@ -122,6 +126,7 @@ def _chosen(version: Any, alias: str, challenger_share: float) -> ChosenVersion:
         alias=alias,
         share=challenger_share if alias == CHALLENGER else 1.0,
         challenger_share=challenger_share,
+        exploration=exploration,
     )
 
 

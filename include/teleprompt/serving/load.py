@@ -41,7 +41,8 @@ def load_program(
     contributor and group, from whatever thread or task; it never waits for MLflow. With `key` (a customer, a
     conversation) the champion or the challenger answers, as `choose_version` says, and the calls carry the key, the
     challenger's share and the time; it is their `group`, too, unless another is given. To ask for it anew with each
-    request costs little.
+    request costs little. Where the program file says `explore`, another of the allowed answers is given now and then,
+    and each call carries the probability of the answer that was given; not with `log=False`.
 
     Log no calls, with `log=False`, where they are not production: tests, evaluations, further optimization.
 
@@ -50,7 +51,7 @@ def load_program(
         TelepromptError: the version does not hold the state that it was registered with.
         TrackingUnavailableError: MLflow does not answer, and the version was never loaded here.
     """
-    uri = Settings().tracking_uri
+    uri, exploration = Settings().tracking_uri, None
     own = {tags.PROGRAM: name, **said_tags(contributor_id=contributor_id, contributor_address=contributor_address)}
     if key is None:
         loaded = _load(uri, name, alias=alias, number=version)
@@ -59,7 +60,7 @@ def load_program(
         if version is not None or alias != CHAMPION:
             raise ConfigurationError("With `key`, who answers is chosen by it; name no alias and no version.")
         chosen = choose_version(name, key)
-        loaded = _kept(uri, name, chosen.number)
+        loaded, exploration = _kept(uri, name, chosen.number), chosen.exploration
         own |= said_tags(group=group or key) | {
             tags.ASSIGNMENT_KEY: key,
             tags.ASSIGNMENT_SHARE: str(chosen.challenger_share),
@@ -67,7 +68,7 @@ def load_program(
         }
     own[tags.PROGRAM_VERSION] = loaded.version_id
     program = copy.copy(loaded.program)  # of a version that is kept, each caller has its own tags
-    return logged(program, LoggedAs(name, uri, loaded.experiment, own)) if log else program
+    return logged(program, LoggedAs(name, uri, loaded.experiment, own, exploration)) if log else program
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import copy
 import inspect
 import json
+import logging
 import secrets
 import time
 import weakref
@@ -17,9 +18,13 @@ from teleprompt.encoding.secret_uri import SecretUri
 from teleprompt.errors import ConfigurationError
 from teleprompt.program.fields import WHOLE
 from teleprompt.program.value_type import as_json
+from teleprompt.registry.exploration import Exploration
 from teleprompt.serving.call_log import LoggedCall, call_log
+from teleprompt.serving.explore import explored
 from teleprompt.traces.root_span import trace_id
 from teleprompt.traces.sources import tags
+
+log = logging.getLogger(__name__)
 
 _last: ContextVar[str | None] = ContextVar("last_trace_id", default=None)
 _inside: ContextVar[bool] = ContextVar("inside_a_logged_call", default=False)
@@ -37,6 +42,8 @@ class LoggedAs:
     tracking_uri: SecretUri
     experiment: str
     tags: Mapping[str, str | None]
+    exploration: Exploration | None = None
+    """Which answers are left to chance."""
 
 
 def logged(program: Any, own: LoggedAs) -> Any:
@@ -156,11 +163,17 @@ class _Call:
         self._number, self._began = secrets.randbits(128), time.time_ns() // 1000
         self._inputs = _named(program, args, kwargs)  # before the call: a program may change what it is given
         self._outputs: dict[str, Any] | None = None
+        self._propensity: float | None = None
         self.is_over = True
         """Whether its end is known; not that of a coroutine that nobody has awaited yet."""
 
     def answered(self, answer: Any) -> Any:
-        """Note the answer, and hand it on."""
+        """Note the answer, and hand it on, or another one where that is left to chance."""
+        if self._own.exploration is not None:
+            try:
+                answer, self._propensity = explored(answer, self._own.exploration)
+            except Exception as error:  # noqa: BLE001 - an answer that cannot be exchanged is given as it is
+                log.warning("%s: an answer was not explored (%s).", self._own.program, type(error).__name__)
         self._outputs = _outputs(answer)
         _remember(answer, trace_id(self._number))
         return answer
@@ -180,12 +193,13 @@ class _Call:
     def put(self) -> None:
         """Hand the call over to the log."""
         _last.set(trace_id(self._number))
+        propensity = {} if self._propensity is None else {tags.PROPENSITY: repr(self._propensity)}
         call_log(self._own.tracking_uri).put(
             LoggedCall(
                 number=self._number,
                 program=self._own.program,
                 experiment=self._own.experiment,
-                tags=self._own.tags,
+                tags={**self._own.tags, **propensity},
                 inputs=self._inputs,
                 outputs=self._outputs,
                 started_us=self._began,

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-VERSION = 6
+VERSION = 7
 """Of what is kept; another one does not find it."""
 
 SEEN_ANEW_AFTER = timedelta(days=7)

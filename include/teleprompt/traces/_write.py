@@ -62,7 +62,9 @@ def write_snapshot(
             for part in Part:
                 mine = rows.filter(parts == part.value)
                 files[part].append(mine)
-                good[part] += _good(mine, config.optimization.min_quality_score)
+                good[part] += _good(
+                    mine, config.least_gate_score if part is Part.GATE else config.optimization.min_quality_score
+                )
                 contributors.add(mine)
             aside.append(quarantined(rows.filter(reasons != None), reasons[reasons != None]))  # noqa: E711
     reasons = staged.reasons + Counter(reason for reason in decisions.reasons if reason is not None)

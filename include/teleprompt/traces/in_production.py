@@ -8,7 +8,7 @@ from teleprompt.config.outcome import Normalisation, OutcomeConfig, Partial
 from teleprompt.config.program import ProgramConfig
 from teleprompt.traces.outcomes import OutcomeFit, resolve, score_e6
 from teleprompt.traces.sources.choose import open_store
-from teleprompt.traces.sources.of_program import program_sources
+from teleprompt.traces.sources.of_program import maturing, program_sources
 from teleprompt.window import Window
 
 if TYPE_CHECKING:
@@ -52,6 +52,36 @@ def calls_of_versions(
             for raw in source.read(config.name, window):
                 found += _of_batch(raw.combine_chunks(), config.outcome, tags, fits)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Propensity:
+    """By which chance one call's answer was drawn, and for whom."""
+
+    probability: float | None
+    """None where it was not logged, or is none."""
+    key: str | None
+
+
+def propensities(client: "MlflowClient", *, config: ProgramConfig, window: Window) -> dict[str, Propensity]:
+    """Of the calls that mature in `window`, by trace id."""
+    started = maturing(window, config)
+    columns = ["trace_id", "propensity", "assignment_key", "group"]
+    with open_store(client) as store:
+        return {
+            row["trace_id"]: Propensity(_probability(row["propensity"]), row["assignment_key"] or row["group"] or None)
+            for source in program_sources(store, config)
+            for raw in source.read(config.name, started)
+            for row in raw.select(columns).to_pylist()
+        }
+
+
+def _probability(logged: str | None) -> float | None:
+    try:
+        found = float(logged or "")
+    except ValueError:
+        return None
+    return found if 0 <= found <= 1 else None
 
 
 def _of_batch(

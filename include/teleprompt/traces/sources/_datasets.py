@@ -89,6 +89,7 @@ def _row(record: Any) -> dict[str, Any]:
         "user": record.created_by,
         "assignment_key": None,
         "assignment_share": None,
+        "propensity": None,
     }
 
 

@@ -155,6 +155,7 @@ def add_run(
     columns["user"].append(None)
     columns["assignment_key"].append(run_tags.get(tags.ASSIGNMENT_KEY))
     columns["assignment_share"].append(run_tags.get(tags.ASSIGNMENT_SHARE))
+    columns["propensity"].append(run_tags.get(tags.PROPENSITY))
 
 
 def to_raw_table(columns: dict[str, list[Any]]) -> "pa.Table":

@@ -194,6 +194,7 @@ def _row(info: TraceInfo) -> dict[str, Any]:
         "user": said.get(tags.USER),
         "assignment_key": said.get(tags.ASSIGNMENT_KEY),
         "assignment_share": said.get(tags.ASSIGNMENT_SHARE),
+        "propensity": said.get(tags.PROPENSITY),
         SESSION: session,
         SIZE: noted_bytes(said.get(SIZE_BYTES)),
     }

@@ -25,6 +25,7 @@ CHUNK = 1000
 SAID_BY = ("HUMAN", "CODE", "LLM_JUDGE")
 TEXTS = (
     "contributor_id", "contributor_address", "program_version", "group", "user", "assignment_key", "assignment_share",
+    "propensity",
 )  # fmt: skip
 
 
@@ -77,6 +78,8 @@ class Call:
     """By which the version was chosen; None: the group."""
     assignment_share: str | None = None
     """Of the keys, that the challenger answered then."""
+    propensity: str | None = None
+    """Probability with which chance would give that answer; None where none was left to it."""
     is_readable: bool = True
     """False for a call whose inputs or outputs cannot be read: it is set aside by its id."""
 

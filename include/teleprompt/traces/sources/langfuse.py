@@ -81,6 +81,7 @@ def _call(trace: Mapping[str, Any], program: str) -> Call | None:
         user=trace.get("userId"),
         assignment_key=said.get(tags.ASSIGNMENT_KEY),
         assignment_share=said.get(tags.ASSIGNMENT_SHARE),
+        propensity=said.get(tags.PROPENSITY),
     )
 
 

@@ -95,6 +95,7 @@ class OtelFiles(CallSource):
             user=_first(attributes, USERS),
             assignment_key=_text(attributes.get(tags.ASSIGNMENT_KEY)),
             assignment_share=_text(attributes.get(tags.ASSIGNMENT_SHARE)),
+            propensity=_text(attributes.get(tags.PROPENSITY)),
             is_readable=is_readable,
         )
 

@@ -17,6 +17,7 @@ An Arrow table of raw traces has these columns:
   session where none was logged
 - `assignment_key`, `assignment_share`: by which key the version was chosen, and the challenger's share of the keys
   then, as text; null where that was not logged
+- `propensity`: the probability with which chance would give that answer, as text; null where that was not logged
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -126,6 +127,7 @@ def raw_schema() -> "pa.Schema":
             ("user", pa.string()),
             ("assignment_key", pa.string()),
             ("assignment_share", pa.string()),
+            ("propensity", pa.string()),
         ]
     )
 

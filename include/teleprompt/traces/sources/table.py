@@ -2,7 +2,7 @@
 
 Columns: `trace_id`, `started_at`, `input.<field>` and `output.<field>` are needed; `outcome.<name>`,
 `expected.<field>`, `ended_at`, `failed`, `contributor_id`, `contributor_address`, `program_version`, `group`, `user`,
-`assignment_key` and `assignment_share` are not.
+`assignment_key`, `assignment_share` and `propensity` are not.
 """
 
 import os
@@ -117,6 +117,7 @@ def _call(row: Mapping[str, Any]) -> Call:
         user=_text(row.get("user")),
         assignment_key=_text(row.get("assignment_key")),
         assignment_share=_text(row.get("assignment_share")),
+        propensity=_text(row.get("propensity")),
     )
 
 

@@ -21,6 +21,7 @@ TAGS = (
     tags.GROUP,
     tags.ASSIGNMENT_KEY,
     tags.ASSIGNMENT_SHARE,
+    tags.PROPENSITY,
 )
 NAMED = one_of("x.key", TAGS)
 METRIC_COLUMNS = ("x.key", "x.value", "x.timestamp", "x.is_nan")
@@ -103,6 +104,7 @@ class RunsSqlSource(SqlSource):
             "user": pa.nulls(len(ids), pa.string()),
             "assignment_key": lookup(run_tags, ids, tags.ASSIGNMENT_KEY),
             "assignment_share": lookup(run_tags, ids, tags.ASSIGNMENT_SHARE),
+            "propensity": lookup(run_tags, ids, tags.PROPENSITY),
         }
         return pa.table(columns).cast(raw_schema())
 

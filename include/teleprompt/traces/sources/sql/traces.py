@@ -41,6 +41,7 @@ TAGS = (
     tags.GROUP,
     tags.ASSIGNMENT_KEY,
     tags.ASSIGNMENT_SHARE,
+    tags.PROPENSITY,
     tags.SESSION,
     tags.USER,
     SIZE,

@@ -127,6 +127,9 @@ class Settings(BaseSettings):
     """Who is told of what no rule names."""
     spool_dir: Path = Path(".local/spool")
     """Where submitted traces wait for MLflow, on this machine's disk."""
+    api_cache_seconds: float = Field(1, ge=0, le=60)
+    """How long the API and the pages give the same answer again to the same login, so that MLflow is asked once by
+    however many readers; what the same process changes shows at once. 0: not at all."""
     program_process: ProgramProcessConfig = ProgramProcessConfig()
     """The processes that program code runs in."""
     parallel_candidates: int = Field(default_factory=lambda: min(4, os.cpu_count() or 1), ge=1, le=64)

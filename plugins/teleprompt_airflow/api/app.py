@@ -8,6 +8,7 @@ from fastapi import Depends, FastAPI
 from teleprompt.attest.load import MAX_BYTES
 from teleprompt.environment import keep_recursion_limit
 from teleprompt_airflow.api import problems
+from teleprompt_airflow.api.answers import AnswerCache, cache_seconds
 from teleprompt_airflow.api.guard import Guard
 from teleprompt_airflow.api.routes import (
     attestations,
@@ -49,6 +50,7 @@ def create_api() -> FastAPI:
     for routes in ROUTES:
         app.include_router(routes.router)
     problems.add_handlers(app)
+    app.add_middleware(AnswerCache, seconds=cache_seconds, tagged=True, uncached=("/health", "/metrics"))
     app.add_middleware(Guard, refuse=problems.answer_http, limits=LIMITS)
 
     @app.get("/openapi.json", include_in_schema=False)

@@ -14,6 +14,7 @@ from starlette.staticfiles import StaticFiles
 
 from teleprompt.encoding.secret_uri import hide_credentials
 from teleprompt.errors import TelepromptError
+from teleprompt_airflow.api.answers import AnswerCache, cache_seconds
 from teleprompt_airflow.api.guard import Guard
 from teleprompt_airflow.api.problems import status_of
 from teleprompt_airflow.ui import _pages as pages
@@ -39,6 +40,7 @@ def create_pages() -> FastAPI:
     app = FastAPI(title="Teleprompt", docs_url=None, redoc_url=None, openapi_url=None)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     app.include_router(pages.router, dependencies=[Depends(requires_authenticated())])
+    app.add_middleware(AnswerCache, seconds=cache_seconds, uncached=("/static",))
     app.add_middleware(Guard, refuse=_said)
     app.middleware("http")(_with_headers)
     for kind in (HTTPException, RequestValidationError, TelepromptError):

@@ -86,6 +86,7 @@ def server_over(settings: Settings) -> Iterator[World]:
     environment = {
         "TELEPROMPT_PROGRAMS_DIR": str(programs),
         "TELEPROMPT_SPOOL_DIR": str(folder / "spool"),
+        "TELEPROMPT_API_CACHE_SECONDS": "0",  # tests change MLflow behind the server's back
         "AIRFLOW_CONN_MLFLOW_DEFAULT": _connection(tracking_uri=settings.tracking_uri.get_secret_value()),
         "AIRFLOW_CONN_TELEPROMPT_STORAGE": _connection(uri=settings.storage_uri),
     }

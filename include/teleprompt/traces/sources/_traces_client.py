@@ -230,10 +230,24 @@ class TracesClientSource(CountsByProbing):
             yield from self._batch(trace_ids[half:])
 
     def _fetch(self, trace_ids: list[str]) -> list[tuple[str, list[Span]]]:
+        """All at once from the store; the client asks anew for what is known of each trace without its spans."""
+        from mlflow.exceptions import MlflowTracingException
         from mlflow.tracing.client import TracingClient
 
-        traces = TracingClient(self._client.tracking_uri).batch_get_traces(trace_ids)
-        return [(trace.info.trace_id, [_span(span) for span in trace.data.spans]) for trace in traces]
+        try:
+            traces = TracingClient(self._client.tracking_uri).store.batch_get_traces(trace_ids)
+        except MlflowTracingException:  # the spans of some are files
+            return self._fetch_from_anywhere(trace_ids)
+        return [_spans_of(trace) for trace in traces]
+
+    def _fetch_from_anywhere(self, trace_ids: list[str]) -> list[tuple[str, list[Span]]]:
+        from mlflow.tracing.client import TracingClient
+
+        return [_spans_of(trace) for trace in TracingClient(self._client.tracking_uri).batch_get_traces(trace_ids)]
+
+
+def _spans_of(trace: Any) -> tuple[str, list[Span]]:
+    return trace.info.trace_id, [_span(span) for span in trace.data.spans]
 
 
 def _span(span: Any) -> Span:

@@ -59,14 +59,14 @@ class TracesRestSource(TracesClientSource):
         try:
             traces = self._api.ask("GET", SPANS, params={"trace_ids": trace_ids}).get("traces", [])
         except UnknownEndpointError:
-            return super()._fetch(trace_ids)
+            return self._fetch_from_anywhere(trace_ids)
         found = {}
         for trace in traces:
             info = trace["trace_info"]
             if info.get("tags", {}).get(tags.SPANS_LOCATION) == tags.IN_DATABASE:
                 found[info["trace_id"]] = [_span(span) for span in trace.get("spans", [])]
         elsewhere = [name for name in trace_ids if name not in found]
-        return [*found.items(), *(super()._fetch(elsewhere) if elsewhere else [])]
+        return [*found.items(), *(self._fetch_from_anywhere(elsewhere) if elsewhere else [])]
 
 
 def _info(trace: Mapping[str, Any]) -> TraceInfo:

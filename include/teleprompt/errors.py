@@ -208,6 +208,26 @@ class LanguageModelUnavailableError(TransientError):
         )
 
 
+class LanguageModelRefusedError(ConfigurationError):
+    """The language model refused the key, the account or what is asked of it; another try would be refused, too."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(
+            f"The language model refuses to answer ({type(cause).__name__}); correct the key, account or options of "
+            "the connection that the program's `lm_conn_id` names, then run it again: what is done is kept."
+        )
+
+
+REFUSALS = frozenset({"LMAuthError", "LMBillingError", "LMConfigurationError", "LMUnsupportedFeatureError"})
+"""DSPy's errors that a retry does not change."""
+
+
+def language_model_error(cause: Exception) -> LanguageModelUnavailableError | LanguageModelRefusedError:
+    """What is said of a model that gave no answer after all tries."""
+    refused = any(kind.__name__ in REFUSALS for kind in type(cause).__mro__)
+    return LanguageModelRefusedError(cause) if refused else LanguageModelUnavailableError(cause)
+
+
 class SignerUnavailableError(TransientError):
     """A signer outside did not sign."""
 

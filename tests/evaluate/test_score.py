@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from teleprompt.deltaone.scores import mean_e6
-from teleprompt.errors import LanguageModelUnavailableError, TelepromptError
+from teleprompt.errors import REFUSALS, LanguageModelRefusedError, LanguageModelUnavailableError, TelepromptError
 from teleprompt.evaluate.examples import good_rows, to_examples
 from teleprompt.evaluate.objective import Objective
 from teleprompt.evaluate.score import TRUNCATED, UNREADABLE, ScoreBook, fails_too_often, score_program
@@ -63,6 +63,25 @@ def test_an_outage_of_the_model_decides_nothing() -> None:
     lm = dspy.LM("offline/down", engine=Down(), num_retries=0, cache=False)
     with pytest.raises(LanguageModelUnavailableError, match="The language model does not answer"):
         score_program(dspy.Predict("question -> answer"), EXAMPLES, Objective(same), lm=lm, num_threads=2)
+
+
+@pytest.mark.parametrize("kind", ["AuthError", "BillingError"])
+def test_a_refused_key_is_no_outage_and_not_worth_another_try(kind: str) -> None:
+    from dspy import lm15
+
+    class Refuses:
+        def complete(self, request: object) -> object:
+            raise getattr(lm15, kind)("no such key")
+
+    lm = dspy.LM("offline/refuses", engine=Refuses(), num_retries=0, cache=False)
+    with pytest.raises(LanguageModelRefusedError, match=rf"refuses to answer \(LM{kind}\); correct the key"):
+        score_program(dspy.Predict("question -> answer"), EXAMPLES, Objective(same), lm=lm, num_threads=2)
+
+
+def test_the_refusals_are_errors_that_dspy_has() -> None:
+    from dspy.utils import exceptions
+
+    assert all(issubclass(getattr(exceptions, name), exceptions.LMError) for name in REFUSALS)
 
 
 @pytest.mark.parametrize("value", [1.5, -0.1, float("nan")])

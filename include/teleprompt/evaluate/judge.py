@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from teleprompt.errors import LanguageModelUnavailableError, UnreadableGradeError
+from teleprompt.errors import UnreadableGradeError, language_model_error
 from teleprompt.lm.meter import ModelGone
 from teleprompt.program.fields import ProgramFields, json_text
 from teleprompt.program.typed_fields import given
@@ -69,7 +69,7 @@ def judge_agreement(rows: Sequence[TraceRow], examples: Sequence[Any], judge: Ca
         except UnreadableGradeError:
             continue
         except ModelGone as gone:
-            raise LanguageModelUnavailableError(gone.cause) from None
+            raise language_model_error(gone.cause) from None
     grades, outcomes = [grade for grade, _ in pairs], [outcome for _, outcome in pairs]
     if len(set(grades)) < 2 or len(set(outcomes)) < 2:
         return JudgeAgreement(n=len(pairs), spearman_e6=None)

@@ -11,7 +11,7 @@ from typing import Any
 
 from teleprompt.deltaone.scores import ScoredAnswer, Usage, mean_e6
 from teleprompt.encoding.canonical_json import sha256_hex
-from teleprompt.errors import LanguageModelUnavailableError, TelepromptError, UnreadableGradeError
+from teleprompt.errors import TelepromptError, UnreadableGradeError, language_model_error
 from teleprompt.evaluate.objective import Objective
 from teleprompt.evaluate.quiet_dspy import quiet_dspy
 from teleprompt.lm.meter import ModelGone
@@ -141,7 +141,7 @@ def score_program(
             return Scores(answers=tuple(pool.map(score, examples)))
         except ModelGone as gone:
             pool.shutdown(wait=False, cancel_futures=True)
-            raise LanguageModelUnavailableError(gone.cause) from None  # the cause quotes the provider
+            raise language_model_error(gone.cause) from None  # the cause quotes the provider
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

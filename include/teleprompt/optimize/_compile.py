@@ -11,7 +11,7 @@ from typing import Any
 
 from teleprompt.config.curation import BY_OUTCOME
 from teleprompt.config.optimization import OptimizationConfig, SampleWeight
-from teleprompt.errors import LanguageModelUnavailableError, TelepromptError
+from teleprompt.errors import TelepromptError, language_model_error
 from teleprompt.evaluate.examples import good_rows, to_examples
 from teleprompt.evaluate.objective import Objective
 from teleprompt.evaluate.quiet_dspy import quiet_dspy
@@ -184,7 +184,7 @@ def _run(
     except CallsStopped:
         state = watch.state
     except ModelGone as gone:
-        raise LanguageModelUnavailableError(gone.cause) from None  # the cause quotes the provider
+        raise language_model_error(gone.cause) from None  # the cause quotes the provider
     return _Found(state, models.meter.stopped, error, watch.runs, watch.failures)
 
 

@@ -13,7 +13,7 @@ from teleprompt.config.budget import BudgetConfig
 from teleprompt.config.fields import Declaration
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import LMConfig, Settings
-from teleprompt.errors import ConfigurationError, LanguageModelUnavailableError
+from teleprompt.errors import ConfigurationError, language_model_error
 from teleprompt.evaluate.examples import good_rows, to_examples
 from teleprompt.evaluate.quiet_dspy import quiet_dspy
 from teleprompt.lm.build import build_lm
@@ -86,7 +86,7 @@ class LoadCheckJob:
         except CallsStopped:
             return LoadCheck(spend=meter.spend)
         except ModelGone as gone:
-            raise LanguageModelUnavailableError(gone.cause) from None
+            raise language_model_error(gone.cause) from None
         if failures:
             raise ConfigurationError(
                 f"{self.where} was loaded where nothing lies but its own files, and could not be called there "

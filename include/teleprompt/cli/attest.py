@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from teleprompt.cli import attest_log
-from teleprompt.cli.attest_policy import open_files, openings_of, policy_of, proof_of
+from teleprompt.cli.attest_policy import open_files, openings_of, policy_of, proof_of, unwrapped
 from teleprompt.cli.attestation_id import AttestationId
 from teleprompt.cli.output import JsonOption, print_document, print_json, print_table, read_limited, say, window_text
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from teleprompt.attest.trust_list import TrustList
     from teleprompt.attest.verify import Verification
     from teleprompt.audit.verify_deep import DeepCheck
+    from teleprompt.config.settings import Settings
+    from teleprompt.signing.message_key import MessageKey
+    from teleprompt.signing.signer import Signer
 
 app = typer.Typer(help="Attestations.", no_args_is_help=True)
 app.add_typer(attest_log.app, name="log")
@@ -26,6 +29,13 @@ class ExportFormat(StrEnum):
 
     DSSE = "dsse"
     EAS = "eas"
+
+
+class EnvelopeBy(StrEnum):
+    """Who signs an envelope."""
+
+    KEY = "key"
+    SIGNER = "signer"
 
 
 @app.command("list")
@@ -98,6 +108,10 @@ def verify(
     bundle: Annotated[
         Path | None, typer.Option(help="Also recompute the verdict from the scores in this file of `attest bundle`.")
     ] = None,
+    envelope_key: Annotated[
+        list[Path] | None,
+        typer.Option(help="Of a DSSE envelope: must be signed by the key in this PEM, or one of several."),
+    ] = None,
     log_proof: Annotated[
         Path | None, typer.Option(help="That it is in a public log: a file of `attest log prove`.", dir_okay=False)
     ] = None,
@@ -131,7 +145,7 @@ def verify(
     from teleprompt.attest.verify import verify_attestation
     from teleprompt.cli.windows import parse_moment
 
-    data = read_limited(file, MAX_BYTES)
+    data, envelope = unwrapped(read_limited(file, MAX_BYTES), envelope_key or ())
     trust_list = None if signers is None else _trust_list(signers, by=list_signer, number=list_number)
     opened = None if log_files is None else open_files(log_files, log or ())
     policy = policy_of(log, witness, witnesses, stamped_by=stamped_by, kept=kept, consistency=consistency, files=opened)
@@ -151,6 +165,8 @@ def verify(
         log=policy,
         log_proof=proof_of(data, log_proof, opened),
     )
+    if result.valid and envelope is not None:
+        result = _with_more(result, envelope)
     if result.valid and opened is not None:
         result = _with_more(result, lambda: openings_of(data, result, opened))
     if result.valid and proof is not None:
@@ -269,7 +285,11 @@ def export(
     contract: Annotated[
         str | None, typer.Option(help="EAS: its contract there; needed on any chain but Ethereum's.")
     ] = None,
-    public_key: Annotated[bool, typer.Option("--public-key", help="DSSE: print the signer's key instead.")] = False,
+    by: Annotated[
+        EnvelopeBy | None,
+        typer.Option(help="DSSE: sign with TELEPROMPT_ENVELOPE_KEY, the default where it is set, or as the signer."),
+    ] = None,
+    public_key: Annotated[bool, typer.Option("--public-key", help="DSSE: print the public key instead.")] = False,
     json_: JsonOption = False,
 ) -> None:
     """Sign the document anew in a form that other ecosystems verify; nothing is sent anywhere."""
@@ -280,23 +300,18 @@ def export(
     from teleprompt.config.settings import Settings
     from teleprompt.encoding.addresses import AddressError, checksum_address
     from teleprompt.errors import ConfigurationError
-    from teleprompt.signing.signer import open_signer
 
     settings = Settings()
-    if settings.signer is None:
-        raise ConfigurationError(
-            "Nobody can sign; set TELEPROMPT_SIGNER__KEYSTORE and TELEPROMPT_SIGNER__PASSWORD, or another signer."
-        )
     with open_attestations(settings) as store:
         attestation = store.find(attestation_id).attestation
-    signer = open_signer(settings.signer)
     match as_:
         case ExportFormat.DSSE if public_key:
-            for line in dsse.public_key(attestation, signer).splitlines():
+            for line in dsse.public_key(attestation, _envelope_signer(settings, by)).splitlines():
                 say(line)
         case ExportFormat.DSSE:
-            print_json(dsse.envelope(attestation, signer))
+            print_json(dsse.envelope(attestation, _envelope_signer(settings, by)))
         case ExportFormat.EAS:
+            signer = _signer(settings)
             if contract is None and chain_id != 1:
                 raise ConfigurationError(f"EAS has another contract on chain {chain_id}; name it with --contract.")
             try:
@@ -304,6 +319,31 @@ def export(
             except AddressError as error:
                 raise ConfigurationError(f"--contract: {error}; give the contract's address.") from error
             print_json(offchain_attestation(attestation, signer, domain))
+
+
+def _envelope_signer(settings: "Settings", by: EnvelopeBy | None) -> "Signer | MessageKey":
+    """The message key where there is one, unless the signer is asked for."""
+    from teleprompt.errors import ConfigurationError
+    from teleprompt.signing.message_key import open_message_key
+
+    if by is EnvelopeBy.SIGNER or (by is None and settings.envelope_key is None):
+        return _signer(settings)
+    if settings.envelope_key is None:
+        raise ConfigurationError(
+            "There is no key for envelopes; set TELEPROMPT_ENVELOPE_KEY__PEM and TELEPROMPT_ENVELOPE_KEY__PASSWORD."
+        )
+    return open_message_key(settings.envelope_key)
+
+
+def _signer(settings: "Settings") -> "Signer":
+    from teleprompt.errors import ConfigurationError
+    from teleprompt.signing.signer import open_signer
+
+    if settings.signer is None:
+        raise ConfigurationError(
+            "Nobody can sign; set TELEPROMPT_SIGNER__KEYSTORE and TELEPROMPT_SIGNER__PASSWORD, or another signer."
+        )
+    return open_signer(settings.signer)
 
 
 @app.command()

@@ -1,7 +1,8 @@
-"""What `attest verify` asks of a public log, from its options."""
+"""What `attest verify` asks of a public log and of an envelope, from its options."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -100,3 +101,29 @@ def openings_of(data: bytes, found: "Verification", files: "CheckedLog") -> str:
     document = load_attestation(data)[1]
     assert found.logged is not None  # noqa: S101 - a log was named, and it is valid
     return check_openings(files, document, found.logged.index)
+
+
+def unwrapped(data: bytes, keys: Sequence[Path]) -> tuple[bytes, Callable[[], str] | None]:
+    """The document, and where it came in a DSSE envelope the check of that; a fault of the envelope is the check's.
+
+    Raises:
+        ConfigurationError: a key was named for what is no envelope.
+    """
+    from teleprompt.attest.codes import InvalidAttestationError
+    from teleprompt.attest.dsse import read_envelope
+    from teleprompt.attest.load import MAX_BYTES
+    from teleprompt.errors import ConfigurationError
+
+    try:
+        found = read_envelope(data)
+    except InvalidAttestationError:
+        return data, None  # which is no document, and is said so
+    if found is not None:
+        return found.document, partial(found.check, [_text(key, MAX_BYTES) for key in keys])
+    if keys:
+        raise ConfigurationError("--envelope-key is for a DSSE envelope, and the file is none; leave it out.")
+    return data, None
+
+
+def _text(file: Path, most: int) -> str:
+    return read_limited(file, most).decode(errors="replace")

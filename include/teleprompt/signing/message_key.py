@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import hashlib
 import secrets
 import subprocess
 from collections.abc import Callable
@@ -92,6 +93,13 @@ def open_message_key(config: MessageKeyConfig) -> MessageKey:
             return MessageKey(read_public(config.public_key), partial(_ask_command, config), f"`{config.command[0]}`")
         case UrlKey():
             return MessageKey(read_public(config.public_key), partial(_ask_url, config), "the signing service")
+
+
+def key_id(public: "Ed25519PublicKey | EllipticCurvePublicKey") -> str:
+    """The SHA-256 of the key's SubjectPublicKeyInfo, hexadecimal: what envelopes name it by."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    return hashlib.sha256(public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
 
 
 def algorithm_of(public: object) -> Algorithm:

@@ -91,6 +91,8 @@ def test_a_stranger_reads_all_of_the_log(document: Path, call: Callable[..., Res
     key, place, kept = call("attest", "log", "status", "--json").json["key"], tmp_path / "www", tmp_path / "kept"
     call("attest", "log", "checkpoint", "--out", str(kept))
     assert call("attest", "log", "mirror", str(place)).status == 0
+    deep = call("attest", "verify", str(document), "--deep", "--json").json["deep"]
+    assert [(check["name"], check["holds"]) for check in deep][-1] == ("public log", True)
     whole = ("attest", "verify", str(document), "--log", key, "--log-files", str(place))
     found = call(*whole, "--kept", str(kept))
     assert found.status == 0

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page
 
 from teleprompt.attest.issue import serialize
 from teleprompt.attest.verify import verify_attestation
+from teleprompt.transparency.entries import attestation_entry, signers_entry
 from tests import REPOSITORY
 from tests.attest.documents import SIGNER_ADDRESS
 from tests.attest.test_bundle import TRIAL, TRIAL_SCORES, bundle
@@ -18,9 +19,12 @@ from tests.attest.test_evidence import CONTRADICTIONS
 from tests.attest.test_trust_list import LIST, key
 from tests.attest.test_verify_js import DOCUMENT, REWARD, SIGNED, TRACE, mutations, written
 from tests.chromium import chromium
+from tests.transparency.keys import Cosigner
+from tests.transparency.made_log import MadeLog
 
 pytestmark = pytest.mark.slow
 PAGE = REPOSITORY / "docs/verify.html"
+OTHERS = [signers_entry(number=number, list_digest="ab" * 32) for number in range(1, 41)]
 SCREENSHOTS = REPOSITORY / ".local/screenshots"
 
 
@@ -77,6 +81,29 @@ def test_who_names_the_signer_sees_that_all_of_it_holds(browser: Browser) -> Non
     assert visit.checks("skipped") == ["Proof reward", "Proof trace"]
     visit.page.fill('[name="signers"]', "0x1")
     visit.page.wait_for_function("document.querySelector('#verdict').innerText.includes('0x1 is no address')")
+    assert (visit.asked, visit.complaints) == ([PAGE.as_uri()], [])
+
+
+def test_its_place_in_a_public_log_is_shown_and_asked_for(browser: Browser) -> None:
+    visit = Visit(browser)
+    entry = attestation_entry(json.loads(serialize(SIGNED)))
+    log, witness = MadeLog([*OTHERS, entry]), Cosigner()
+    proof = log.proof(len(OTHERS), None, (witness, 1_768_521_600))
+    visit.give(a=serialize(SIGNED).encode(), proof=proof.to_bytes())
+    assert "Log" in visit.checks("warn")  # whose log that is nobody said
+    visit.page.locator("#expectations summary").click()
+    visit.page.fill('[name="log"]', str(log.key))
+    visit.page.fill('[name="witnesses"]', str(witness.key))
+    visit.page.wait_for_function(
+        "document.querySelector('#checks').innerText.includes('cosigned by witness.example/w')"
+    )
+    assert "Log" in visit.checks("ok")
+    visit.give(kept=log.checkpoint(20).data)
+    visit.page.wait_for_function("document.querySelector('#verdict').innerText.includes('LOG_FORKED')")
+    visit.give(goes_on=log.goes_on(20).to_bytes())
+    visit.page.wait_for_function("!document.querySelector('#verdict').innerText.includes('LOG_FORKED')")
+    visit.page.fill('[name="witnesses"]', str(Cosigner(seed=5).key))
+    visit.page.wait_for_function("document.querySelector('#verdict').innerText.includes('LOG_UNWITNESSED')")
     assert (visit.asked, visit.complaints) == ([PAGE.as_uri()], [])
 
 
@@ -142,13 +169,14 @@ def test_its_code_passes_the_conformance_suite(browser: Browser) -> None:
 ASK = """({files, options}) => {
   const decoded = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
   const bytes = (text) => (text === undefined ? undefined : decoded(text));
-  const { document, bundle, trustList, proofs, state } = files;
+  const { document, bundle, trustList, proofs, state, logProof, kept, goesOn } = files;
   const given = {
-    document: bytes(document), bundle: bytes(bundle), trustList: bytes(trustList),
+    document: bytes(document), bundle: bytes(bundle), trustList: bytes(trustList), logProof: bytes(logProof),
     proofs: proofs.map((proof) => ["", bytes(proof)]),
   };
   const expected = { ...options.expected, state: state && toHex(sha256(bytes(state))) };
-  return verify(given, { ...options, expected }).code;
+  const log = { ...options.log, kept: bytes(kept), goesOn: bytes(goesOn) };
+  return verify(given, { ...options, expected, log }).code;
 }"""
 
 
@@ -156,7 +184,8 @@ def _asked(case: dict[str, Any]) -> dict[str, Any]:
     """What the page's own code is asked, for the options of a case."""
     data = b" " * case.get("spaces_before", 0) + (FOLDER / case["document"]).read_bytes()
     files: dict[str, Any] = {"document": _encoded(data), "proofs": []}
-    options: dict[str, Any] = {"signers": [], "expected": {}}
+    options: dict[str, Any] = {"signers": [], "expected": {}, "log": {"keys": [], "witnesses": []}}
+    of_log = {"--log-proof": "logProof", "--kept": "kept", "--consistency": "goesOn"}
     rest = iter(case["arguments"])
     for option in rest:
         match option:
@@ -174,6 +203,14 @@ def _asked(case: dict[str, Any]) -> dict[str, Any]:
                 files[option[2:]] = _encoded((FOLDER / next(rest)).read_bytes())
             case "--signers":
                 files["trustList"] = _encoded((FOLDER / next(rest)).read_bytes())
+            case "--log-proof" | "--kept" | "--consistency":
+                files[of_log[option]] = _encoded((FOLDER / next(rest)).read_bytes())
+            case "--log":
+                options["log"]["keys"].append(next(rest))
+            case "--witness":
+                options["log"]["witnesses"].append(next(rest))
+            case "--witnesses":
+                options["log"]["quorum"] = int(next(rest))
             case "--after":
                 moment = next(rest)
                 options["expected"]["after"] = moment if "T" in moment else f"{moment}T00:00:00Z"

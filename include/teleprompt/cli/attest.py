@@ -398,19 +398,24 @@ def _deep_checks(data: bytes) -> list["DeepCheck"]:
     from teleprompt.attest.load import load_attestation
     from teleprompt.attest.stored import open_attestations
     from teleprompt.audit.attested_run import AttestedRun
+    from teleprompt.audit.logged import check_public_log
     from teleprompt.audit.verify_deep import DeepCheck, verify_deep
     from teleprompt.config.settings import Settings
     from teleprompt.errors import ConfigurationError
 
-    given = load_attestation(data)[0]
-    with open_attestations(Settings()) as store:
+    given, settings = load_attestation(data)[0], Settings()
+    with open_attestations(settings) as store:
         try:
             attested = AttestedRun(store.client, store.find(given.attestation_hash))
         except ConfigurationError:
             return [DeepCheck(name="document", holds=False, detail="none with this hash is in MLflow")]
         except UntrustedAttestationError as error:
             return [DeepCheck(name="document", holds=False, detail=str(error))]
-        return [DeepCheck(name="document", holds=True, detail="the one in MLflow"), *verify_deep(attested)]
+        return [
+            DeepCheck(name="document", holds=True, detail="the one in MLflow"),
+            *verify_deep(attested),
+            *check_public_log(store.client, settings.storage_uri, given),
+        ]
 
 
 def _digest(file: Path) -> str:

@@ -1,6 +1,7 @@
 """What others said of the log's checkpoints: witnesses' cosignatures, and time stamps. Kept for good."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 from teleprompt.storage.blobs import location
@@ -21,6 +22,8 @@ def name_of(size: int) -> str:
 def sizes(log: PublicLog) -> list[int]:
     """Of the checkpoints that somebody vouched for, ascending."""
     place: Any = location(log.uri) / FOLDER
+    if not isinstance(place, Path):
+        place.fs.invalidate_cache()  # a listing of before would answer
     if not place.exists():
         return []
     names = {str(path.name).removesuffix(".tsr") for path in place.iterdir()}

@@ -17,6 +17,7 @@ from types import SimpleNamespace
 from unittest.mock import patch
 
 from dev.local import SIGNER
+from dev.signer import local_log
 from dev.traffic.contributors import draw_contributor
 from teleprompt import load_program
 from teleprompt.config.files import find_program_file, load_program_file
@@ -107,7 +108,7 @@ def main() -> int:
         }
     )
     config = load_program_file(find_program_file(settings.programs_dir, slug))
-    report = look_after_a_week(config, settings.model_copy(update={"signer": signer}))
+    report = look_after_a_week(config, settings.model_copy(update={"signer": signer, "public_log": local_log()}))
     print("null" if report is None else report.model_dump_json())
     return 0
 

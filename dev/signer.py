@@ -3,8 +3,12 @@
 import json
 
 from dev.local import SIGNER
+from teleprompt.config.public_log import PublicLogConfig
 from teleprompt.signing.keystore import write_keystore
 from teleprompt.signing.message_key import Algorithm, write_message_key
+
+LOG_NAME = "localhost/teleprompt"
+"""Of the local public log."""
 
 
 def ensure_signer() -> None:
@@ -22,8 +26,16 @@ def ensure_signer() -> None:
 
 
 def signer_environment() -> dict[str, str]:
-    """What tells processes without the key whose signatures count."""
-    return {"TELEPROMPT_TRUSTED_SIGNERS": signer_address()}
+    """What tells processes without the key whose signatures count, and where the public log's key lies."""
+    log = {"origin": LOG_NAME, "pem": str(SIGNER / "log.pem"), "password_file": str(SIGNER / "log-password")}
+    connection = json.dumps({"conn_type": "generic", "extra": log})
+    return {"TELEPROMPT_TRUSTED_SIGNERS": signer_address(), "AIRFLOW_CONN_TELEPROMPT_LOG": connection}
+
+
+def local_log() -> PublicLogConfig:
+    """The local public log, with its key."""
+    pem, password = ((SIGNER / name).read_text() for name in ("log.pem", "log-password"))
+    return PublicLogConfig.model_validate({"origin": LOG_NAME, "key": {"pem": pem, "password": password}})
 
 
 def signer_address() -> str:

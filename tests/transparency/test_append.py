@@ -217,6 +217,12 @@ def test_an_index_that_names_another_entry_is_found_out(log: PublicLog) -> None:
         writer(log).append(b"three")
 
 
+def test_an_entry_whose_index_was_deleted_is_not_added_again(log: PublicLog) -> None:
+    writer(log).append(b"one", b"two")
+    shutil.rmtree(Path(log.uri) / "index")
+    assert writer(log).append(b"two", b"three", b"one") == [1, 2, 0]
+
+
 def test_a_swapped_entry_is_found_out(log: PublicLog) -> None:
     writer(log).append(b"one", b"two", b"three")
     (Path(log.uri) / "tile/entries/000.p/3").write_bytes(b"\x00\x03one\x00\x03TWO\x00\x05three")

@@ -138,6 +138,14 @@ def test_the_mirror_follows(log: PublicLog, tmp_path: Path) -> None:
     assert not (place / "index").exists()
 
 
+def test_a_mirror_that_cannot_be_written_holds_nothing_up(log: PublicLog, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    (said,) = add(log, config("http://127.0.0.1:9", mirror=str(tmp_path / "file/www")), ONE)
+    assert said.startswith("The mirror ")
+    assert said.endswith("cannot be written (NotADirectoryError).")
+    assert log.checkpoint() is not None
+
+
 def test_a_checkpoint_is_stamped(log: PublicLog, authority: Authority) -> None:
     from cryptography.x509 import load_pem_x509_certificates
 

@@ -13,9 +13,9 @@ from teleprompt.transparency.entries import attestation_entry
 from teleprompt.transparency.log import PublicLog
 from teleprompt.transparency.proof import LogProof
 from teleprompt.transparency.publish import publish
-from teleprompt.transparency.tiles import hashes_of
+from teleprompt.transparency.tiles import LogDamagedError, hashes_of
 from teleprompt.transparency.tree import inclusion_proof
-from teleprompt.transparency.vouched import sizes, stamp_of, vouched
+from teleprompt.transparency.vouched import name_of, sizes, stamp_of, vouched
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,11 +97,15 @@ def prove_logged(public_log: PublicLog, attestation: Attestation) -> LogProof | 
     newest = public_log.checkpoint()
     if newest is None:
         return None
-    index = public_log.find(attestation_entry(attestation.to_dict()), newest.checkpoint)
+    entry = attestation_entry(attestation.to_dict())
+    index = public_log.find(entry, newest.checkpoint)
     if index is None:
         return None
     size = next((size for size in sizes(public_log) if index < size <= newest.checkpoint.size), None)
     signed = (vouched(public_log, size) if size else None) or newest
     size = signed.checkpoint.size
     hashes = inclusion_proof(hashes_of(public_log.read, size), index, size)
-    return LogProof(index, tuple(hashes), signed, stamp_of(public_log, size) or b"")
+    proof = LogProof(index, tuple(hashes), signed, stamp_of(public_log, size) or b"")
+    if not proof.shows(entry):
+        raise LogDamagedError(name_of(size), "is a checkpoint of another log")
+    return proof

@@ -10,7 +10,7 @@ from teleprompt.errors import TelepromptError
 from teleprompt.tracking.pipeline_run import experiment_name, internal_experiment
 from teleprompt.transparency.checkpoint import Checkpoint, SignedCheckpoint
 from teleprompt.transparency.note import NoteError, NoteKey
-from teleprompt.transparency.tiles import CHECKPOINT, LogDamagedError, Read, hashes_of, reader_of
+from teleprompt.transparency.tiles import CHECKPOINT, LogDamagedError, Read, hashes_of, place_of, reader_of
 from teleprompt.transparency.tree import (
     consistency_proof,
     inclusion_proof,
@@ -121,18 +121,18 @@ class PublicLog:
         Raises:
             LogDamagedError: the index names a place where another entry stands.
         """
-        name = index_name(entry)
+        name, leaf = index_name(entry), leaf_hash(entry)
         kept = self.read(name)
-        if kept is None:
-            return None
-        if not kept.isdigit():
+        if kept is not None and not kept.isdigit():
             raise LogDamagedError(name, "is no number")
-        index = int(kept)
+        index = place_of(self.read, leaf, head.size) if kept is None else int(kept)
+        if index is None:
+            return None
         if index >= head.size:  # of an entry that a process died while adding
             return None
         hashes = hashes_of(self.read, head.size)
         proof = inclusion_proof(hashes, index, head.size)
-        if not is_included(leaf_hash(entry), index, head.size, proof, head.root):
+        if not is_included(leaf, index, head.size, proof, head.root):
             raise LogDamagedError(name, f"says that an entry is number {index}, where another one stands")
         return index
 

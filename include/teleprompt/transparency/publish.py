@@ -10,7 +10,7 @@ from teleprompt.errors import TelepromptError
 from teleprompt.registry.lock import registry_lock
 from teleprompt.transparency import stamp, witness
 from teleprompt.transparency.checkpoint import SignedCheckpoint
-from teleprompt.transparency.log import PublicLog
+from teleprompt.transparency.log import LogForkedError, PublicLog
 from teleprompt.transparency.mirror import copy_tiles, publish_checkpoint
 from teleprompt.transparency.tiles import CHECKPOINT, write_file
 from teleprompt.transparency.vouched import keep, last_cosigned, stamp_of, vouched, with_cosignatures
@@ -29,18 +29,30 @@ def publish(public_log: PublicLog, config: PublicLogConfig) -> list[str]:
     if signed is None:
         return []
     signed, missing = _vouched(public_log, config, signed)
-    if config.mirror is not None:
-        copy_tiles(public_log, config.mirror, signed.checkpoint.size)
     with registry_lock(public_log.client, "public-log", resource="the public log") as lease:
         newest = public_log.checkpoint()
         if newest is not None and newest.checkpoint == signed.checkpoint and newest.data != signed.data:
             lease.check()
             write_file(public_log.uri, CHECKPOINT, signed.data)
-        if config.mirror is not None:
-            publish_checkpoint(public_log, config.mirror, lease.check)
+    missing += _mirrored(public_log, config, signed.checkpoint.size)
     for what in missing:
         log.warning("%s", what)
     return missing
+
+
+def _mirrored(public_log: PublicLog, config: PublicLogConfig, size: int) -> list[str]:
+    """Bring the mirror up to date; why that failed, if it did."""
+    if config.mirror is None:
+        return []
+    try:
+        copy_tiles(public_log, config.mirror, size)
+        with registry_lock(public_log.client, "public-log", resource="the public log") as lease:
+            publish_checkpoint(public_log, config.mirror, lease.check)
+    except TelepromptError:
+        raise  # of the log itself
+    except Exception as error:  # noqa: BLE001 - whatever the client of a bucket raises
+        return [f"The mirror {config.mirror} of the public log cannot be written ({type(error).__name__})."]
+    return []
 
 
 def _vouched(
@@ -48,7 +60,10 @@ def _vouched(
 ) -> tuple[SignedCheckpoint, list[str]]:
     """The checkpoint with all that is said of it, and who says nothing."""
     size, missing, lines = signed.checkpoint.size, [], []
-    signed = vouched(public_log, size) or signed
+    known = vouched(public_log, size)
+    if known is not None and known.checkpoint != signed.checkpoint:
+        raise LogForkedError("has cosignatures of another root of its size")
+    signed = known or signed
     for one in config.witnesses:
         try:
             key = witness.witness_key(one)

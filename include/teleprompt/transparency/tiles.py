@@ -140,6 +140,21 @@ def subtree_hash(row: list[bytes]) -> bytes:
     return row[0]
 
 
+def place_of(read: Read, leaf: bytes, size: int) -> int | None:
+    """Where a leaf's hash stands among the first `size`, found by reading all of their tiles.
+
+    Raises:
+        LogDamagedError: a tile is missing.
+    """
+    for number in range(-(-size // WIDTH)):
+        width = min(WIDTH, size - number * WIDTH)
+        data = read_tile(read, 0, number, width)
+        for at in range(width):
+            if data[at * HASH_BYTES :][:HASH_BYTES] == leaf:
+                return number * WIDTH + at
+    return None
+
+
 def entries_in(data: bytes, name: str) -> list[bytes]:
     """The entries of a bundle.
 

@@ -201,3 +201,20 @@ def test_what_cannot_be_estimated_from_explored_calls_is_refused(
 ) -> None:
     with pytest.raises(ProgramFileError, match=why):
         load_program_file(write(tmp_path, EXPLORES.replace(*change)))
+
+
+@pytest.mark.parametrize(
+    ("rollout", "why"),
+    [
+        ("{shadow: true}", "of a rollout with a share; name it"),
+        ("{guardrails: [{metric: failure_rate}]}", "of a rollout with a share; name it"),
+        ("{share: 0.1, guardrails: [{metric: tokens}]}", "watch latency_seconds and failure_rate, not tokens"),
+        (
+            "{share: 0.1, shadow: true, minimum_days: 28}",
+            "the 5 whole weeks of minimum_days and of the shadow do not fit",
+        ),
+    ],
+)
+def test_a_rollout_that_cannot_be_is_refused(tmp_path: Path, rollout: str, why: str) -> None:
+    with pytest.raises(ProgramFileError, match=why):
+        load_program_file(write(tmp_path, f"name: D\nrollout: {rollout}\n"))

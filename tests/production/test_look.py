@@ -204,6 +204,59 @@ def test_a_share_rises_each_week_without_a_sign_of_harm_and_is_taken_back_where_
         assert [change.action for change in list_changes(client, "Shelves")[:2]] == [Action.RAMP, Action.RAMP]
 
 
+GUARDED = RAMP.replace("}", ", guardrails: [{metric: failure_rate, tolerance: 0.05}]}", 2).replace(
+    "min_traces: 20, guardrails: [{metric: failure_rate, tolerance: 0.05}]", "min_traces: 20"
+)
+
+
+def fail_calls(world: World, *, since: float) -> None:
+    """Every second call of the challenger since then has failed."""
+    with mlflow_client(world.settings.tracking_uri) as client:
+        experiment = client.get_experiment_by_name("shop").experiment_id
+        condition = f"tags.dspy_program_version = '{world.promoted}'"
+        late = (world.now + timedelta(days=since)).timestamp() * 1000
+        runs = client.search_runs([experiment], condition, max_results=1000)
+        for run in [run for run in runs if run.info.start_time >= late][::2]:
+            client.set_terminated(run.info.run_id, "FAILED", end_time=run.info.start_time + 1)
+
+
+def test_a_guardrail_that_breaks_takes_the_share_back_at_once_and_from_the_first_step_the_challenger(
+    rollout: World,
+) -> None:
+    write_program(rollout.file.parent, yaml=GUARDED)
+    rollout.serve("1.0.0", good=70, bad=70, days=7)
+    rollout.serve(rollout.promoted, good=33, bad=27, days=7)
+    report = rollout.look(days=8.5)
+    assert (share_of(rollout), [one.holds for one in report.guardrails]) == (0.5, [True])
+    rollout.serve("1.0.0", good=20, bad=20, start=8.6, days=1)
+    rollout.serve(rollout.promoted, good=20, bad=20, start=8.6, days=1)
+    fail_calls(rollout, since=8.6)
+    report = rollout.look(days=10)
+    assert (report.outcome, share_of(rollout)) == (WatchOutcome.UNDECIDED, 0.3)
+    assert report.why.startswith("share 0.5 -> 0.3, with a guardrail broken: failure_rate 0 -> 0.5, at most 0.05")
+    rollout.serve("1.0.0", good=20, bad=20, start=10.1, days=1)
+    rollout.serve(rollout.promoted, good=20, bad=20, start=10.1, days=1)
+    fail_calls(rollout, since=10.1)
+    report = rollout.look(days=12)
+    assert report.outcome is WatchOutcome.WITHDRAWN
+    assert report.why.startswith("a guardrail of production does not hold: failure_rate")
+    assert rollout.aliases() == {"champion": 1}
+    with mlflow_client(rollout.settings.tracking_uri) as client:
+        (watched,) = [line.watched for line in list_versions(client, "Shelves") if line.watched]
+    assert watched.startswith("does not hold: failure_rate 0 -> 0.5")
+
+
+def test_a_challenger_leaves_the_shadow_after_a_whole_week(rollout: World) -> None:
+    write_program(rollout.file.parent, yaml=RAMP.replace("rollout: {", "rollout: {shadow: true, "))
+    with mlflow_client(rollout.settings.tracking_uri) as client:
+        client.set_model_version_tag("Shelves", "2", SHARE, "0.0")
+    rollout.serve("1.0.0", good=40, bad=40, days=7)
+    rollout.look(days=6)
+    assert share_of(rollout) == 0
+    report = rollout.look(days=8.5)
+    assert (report.outcome, share_of(rollout)) == (WatchOutcome.UNDECIDED, 0.3)
+
+
 def test_a_challenger_that_does_worse_is_withdrawn(rollout: World) -> None:
     rollout.serve("1.0.0", good=140, bad=60, days=14)
     rollout.serve(rollout.promoted, good=20, bad=60, days=14)

@@ -174,6 +174,8 @@ def watch(program: str, json_: JsonOption = False) -> None:
         if report.decision is not None:
             said = report.decision.report
             say(f"change   {points(said.delta_e6)} points {interval(said.ci_low_e6, said.ci_high_e6)}")
+        if report.watched:
+            say(f"beside   {report.watched}")
         if report.attestation is not None:
             say(f"attested {report.attestation.blob.uri}")
     if report.outcome in {WatchOutcome.REGRESSED, WatchOutcome.ROLLED_BACK}:

@@ -6,6 +6,10 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from teleprompt.config._section import Section, Share
+from teleprompt.config.gate import LATENCY, Guardrail
+
+ONLINE_MEASURED = (LATENCY, "failure_rate")
+"""What is known of every call, whatever came of it."""
 
 
 class MissingOutcomes(StrEnum):
@@ -27,6 +31,12 @@ class RolloutConfig(Section):
     share: Share | tuple[Share, ...] | None = None
     """Share of the keys that a new version answers first, as challenger; None: it becomes champion at once. Of several
     that rise, the next one is taken after each whole week without a sign of harm, and the one before where there is."""
+    shadow: bool = False
+    """First the challenger is asked beside the champion, for a whole week, and shown to nobody; then it answers its
+    share if no guardrail speaks against it. What is learnt so is no outcome."""
+    guardrails: tuple[Guardrail, ...] = ()
+    """`latency_seconds` and `failure_rate` of its calls; where one is shown to be worse than tolerated, the share goes
+    a step back, and from the first step the challenger."""
     claim_days: int = Field(28, ge=1, le=366)
     """After so long without a decision, the challenger is taken back."""
     minimum_days: int = Field(14, ge=7, le=366)
@@ -42,13 +52,27 @@ class RolloutConfig(Section):
             return ()
         return self.share if isinstance(self.share, tuple) else (self.share,)
 
+    @property
+    def steps(self) -> tuple[float, ...]:
+        """The shares in their order, with 0 for the shadow."""
+        return (0.0, *self.shares) if self.shadow else self.shares
+
     def share_after(self, share: float) -> float | None:
         """The next larger one; None where that is the last."""
         return next((step for step in self.shares if step > share), None)
 
     def share_before(self, share: float) -> float | None:
         """The next smaller one; None where that is the first."""
-        return next((step for step in reversed(self.shares) if step < share), None)
+        return next((step for step in reversed(self.steps) if step < share), None)
+
+    @model_validator(mode="after")
+    def _what_is_watched_is_measured(self) -> Self:
+        if self.share is None and (self.shadow or self.guardrails):
+            raise ValueError("shadow and guardrails are of a rollout with a share; name it")
+        unknown = [one.metric for one in self.guardrails if one.metric not in ONLINE_MEASURED]
+        if unknown:
+            raise ValueError(f"rollout.guardrails watch {' and '.join(ONLINE_MEASURED)}, not {', '.join(unknown)}")
+        return self
 
     @model_validator(mode="after")
     def _shares_rise(self) -> Self:
@@ -58,9 +82,10 @@ class RolloutConfig(Section):
 
     @model_validator(mode="after")
     def _can_be_decided(self) -> Self:
-        weeks = -(-self.minimum_days // 7)
+        weeks = -(-self.minimum_days // 7) + self.shadow
         if weeks * 7 > self.claim_days:
-            raise ValueError(f"the {weeks} whole weeks of minimum_days do not fit into claim_days, {self.claim_days}")
+            what = "minimum_days and of the shadow" if self.shadow else "minimum_days"
+            raise ValueError(f"the {weeks} whole weeks of {what} do not fit into claim_days, {self.claim_days}")
         return self
 
 

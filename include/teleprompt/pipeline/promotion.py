@@ -190,7 +190,7 @@ class Promotion:
 
         It gets none where another version became champion since it was compared.
         """
-        shares = self.config.rollout.shares
+        shares = self.config.rollout.steps
         move = challenge if shares else promote
         if shares:
             client.set_model_version_tag(version.program, str(version.number), SHARE, str(shares[0]))

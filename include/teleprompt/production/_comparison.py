@@ -46,6 +46,8 @@ class ComparedCalls:
     decision: OnlineDecision
     policy: OnlinePolicy
     calls: tuple[KeptCall, ...]
+    answered: tuple[AnsweredCall, ...] = ()
+    """All calls of both since the challenger came."""
 
     def keep(self, storage_uri: str) -> KeptCalls:
         """Store the calls."""
@@ -111,7 +113,8 @@ class Calls:
             )
             for one, call in zip(answered, calls, strict=True)
         )
-        return ComparedCalls(OnlineDecision(report=report, observed=span, decided_at=now), policy, kept)
+        decision = OnlineDecision(report=report, observed=span, decided_at=now)
+        return ComparedCalls(decision, policy, kept, tuple(answered))
 
     def _policy(self, level: float) -> OnlinePolicy:
         rollout = self.config.rollout

@@ -10,16 +10,20 @@ from teleprompt.attest.bundle_calls import KEPT
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import Settings
 from teleprompt.deltaone.online_doubts import Doubt
+from teleprompt.deltaone.online_guardrails import OnlineGuardrail
 from teleprompt.deltaone.online_report import OnlineDecision
 from teleprompt.deltaone.report import Verdict
 from teleprompt.deltaone.spending import alpha_of_look
 from teleprompt.pipeline.online_attestation import attest_online
 from teleprompt.production._comparison import Calls, ComparedCalls
+from teleprompt.production._guardrails import checked
 from teleprompt.production._versions import KnownVersion, outcome_fits
 from teleprompt.production.report import ProductionReport, WatchOutcome, report_of
+from teleprompt.production.shadow import shadow_report
 from teleprompt.registry.aliases import CHALLENGER, CHAMPION
 from teleprompt.registry.change_log import Action, Change, ChangeState, list_changes
 from teleprompt.registry.changes import promote, ramp, withdraw
+from teleprompt.traces.in_production import calls_of_versions
 from teleprompt.tracking.pipeline_run import PipelineRun
 from teleprompt.window import Window, format_utc
 
@@ -66,7 +70,57 @@ class ChallengerTrial:
         days = self.config.rollout.claim_days
         level = level_of_challenger(changes, change, alpha=self.config.gate.alpha, claim_days=days)
         compared = calls.decide(client, (champion, challenger), span, level=level, fits=outcome_fits(run), now=now)
-        decision = compared.decision
+        since = max((change.at, *(until for until, _ in challenger.past_shares)))
+        guardrails = self._guardrails(client, (champion, challenger), Window(start=since, end=now), run)
+        broken = "; ".join(one.reason for one in guardrails if not one.holds)
+        if broken:
+            report = self._taken_back(client, challenger, compared.decision, broken, now=now)
+        else:
+            report = self._judged(client, run, champion, challenger, compared, began=change.at, since=since, now=now)
+        learnt = shadow_report(compared.answered, challenger.version_id)
+        return report.model_copy(update={"guardrails": guardrails, "shadow": learnt})
+
+    def _guardrails(
+        self, client: "MlflowClient", versions: tuple[KnownVersion, KnownVersion], new: Window, run: PipelineRun
+    ) -> tuple[OnlineGuardrail, ...]:
+        """On all calls since the last step: how long they took is known before what came of them."""
+        guardrails = self.config.rollout.guardrails
+        if not guardrails or new.end <= new.start:
+            return ()
+        champion, challenger = versions
+        calls = calls_of_versions(
+            client,
+            config=self.config,
+            window=new,
+            tags={**champion.tags, **challenger.tags},
+            fits=outcome_fits(run),
+        )
+        return checked(guardrails, calls, challenger)
+
+    def _taken_back(
+        self, client: "MlflowClient", challenger: KnownVersion, decision: OnlineDecision, broken: str, *, now: datetime
+    ) -> ProductionReport:
+        """A step of the ramp, at once; from the first one there is no way back but out."""
+        step = self.config.rollout.share_before(challenger.share)
+        if step is None:
+            return self._withdraw(client, challenger, f"a guardrail of production does not hold: {broken}", decision)
+        why = f"share {challenger.share:g} -> {step:g}, with a guardrail broken: {broken} ({format_utc(now)})"
+        ramp(client, self.config.name, challenger.number, share=step, at=now, who=self.actor, why=why)
+        return report_of(WatchOutcome.UNDECIDED, challenger, why, decision)
+
+    def _judged(
+        self,
+        client: "MlflowClient",
+        run: PipelineRun,
+        champion: KnownVersion,
+        challenger: KnownVersion,
+        compared: ComparedCalls,
+        *,
+        began: datetime,
+        since: datetime,
+        now: datetime,
+    ) -> ProductionReport:
+        decision, days = compared.decision, self.config.rollout.claim_days
         match decision.report.verdict:
             case Verdict.PROMOTE:
                 return self._promote(run, champion, challenger, compared)
@@ -75,23 +129,23 @@ class ChallengerTrial:
         if decision.report.is_futile:
             futile = f"a gain worth having is as good as ruled out: {decision.report.reason}"
             return self._withdraw(client, challenger, futile, decision)
-        if now - change.at > timedelta(days=days) + self.config.outcome.maturity:
+        if now - began > timedelta(days=days) + self.config.outcome.maturity:
             late = f"no decision on the calls of {days} days: {decision.report.reason}"
             return self._withdraw(client, challenger, late, decision)
-        why = self._ramped(client, challenger, change, decision, now) or decision.report.reason
+        why = self._ramped(client, challenger, decision, since=since, now=now) or decision.report.reason
         return report_of(WatchOutcome.UNDECIDED, challenger, why, decision)
 
     def _ramped(
         self,
         client: "MlflowClient",
         challenger: KnownVersion,
-        began: Change,
         decision: OnlineDecision,
+        *,
+        since: datetime,
         now: datetime,
     ) -> str | None:
         """Raise the share after a whole week without a sign of harm, take it back where there is one; what was done."""
         report, rollout = decision.report, self.config.rollout
-        since = max((began.at, *(until for until, _ in challenger.past_shares)))
         if report.weeks is None or now - since < WEEK:
             return None
         harms = report.delta_e6 < 0 and report.p_value_e6 <= SIGN_OF_HARM_E6

@@ -16,6 +16,7 @@ from teleprompt.production.challenger import DECISION, ChallengerTrial
 from teleprompt.production.report import ProductionReport, WatchOutcome
 from teleprompt.registry.aliases import CHALLENGER, CHAMPION, aliases_of
 from teleprompt.registry.scoreboard import OnlineResult, keep_result
+from teleprompt.registry.versions import WATCHED
 from teleprompt.tracking.connection import mlflow_client
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger(__name__)
+
+MOST_CHARACTERS = 4000
+"""Of a tag."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,10 @@ class Production:
             if CHALLENGER in aliases:
                 report = ChallengerTrial(self.config, self.settings, self.actor).judge(client, aliases, now)
                 self._keep(client, report, aliases[CHALLENGER], beside="champion")
+                if report.watched:
+                    client.set_model_version_tag(
+                        self.config.name, str(aliases[CHALLENGER]), WATCHED, report.watched[:MOST_CHARACTERS]
+                    )
             else:
                 report = ChampionWatch(self.config, self.actor).watch(client, aliases, now)
                 if CHAMPION in aliases:

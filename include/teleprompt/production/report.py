@@ -3,8 +3,10 @@
 from enum import StrEnum
 
 from teleprompt.attest.issue import AttestationRecord
+from teleprompt.deltaone.online_guardrails import OnlineGuardrail
 from teleprompt.deltaone.online_report import OnlineDecision
 from teleprompt.production._versions import KnownVersion
+from teleprompt.production.shadow import ShadowReport
 from teleprompt.records import Record
 
 
@@ -31,6 +33,17 @@ class ProductionReport(Record):
     why: str
     decision: OnlineDecision | None = None
     attestation: AttestationRecord | None = None
+    guardrails: tuple[OnlineGuardrail, ...] = ()
+    """Of a rollout, on the calls since its last step."""
+    shadow: ShadowReport | None = None
+    """Of a challenger that was asked beside the champion."""
+
+    @property
+    def watched(self) -> str:
+        """What was learnt of a challenger beside outcomes; empty where nothing was."""
+        said = [] if self.shadow is None else [self.shadow.in_words]
+        said += [f"{'holds' if one.holds else 'does not hold'}: {one.reason}" for one in self.guardrails]
+        return "; ".join(said)
 
 
 def report_of(

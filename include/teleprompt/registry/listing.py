@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from teleprompt.errors import ConfigurationError
 from teleprompt.records import Record
-from teleprompt.registry.versions import ONLINE_RESULT
+from teleprompt.registry.versions import ONLINE_RESULT, WATCHED
 from teleprompt.tracking.connection import quoted
 from teleprompt.tracking.search import all_pages
 
@@ -23,6 +23,8 @@ class VersionLine(Record):
     attestation_id: str | None
     online_result: str | None = None
     """What production said of it last (`production.scoreboard`), as it is stored."""
+    watched: str | None = None
+    """What was learnt of it as challenger beside outcomes: guardrails, answers that nobody was shown."""
 
 
 def list_versions(client: "MlflowClient", name: str) -> list[VersionLine]:
@@ -41,6 +43,7 @@ def list_versions(client: "MlflowClient", name: str) -> list[VersionLine]:
             delta_e6=int(v.tags["delta_e6"]) if "delta_e6" in v.tags else None,
             attestation_id=v.tags.get("attestation_id"),
             online_result=v.tags.get(ONLINE_RESULT),
+            watched=v.tags.get(WATCHED),
         )
         for v in found
     ]

@@ -30,6 +30,8 @@ RUN_KEY = "run_key"
 VERSION_ID = "version_id"
 STATE_DIGEST = "state_digest"
 ONLINE_RESULT = "online_result"
+WATCHED = "watched_in_production"
+"""Tag of a version: what was learnt of it as challenger beside outcomes, in words."""
 
 
 class ProgramVersion(Record):

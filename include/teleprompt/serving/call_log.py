@@ -19,6 +19,7 @@ from typing import Any
 from teleprompt.config.settings import Settings
 from teleprompt.encoding.secret_uri import SecretUri
 from teleprompt.errors import ConfigurationError
+from teleprompt.serving.shadow import LateShadow
 from teleprompt.traces.root_span import experiment_id, root_span
 
 log = logging.getLogger(__name__)
@@ -87,7 +88,7 @@ class LateOutcome:
         )
 
 
-Item = LoggedCall | LateOutcome
+Item = LoggedCall | LateOutcome | LateShadow
 
 
 class CallLog:
@@ -156,7 +157,7 @@ class CallLog:
                         self._experiments[experiment] = experiment_id(client, experiment)
                     store.log_spans(self._experiments[experiment], [call.span() for call in own])
                     left = [item for item in left if not any(item is call for call in own)]
-                for item in [item for item in left if isinstance(item, LateOutcome)]:
+                for item in [item for item in left if not isinstance(item, LoggedCall)]:
                     store.create_assessment(item.feedback())
                     left.remove(item)
         except Exception as error:  # noqa: BLE001 - whatever MLflow makes of a call must not end the thread

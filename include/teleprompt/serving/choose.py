@@ -42,6 +42,8 @@ class ChosenVersion(Record):
     """Of the keys, that the challenger answers; 0 without one."""
     exploration: Exploration | None = None
     """Which answers are left to chance; None: none of them."""
+    shadow: int | None = None
+    """Number of the challenger that is asked beside this champion, and shown to nobody; None without one."""
 
 
 def choose_version(program: str, key: str) -> ChosenVersion:
@@ -115,10 +117,13 @@ def candidates_of(client: "MlflowClient", program: str) -> tuple[ChosenVersion, 
     challenger = versions.get(CHALLENGER)
     share = 0.0 if challenger is None else float(challenger.tags.get(SHARE, 0))
     exploration = exploration_of(client, program) if versions else None
-    return tuple(_chosen(version, alias, share, exploration) for alias, version in versions.items())
+    shadow = int(challenger.version) if challenger is not None and share == 0 else None
+    return tuple(_chosen(version, alias, share, exploration, shadow) for alias, version in versions.items())
 
 
-def _chosen(version: Any, alias: str, challenger_share: float, exploration: Exploration | None) -> ChosenVersion:
+def _chosen(
+    version: Any, alias: str, challenger_share: float, exploration: Exploration | None, shadow: int | None
+) -> ChosenVersion:
     return ChosenVersion(
         program=version.name,
         number=int(version.version),
@@ -127,6 +132,7 @@ def _chosen(version: Any, alias: str, challenger_share: float, exploration: Expl
         share=challenger_share if alias == CHALLENGER else 1.0,
         challenger_share=challenger_share,
         exploration=exploration,
+        shadow=shadow if alias == CHAMPION else None,
     )
 
 

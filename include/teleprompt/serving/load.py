@@ -1,6 +1,7 @@
 """A registered program, ready to be called, that writes its calls down."""
 
 import copy
+import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -13,10 +14,12 @@ from teleprompt.registry.aliases import CHAMPION
 from teleprompt.registry.version_files import ServedSpec
 from teleprompt.registry.versions import VERSION_ID, read_version, version_of_alias
 from teleprompt.serving.choose import choose_version
-from teleprompt.serving.logged_program import LoggedAs, logged, said_tags
+from teleprompt.serving.logged_program import LoggedAs, Shadow, logged, said_tags
 from teleprompt.traces.sources import tags
 from teleprompt.tracking.connection import mlflow_client, quoted
 from teleprompt.window import format_utc
+
+log_of_module = logging.getLogger(__name__)
 
 KEPT_VERSIONS = 16
 
@@ -51,7 +54,7 @@ def load_program(
         TelepromptError: the version does not hold the state that it was registered with.
         TrackingUnavailableError: MLflow does not answer, and the version was never loaded here.
     """
-    uri, exploration = Settings().tracking_uri, None
+    uri, exploration, shadow = Settings().tracking_uri, None, None
     own = {tags.PROGRAM: name, **said_tags(contributor_id=contributor_id, contributor_address=contributor_address)}
     if key is None:
         loaded = _load(uri, name, alias=alias, number=version)
@@ -61,6 +64,8 @@ def load_program(
             raise ConfigurationError("With `key`, who answers is chosen by it; name no alias and no version.")
         chosen = choose_version(name, key)
         loaded, exploration = _kept(uri, name, chosen.number), chosen.exploration
+        if chosen.shadow is not None and log:
+            shadow = _shadow(uri, name, chosen.shadow)
         own |= said_tags(group=group or key) | {
             tags.ASSIGNMENT_KEY: key,
             tags.ASSIGNMENT_SHARE: str(chosen.challenger_share),
@@ -68,7 +73,7 @@ def load_program(
         }
     own[tags.PROGRAM_VERSION] = loaded.version_id
     program = copy.copy(loaded.program)  # of a version that is kept, each caller has its own tags
-    return logged(program, LoggedAs(name, uri, loaded.experiment, own, exploration)) if log else program
+    return logged(program, LoggedAs(name, uri, loaded.experiment, own, exploration, shadow)) if log else program
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,16 @@ class _Loaded:
 @lru_cache(maxsize=KEPT_VERSIONS)
 def _kept(uri: SecretUri, name: str, number: int) -> _Loaded:
     return _load(uri, name, alias="", number=number)
+
+
+def _shadow(uri: SecretUri, name: str, number: int) -> Shadow | None:
+    """The challenger that is asked, too; one that does not load must not keep the champion from answering."""
+    try:
+        loaded = _kept(uri, name, number)
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with it is not the user's business
+        log_of_module.warning("Version %d of %s cannot be asked beside the champion (%s).", number, name, error)
+        return None
+    return Shadow(loaded.program, loaded.version_id)
 
 
 def _load(uri: SecretUri, name: str, *, alias: str, number: int | None) -> _Loaded:

@@ -21,7 +21,9 @@ from teleprompt.program.value_type import as_json
 from teleprompt.registry.exploration import Exploration
 from teleprompt.serving.call_log import LoggedCall, call_log
 from teleprompt.serving.explore import explored
+from teleprompt.serving.shadow import LateShadow, Shadows
 from teleprompt.traces.root_span import trace_id
+from teleprompt.traces.shadow_answer import ShadowAnswer
 from teleprompt.traces.sources import tags
 
 log = logging.getLogger(__name__)
@@ -29,9 +31,19 @@ log = logging.getLogger(__name__)
 _last: ContextVar[str | None] = ContextVar("last_trace_id", default=None)
 _inside: ContextVar[bool] = ContextVar("inside_a_logged_call", default=False)
 _ids: dict[int, str] = {}
+shadows = Shadows()
+"""Of this process."""
 _OWN = "_logged_as"
 DEEPEST = 100
 """Lists and objects in each other, from where on their kind stands for them."""
+
+
+@dataclass(frozen=True)
+class Shadow:
+    """A challenger that is asked the same, and shown to nobody."""
+
+    program: Any
+    version_id: str
 
 
 @dataclass(frozen=True)
@@ -44,6 +56,7 @@ class LoggedAs:
     tags: Mapping[str, str | None]
     exploration: Exploration | None = None
     """Which answers are left to chance."""
+    shadow: Shadow | None = None
 
 
 def logged(program: Any, own: LoggedAs) -> Any:
@@ -164,6 +177,7 @@ class _Call:
         self._inputs = _named(program, args, kwargs)  # before the call: a program may change what it is given
         self._outputs: dict[str, Any] | None = None
         self._propensity: float | None = None
+        self._given = _copied(args, kwargs) if self._own.shadow is not None else None
         self.is_over = True
         """Whether its end is known; not that of a coroutine that nobody has awaited yet."""
 
@@ -207,6 +221,15 @@ class _Call:
                 size=len(json.dumps([self._inputs, self._outputs])),
             )
         )
+        if self._own.shadow is not None and self._given is not None:
+            shadow = self._own.shadow
+            shadows.ask(
+                copy.copy(shadow.program), self._given, version=shadow.version_id, written=_outputs, tell=self._beside
+            )
+
+    def _beside(self, answer: ShadowAnswer) -> None:
+        at_ms, size = time.time_ns() // 10**6, len(json.dumps(answer.outputs)) + 200
+        call_log(self._own.tracking_uri).put(LateShadow(trace_id(self._number), answer, at_ms, size))
 
 
 @contextmanager
@@ -221,6 +244,14 @@ def _one_call(program: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) ->
         _inside.reset(token)
         if one.is_over:
             one.put()
+
+
+def _copied(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+    """What the call was given, before a program changes it; None where it cannot be given twice."""
+    try:
+        return copy.deepcopy((args, dict(kwargs)))
+    except Exception:  # noqa: BLE001 - an iterator, a connection: then nobody else is asked
+        return None
 
 
 def _no_second_trace() -> Any:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from teleprompt.config.outcome import Normalisation, OutcomeConfig, Partial
 from teleprompt.config.program import ProgramConfig
+from teleprompt.program.fields import json_text
 from teleprompt.traces.outcomes import OutcomeFit, resolve, score_e6
+from teleprompt.traces.shadow_answer import ShadowAnswer, shadow_of
 from teleprompt.traces.sources.choose import open_store
 from teleprompt.traces.sources.of_program import maturing, program_sources
 from teleprompt.window import Window
@@ -30,6 +32,12 @@ class AnsweredCall:
     started_at_ms: int
     score_e6: int | None
     """None without a usable outcome."""
+    latency_ms: int | None = None
+    failed: bool = False
+    shadow: ShadowAnswer | None = None
+    """What a challenger would have answered."""
+    is_shadow_alike: bool | None = None
+    """Whether that is the answer that was given; None where one of them is not known."""
 
 
 def calls_of_versions(
@@ -101,8 +109,12 @@ def _of_batch(
         score_e6({name: column[scored] for name, column in values.items()}, fits, imputed_score=None).tolist()
     )
     result = []
-    columns = ["trace_id", "program_version", "group", "assignment_key", "assignment_share", "started_at_ms"]
+    columns = [
+        *("trace_id", "program_version", "group", "assignment_key", "assignment_share", "started_at_ms"),
+        *("latency_ms", "failed", "outputs", "outcomes"),
+    ]
     for row, has_score in zip(raw.select(columns).to_pylist(), scored.tolist(), strict=True):
+        shadow = shadow_of(row["outcomes"] or [])
         result.append(
             AnsweredCall(
                 trace_id=row["trace_id"],
@@ -111,9 +123,23 @@ def _of_batch(
                 share=_share(row["assignment_share"]),
                 started_at_ms=row["started_at_ms"],
                 score_e6=next(scores) if has_score else None,
+                latency_ms=row["latency_ms"],
+                failed=bool(row["failed"]),
+                shadow=shadow,
+                is_shadow_alike=_alike(shadow, dict(row["outputs"] or ())),
             )
         )
     return result
+
+
+def _alike(shadow: ShadowAnswer | None, outputs: Mapping[str, str | None]) -> bool | None:
+    if shadow is None or shadow.outputs is None or not outputs:
+        return None
+    written = {
+        name: value if isinstance(value, str) or value is None else json_text(value)
+        for name, value in shadow.outputs.items()
+    }
+    return written == outputs
 
 
 def _share(logged: str | None) -> float | None:

@@ -131,6 +131,23 @@ def test_an_asset_can_start_a_run_beside_the_schedule_and_a_watcher_announces(tm
     assert (watcher.trigger.program, watcher.trigger.enough, watcher.trigger.least) == ("shelves", 2000, 1000)
 
 
+def test_new_traces_wake_the_watch_of_a_rollout_too(tmp_path: Path) -> None:
+    """Both DAGs name the asset with the same watcher, as Airflow keeps one asset of a name."""
+    write_program(tmp_path, yaml="name: S\nnew_traces: 2000\nrollout: {share: 0.1}\n")
+    found = dags(tmp_path)
+    conditions = [
+        found[dag_id].timetable.asset_condition for dag_id in ("teleprompt_shelves", "teleprompt_shelves.watch")
+    ]
+    (own,), (watched,) = (condition.objects for condition in conditions)
+    assert (own.uri, watched.uri) == ("teleprompt://traces/shelves",) * 2
+    assert own.watchers[0].trigger.serialize() == watched.watchers[0].trigger.serialize()
+
+
+def test_a_watch_without_a_rollout_keeps_to_its_times(tmp_path: Path) -> None:
+    write_program(tmp_path, yaml="name: S\nnew_traces: 2000\n")
+    assert not dags(tmp_path)["teleprompt_shelves.watch"].timetable.asset_condition
+
+
 def test_programs_that_come_first_start_a_run_or_are_waited_for(tmp_path: Path) -> None:
     write_program(tmp_path)
     for slug, schedule in (("after", "none"), ("beside", "weekly")):

@@ -236,14 +236,20 @@ def _submit(config: ProgramConfig, attestation: Any) -> SubmitOperator:
 
 
 def watch_dag(config: ProgramConfig) -> DAG:
-    """The small DAG that looks at what became of a program's versions in production."""
+    """The small DAG that looks at what became of a program's versions in production.
+
+    With a rollout new traces wake it, too: nothing waits for the next day.
+    """
     schedule = PRESETS.get(config.watch.schedule, config.watch.schedule)
+    timetable = CronDataIntervalTimetable(schedule, timezone="UTC")
     with DAG(
         dag_id=watch_dag_id(config.slug),
         description=f"Watches the versions of {config.name} in production",
         doc_md="Decides on the challenger by the outcomes of its calls, or compares the champion's outcomes since its "
         "promotion with those of the version before. A regression fails the run.",
-        schedule=CronDataIntervalTimetable(schedule, timezone="UTC"),
+        schedule=timetable
+        if config.rollout.share is None
+        else AssetOrTimeSchedule(timetable=timetable, assets=[_traces(config)]),
         start_date=datetime.combine(config.start_date, time(), tzinfo=UTC),
         catchup=False,
         max_active_runs=1,
@@ -262,6 +268,15 @@ def _schedule(config: ProgramConfig) -> AssetOrTimeSchedule | Asset | AssetAny:
 
     For `none` the latter alone, or when all programs that come first have ended a run.
     """
+    traces = _traces(config)
+    if config.cron is None:
+        first = config.scheduling.depends_on
+        return AssetAny(traces, AssetAll(*map(ended_asset, first))) if first else traces
+    return AssetOrTimeSchedule(timetable=CronDataIntervalTimetable(config.cron, timezone="UTC"), assets=[traces])
+
+
+def _traces(config: ProgramConfig) -> Asset:
+    """Its new calls, with who announces them; alike in both of its DAGs, as Airflow knows an asset by its name."""
     watchers = []
     if config.new_traces is not None:
         trigger = NewTracesTrigger(
@@ -272,11 +287,7 @@ def _schedule(config: ProgramConfig) -> AssetOrTimeSchedule | Asset | AssetAny:
             min_gap_seconds=timedelta(hours=config.scheduling.min_gap_hours).total_seconds(),
         )
         watchers = [AssetWatcher(name=f"{config.slug}_new_traces", trigger=trigger)]
-    traces = traces_asset(config.slug, watchers)
-    if config.cron is None:
-        first = config.scheduling.depends_on
-        return AssetAny(traces, AssetAll(*map(ended_asset, first))) if first else traces
-    return AssetOrTimeSchedule(timetable=CronDataIntervalTimetable(config.cron, timezone="UTC"), assets=[traces])
+    return traces_asset(config.slug, watchers)
 
 
 def _documentation(config: ProgramConfig, source: str) -> str:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from dev.traffic.log import AsRun
 from teleprompt.config.program import ProgramConfig
-from teleprompt.config.settings import Settings
+from teleprompt.config.settings import LMConfig, Settings
 from teleprompt.config.signers import KeystoreSigner
+from teleprompt.lm.build import build_lm
 from teleprompt.program.fields import DeclaredFields, Field, ProgramFields
 from teleprompt.program.typed_fields import TypedFields
 from teleprompt.records import from_millionths
@@ -238,8 +239,8 @@ def log_shelf_calls(
 
 
 def _shelf_call(i: int, count: int, window: Window, *, good: float, first: int, program: str) -> AsRun:
-    kind = "wooden" if i % 4 < 2 else "metal"
-    right = {"wooden": "left", "metal": "right"}[kind]
+    kind = _kind(i)
+    right = _RIGHT[kind]
     wrong = {"wooden": "right", "metal": "left"}[kind]
     contributor, address = ("bob", BOB) if i % 3 == 0 else ("alice", ALICE)
     started = round((window.start + i * (window.end - window.start) / count).timestamp() * 1000)
@@ -250,6 +251,42 @@ def _shelf_call(i: int, count: int, window: Window, *, good: float, first: int, 
         metrics={"outcome_score": good if i % 2 == 0 else 0.0},
         tags={"dspy_program_name": program, "contributor_id": contributor, "contributor_address": address},
     )
+
+
+def log_own_answers(settings: Settings, *, count: int = 200) -> None:
+    """Calls of which most were answered by the champion, the program as written, as it answers each time.
+
+    It chances to be right in half of them. Of the others every second one was answered rightly by another version.
+    """
+    import dspy
+
+    names: dict[str, Any] = {}
+    exec(PROGRAM_CODE, names)
+    with dspy.context(lm=build_lm(LMConfig())):
+        own = [names["build"]()(thing=f"{_kind(i)} thing number {i}").shelf for i in range(count)]
+    calls = []
+    for i in range(count):
+        call, right = _shelf_call(i, count, WEEK, good=1.0, first=0, program="Shelves"), _RIGHT[_kind(i)]
+        if own[i] != right and i % 2:
+            continue
+        version = "1.0.0" if own[i] == right else "0.9.0"
+        calls.append(
+            dataclasses.replace(
+                call,
+                params={**call.params, "output.shelf": right},
+                metrics={"outcome_score": 1.0},
+                tags={**call.tags, "dspy_program_version": version},
+            )
+        )
+    with mlflow_client(settings.tracking_uri) as client:
+        log_many(client, client.create_experiment("shop", str(Path(settings.storage_uri).parent / "shop")), calls)
+
+
+_RIGHT = {"wooden": "left", "metal": "right"}
+
+
+def _kind(i: int) -> str:
+    return "wooden" if i % 4 < 2 else "metal"
 
 
 def rows_of(part: SnapshotPart) -> list[TraceRow]:

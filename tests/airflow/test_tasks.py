@@ -43,7 +43,7 @@ from teleprompt_airflow.sensors.trace_volume import TraceVolumeSensor
 from teleprompt_airflow.sensors.upstream_programs import UpstreamProgramsSensor
 from teleprompt_airflow.triggers import _shared_look as shared_look
 from teleprompt_airflow.triggers.trace_volume import NewTracesTrigger, TraceVolumeTrigger
-from tests.support import WEEK, log_shelf_calls, write_program
+from tests.support import WEEK, log_own_answers, log_shelf_calls, write_program
 
 DAY = timedelta(days=1)
 
@@ -413,6 +413,18 @@ def stages_up_to_the_gate(**params: Any) -> dict[str, Any]:
     selection = SelectOperator(task_id="s", snapshot=snapshot, candidates=[candidate], **stage).execute(asked)
     records = {"snapshot": snapshot, "selection": selection, "baseline": baseline}
     return {**records, "comparison": GateOperator(task_id="gate", **records, **stage).execute(asked)}
+
+
+@pytest.mark.usefixtures("airflow")
+def test_labels_that_are_mostly_the_champions_own_keep_the_champion(settings: Settings) -> None:
+    log_own_answers(settings)
+    comparison = stages_up_to_the_gate()["comparison"]
+    assert comparison["report"]["verdict"] == "inconclusive"
+    assert "labels are the champion's own answers" in comparison["report"]["pending"]
+    branch = DeltaOneBranchOperator(
+        task_id="deltaone", comparison=comparison, on_promote="register", otherwise="keep_champion"
+    )
+    assert branch.choose_branch({}) == "keep_champion"
 
 
 @pytest.mark.usefixtures("airflow")

@@ -9,9 +9,24 @@ from typer.testing import CliRunner
 
 from teleprompt import cli
 from teleprompt.config.settings import Settings
-from tests.support import log_shelf_calls, write_program
+from tests.support import log_own_answers, log_shelf_calls, write_program
 
 WINDOW = ("--start", "2026-11-09", "--end", "2026-11-16")
+
+
+def test_labels_that_are_mostly_the_champions_own_decide_nothing(call, settings: Settings) -> None:
+    """The candidate answers all of them rightly and the champion two thirds; who agrees with itself cannot tell."""
+    log_own_answers(settings)
+    outcome = call("run", "shelves", *WINDOW, "--json")
+    comparison = outcome.json["comparison"]
+    report, labels = comparison["report"], comparison["labels"]
+    assert (outcome.status, report["verdict"], outcome.json["version"]) == (0, "inconclusive", None)
+    assert report["delta_e6"] > 200_000
+    assert labels["champion_agrees_e6"] == 1_000_000
+    assert labels["written_by"]["champion"] > labels["written_by"]["others"]
+    said = call("run", "shelves", *WINDOW).out
+    assert "labels are the champion's own answers, with which it agrees to 100 %" in " ".join(said.split())
+    assert [version["number"] for version in call("versions", "list", "shelves", "--json").json] == [1]
 
 
 def test_from_traces_to_rewards(call, settings: Settings, tmp_path: Path) -> None:

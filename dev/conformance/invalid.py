@@ -108,6 +108,8 @@ def _forms() -> Iterator[tuple[str, Document]]:
         ("upper-case-digest", ("program", "code_digest"), "E" * 64),
         ("space-around-a-name", ("model_info", "model_id"), " EmailDraft"),
         ("unseen-letter", ("model_info", "model_id"), "Email\u200bDraft"),
+        ("unseen-filler", ("model_info", "model_id"), "Email\u3164Draft"),
+        ("unseen-mark", ("model_info", "model_id"), "EmailDraft\ufe0f"),
         ("letters-not-composed", ("model_info", "model_id"), "Cafe\u0301"),
         ("201-letters", ("model_info", "model_id"), "a" * 201),
         ("unknown-test", ("evidence", "test"), "astrology"),

@@ -5,6 +5,8 @@ import { addressOf } from "./secp256k1.mjs";
 
 const BEYOND = 2 ** 53;
 const UNFIT = /[\p{Cc}\p{Cf}\p{Cn}\p{Co}\p{Cs}\p{Zl}\p{Zp}]/u;
+// Counted as letters or marks, and seen by nobody: fillers, joiners, variation selectors, the blank of Braille.
+const UNSEEN = /[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\u{e0100}-\u{e01ef}]/u;
 const MOMENT = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(\.\d{3})?Z$/;
 
 // A form is a function of a container and a key that says whether the value there has it.
@@ -22,7 +24,7 @@ const moment = of(isMoment);
 const address = of((value) => addressOf(value) === value);
 export const isDigest = (value) => typeof value === "string" && /^[0-9a-f]{64}$/.test(value);
 const text = of((value) => typeof value === "string" && value !== "" && [...value].length <= 200 &&
-  value.trim() === value && value.normalize("NFC") === value && !UNFIT.test(value));
+  value.trim() === value && value.normalize("NFC") === value && !UNFIT.test(value) && !UNSEEN.test(value));
 
 // Numbers that are not whole are k / 10^6.
 const number = (least, most) => of((value) =>

@@ -154,7 +154,7 @@ def issue_attestation(
 
 
 def serialize(attestation: Attestation) -> str:
-    """The document as it is written to files: indented, in the documents' order of fields."""
+    """The document as it is written to files: indented, in the specification's order of fields."""
     return json.dumps(attestation.to_dict(), indent=2, ensure_ascii=False) + "\n"
 
 
@@ -211,7 +211,7 @@ def online_evidence_section(decision: OnlineDecision, metric: str, calls: Bundle
 
 
 def contributor_section(credit: Credit) -> dict[str, Any]:
-    """One of the documents' `contributors`."""
+    """One of the specification's `contributors`."""
     return {
         "contributor_id": credit.contributor_id,
         "address": credit.address,

@@ -1,4 +1,4 @@
-"""How a program is optimised: the documents' `OptimizationConfig`."""
+"""How a program is optimised: the specification's `OptimizationConfig`."""
 
 from enum import StrEnum
 from typing import Any, Self

@@ -7,6 +7,8 @@ from typing import Any
 import orjson
 import rfc8785
 
+from teleprompt.encoding.text import UNSEEN
+
 EXACT = 2**53
 """Integers beyond it have no canonical form."""
 
@@ -62,14 +64,15 @@ def digest_of(value: Any) -> str:
 def is_plain(text: str) -> bool:
     """Whether `text` is fit for an identifier.
 
-    Unicode NFC; no control, format, surrogate, private or unassigned characters, no line separators; no white space
-    around it.
+    Unicode NFC; no control, format, surrogate, private or unassigned characters, no line separators, no letters or
+    marks that nobody sees; no white space around it.
     """
     unfit = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
     return (
         text == text.strip()
         and unicodedata.is_normalized("NFC", text)
         and not any(unicodedata.category(character) in unfit for character in text)
+        and not UNSEEN.search(text)
     )
 
 

@@ -3,10 +3,8 @@
 import re
 import unicodedata
 
-# What Unicode counts as letters or marks, and nobody sees: fillers, joiners, variation selectors, the blank of Braille.
-_UNSEEN = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
-)
+UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+"""What Unicode counts as letters or marks, and nobody sees: fillers, joiners, variation selectors, Braille's blank."""
 
 
 def visible(text: str) -> str:
@@ -15,7 +13,7 @@ def visible(text: str) -> str:
     These are control characters, line breaks, marks of direction and of no width, surrogates, private and unassigned
     characters: they move a terminal's cursor, reorder what is read, or make two names look like one.
     """
-    if text.isprintable() and not _UNSEEN.search(text):
+    if text.isprintable() and not UNSEEN.search(text):
         return text
     return "".join(character if _is_seen(character) else _escape(character) for character in text)
 
@@ -40,7 +38,7 @@ def storable(text: str) -> str:
 
 def _is_seen(character: str) -> bool:
     blank = unicodedata.category(character) == "Zs"
-    return (character.isprintable() or blank) and not _UNSEEN.match(character)
+    return (character.isprintable() or blank) and not UNSEEN.match(character)
 
 
 def _escape(character: str) -> str:

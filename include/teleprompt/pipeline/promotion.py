@@ -126,7 +126,7 @@ class Promotion:
             )
 
     def version_id(self, comparison: Comparison) -> str:
-        """The id of the version that `comparison` promotes, in the documents' form."""
+        """The id of the version that `comparison` promotes, in the specification's form."""
         abbreviation = strategy_of(self.config.optimization.strategy).abbreviation
         return f"{self.config.baseline_version}-opt-{abbreviation}-{comparison.decided_at:%Y%m%d%H%M%S}"
 

@@ -23,7 +23,7 @@ REWARD_DECIMALS = 6
 
 
 class OptimizationAttestationService:
-    """Makes, checks and pays out attestations in the documents' format."""
+    """Makes, checks and pays out attestations in the specification's format."""
 
     def create_attestation(
         self,

@@ -120,7 +120,7 @@ class TelepromptFinetuner:
         }
 
     def generate_attestation(self, result: OptimizationResult, deltaone: Mapping[str, Any]) -> dict[str, Any]:
-        """The attestation of an achieved DeltaOne, in the documents' format; signed when the settings have a signer.
+        """The attestation of an achieved DeltaOne, in the specification's format; signed where there is a signer.
 
         Raises:
             ConfigurationError: DeltaOne was not achieved.

@@ -135,7 +135,7 @@ class Strategy(Generic[O]):
     compile: Callable[[Teaching, O], Any]
     """Gives a compiled `dspy.Module`."""
     seeds: Callable[[O, int], Sequence[int]]
-    """The seeds, from the options and the documents' `num_candidates`; each gives one candidate."""
+    """The seeds, from the options and the specification's `num_candidates`; each gives one candidate."""
     least_examples: Callable[[O], int] = lambda _options: 1
     """Fewest training examples it can work with."""
     package: str | None = None

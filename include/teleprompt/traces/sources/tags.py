@@ -1,4 +1,4 @@
-"""The tag names by which a logged call says what it belongs to (the documents' names)."""
+"""The tag names by which a logged call says what it belongs to (the specification's names)."""
 
 PROGRAM = "dspy_program_name"
 PROGRAM_VERSION = "dspy_program_version"

@@ -29,6 +29,7 @@ from teleprompt.tracking.connection import fluent_tracking, mlflow_client
 from teleprompt.window import Window
 from tests.traces.sources.openai_calls import log_openai_calls
 from tests.traces.sources.serving import serving
+from tests.traces.sources.spans_in_a_file import move_spans_to_a_file
 
 TAGS = {"contributor_id": "bob"}
 
@@ -177,7 +178,8 @@ def _damage(uri: str, experiment: str) -> None:
     own = {"experiment_id": experiment}
     ids = [call("a damaged span", **own), call("a damaged span", ticket="cut", **own), call("a huge number", **own)]
     odd = {program: [call(program, **own), call(program, **own)] for program in ODD}
-    for trace_id in [*ids, *(trace_id for pair in odd.values() for trace_id in pair)]:
+    filed = [call("spans in a file", **own) for _ in range(2)]
+    for trace_id in [*ids, *filed, *(trace_id for pair in odd.values() for trace_id in pair)]:
         say(trace_id, 1)
     engine = sqlalchemy.create_engine(uri)
     with engine.begin() as connection:
@@ -189,6 +191,8 @@ def _damage(uri: str, experiment: str) -> None:
         change("UPDATE assessments SET name = 'tokens', value = :value", value="1" + "0" * 400, id=ids[2])
         for program, (_, trace_id) in odd.items():
             change(ODD[program].replace(":", r"\:"), id=trace_id)
+    with engine.begin() as connection:
+        move_spans_to_a_file(filed[0], connection)
     engine.dispose()
 
 
@@ -239,6 +243,7 @@ MEANINGS: dict[str, list[Any]] = {
     "a response of OpenAI": [("lost", "post", 1, None)],
     "by place": [("lost", "post", 1, None)],
     "feedback on a step": [("lost", "post", 1, None)],
+    "spans in a file": [("lost", "post", 1, None)] * 2,
     "a damaged span": [("lost", "post", 1, None), "spans_unreadable"],
 }
 

@@ -56,9 +56,12 @@ class TracesRestSource(TracesClientSource):
                 yield from batch
 
     def _fetch(self, trace_ids: list[str]) -> list[tuple[str, list[Span]]]:
+        from mlflow.exceptions import MlflowException
+
         try:
             traces = self._api.ask("GET", SPANS, params={"trace_ids": trace_ids}).get("traces", [])
-        except UnknownEndpointError:
+        except (UnknownEndpointError, MlflowException):
+            # It is older, or the spans of some are files, which the server gives no list of, or one is damaged.
             return self._fetch_from_anywhere(trace_ids)
         found = {}
         for trace in traces:

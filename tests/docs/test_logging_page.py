@@ -18,7 +18,7 @@ from tests.support import fenced_blocks
 
 __all__ = ["served"]
 
-LOADED, PRELUDE, *WAYS = fenced_blocks("docs/logging.md", "python")
+LOADED, PRELUDE, *WAYS, FEEDBACK = fenced_blocks("docs/logging.md", "python")
 
 
 class Sort(dspy.Signature):
@@ -60,6 +60,21 @@ def test_each_way_beside_autologging_is_usable(tracking: Settings, way: str) -> 
     (row,) = logged_calls(tracking)
     assert (row["inputs"], row["contributor_id"], row["group"]) == ([("thing", "metal lamp")], "alice", "customer 17")
     assert dict(row["outputs"])["shelf"] in {"left", "right"}
+
+
+def test_feedback_that_comes_at_once_waits_for_the_traces(tracking: Settings) -> None:
+    own = names()
+    exec(PRELUDE, own)
+    exec(FEEDBACK, own)
+    answered = {}
+    with dspy.context(lm=own["lm"]):
+        for right in (True, False):
+            with mlflow.tracing.context(tags=own["tags"]):
+                own["program"](thing=f"metal lamp, {right}")
+            answered[mlflow.get_last_active_trace_id()] = right
+    own["outcomes"](answered)
+    given = [(row["outcomes"][0]["name"], row["outcomes"][0]["value"]) for row in logged_calls(tracking)]
+    assert sorted(given) == [("agent_agreed", 0.0), ("agent_agreed", 1.0)]
 
 
 def test_it_shows_as_many_ways_as_it_says() -> None:

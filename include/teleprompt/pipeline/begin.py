@@ -59,7 +59,7 @@ def begin_run(config: ProgramConfig, settings: Settings, window: Window, request
     from teleprompt.traces.sources.of_program import maturing
     from teleprompt.traces.volume import volume
     from teleprompt.tracking.connection import mlflow_client
-    from teleprompt.tracking.pipeline_run import FIRST_COMPILE, PipelineRun
+    from teleprompt.tracking.pipeline_run import FIRST_COMPILE, FIRST_DAG_RUN, PipelineRun
     from teleprompt.tracking.skipped_windows import forget_skipped, write_skipped
 
     with mlflow_client(settings.tracking_uri) as client:
@@ -79,6 +79,8 @@ def begin_run(config: ProgramConfig, settings: Settings, window: Window, request
         code = code_of(find_program_file(settings.programs_dir, config.slug), config.entry_point).digest
         key = run_key(config, code_digest=code, settings=settings, window=window)
         run = PipelineRun.open(client, key)
+        if not run.is_tagged(FIRST_DAG_RUN):
+            run.tag(**{FIRST_DAG_RUN: request.run_id})
         run.tag(dag_run_id=request.run_id, run_type=request.run_type)
         run.restart(FIRST_COMPILE)
         _write_down(client, config, settings, code, key, request)

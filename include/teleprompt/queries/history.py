@@ -18,7 +18,7 @@ from teleprompt.records import Digest, Millionths, Record
 from teleprompt.registry.versions import ProgramVersion
 from teleprompt.traces.snapshot import SnapshotRecord
 from teleprompt.tracking.connection import quoted
-from teleprompt.tracking.pipeline_run import KEY_TAG, WINDOW_END_TAG, PipelineRun, RecordUnreadableError
+from teleprompt.tracking.pipeline_run import FIRST_DAG_RUN, KEY_TAG, WINDOW_END_TAG, PipelineRun, RecordUnreadableError
 from teleprompt.tracking.progress_tags import PROGRESS
 from teleprompt.tracking.search import NEWEST_WINDOW_FIRST, search_own_runs
 from teleprompt.window import Window
@@ -79,6 +79,8 @@ class RunSummary(Record):
     """Which limits cut the work short, if any."""
     dag_run_id: str | None
     """Airflow's run that did it, or did it last; None for a run without Airflow."""
+    first_dag_run_id: str | None = None
+    """Airflow's run that did it first; None of before 0.3, too."""
 
     @property
     def found_too_few(self) -> bool:
@@ -281,6 +283,7 @@ def _summary(client: "MlflowClient", run: Any) -> RunSummary:
         rewritten=tags.get("teleprompt.rewritten"),
         cut_short=tags.get("teleprompt.cut_short"),
         dag_run_id=tags.get("teleprompt.dag_run_id"),
+        first_dag_run_id=tags.get(f"teleprompt.{FIRST_DAG_RUN}"),
     )
 
 

@@ -30,6 +30,8 @@ CLOCK = "clock."
 """Tags that say when something began."""
 FIRST_COMPILE = "first_compile"
 """Of the clock that `optimization.timeout_seconds` is about."""
+FIRST_DAG_RUN = "first_dag_run_id"
+"""Tag of the scheduler's run that began the work; later ones may only have read it back."""
 
 R = TypeVar("R", bound=Record)
 

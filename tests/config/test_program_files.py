@@ -218,3 +218,9 @@ def test_what_cannot_be_estimated_from_explored_calls_is_refused(
 def test_a_rollout_that_cannot_be_is_refused(tmp_path: Path, rollout: str, why: str) -> None:
     with pytest.raises(ProgramFileError, match=why):
         load_program_file(write(tmp_path, f"name: D\nrollout: {rollout}\n"))
+
+
+@pytest.mark.parametrize("names", ["[D]", "[A, A]"])
+def test_a_program_learns_from_others_each_once(tmp_path: Path, names: str) -> None:
+    with pytest.raises(ProgramFileError, match="learn_from names other programs, each once"):
+        load_program_file(write(tmp_path, f"name: D\nlearn_from: {names}\n"))

@@ -13,7 +13,7 @@ from teleprompt.attribution._utility import NearestAnswers, Value, group_shapley
 from teleprompt.attribution.contributors import Contributor, Quarantine, contributors_of
 from teleprompt.attribution.shares import weights_of
 from teleprompt.attribution.trace_tree import trace_tree
-from teleprompt.attribution.usage import Used, demo_traces, rows_read, used_by
+from teleprompt.attribution.usage import Used, demo_traces, rows_read, used_by, with_borrowed
 from teleprompt.attribution.wallets import CallOwner, Wallets, owner_of
 from teleprompt.config.attribution import AttributionConfig, Unpayable, WeightingMethod
 from teleprompt.errors import TelepromptError
@@ -88,9 +88,13 @@ def attribute(
     compared: Collection[str],
     wallets: Wallets,
     later: Sequence[Snapshot] = (),
+    borrowed: Sequence[TraceRow] = (),
     secret: str | None = None,
 ) -> Attribution:
     """The credit for `program`, a state that was made from `snapshot`, over the traces that a stage read.
+
+    `borrowed` are traces of another program that stand in it as demonstrations: they count like those it was taught by,
+    and their own address stands for an id that has none here.
 
     `compared` are the ids of the sealed traces that the gate read, `later` the snapshots of a trial's further windows
     that hold some of them, `wallets` the addresses that stand for ids.
@@ -101,6 +105,9 @@ def attribute(
     """
     collected = read_for_credit(snapshot, later=later)
     parts = rows_read(collected, min_quality_score=min_quality_score, compared=compared)
+    parts = with_borrowed(parts, borrowed)
+    addresses = {row.contributor_id: (row.contributor_address,) for row in borrowed if row.contributor_address}
+    wallets = {**addresses, **wallets}
     rows = [row for part in parts.values() for row in part]
     people = contributors_of(rows, wallets)
     if not people:

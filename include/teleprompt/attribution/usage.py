@@ -37,6 +37,14 @@ def rows_read(
     }
 
 
+def with_borrowed(parts: Mapping[Part, Sequence[TraceRow]], borrowed: Sequence[TraceRow]) -> dict[Part, list[TraceRow]]:
+    """The rows that stages read, with those of another program that it was taught by."""
+    known = {row.trace_id for rows in parts.values() for row in rows}
+    found = {part: list(rows) for part, rows in parts.items()}
+    found[Part.TRAIN] += [row for row in borrowed if row.trace_id not in known]
+    return found
+
+
 def used_by(
     parts: Mapping[Part, Sequence[TraceRow]],
     demos: Iterable[str],

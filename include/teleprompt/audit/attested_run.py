@@ -9,13 +9,14 @@ from teleprompt.attest.evidence import OnlineEvidence
 from teleprompt.attest.proofs import TraceProof, prove_trace
 from teleprompt.attest.stored import IssuedAttestation
 from teleprompt.attribution.attribute import Attribution
-from teleprompt.attribution.usage import demo_traces, rows_read
+from teleprompt.attribution.usage import demo_traces, rows_read, with_borrowed
 from teleprompt.attribution.wallets import owner_of
 from teleprompt.deltaone.online_report import OnlineDecision
 from teleprompt.errors import TelepromptError
 from teleprompt.gate.comparison import Comparison, later_snapshots, traces_compared
 from teleprompt.gate.trial_ledger import opening_run
 from teleprompt.optimize.select import Selection
+from teleprompt.pipeline.borrowed import borrowed_rows, offer_of
 from teleprompt.production.challenger import DECISION
 from teleprompt.records import Record
 from teleprompt.registry.versions import ProgramVersion
@@ -104,11 +105,17 @@ class AttestedRun:
         collected = read_for_credit(self.snapshot, later=later_snapshots(self.comparison))
         if self.attribution.rule == 1:  # it covered what was collected
             return collected
-        return rows_read(
+        read = rows_read(
             collected,
             min_quality_score=self.attribution.min_quality_score,
             compared=traces_compared(self.comparison),
         )
+        return with_borrowed(read, self.borrowed)
+
+    @property
+    def borrowed(self) -> list[TraceRow]:
+        """The traces of another program that stand in this one as demonstrations."""
+        return borrowed_rows(offer_of(self._opened, self.selection))
 
     @property
     def snapshot(self) -> Snapshot:

@@ -130,6 +130,7 @@ def _credit_anew(attested: AttestedRun) -> Attribution:
         compared=traces_compared(attested.comparison),
         wallets=kept.wallets,
         later=later_snapshots(attested.comparison),
+        borrowed=attested.borrowed,
         secret=kept.secret,
     )
 

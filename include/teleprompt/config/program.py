@@ -81,6 +81,9 @@ class ProgramConfig(Section):
     """What is done to the traces, in this order; `quality` and `balance` come last, after the split."""
     split: SplitConfig = SplitConfig()
     optimization: OptimizationConfig = OptimizationConfig()
+    learn_from: tuple[str, ...] = ()
+    """Names of other programs whose champions' instructions and demonstrations are further candidates, where the
+    predictors and their fields are alike; whoever brought a demonstration is credited."""
     gate: GateConfig = GateConfig()
     trial: TrialConfig | None = TrialConfig()
     """How evidence adds up over windows; `none`: each window is compared on its own."""
@@ -160,6 +163,12 @@ class ProgramConfig(Section):
             raise ValueError(
                 "promote_on: outcome by explored calls knows no guardrails yet; leave `gate.guardrails` out"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _learns_from_others(self) -> Self:
+        if self.name in self.learn_from or len(set(self.learn_from)) < len(self.learn_from):
+            raise ValueError("learn_from names other programs, each once")
         return self
 
     @model_validator(mode="after")
@@ -309,6 +318,7 @@ class ProgramConfig(Section):
                 "approval": True,
                 "rollout": True,
                 "explore": True,
+                "learn_from": True,
                 "promote_on": True,
                 "watch": True,
                 "alerts": True,
@@ -323,5 +333,7 @@ class ProgramConfig(Section):
         measure: dict[str, object] = {"metric_version": METRIC_VERSION}
         if self.is_off_policy:
             measure["off_policy"] = True
+        if self.learn_from:
+            measure["learn_from"] = list(self.learn_from)
         nameless = {"anonymous": self.anonymous, "from_user": self.attribution.from_user}
         return digest_of({"config": decisive, "code": list(code_digests), "nameless": nameless, **measure, **models})

@@ -19,9 +19,9 @@ from teleprompt.evaluate.score import example_key, fails_too_often
 from teleprompt.lm.meter import CallsStopped, Meter, ModelGone
 from teleprompt.optimize._bootstrapping import Bootstraps
 from teleprompt.optimize._preflight import check_examples
-from teleprompt.optimize._prompt_size import measure_prompt, prompt_too_large
 from teleprompt.optimize._watch import CompileWatch
 from teleprompt.optimize.candidate import Candidate
+from teleprompt.optimize.prompt_size import measure_prompt, prompt_too_large
 from teleprompt.program.state import dump_state
 from teleprompt.program.typed_fields import TypedFields
 from teleprompt.records import to_millionths

@@ -25,6 +25,7 @@ from teleprompt.optimize.select import Selection
 from teleprompt.pipeline._collected import collect_for
 from teleprompt.pipeline._load_check import check_loads
 from teleprompt.pipeline._rewritten import check_it_fits
+from teleprompt.pipeline.borrowed import BORROWED, Borrowed, borrow
 from teleprompt.pipeline.comparing import Comparing
 from teleprompt.pipeline.promotion import Promotion
 from teleprompt.program.code import ProgramCode, code_of
@@ -36,7 +37,8 @@ from teleprompt.registry.audit_trail import Deed, Done, append
 from teleprompt.registry.exploration import Exploration, keep_exploration
 from teleprompt.registry.version_files import VersionFiles
 from teleprompt.registry.versions import ProgramVersion, ensure_baseline
-from teleprompt.traces.snapshot import SnapshotRecord, read_snapshot
+from teleprompt.traces.snapshot import Snapshot, SnapshotRecord, read_snapshot
+from teleprompt.traces.split import Part
 from teleprompt.tracking.pipeline_run import FIRST_COMPILE, PipelineRun
 from teleprompt.tracking.progress_tags import ProgressTags
 from teleprompt.tracking.run_key import RunKey
@@ -203,7 +205,7 @@ class Pipeline:
             taken = read_snapshot(snapshot)
             selection = self._optimization(taken.fields).select(
                 taken,
-                candidates,
+                [*candidates, *self._borrowed(run, taken)],
                 on_rung=lambda programs, examples: show(f"{programs} candidates on {examples} examples"),
                 on_lost=lambda lost: self._note_whole_spend("select", lost),
             )
@@ -217,6 +219,24 @@ class Pipeline:
             with self._records.open() as run:
                 run.end()
         return selection
+
+    def _borrowed(self, run: PipelineRun, taken: Snapshot) -> list[Candidate]:
+        """What other programs offer; found once a run."""
+        if not self.config.learn_from:
+            return []
+        borrowed, champion = run.read(BORROWED, Borrowed), run.read("baseline", ProgramVersion)
+        if borrowed is None and champion is not None:
+            borrowed = borrow(
+                run.client,
+                self.config.learn_from,
+                own=champion.state,
+                fields=taken.fields,
+                select=taken.parts[Part.SELECT],
+                config=self.config.optimization,
+                storage_uri=self.settings.storage_uri,
+            )
+            run.write(BORROWED, borrowed)
+        return borrowed.candidates() if borrowed else []
 
     def note_approval(self) -> None:
         """Write into the audit trail that who runs this let the promotion happen; once."""

@@ -19,8 +19,10 @@ from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import Settings
 from teleprompt.deltaone.report import Verdict
 from teleprompt.gate.comparison import Comparison, later_snapshots, traces_compared
+from teleprompt.gate.trial_ledger import opening_run
 from teleprompt.optimize.optimizer_parameters import optimizer_json
 from teleprompt.optimize.select import Selection
+from teleprompt.pipeline.borrowed import borrowed_rows, offer_of
 from teleprompt.program.code import ProgramCode
 from teleprompt.records import Digest, Record, from_millionths
 from teleprompt.registry.aliases import CHALLENGER, CHAMPION, SHARE, aliases_of
@@ -176,6 +178,7 @@ class Promotion:
                 "strategy": self.config.optimization.strategy.value,
                 "optimizer": optimizer_json(self.config.optimization),
                 "seed": str(compared.selection.winner.seed),
+                **_learnt_from(run, compared),
                 **_contributors(attribution),
                 "trace_count": str(compared.snapshot.trace_count),
                 "snapshot_digest": compared.snapshot.digest,
@@ -207,6 +210,12 @@ class Promotion:
         return version.model_copy(update={"alias": held[0] if held else None})
 
 
+def _learnt_from(run: PipelineRun, compared: ComparedCandidate) -> dict[str, str]:
+    """The lineage of a candidate that another program offered."""
+    offer = offer_of(opening_run(run, compared.comparison.trial), compared.selection)
+    return {} if offer is None else {"learnt_from": f"{offer.program} {offer.version_id}"}
+
+
 def _contributors(attribution: Attribution) -> dict[str, str]:
     """Who is credited, by weight; by number alone where a tag could not hold them all."""
     weights = {credit.contributor_id: from_millionths(credit.weight_e6) for credit in attribution.credits}
@@ -224,6 +233,7 @@ def attribute_selection(
 ) -> Attribution:
     """Who is credited for the program that was selected from the snapshot of `run`, by the program file's method."""
     later = later_snapshots(comparison) if comparison else ()
+    offer = offer_of(opening_run(run, comparison.trial) if comparison else run, selection)
     uses = first_uses(run, config.name, record, later=later)
     return attribute(
         read_snapshot(record),
@@ -232,5 +242,6 @@ def attribute_selection(
         min_quality_score=config.optimization.min_quality_score,
         compared=traces_compared(comparison) if comparison else (),
         later=later,
+        borrowed=borrowed_rows(offer),
         wallets=standing_wallets(uses, named=config.attribution.wallets),
     )

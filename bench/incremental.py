@@ -18,7 +18,7 @@ from bench.strategies import SIZES
 from dev.traffic.seed import last_weeks, seed
 from teleprompt.config.files import find_program_file
 from teleprompt.config.settings import Settings
-from teleprompt.environment import quiet_libraries
+from teleprompt.environment import configure_third_party
 from teleprompt.pipeline.pipeline import Pipeline
 from teleprompt.strategies import OptimizationStrategy
 from teleprompt.window import Window
@@ -35,7 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="*", default=STRATEGIES)
     only = parser.parse_args().only
-    quiet_libraries()
+    configure_third_party()
     warnings.simplefilter("ignore")
     os.environ["PYTHONWARNINGS"] = "ignore"
     logging.getLogger("mlflow").setLevel(logging.ERROR)

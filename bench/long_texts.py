@@ -25,7 +25,7 @@ import psutil
 from bench.mlflow_server import MlflowServer
 from bench.trace_store import DAYS, PROGRAM, START, build_trace_store
 from bench.traces import running_postgresql
-from teleprompt.environment import quiet_libraries
+from teleprompt.environment import configure_third_party
 from teleprompt.window import Window
 
 KINDS = ("runs", "traces")
@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("--without", nargs="*", default=[], choices=["http", "postgresql", "tenfold"])
     parser.add_argument("--worker", nargs=4, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    quiet_libraries()
+    configure_third_party()
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     if arguments.worker:

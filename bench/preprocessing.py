@@ -19,7 +19,7 @@ from typing import Any
 from bench.preprocessing_worlds import Call, World, worlds
 from teleprompt.config.optimization import OptimizationConfig
 from teleprompt.config.settings import LMConfig
-from teleprompt.environment import quiet_libraries
+from teleprompt.environment import configure_third_party
 from teleprompt.evaluate.examples import good_rows, to_examples
 from teleprompt.evaluate.metrics import agreement_scores, mean_of_fields
 from teleprompt.evaluate.objective import Objective
@@ -117,7 +117,7 @@ def main() -> None:
 
 def _measure_all(name: str, seed: int) -> list[Found]:
     """All settings on the traffic of a seed."""
-    quiet_libraries()
+    configure_third_party()
     world = next(world for world in worlds() if world.name == name)
     calls = world.calls(seed)
     with TemporaryDirectory() as folder:

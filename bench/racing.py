@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from teleprompt.config.optimization import OptimizationConfig
-from teleprompt.environment import quiet_libraries
+from teleprompt.environment import configure_third_party
 from teleprompt.evaluate.objective import Objective
 from teleprompt.evaluate.score import Scores, score_program
 from teleprompt.lm.build import build_lm
@@ -63,7 +63,7 @@ def main() -> None:
 
 def compare(seed: int) -> Compared:
     """Both searches on one task."""
-    quiet_libraries()
+    configure_third_party()
     import dspy
     from dspy.teleprompt import BootstrapFewShotWithRandomSearch
 

@@ -18,7 +18,7 @@ from typing import Any
 from dev.traffic.seed import SLUGS, last_weeks
 from teleprompt.config.files import find_program_file
 from teleprompt.config.settings import Settings
-from teleprompt.environment import quiet_libraries
+from teleprompt.environment import configure_third_party
 from teleprompt.errors import TelepromptError
 from teleprompt.pipeline.pipeline import Pipeline
 from teleprompt.strategies import OptimizationStrategy
@@ -44,7 +44,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="*", default=[name.value for name in OptimizationStrategy])
     arguments = parser.parse_args()
-    quiet_libraries()
+    configure_third_party()
     warnings.simplefilter("ignore")
     os.environ["PYTHONWARNINGS"] = "ignore"
     logging.getLogger("mlflow").setLevel(logging.ERROR)

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from teleprompt.config.program import ProgramConfig
-from teleprompt.environment import quiet_libraries
+from teleprompt.environment import configure_third_party
 from teleprompt.traces.submission.row import SubmittedTrace
 from teleprompt.traces.submission.spool import Spool
 from teleprompt.traces.submission.submit import accept, drain
@@ -77,7 +77,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=2000)
     arguments = parser.parse_args()
-    quiet_libraries()
+    configure_third_party()
     ways: dict[str, tuple[Callable[[Any, list[SubmittedTrace]], None], int]] = {
         "mlflow runs": (as_runs, arguments.calls // 5),
         "mlflow spans and feedback": (as_spans, arguments.calls // 5),

@@ -24,7 +24,7 @@ import psutil
 
 from bench.mlflow_server import MlflowServer
 from bench.store import DAYS, PROGRAMS, WINDOW, build_store
-from teleprompt.environment import quiet_libraries
+from teleprompt.environment import configure_third_party
 from teleprompt.window import Window
 
 LARGEST = next(iter(PROGRAMS))
@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--large", type=int, default=1_000_000, help="runs that are streamed into a snapshot; 0: none")
     parser.add_argument("--without", nargs="*", default=[], choices=["http", "postgresql", "restart"])
     arguments = parser.parse_args()
-    quiet_libraries()
+    configure_third_party()
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     with tempfile.TemporaryDirectory(prefix="teleprompt-bench-") as name:

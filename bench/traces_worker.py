@@ -10,7 +10,7 @@ from bench.store import PROGRAMS, WINDOW
 from bench.traces import LARGEST, span, timed
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.traces import TracesConfig
-from teleprompt.environment import quiet_libraries
+from teleprompt.environment import configure_third_party
 from teleprompt.program.fields import DeclaredFields, Field, ProgramFields
 from teleprompt.traces.sources.choose import open_store
 from teleprompt.tracking.connection import mlflow_client
@@ -25,7 +25,7 @@ FIELDS = ProgramFields(
 def main() -> None:
     """One measurement; the result is a line of JSON."""
     what, way, uri = sys.argv[1:]
-    quiet_libraries()
+    configure_third_party()
     with mlflow_client(uri) as client:
         experiment = client.get_experiment_by_name("production").experiment_id
         work = {

@@ -24,7 +24,7 @@ from teleprompt.config.files import find_program_file, load_program_file
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import LMConfig, Settings
 from teleprompt.config.signers import KeystoreSigner
-from teleprompt.environment import quiet_libraries
+from teleprompt.environment import configure_third_party
 from teleprompt.errors import TelepromptError
 from teleprompt.lm.build import build_lm
 from teleprompt.production.look import Production
@@ -99,7 +99,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("slug", metavar="SLUG")
     slug = parser.parse_args().slug
-    quiet_libraries()
+    configure_third_party()
     settings = Settings()
     signer = KeystoreSigner.model_validate(
         {

@@ -18,7 +18,7 @@ from dev.signer import ensure_signer, signer_environment
 from dev.summary import print_summary, summarize, write_summary
 from dev.traffic.parallel import TrafficError, prepare_store, seed_in_parallel
 from dev.traffic.seed import SLUGS, last_weeks
-from teleprompt.environment import quiet_libraries
+from teleprompt.environment import configure_third_party
 from teleprompt.window import Window, format_utc
 
 RUN_SECONDS = 1200
@@ -26,7 +26,7 @@ RUN_SECONDS = 1200
 
 def main() -> int:
     """The exit status: 0 when every run succeeded."""
-    quiet_libraries()
+    configure_third_party()
     os.environ.update(ROLLOUT)
     RUN.mkdir(parents=True, exist_ok=True)
     window = last_weeks(1, now=datetime.now(UTC))[0]

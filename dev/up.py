@@ -15,13 +15,13 @@ from dev.rollout import ROLLOUT
 from dev.signer import ensure_signer, signer_environment
 from dev.traffic.parallel import prepare_store
 from teleprompt.config.settings import Settings
-from teleprompt.environment import quiet_libraries
+from teleprompt.environment import configure_third_party
 from teleprompt.tracking.connection import artifact_root
 
 
 def main() -> int:
     """The exit status: 0 after Ctrl-C."""
-    quiet_libraries()
+    configure_third_party()
     try:
         with process_family(LOGS) as family:
             _up(family, free_ports())

@@ -30,9 +30,9 @@ os.environ.update(
     DSPY_CACHEDIR=str(HOME / "dspy"),
 )
 
-from teleprompt.environment import quiet_libraries  # noqa: E402
+from teleprompt.environment import configure_third_party  # noqa: E402
 
-quiet_libraries()
+configure_third_party()
 
 import pytest  # noqa: E402
 from sqlalchemy import Engine, event  # noqa: E402

@@ -122,9 +122,9 @@ def main() -> None:
     """Fork for whoever calls at the door, until standard input is closed."""
     place, function, modules = json.loads(sys.stdin.buffer.raw.readline())
     del sys.path[0]  # this folder
-    from teleprompt.environment import quiet_libraries
+    from teleprompt.environment import configure_third_party
 
-    quiet_libraries()
+    configure_third_party()
     for module in modules:
         import_module(module)
     with socket.socket(socket.AF_UNIX) as door:

@@ -18,7 +18,7 @@ from dev.real.model import REAL, TEXTS, TEXTS_VERSION, fetch, served_model
 from dev.real.texts import Tweet, as_calls, read_tweets
 from teleprompt.config.files import load_program_file
 from teleprompt.config.settings import LMConfig, Settings
-from teleprompt.environment import quiet_libraries
+from teleprompt.environment import configure_third_party
 from teleprompt.errors import TelepromptError
 from teleprompt.window import Window
 
@@ -74,7 +74,7 @@ class Result:
 
 def main() -> int:
     """The exit status: 0 when each strategy that was begun came to a verdict."""
-    quiet_libraries()
+    configure_third_party()
     wanted = sys.argv[1:] or list(OPTIONS)
     unknown = sorted(set(wanted) - OPTIONS.keys())
     if unknown:

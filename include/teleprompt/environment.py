@@ -15,7 +15,7 @@ _DEFAULTS = {
 }
 
 
-def quiet_libraries() -> None:
+def configure_third_party() -> None:
     """Switch off progress bars, banners and telemetry, unless the environment says otherwise."""
     for variable, value in _DEFAULTS.items():
         os.environ.setdefault(variable, value)

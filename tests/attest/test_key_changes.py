@@ -29,7 +29,7 @@ from teleprompt.config.files import load_program_file
 from teleprompt.config.settings import Settings
 from teleprompt.errors import ConfigurationError, TelepromptError
 from teleprompt.health import examine
-from teleprompt.registry.audit_trail import Deed, find_gaps, read_trail
+from teleprompt.registry.audit_trail import AuditAction, find_gaps, read_trail
 from teleprompt.tracking.connection import mlflow_client
 from teleprompt.tracking.pipeline_run import PipelineRun
 from tests.attest.documents import BODY, SIGNER, SIGNER_ADDRESS
@@ -121,7 +121,9 @@ def test_a_key_is_stolen_and_revoked(old: Settings, new: Settings, tmp_path: Pat
     assert [code_of(new, one.attestation_hash) for one in (genuine, later)] == [Code.OK, Code.SIGNER_REVOKED]
 
     with open_attestations(new) as store:
-        (entry,) = [entry for entry in read_trail(store.client, "EmailDraft") if entry.deed is Deed.REVOKE_SIGNER]
+        (entry,) = [
+            entry for entry in read_trail(store.client, "EmailDraft") if entry.deed is AuditAction.REVOKE_SIGNER
+        ]
         assert (entry.who, entry.after["why"], entry.after["list"]) == ("ana", "found in a repository", 3)
         config = load_program_file(write_program(tmp_path / "programs", yaml="name: EmailDraft\n"))
         (alert,) = alerts_of_attestations(store, config)
@@ -169,7 +171,7 @@ def test_a_document_is_taken_back(old: Settings, tmp_path: Path) -> None:
     with open_attestations(old) as store:
         config = load_program_file(write_program(tmp_path / "programs", yaml="name: EmailDraft\n"))
         assert alerts_of_attestations(store, config) == []
-        assert {entry.deed for entry in read_trail(store.client, "EmailDraft")} == {Deed.REVOKE}
+        assert {entry.deed for entry in read_trail(store.client, "EmailDraft")} == {AuditAction.REVOKE}
 
 
 def test_what_was_revoked_on_the_chain_is_refused(old: Settings) -> None:
@@ -219,8 +221,8 @@ def test_each_list_is_kept_and_in_a_trail(old: Settings) -> None:
     with mlflow_client(old.tracking_uri) as client:
         entries = read_trail(client, TRAIL)
         assert [(entry.deed, entry.who, entry.about) for entry in entries] == [
-            (Deed.PUBLISH_SIGNERS, "ana", "list 1"),
-            (Deed.PUBLISH_SIGNERS, "ana", "list 2"),
+            (AuditAction.PUBLISH_SIGNERS, "ana", "list 1"),
+            (AuditAction.PUBLISH_SIGNERS, "ana", "list 2"),
         ]
         assert find_gaps(client, TRAIL, entries) == []
         with pytest.raises(ConfigurationError, match="before it begins"):

@@ -17,7 +17,7 @@ from teleprompt.config.files import load_program_file
 from teleprompt.config.settings import Settings
 from teleprompt.errors import ConfigurationError, TelepromptError
 from teleprompt.queries.run_detail import read_detail
-from teleprompt.registry.audit_trail import Deed, read_trail
+from teleprompt.registry.audit_trail import AuditAction, read_trail
 from teleprompt.signing.signer import open_signer
 from teleprompt.storage.blobs import put_blob
 from teleprompt.tracking.connection import mlflow_client
@@ -94,7 +94,7 @@ def test_a_swapped_file_is_refused_alerted_and_written_down(
                 store.find(name)
         with pytest.raises(UntrustedAttestationError):
             store.credits(*store.list(), "alice")
-        (entry,) = [entry for entry in read_trail(store.client, "EmailDraft") if entry.deed is Deed.DISTRUST]
+        (entry,) = [entry for entry in read_trail(store.client, "EmailDraft") if entry.deed is AuditAction.DISTRUST]
         assert record.attestation_hash in entry.about
         config = load_program_file(write_program(tmp_path / "programs", yaml="name: EmailDraft\n"))
         (alert,) = alerts_of_attestations(store, config)

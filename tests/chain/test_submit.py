@@ -10,7 +10,7 @@ from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import Settings
 from teleprompt.lm.meter import Spend
 from teleprompt.lm.stage_spend import with_spend
-from teleprompt.registry.audit_trail import Deed, read_trail
+from teleprompt.registry.audit_trail import AuditAction, read_trail
 from teleprompt.tracking.connection import mlflow_client
 from teleprompt.tracking.pipeline_run import PipelineRun
 from teleprompt.tracking.run_key import RunKey
@@ -48,7 +48,7 @@ def test_the_trail_tells_contracts_apart_and_knows_of_revocations(
     revoke_attestation(run, SIGNED, config, chained, who="bob")
     first, second, third = read_trail(run.client, "Shelves")
     assert [(entry.deed, entry.who) for entry in (first, second, third)] == [
-        (Deed.SUBMIT, "ann"), (Deed.SUBMIT, "ann"), (Deed.REVOKE, "bob"),
+        (AuditAction.SUBMIT, "ann"), (AuditAction.SUBMIT, "ann"), (AuditAction.REVOKE, "bob"),
     ]  # fmt: skip
     assert first.after["contract"] != second.after["contract"] == third.after["contract"]
 

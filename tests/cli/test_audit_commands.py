@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from teleprompt.config.settings import Settings
-from teleprompt.registry.audit_trail import Deed, Done, append
+from teleprompt.registry.audit_trail import AuditAction, AuditEvent, append
 from teleprompt.tracking.connection import mlflow_client
 from tests.cli.conftest import Result
 
@@ -16,7 +16,7 @@ def test_the_trail_is_listed_exported_and_verified(
     assert call("audit", "list", "shelves").out == "Nobody did anything to Shelves yet.\n"
     with mlflow_client(settings.tracking_uri) as client:
         for about in ("1", "2"):
-            append(client, "Shelves", Done(deed=Deed.RUN, who="ann", about=about, after={"window": "w"}))
+            append(client, "Shelves", AuditEvent(deed=AuditAction.RUN, who="ann", about=about, after={"window": "w"}))
         exported = call("audit", "list", "shelves", "--json").json
         assert [(entry["number"], entry["who"]) for entry in exported] == [(1, "ann"), (2, "ann")]
         assert "window: w" in call("audit", "list", "shelves").out

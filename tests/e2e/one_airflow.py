@@ -16,7 +16,7 @@ from dev.local import LOCAL, LOGS, free_ports
 from dev.processes import process_family
 from dev.traffic.parallel import prepare_store
 from teleprompt.config.settings import Settings
-from teleprompt.environment import quiet_libraries
+from teleprompt.environment import configure_third_party
 from teleprompt.tracking.connection import mlflow_client
 from tests.alerts.mailbox import taking_mail
 from tests.alerts.receiver import receiving
@@ -28,7 +28,7 @@ SLOTS = 2
 
 
 def main() -> None:
-    quiet_libraries()
+    configure_third_party()
     settings, ports = Settings(), free_ports()
     for scenario in (backfill, approval, events):
         scenario.write_programs(settings)

@@ -23,7 +23,7 @@ from dev.airflow_stack import start_airflow, wait_for_dag
 from dev.local import LOCAL, LOGS, airflow_environment, free_ports
 from dev.processes import ProcessFamily, clean_environment, process_family
 from dev.traffic.seed import last_weeks
-from teleprompt.environment import quiet_libraries
+from teleprompt.environment import configure_third_party
 from teleprompt.window import Window, format_utc
 from tests import REPOSITORY
 from tests.e2e.backing_services import BUCKET, Postgres, postgres, start_mlflow, start_redis, start_s3
@@ -48,7 +48,7 @@ SECONDS = 480
 
 
 def main() -> None:
-    quiet_libraries()
+    configure_third_party()
     for name in [name for name in os.environ if name.startswith("TELEPROMPT_")]:
         if name != "TELEPROMPT_PROJECT_DIR":  # all machines have the same project
             del os.environ[name]  # what is set here is set for the machines, one by one

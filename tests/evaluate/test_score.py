@@ -11,7 +11,7 @@ from teleprompt.deltaone.scores import mean_e6
 from teleprompt.errors import REFUSALS, LanguageModelRefusedError, LanguageModelUnavailableError, TelepromptError
 from teleprompt.evaluate.examples import good_rows, to_examples
 from teleprompt.evaluate.objective import Objective
-from teleprompt.evaluate.score import TRUNCATED, UNREADABLE, ScoreBook, fails_too_often, score_program
+from teleprompt.evaluate.score import TRUNCATED, UNREADABLE, ScoreCache, fails_too_often, score_program
 from teleprompt.lm.meter import Meter
 from teleprompt.lm.metered import metered
 from teleprompt.storage.journal import Journal
@@ -105,11 +105,11 @@ def test_only_good_outputs_are_agreed_with_and_nothing_else_of_the_trace_is_show
 
 
 def test_what_failed_once_is_tried_again_by_the_next_run(tmp_path: Path) -> None:
-    def book() -> ScoreBook:
-        return ScoreBook(Journal(str(tmp_path), "scores", fingerprint="a" * 64))
+    def cache() -> ScoreCache:
+        return ScoreCache(Journal(str(tmp_path), "scores", fingerprint="a" * 64))
 
-    first = score_program(Echo({"3"}), EXAMPLES, Objective(same), lm=None, num_threads=1, book=book())
-    again = score_program(Echo(), EXAMPLES, Objective(same), lm=None, num_threads=1, book=book())
+    first = score_program(Echo({"3"}), EXAMPLES, Objective(same), lm=None, num_threads=1, cache=cache())
+    again = score_program(Echo(), EXAMPLES, Objective(same), lm=None, num_threads=1, cache=cache())
     assert first.failures == {"TimeoutError": 1}
     assert (again.failures, again.mean_e6) == ({}, 1_000_000)
 
@@ -185,6 +185,6 @@ class Appends(dspy.Module):
 def test_a_program_that_changes_its_inputs_changes_nobody_elses() -> None:
     asked = [dspy.Example(question="q", turns=[], answer="1").with_inputs("question", "turns")]
     for _ in range(2):
-        scores = score_program(Appends(), asked, Objective(same), lm=None, num_threads=1, book=ScoreBook())
+        scores = score_program(Appends(), asked, Objective(same), lm=None, num_threads=1, cache=ScoreCache())
         assert scores.values_e6 == (1_000_000,)
     assert asked[0].turns == []

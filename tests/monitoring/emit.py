@@ -21,12 +21,12 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import Settings
-from teleprompt.environment import quiet_libraries
+from teleprompt.environment import configure_third_party
 from teleprompt.traces.submission.spool import Spool
 from teleprompt.traces.submission.submit import accept
 from teleprompt.tracking.connection import mlflow_client
 from teleprompt.window import format_utc
-from teleprompt_airflow.api._courier import COURIER
+from teleprompt_airflow.api._spool_writer import SPOOL_WRITER
 from teleprompt_airflow.assets import ended_asset
 from teleprompt_airflow.dags.program import program_dags
 from teleprompt_airflow.notifications.failure import FailureAlert
@@ -53,7 +53,7 @@ chain: {adapter: eas, chain_id: 1, contract: "0x11111111111111111111111111111111
 
 
 def main(folder: Path) -> None:
-    quiet_libraries()
+    configure_third_party()
     settings = Settings()
     write_program(folder / "programs", yaml=PROGRAM)
     give_connections(settings)
@@ -67,7 +67,7 @@ def main(folder: Path) -> None:
     collect_in_vain(settings, folder)
     end_runs()
     hand_in_in_vain(settings)
-    COURIER._carry()
+    SPOOL_WRITER._write()
     metrics.get_meter_provider().force_flush()  # type: ignore[attr-defined]
 
 

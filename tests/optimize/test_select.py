@@ -8,7 +8,7 @@ import pytest
 from teleprompt.config.budget import BudgetConfig
 from teleprompt.config.optimization import OptimizationConfig, SelectionConfig
 from teleprompt.errors import TelepromptError
-from teleprompt.evaluate.score import ScoreBook
+from teleprompt.evaluate.score import ScoreCache
 from teleprompt.lm.meter import Meter
 from teleprompt.optimize.candidate import Candidate
 from teleprompt.storage.blobs import get_blob, put_blob
@@ -36,20 +36,20 @@ def test_of_equals_the_lowest_seed_is_selected(bench: Bench) -> None:
 
 def test_a_program_is_scored_once_however_many_candidates_are_it(bench: Bench) -> None:
     (candidate,) = candidates(bench, 0)
-    books: dict[str, ScoreBook] = {}
+    books: dict[str, ScoreCache] = {}
     meter = Meter()
     twins = [candidate.model_copy(update={"seed": seed}) for seed in range(3)]
-    selection = bench.select(twins, meter=meter, book_of=lambda state: books.setdefault(state, ScoreBook()))
+    selection = bench.select(twins, meter=meter, cache_of=lambda state: books.setdefault(state, ScoreCache()))
     assert meter.spend.calls == selection.n_select
 
 
 def test_the_race_asks_for_less_and_can_be_switched_off(bench: Bench) -> None:
-    racers = candidates(bench, -3, -2, -1, 0, 1)
+    compiled = candidates(bench, -3, -2, -1, 0, 1)
     short = OptimizationConfig(selection=SelectionConfig(first_rung=4))
     whole = OptimizationConfig(selection=SelectionConfig(racing=False))
     raced, full = Meter(), Meter()
-    with_race = bench.select(racers, short, meter=raced)
-    without = bench.select(racers, whole, meter=full)
+    with_race = bench.select(compiled, short, meter=raced)
+    without = bench.select(compiled, whole, meter=full)
     assert raced.spend.calls < full.spend.calls
     assert len(without.rungs) == 1
     assert {score.n for score in without.scores} == {without.n_select}
@@ -58,31 +58,31 @@ def test_the_race_asks_for_less_and_can_be_switched_off(bench: Bench) -> None:
 
 
 def test_what_is_kept_of_a_killed_selection_is_not_paid_twice(bench: Bench, tmp_path) -> None:
-    racers = candidates(bench, -3, 0, 1)
+    compiled = candidates(bench, -3, 0, 1)
 
-    def book(state: str) -> ScoreBook:
-        return ScoreBook(Journal(str(tmp_path), f"scores/{state}", fingerprint="a" * 64))
+    def cache(state: str) -> ScoreCache:
+        return ScoreCache(Journal(str(tmp_path), f"scores/{state}", fingerprint="a" * 64))
 
     once = Meter()
-    expected = bench.select(racers, meter=once, book_of=book)
+    expected = bench.select(compiled, meter=once, cache_of=cache)
     first, second = Meter(BudgetConfig(max_calls=once.spend.calls // 2)), Meter()
     for file in (tmp_path / "scores").iterdir():
         file.unlink()
     with suppress(TelepromptError):
-        bench.select(racers, meter=first, book_of=book)
-    again = bench.select(racers, meter=second, book_of=book)
+        bench.select(compiled, meter=first, cache_of=cache)
+    again = bench.select(compiled, meter=second, cache_of=cache)
     assert first.spend.calls + second.spend.calls == once.spend.calls
     assert (again.winner, again.scores, again.rungs) == (expected.winner, expected.scores, expected.rungs)
 
 
 def test_a_budget_that_ends_in_the_race_keeps_the_best_so_far_and_says_so(bench: Bench) -> None:
-    racers = candidates(bench, -2, -1, 0)
+    compiled = candidates(bench, -2, -1, 0)
     config = OptimizationConfig(selection=SelectionConfig(first_rung=4, keep_above=0.01))
-    selection = bench.select(racers, config, meter=Meter(BudgetConfig(max_calls=16)))
+    selection = bench.select(compiled, config, meter=Meter(BudgetConfig(max_calls=16)))
     assert selection.cut_short == ("The budget of 16 calls was reached",)
     assert {score.n for score in selection.scores} == {4}
     with pytest.raises(TelepromptError, match=r"budget of 5 calls was reached before .* raise `optimization.budget`"):
-        bench.select(racers, config, meter=Meter(BudgetConfig(max_calls=5)))
+        bench.select(compiled, config, meter=Meter(BudgetConfig(max_calls=5)))
 
 
 def test_a_candidate_that_fails_too_often_is_out_and_never_scored_zero(bench: Bench) -> None:

@@ -27,7 +27,7 @@ from teleprompt.queries.backfill_preview import BackfillPreview, Role, preview_b
 from teleprompt.queries.fleet import read_fleet
 from teleprompt.queries.history import list_runs
 from teleprompt.queries.trials import read_trials
-from teleprompt.registry.audit_trail import Deed, read_trail
+from teleprompt.registry.audit_trail import AuditAction, read_trail
 from teleprompt.tracking.connection import mlflow_client
 from teleprompt.window import Window, format_utc
 from tests.support import WEEK, log_shelf_calls, write_program
@@ -119,7 +119,7 @@ def test_the_evidence_of_windows_adds_up_until_it_promotes(settings: Settings, t
         assert [point.n for point in summary.path] == counts
         assert [weeks.run(k).comparison for k in (1, 0)] == [*second, first]  # done again, it changes nothing
         deeds = [entry.deed for entry in read_trail(client, "Shelves")]
-        assert (deeds.count(Deed.OPEN_TRIAL), deeds.count(Deed.END_TRIAL)) == (1, 1)
+        assert (deeds.count(AuditAction.OPEN_TRIAL), deeds.count(AuditAction.END_TRIAL)) == (1, 1)
 
 
 def test_an_earlier_window_does_not_count_and_a_gap_is_waited_for(settings: Settings, tmp_path: Path) -> None:
@@ -199,7 +199,7 @@ def test_a_trial_explains_itself_and_scores_nothing_while_it_is_paused(settings:
         (trial,) = weeks.trials()
         assert (trial.pause, len(trial.windows)) == (None, 2)
         deeds = [(entry.deed, entry.who) for entry in read_trail(client, "Shelves")]
-        assert deeds.index((Deed.PAUSE_TRIAL, "ann")) < deeds.index((Deed.RESUME_TRIAL, "bob"))
+        assert deeds.index((AuditAction.PAUSE_TRIAL, "ann")) < deeds.index((AuditAction.RESUME_TRIAL, "bob"))
 
 
 def test_a_fleet_asks_for_more_evidence_than_one_program(settings: Settings, tmp_path: Path) -> None:

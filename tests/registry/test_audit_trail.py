@@ -10,8 +10,8 @@ from teleprompt.config.settings import Settings
 from teleprompt.registry.audit_trail import (
     ENTRY,
     NUMBER,
-    Deed,
-    Done,
+    AuditAction,
+    AuditEvent,
     append,
     find_departures,
     find_gaps,
@@ -42,13 +42,15 @@ def gaps(client: Any) -> list[str]:
 
 def three(client: Any) -> None:
     for number in range(3):
-        append(client, NAME, Done(deed=Deed.RUN, who="ann", about=f"run {number}", after={"window": number}))
+        append(
+            client, NAME, AuditEvent(deed=AuditAction.RUN, who="ann", about=f"run {number}", after={"window": number})
+        )
 
 
 def test_entries_are_numbered_chained_and_written_once(client: Any) -> None:
     assert (read_trail(client, NAME), gaps(client)) == ([], [])
     three(client)
-    append(client, NAME, Done(deed=Deed.RUN, who="bob", about="run 1"))
+    append(client, NAME, AuditEvent(deed=AuditAction.RUN, who="bob", about="run 1"))
     trail = read_trail(client, NAME)
     assert [(entry.number, entry.who, entry.after) for entry in trail] == [
         (number, "ann", {"window": number - 1}) for number in (1, 2, 3)
@@ -59,7 +61,9 @@ def test_entries_are_numbered_chained_and_written_once(client: Any) -> None:
 
 def test_those_who_write_at_once_all_get_a_number(client: Any) -> None:
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda n: append(client, NAME, Done(deed=Deed.RUN, who="x", about=str(n))), range(6)))
+        list(
+            pool.map(lambda n: append(client, NAME, AuditEvent(deed=AuditAction.RUN, who="x", about=str(n))), range(6))
+        )
     assert [entry.number for entry in read_trail(client, NAME)] == [1, 2, 3, 4, 5, 6]
     assert gaps(client) == []
 
@@ -91,7 +95,7 @@ def test_what_was_tampered_with_shows(client: Any, tamper: Any, problem: str) ->
     three(client)
     tamper(client)
     assert problem in gaps(client)[0]
-    append(client, NAME, Done(deed=Deed.RUN, who="ann", about="the next"))
+    append(client, NAME, AuditEvent(deed=AuditAction.RUN, who="ann", about="the next"))
     assert gaps(client) != []  # it is not healed by going on
 
 
@@ -128,7 +132,11 @@ def test_a_configuration_is_written_down_when_it_changes_with_what_it_was(client
 
 
 def test_more_than_a_tag_holds_is_kept_by_its_digest(client: Any) -> None:
-    append(client, NAME, Done(deed=Deed.CONFIGURE, who="x", about="x", after={"text": "x" * 10_000, "number": 3}))
+    append(
+        client,
+        NAME,
+        AuditEvent(deed=AuditAction.CONFIGURE, who="x", about="x", after={"text": "x" * 10_000, "number": 3}),
+    )
     (entry,) = read_trail(client, NAME)
     assert (set(entry.after["text"]), entry.after["number"]) == ({"sha256"}, 3)
     assert gaps(client) == []
@@ -175,14 +183,14 @@ def test_a_process_that_died_before_it_moved_the_head_leaves_no_gap(client: Any)
     second = read_trail(client, NAME)[1]
     client.set_experiment_tag(experiment.experiment_id, "teleprompt.audit_head", f"2 {second.digest}")
     assert gaps(client) == []
-    append(client, NAME, Done(deed=Deed.RUN, who="ann", about="run 4"))
+    append(client, NAME, AuditEvent(deed=AuditAction.RUN, who="ann", about="run 4"))
     assert ([entry.number for entry in read_trail(client, NAME)], gaps(client)) == ([1, 2, 3, 4], [])
 
 
 def test_a_later_trail_begins_with_the_earlier_export(client: Any) -> None:
     three(client)
     exported = read_trail(client, NAME)
-    append(client, NAME, Done(deed=Deed.RUN, who="ann", about="run 4"))
+    append(client, NAME, AuditEvent(deed=AuditAction.RUN, who="ann", about="run 4"))
     assert find_departures(read_trail(client, NAME), exported) == []
     forged = [entry.model_copy(update={"digest": "0" * 64}) if entry.number == 2 else entry for entry in exported[:2]]
     assert find_departures(forged, exported) == [

@@ -10,7 +10,7 @@ import mlflow
 import pytest
 
 from teleprompt.config.settings import Settings
-from teleprompt.environment import quiet_libraries
+from teleprompt.environment import configure_third_party
 from teleprompt.errors import ConfigurationError, LockLostError, RegistryBusyError
 from teleprompt.registry import lock
 from teleprompt.registry.aliases import aliases_of
@@ -204,7 +204,7 @@ def test_a_promotion_that_fails_in_the_middle_puts_all_back(client, monkeypatch:
 
 def die_in_the_middle(tracking_uri: str, moved: bool) -> None:
     """Killed just before the champion is moved, or just after."""
-    quiet_libraries()
+    configure_third_party()
     with mlflow_client(tracking_uri) as client:
         set_alias = client.set_registered_model_alias
 
@@ -269,7 +269,7 @@ def test_what_a_killed_process_left_half_done_is_undone_by_the_next(client, sett
 
 
 def end_of_a_run(tracking_uri: str, number: int, results) -> None:
-    quiet_libraries()
+    configure_third_party()
     with mlflow_client(tracking_uri) as client:
         results.put((number, promote(client, "P", number, instead_of=1, **BY).action))
 

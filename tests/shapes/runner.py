@@ -18,12 +18,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from teleprompt.environment import quiet_libraries
+from teleprompt.environment import configure_third_party
 
 os.environ["DSPY_CACHEDIR"] = tempfile.mkdtemp(prefix="shapes-dspy-")
 os.environ["MLFLOW_ASYNC_TRACE_LOGGING_MAX_QUEUE_SIZE"] = "100000"
 os.environ["MLFLOW_ASYNC_TRACE_LOGGING_MAX_WORKERS"] = "1"  # SQLite lets no second one write
-quiet_libraries()
+configure_third_party()
 
 import dspy  # noqa: E402
 import mlflow  # noqa: E402

@@ -10,7 +10,7 @@ import pytest
 
 from teleprompt.config.settings import Settings
 from teleprompt.config.traces import TraceAccess, TracesConfig
-from teleprompt.traces._incremental import Shelf, read_new
+from teleprompt.traces._incremental import DayCache, read_new
 from teleprompt.traces.sources.choose import open_store
 from teleprompt.tracking.connection import mlflow_client
 from teleprompt.window import Window
@@ -56,7 +56,7 @@ class Shop:
         self.client, self.access = client, access
         self.experiment = client.create_experiment("prod", (folder / "artifacts").as_uri())
         self._store = store
-        self.shelf = Shelf.of(str(folder), store="here")
+        self.cache = DayCache.of(str(folder), store="here")
 
     def log(self, day: float, **changes: Any) -> str:
         return log_run(self.client, self.experiment, at=MONDAY + day * DAY, **changes)
@@ -65,7 +65,7 @@ class Shop:
         """Ids that were found, and days that were read from MLflow."""
         (source,) = self._store.sources(TracesConfig(access=self.access, source="runs"), outcomes=[], page_size=1000)
         watched = Watched(source)
-        tables = list(read_new(watched, "P", window, shelf=self.shelf, settled=30 * DAY, now=now))
+        tables = list(read_new(watched, "P", window, cache=self.cache, settled=30 * DAY, now=now))
         return [name for table in tables for name in table["trace_id"].to_pylist()], watched.read_days
 
 
@@ -121,7 +121,7 @@ def test_a_day_that_is_not_over_is_not_kept(shop: Shop) -> None:
 def test_what_was_lost_or_damaged_is_read_again(shop: Shop) -> None:
     ids = [shop.log(day) for day in range(3)]
     shop.read()
-    files = sorted(Path(shop.shelf.storage_uri, "days").rglob("*.arrow"))
+    files = sorted(Path(shop.cache.storage_uri, "days").rglob("*.arrow"))
     files[0].unlink()
     files[1].write_bytes(b"ARROW1")
     found, read = shop.read()
@@ -143,7 +143,7 @@ def test_a_load_that_died_goes_on_after_its_last_whole_day(shop: Shop) -> None:
                     yield row
 
     with pytest.raises(KeyboardInterrupt):
-        list(read_new(Dying(source), "P", WEEK, shelf=shop.shelf, settled=30 * DAY, now=LONG_AFTER))
+        list(read_new(Dying(source), "P", WEEK, cache=shop.cache, settled=30 * DAY, now=LONG_AFTER))
     assert shop.read() == (ids, ["Thu", "Fri", "Sat", "Sun"])
 
 
@@ -160,10 +160,10 @@ def test_spans_that_were_read_are_not_fetched_again(settings: Settings, monkeypa
         fetched: list[str] = []
         payloads = source.payloads
         monkeypatch.setattr(source, "payloads", lambda ids: fetched.extend(ids) or payloads(ids))
-        shelf = Shelf.of(settings.storage_uri, store="here")
+        cache = DayCache.of(settings.storage_uri, store="here")
 
         def read() -> list[dict[str, Any]]:
-            tables = read_new(source, "P", WEEK, shelf=shelf, settled=30 * DAY, now=WEEK.end)
+            tables = read_new(source, "P", WEEK, cache=cache, settled=30 * DAY, now=WEEK.end)
             return [row for table in tables for row in table.to_pylist()]
 
         rows = read()
@@ -195,12 +195,12 @@ def test_a_day_with_spans_that_could_not_be_read_is_read_again(settings: Setting
         trace_id = log_trace(experiment, at=MONDAY, feedback=(0.5,))
         log_trace(experiment, at=MONDAY)
         move_spans(settings, trace_id, "ARTIFACT_REPO")  # where there is no file
-        shelf = Shelf.of(settings.storage_uri, store="here")
+        cache = DayCache.of(settings.storage_uri, store="here")
 
         def reasons(access: str) -> list[str]:
             config = TracesConfig(access=access, source="traces")
             (source,) = store.sources(config, outcomes=["outcome_score"], page_size=100)
-            tables = list(read_new(source, "P", WEEK, shelf=shelf, settled=30 * DAY, now=LONG_AFTER))
+            tables = list(read_new(source, "P", WEEK, cache=cache, settled=30 * DAY, now=LONG_AFTER))
             judged = validate(tables[0], program="P", fields=FIELDS, outcome=OutcomeConfig(), now_ms=2**62)
             return sorted([*judged.quarantine["reason"].to_pylist(), *["usable"] * len(judged.rows)])
 
@@ -266,7 +266,7 @@ class Ledger:
     def __init__(self, client: Any, store: Any, storage_uri: str) -> None:
         self.client, self._store = client, store
         self.experiment = client.create_experiment("prod")
-        self.shelf = Shelf.of(storage_uri, store="here")
+        self.cache = DayCache.of(storage_uri, store="here")
         self.fetched: list[str] = []
 
     def say(self, trace_id: str, value: float, **more: Any) -> str:
@@ -290,7 +290,7 @@ class Ledger:
 
         source.read = read
         source.payloads = lambda ids: self.fetched.extend(ids) or payloads(ids)
-        tables = list(read_new(source, "P", WEEK, shelf=self.shelf, settled=30 * DAY, now=LONG_AFTER))
+        tables = list(read_new(source, "P", WEEK, cache=self.cache, settled=30 * DAY, now=LONG_AFTER))
         rows = [row for table in tables for row in table.to_pylist()]
         assert all(row["inputs"] for row in rows if row["outcomes"])
         return [[one["value"] for one in row["outcomes"]] for row in rows], days

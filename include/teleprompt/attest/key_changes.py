@@ -9,7 +9,7 @@ from teleprompt.attest.stored import AttestationStore, IssuedAttestation
 from teleprompt.attest.trust_list import KeyRevocation, ListedSigner, RevokedDocument, TrustList
 from teleprompt.config.settings import Settings
 from teleprompt.errors import ConfigurationError
-from teleprompt.registry.audit_trail import Deed, Done, append
+from teleprompt.registry.audit_trail import AuditAction, AuditEvent, append
 from teleprompt.signing.signer import addresses_of
 from teleprompt.window import format_utc
 
@@ -79,7 +79,11 @@ def revoke_signer(
     published = publish(settings, client, change, who=who, now=now)
     for program in sorted({issued.stored.program for issued in known}):
         about = f"{address} in list {published.number}"
-        append(client, program, Done(deed=Deed.REVOKE_SIGNER, who=who, about=about, after=_facts(published, why)))
+        append(
+            client,
+            program,
+            AuditEvent(deed=AuditAction.REVOKE_SIGNER, who=who, about=about, after=_facts(published, why)),
+        )
     entry = published.find(address)
     assert entry is not None  # noqa: S101 - it was put in
     return entry
@@ -92,7 +96,11 @@ def revoke_document(
     revoked = RevokedDocument(attestation_hash=issued.attestation.attestation_hash, at=format_utc(now), why=why)
     published = publish(settings, client, lambda before: before.with_document(revoked), who=who, now=now)
     about = f"{revoked.attestation_hash} in list {published.number}"
-    append(client, issued.stored.program, Done(deed=Deed.REVOKE, who=who, about=about, after=_facts(published, why)))
+    append(
+        client,
+        issued.stored.program,
+        AuditEvent(deed=AuditAction.REVOKE, who=who, about=about, after=_facts(published, why)),
+    )
     return published
 
 

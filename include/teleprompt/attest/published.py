@@ -15,7 +15,7 @@ from teleprompt.attest.trust_list import ListedLog, TrustList, load_trust_list
 from teleprompt.attest.trust_list_signing import list_signers, sign_list
 from teleprompt.config.settings import Settings
 from teleprompt.errors import ConfigurationError
-from teleprompt.registry.audit_trail import Deed, Done, append, read_trail
+from teleprompt.registry.audit_trail import AuditAction, AuditEvent, append, read_trail
 from teleprompt.registry.lock import registry_lock
 from teleprompt.signing.signer import addresses_of, open_signer
 from teleprompt.storage.blobs import Blob, get_blob, location, put_blob
@@ -68,7 +68,7 @@ def read_published(settings: Settings, client: "MlflowClient") -> TrustList | No
         ConfigurationError: it cannot be read.
         TelepromptError: it is missing in the storage, or another one lies in its place.
     """
-    entries = [entry for entry in read_trail(client, TRAIL) if entry.deed is Deed.PUBLISH_SIGNERS]
+    entries = [entry for entry in read_trail(client, TRAIL) if entry.deed is AuditAction.PUBLISH_SIGNERS]
     if not entries:
         return None
     digest = entries[-1].after["file"]
@@ -95,7 +95,11 @@ def publish(
         lease.check()
         file = put_blob(settings.storage_uri, FOLDER, serialize_list(signed).encode(), suffix=".json")
         after = {"digest": signed.digest, "file": file.digest}
-        append(client, TRAIL, Done(deed=Deed.PUBLISH_SIGNERS, who=who, about=f"list {number}", after=after, at=now))
+        append(
+            client,
+            TRAIL,
+            AuditEvent(deed=AuditAction.PUBLISH_SIGNERS, who=who, about=f"list {number}", after=after, at=now),
+        )
     if settings.public_log is not None and settings.public_log.key is not None:
         public_log = PublicLog(client, settings.storage_uri)
         LogWriter(public_log, settings.public_log).append(*list_entries(client))
@@ -108,7 +112,7 @@ def list_entries(client: "MlflowClient") -> list[bytes]:
     return [
         signers_entry(number=int(entry.about.removeprefix("list ")), list_digest=str(entry.after["digest"]))
         for entry in read_trail(client, TRAIL)
-        if entry.deed is Deed.PUBLISH_SIGNERS
+        if entry.deed is AuditAction.PUBLISH_SIGNERS
     ]
 
 

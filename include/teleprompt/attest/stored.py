@@ -25,7 +25,7 @@ from teleprompt.encoding.canonical_json import sha256_hex
 from teleprompt.environment import system_user
 from teleprompt.errors import ConfigurationError, TelepromptError
 from teleprompt.records import Digest, Record
-from teleprompt.registry.audit_trail import Deed, Done, append
+from teleprompt.registry.audit_trail import AuditAction, AuditEvent, append
 from teleprompt.storage.blobs import get_blob
 from teleprompt.tracking.connection import mlflow_client, quoted
 from teleprompt.tracking.pipeline_run import PipelineRun
@@ -278,7 +278,9 @@ def _write_down(
     about = f"{stored.attestation_hash} {sha256_hex(data)}"
     facts = {"run_id": stored.run_id, "code": error.code.value}
     try:
-        append(client, stored.program, Done(deed=Deed.DISTRUST, who=system_user(), about=about, after=facts))
+        append(
+            client, stored.program, AuditEvent(deed=AuditAction.DISTRUST, who=system_user(), about=about, after=facts)
+        )
     except TelepromptError:
         log.exception("That an attestation of %s cannot be trusted is not in the audit trail", stored.program)
 

@@ -10,7 +10,7 @@ from teleprompt.chain.receipt import ChainState, Receipt
 from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import Settings
 from teleprompt.errors import ConfigurationError
-from teleprompt.registry.audit_trail import Deed, Done, append
+from teleprompt.registry.audit_trail import AuditAction, AuditEvent, append
 from teleprompt.tracking.pipeline_run import PipelineRun
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ def submit_attestation(
     log.info("%s on chain %d: %s", attestation.attestation_id, receipt.chain_id, receipt.note)
     _keep(run, receipt)
     if receipt.state is not ChainState.DRY_RUN:
-        _write_down(run, config, Deed.SUBMIT, attestation, receipt, who=who)
+        _write_down(run, config, AuditAction.SUBMIT, attestation, receipt, who=who)
     return receipt
 
 
@@ -64,7 +64,7 @@ def revoke_attestation(
         raise ConfigurationError(f"What {config.name} was minted cannot be revoked; only EAS attestations can.")
     receipt = client.revoke(attestation)
     _keep(run, receipt)
-    _write_down(run, config, Deed.REVOKE, attestation, receipt, who=who)
+    _write_down(run, config, AuditAction.REVOKE, attestation, receipt, who=who)
     return receipt
 
 
@@ -75,11 +75,15 @@ def _client(run: PipelineRun, config: ProgramConfig, settings: Settings) -> Chai
 
 
 def _write_down(
-    run: PipelineRun, config: ProgramConfig, deed: Deed, attestation: Attestation, receipt: Receipt, *, who: str
+    run: PipelineRun, config: ProgramConfig, deed: AuditAction, attestation: Attestation, receipt: Receipt, *, who: str
 ) -> None:
     place = {"chain_id": receipt.chain_id, "contract": receipt.contract}
     about = f"{attestation.attestation_id} on {receipt.chain_id} {receipt.contract}"
-    append(run.client, config.name, Done(deed=deed, who=who, about=about, after={**place, "tx_hash": receipt.tx_hash}))
+    append(
+        run.client,
+        config.name,
+        AuditEvent(deed=deed, who=who, about=about, after={**place, "tx_hash": receipt.tx_hash}),
+    )
 
 
 def _keep(run: PipelineRun, receipt: Receipt | None) -> None:

@@ -16,7 +16,7 @@ import typer
 from teleprompt.cli.on_demand import CommandsOnDemand
 from teleprompt.cli.output import LogFormatter, say
 from teleprompt.encoding.secret_uri import hide_credentials
-from teleprompt.environment import quiet_libraries
+from teleprompt.environment import configure_third_party
 from teleprompt.errors import TelepromptError
 
 
@@ -63,7 +63,7 @@ def main() -> None:
     """Run the command; errors are one line on standard error."""
     import warnings
 
-    quiet_libraries()
+    configure_third_party()
     warnings.simplefilter("ignore")  # a user of the command can do nothing about a library's deprecations
     if logging.lastResort is not None:
         logging.lastResort.setFormatter(LogFormatter())

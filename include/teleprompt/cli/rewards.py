@@ -65,12 +65,12 @@ def _note(attestation: "Attestation", amount: int, decimals: int, *, rule: str) 
     """Write into the program's audit trail that a total was divided."""
     from teleprompt.config.settings import Settings
     from teleprompt.environment import system_user
-    from teleprompt.registry.audit_trail import Deed, Done, append
+    from teleprompt.registry.audit_trail import AuditAction, AuditEvent, append
     from teleprompt.tracking.connection import mlflow_client
 
     who = system_user()
-    done = Done(
-        deed=Deed.REWARD,
+    done = AuditEvent(
+        deed=AuditAction.REWARD,
         who=who,
         about=f"{attestation.attestation_id} {amount} by {rule} ({who})",
         after={"total": str(amount), "decimals": decimals},

@@ -79,7 +79,7 @@ class TooManyFailuresError(TelepromptError):
         )
 
 
-class ScoreBook:
+class ScoreCache:
     """Scores that are known of one program state: kept as they are made, for a retry and for later runs."""
 
     def __init__(self, journal: Journal | None = None, *, on_answer: Callable[[], None] = lambda: None) -> None:
@@ -113,9 +113,9 @@ def score_program(
     *,
     lm: Any,
     num_threads: int,
-    book: ScoreBook | None = None,
+    cache: ScoreCache | None = None,
 ) -> Scores:
-    """The objective's value for the program's answer to each example; those in `book` are not asked for again.
+    """The objective's value for the program's answer to each example; those in `cache` are not asked for again.
 
     A failure of the program (an unparsable answer, a refused request, an exception of its own) scores 0 and is counted;
     `dspy.Evaluate` would score it 0 without a word, and log the user's text. A failure of the language model ends the
@@ -126,14 +126,14 @@ def score_program(
         CallsStopped: the meter's limit is reached.
         TelepromptError: the metric failed, or left [0, 1].
     """
-    book = book or ScoreBook()
+    cache = cache or ScoreCache()
 
     def score(example: Any) -> ScoredAnswer:
         key = example_key(example)
-        answer = book.get(key)
+        answer = cache.get(key)
         if answer is None:
             answer = _answer(program, example, objective, lm)
-            book.put(key, answer)
+            cache.put(key, answer)
         return answer
 
     with quiet_dspy(), ThreadPoolExecutor(num_threads) as pool:

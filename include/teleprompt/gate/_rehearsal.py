@@ -63,8 +63,8 @@ class RehearsalJob:
         examples = to_examples(self.rows, typed)
 
         def scores_of(state: Blob) -> Scores:
-            book, lm, threads = own.score_book(state.digest, channel), own.scoring_lm(meter), own.config.num_threads
-            return score_state(built.module, state, examples, watched, lm=lm, num_threads=threads, book=book)
+            cache, lm, threads = own.score_cache(state.digest, channel), own.scoring_lm(meter), own.config.num_threads
+            return score_state(built.module, state, examples, watched, lm=lm, num_threads=threads, cache=cache)
 
         baseline, optimized = scores_of(self.baseline_state), scores_of(self.optimized_state)
         failed = sum(baseline.failures.values()) + sum(optimized.failures.values())  # none of them is known from before

@@ -54,8 +54,8 @@ class SameAnswersJob:
             some = [examples[i] for i in batch]
 
             def scores_of(state: Blob, some: Sequence[object] = some) -> Scores:
-                book, threads = own.score_book(state.digest, channel), own.config.num_threads
-                return score_state(built.module, state, some, objective, lm=lm, num_threads=threads, book=book)
+                cache, threads = own.score_cache(state.digest, channel), own.config.num_threads
+                return score_state(built.module, state, some, objective, lm=lm, num_threads=threads, cache=cache)
 
             seen += len(some)
             try:

@@ -10,7 +10,7 @@ from teleprompt.errors import TelepromptError
 from teleprompt.evaluate.examples import to_examples
 from teleprompt.evaluate.judge import JudgeAgreement, judge_agreement
 from teleprompt.evaluate.objective import Objective
-from teleprompt.evaluate.score import UNREADABLE, ScoreBook, Scores, digest_of_logged
+from teleprompt.evaluate.score import UNREADABLE, ScoreCache, Scores, digest_of_logged
 from teleprompt.gate._score_state import score_state
 from teleprompt.gate.comparison import PairScores
 from teleprompt.lm.meter import CallsStopped, Meter, Spend
@@ -67,9 +67,9 @@ class PairJob:
         examples = to_examples(self.rows, typed)
 
         def scores_of(state: Blob, *, bear: Collection[str] = ()) -> Scores:
-            book = ScoreBook(on_answer=channel.step) if self.afresh else own.score_book(state.digest, channel)
+            cache = ScoreCache(on_answer=channel.step) if self.afresh else own.score_cache(state.digest, channel)
             threads = own.config.num_threads
-            found = score_state(built.module, state, examples, objective, lm=lm, num_threads=threads, book=book)
+            found = score_state(built.module, state, examples, objective, lm=lm, num_threads=threads, cache=cache)
             found.check(own.config.optimization.max_error_rate, bear=bear)
             return found
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from teleprompt.evaluate.objective import Objective
-from teleprompt.evaluate.score import ScoreBook, Scores, score_program
+from teleprompt.evaluate.score import ScoreCache, Scores, score_program
 from teleprompt.program.state import load_state
 from teleprompt.storage.blobs import Blob, get_blob
 
@@ -17,9 +17,9 @@ def score_state(
     *,
     lm: Any,
     num_threads: int,
-    book: ScoreBook,
+    cache: ScoreCache,
 ) -> Scores:
-    """The scores of `program` with that state; those in `book` are not asked for again, and new ones are kept in it.
+    """The scores of `program` with that state; those in `cache` are not asked for again, and new ones are kept in it.
 
     Raises:
         LanguageModelUnavailableError: the language model failed, after its own retries.
@@ -28,7 +28,7 @@ def score_state(
     """
     try:
         return score_program(
-            load_state(program, get_blob(state)), examples, objective, lm=lm, num_threads=num_threads, book=book
+            load_state(program, get_blob(state)), examples, objective, lm=lm, num_threads=num_threads, cache=cache
         )
     finally:
-        book.close()
+        cache.close()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from teleprompt.encoding.text import storable
 from teleprompt.errors import ConfigurationError, TelepromptError
 from teleprompt.gate.trial_records import EndedBy, Ending, KnownTrial, Opening, Pause, ScoredWindow, TrialState
-from teleprompt.registry.audit_trail import Deed, Done, append
+from teleprompt.registry.audit_trail import AuditAction, AuditEvent, append
 from teleprompt.registry.lock import Lease, registry_lock
 from teleprompt.tracking.connection import quoted
 from teleprompt.tracking.pipeline_run import PipelineRun, experiment_name, internal_experiment
@@ -146,7 +146,7 @@ def record_opening(client: "MlflowClient", opening: Opening, *, who: str) -> Non
     """The opening's entry in the audit trail, unless it is there."""
     facts = {"champion": opening.champion, "candidate": opening.optimized_state.digest, "level": opening.policy.level}
     after = {**facts, "window": str(opening.window)}
-    append(client, opening.program, Done(deed=Deed.OPEN_TRIAL, who=who, about=opening.id, after=after))
+    append(client, opening.program, AuditEvent(deed=AuditAction.OPEN_TRIAL, who=who, about=opening.id, after=after))
 
 
 def add_window(run: PipelineRun, program: str, scored: ScoredWindow) -> None:
@@ -196,7 +196,7 @@ def _write_beside(client: "MlflowClient", trial: KnownTrial, what: str, tags: di
 def _record_end(client: "MlflowClient", trial: KnownTrial, ending: Ending, *, who: str) -> None:
     """The end's entry in the audit trail, unless it is there."""
     after = {"how": ending.how.value, "why": ending.why}
-    done = Done(deed=Deed.END_TRIAL, who=who, about=trial.opening.id, after=after)
+    done = AuditEvent(deed=AuditAction.END_TRIAL, who=who, about=trial.opening.id, after=after)
     append(client, trial.opening.program, done)
 
 
@@ -239,8 +239,8 @@ def _hold_up(client: "MlflowClient", program: str, pause: Pause) -> Pause:
             raise ConfigurationError(f"The trial of {program} {standing}; `teleprompt trial list` shows how it stands.")
         _write_beside(client, trial, f"{verb}d", {PAUSED: pause.to_stored()})
     about, after = f"{trial.opening.id} {format_utc(pause.at)}", {"why": pause.why}
-    deed = Deed.PAUSE_TRIAL if pause.is_held_up else Deed.RESUME_TRIAL
-    append(client, program, Done(deed=deed, who=pause.who, about=about, after=after))
+    deed = AuditAction.PAUSE_TRIAL if pause.is_held_up else AuditAction.RESUME_TRIAL
+    append(client, program, AuditEvent(deed=deed, who=pause.who, about=about, after=after))
     return pause
 
 

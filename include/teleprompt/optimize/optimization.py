@@ -23,7 +23,7 @@ from teleprompt.errors import (
 from teleprompt.evaluate.examples import good_rows
 from teleprompt.evaluate.judging import Judging
 from teleprompt.evaluate.objective import Objective
-from teleprompt.evaluate.score import ScoreBook
+from teleprompt.evaluate.score import ScoreCache
 from teleprompt.lm.answers import AnswerJournal
 from teleprompt.lm.build import build_lm
 from teleprompt.lm.meter import TIMED_OUT, Meter, Spend
@@ -212,7 +212,7 @@ class Optimization:
                     lm=self.scoring_lm(meter, answers=answers),
                     meter=meter,
                     num_threads=self.config.num_threads,
-                    book_of=lambda state: self.score_book(state, channel),
+                    cache_of=lambda state: self.score_cache(state, channel),
                     on_rung=lambda programs, examples: channel.say(rung=[programs, examples]),
                 )
             journal.clear()
@@ -279,14 +279,14 @@ class Optimization:
         """The program's model behind `meter`; with the answers that an earlier try paid for."""
         return metered(build_lm(self.settings.lm), meter, retries=self.settings.lm.num_retries, answers=answers)
 
-    def score_book(self, state: Digest, channel: Channel) -> ScoreBook:
+    def score_cache(self, state: Digest, channel: Channel) -> ScoreCache:
         """What is known of the answers of a program state, from this run and those before."""
         if self.code_digest is None:
-            return ScoreBook(on_answer=channel.step)
+            return ScoreCache(on_answer=channel.step)
         fingerprint = digest_of({"form": SCORE_FORM, **self._scoring})
         journal = Journal(self.settings.storage_uri, f"scores/{fingerprint[:16]}/{state}", fingerprint=fingerprint)
         channel.to_close.append(journal)
-        return ScoreBook(journal, on_answer=channel.step)
+        return ScoreCache(journal, on_answer=channel.step)
 
     @property
     def _scoring(self) -> dict[str, Any]:

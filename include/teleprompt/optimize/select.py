@@ -9,7 +9,7 @@ from teleprompt.config.optimization import OptimizationConfig
 from teleprompt.errors import TelepromptError
 from teleprompt.evaluate.examples import good_rows, to_examples
 from teleprompt.evaluate.objective import Objective
-from teleprompt.evaluate.score import ScoreBook, Scores, TooManyFailuresError, score_program
+from teleprompt.evaluate.score import ScoreCache, Scores, TooManyFailuresError, score_program
 from teleprompt.lm.meter import CallsStopped, Meter, Spend
 from teleprompt.optimize.candidate import Candidate
 from teleprompt.optimize.racing import Race, Rung, race
@@ -65,12 +65,12 @@ def select_candidate(
     lm: Any,
     meter: Meter,
     num_threads: int,
-    book_of: Callable[[Digest], ScoreBook] = lambda _state: ScoreBook(),
+    cache_of: Callable[[Digest], ScoreCache] = lambda _state: ScoreCache(),
     on_rung: Callable[[int, int], None] = lambda _programs, _examples: None,
 ) -> Selection:
     """The candidate that wins the race on the good rows of `select`; of equals, the lowest seed.
 
-    `book_of` gives what is known of a program's scores. `on_rung` is told how many programs go on to how many examples.
+    `cache_of` gives the known scores of a program. `on_rung` is told how many programs go on to how many examples.
 
     Raises:
         TelepromptError: `select` holds no good row, or no candidate can be chosen.
@@ -81,7 +81,7 @@ def select_candidate(
             "No trace to select on reaches the quality score; collect more traces or raise `split.select`."
         )
     examples = to_examples(rows, typed)
-    ground = _Ground(program, examples, objective, lm, num_threads, book_of, config.max_error_rate)
+    ground = _Ground(program, examples, objective, lm, num_threads, cache_of, config.max_error_rate)
     try:
         finish = _race_of_the_valid(candidates, ground, config, on_rung)
     finally:
@@ -89,14 +89,14 @@ def select_candidate(
     scores = tuple(_score_of(candidate, finish, ground) for candidate in candidates)
     for score in scores:
         log.info("%s", _in_words(score))
-    winner = finish.racers[finish.race.winner]
-    assert winner.state is not None  # noqa: S101 - racers have one
+    winner = finish.compiled[finish.race.winner]
+    assert winner.state is not None  # noqa: S101 - what is compared has one
     limits = {c.cut_short for c in candidates} | {finish.race.cut_short}
     return Selection(
         winner=winner,
         state=winner.state,
         scores=scores,
-        rungs=tuple(_by_seed(rung, finish.racers) for rung in finish.race.rungs),
+        rungs=tuple(_by_seed(rung, finish.compiled) for rung in finish.race.rungs),
         n_select=len(examples),
         cut_short=tuple(sorted(limit for limit in limits if limit)),
         spend=sum((c.spend for c in candidates), meter.spend),
@@ -107,7 +107,7 @@ def select_candidate(
 
 @dataclass(frozen=True)
 class _Finish:
-    racers: list[Candidate]
+    compiled: list[Candidate]
     race: Race
     out: dict[int, tuple[str, dict[str, int]]]
     """By seed, of those that were not in it at its end: why, and their failures."""
@@ -123,16 +123,16 @@ def _race_of_the_valid(
 
     Nothing is asked for twice: the scores are known by then.
     """
-    racers = [candidate for candidate in candidates if candidate.state is not None]
+    compiled = [candidate for candidate in candidates if candidate.state is not None]
     out = {c.seed: (c.error or c.invalid or c.cut_short or "", c.failures) for c in candidates if c.state is None}
-    while racers:
+    while compiled:
         try:
-            return _Finish(racers, _race(racers, ground, config, on_rung), out)
+            return _Finish(compiled, _race(compiled, ground, config, on_rung), out)
         except _InvalidCandidate as bad:
             seed = bad.candidate.seed
             log.warning("seed %d is out: %s", seed, bad.reason)
             out[seed] = (bad.reason, ground.known[seed].failures)
-            racers.remove(bad.candidate)
+            compiled.remove(bad.candidate)
         except CallsStopped as stopped:
             raise TelepromptError(
                 f"{stopped.reason} before the candidates could be compared; raise `optimization.budget`."
@@ -144,7 +144,7 @@ def _score_of(candidate: Candidate, finish: _Finish, ground: "_Ground") -> Candi
     if candidate.seed in finish.out:
         reason, failures = finish.out[candidate.seed]
         return CandidateScore(seed=candidate.seed, score_e6=None, n=0, failures=failures, invalid=reason)
-    number = finish.racers.index(candidate)
+    number = finish.compiled.index(candidate)
     return CandidateScore(
         seed=candidate.seed,
         score_e6=finish.race.means_e6[number],
@@ -177,7 +177,7 @@ class _Ground:
         objective: Objective,
         lm: Any,
         num_threads: int,
-        book_of: Callable[[Digest], ScoreBook],
+        cache_of: Callable[[Digest], ScoreCache],
         max_error_rate: float,
     ) -> None:
         self._program = program
@@ -185,15 +185,15 @@ class _Ground:
         self._objective = objective
         self._lm = lm
         self._num_threads = num_threads
-        self._book_of = book_of
+        self._book_of = cache_of
         self._max_error_rate = max_error_rate
-        self._books: dict[Digest, ScoreBook] = {}
+        self._caches: dict[Digest, ScoreCache] = {}
         self.known: dict[int, Scores] = {}
 
     def close(self) -> None:
         """Keep what is not kept yet of the scores."""
-        for book in self._books.values():
-            book.close()
+        for cache in self._caches.values():
+            cache.close()
 
     def score(self, candidate: Candidate, indices: Sequence[int]) -> tuple[int, ...]:
         """Scores in millionths.
@@ -201,17 +201,17 @@ class _Ground:
         Raises:
             _InvalidCandidate: too many of all its answers so far failed.
         """
-        assert candidate.state is not None  # noqa: S101 - racers have one
+        assert candidate.state is not None  # noqa: S101 - what is compared has one
         digest = candidate.state.digest
-        if digest not in self._books:
-            self._books[digest] = self._book_of(digest)
+        if digest not in self._caches:
+            self._caches[digest] = self._book_of(digest)
         scores = score_program(
             load_state(self._program, get_blob(candidate.state)),
             [self.examples[i] for i in indices],
             self._objective,
             lm=self._lm,
             num_threads=self._num_threads,
-            book=self._books[digest],
+            cache=self._caches[digest],
         )
         before = self.known.get(candidate.seed, Scores(answers=()))
         self.known[candidate.seed] = Scores(answers=before.answers + scores.answers)
@@ -223,7 +223,7 @@ class _Ground:
 
 
 def _race(
-    racers: Sequence[Candidate],
+    compiled: Sequence[Candidate],
     ground: _Ground,
     config: OptimizationConfig,
     on_rung: Callable[[int, int], None],
@@ -231,18 +231,18 @@ def _race(
     ground.known.clear()
     total = len(ground.examples)
     return race(
-        len(racers),
+        len(compiled),
         total,
-        lambda number, indices: ground.score(racers[number], indices),
+        lambda number, indices: ground.score(compiled[number], indices),
         first_rung=config.selection.first_rung if config.selection.racing else total,
         keep_above=config.selection.keep_above,
         on_rung=on_rung,
     )
 
 
-def _by_seed(rung: Rung, racers: Sequence[Candidate]) -> Rung:
+def _by_seed(rung: Rung, compiled: Sequence[Candidate]) -> Rung:
     return Rung(
         examples=rung.examples,
-        scored=tuple(racers[i].seed for i in rung.scored),
-        kept=tuple(racers[i].seed for i in rung.kept),
+        scored=tuple(compiled[i].seed for i in rung.scored),
+        kept=tuple(compiled[i].seed for i in rung.kept),
     )

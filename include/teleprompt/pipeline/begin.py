@@ -90,7 +90,7 @@ def begin_run(config: ProgramConfig, settings: Settings, window: Window, request
 def _write_down(
     client: "MlflowClient", config: ProgramConfig, settings: Settings, code: Digest, key: RunKey, request: Request
 ) -> None:
-    from teleprompt.registry.audit_trail import Deed, Done, append, record_changes
+    from teleprompt.registry.audit_trail import AuditAction, AuditEvent, append, record_changes
     from teleprompt.registry.configuration_log import record_configuration
 
     record_changes(client, config.name)
@@ -107,4 +107,4 @@ def _write_down(
     )
     asked = {"window": str(key.window), "run_type": request.run_type, **request.overrides}
     about = f"{request.run_id} {key.digest}"
-    append(client, config.name, Done(deed=Deed.RUN, who=request.asked_by, about=about, after=asked))
+    append(client, config.name, AuditEvent(deed=AuditAction.RUN, who=request.asked_by, about=about, after=asked))

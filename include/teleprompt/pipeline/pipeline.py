@@ -33,7 +33,7 @@ from teleprompt.program.fields import ProgramFields
 from teleprompt.program.fingerprint import code_digest, run_key, trial_terms
 from teleprompt.program.source import ProgramFile, ProgramObject
 from teleprompt.records import Digest
-from teleprompt.registry.audit_trail import Deed, Done, append
+from teleprompt.registry.audit_trail import AuditAction, AuditEvent, append
 from teleprompt.registry.exploration import Exploration, keep_exploration
 from teleprompt.registry.version_files import VersionFiles
 from teleprompt.registry.versions import ProgramVersion, ensure_baseline
@@ -241,7 +241,11 @@ class Pipeline:
     def note_approval(self) -> None:
         """Write into the audit trail that who runs this let the promotion happen; once."""
         with self._records.open() as run:
-            append(run.client, self.config.name, Done(deed=Deed.APPROVE, who=self.actor, about=self.key.digest))
+            append(
+                run.client,
+                self.config.name,
+                AuditEvent(deed=AuditAction.APPROVE, who=self.actor, about=self.key.digest),
+            )
 
     @cached_property
     def comparing(self) -> Comparing:

@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
-from teleprompt.environment import quiet_libraries
+from teleprompt.environment import configure_third_party
 from teleprompt.errors import InternalError, ProgramMemoryError, TelepromptError
 from teleprompt.program.channel import Channel, Job
 
@@ -45,7 +45,7 @@ def main() -> None:
     with Path(os.devnull).open("rb") as nothing:
         os.dup2(nothing.fileno(), sys.stdin.fileno())  # a program that reads it must not wait for ever
     signal.signal(signal.SIGTERM, _leave)
-    quiet_libraries()
+    configure_third_party()
     logging.getLogger("teleprompt").addHandler(channel)
     logging.getLogger("teleprompt").setLevel(logging.INFO)
     (length,) = HEAD.unpack(_read(lifeline, HEAD.size))

@@ -32,7 +32,7 @@ MOST_TEXT = 2000
 """Characters of a value before or after; a tag of MLflow's holds 8,000 in all."""
 
 
-class Deed(StrEnum):
+class AuditAction(StrEnum):
     """What somebody did beside changing versions (`Action`)."""
 
     RUN = "run"
@@ -65,7 +65,7 @@ class AuditEntry(Record):
     number: int
     """1, 2, 3, …, without gaps."""
     program: str
-    deed: Action | Deed
+    deed: Action | AuditAction
     who: str
     at: AwareDatetime
     about: str
@@ -78,10 +78,10 @@ class AuditEntry(Record):
     """SHA-256 of the canonical JSON (RFC 8785) of all else."""
 
 
-class Done(Record):
+class AuditEvent(Record):
     """A deed that is to be written down."""
 
-    deed: Action | Deed
+    deed: Action | AuditAction
     who: str
     about: str
     before: Mapping[str, Any] = Field(default_factory=dict)
@@ -90,7 +90,7 @@ class Done(Record):
     """By default now."""
 
 
-def append(client: "MlflowClient", program: str, *deeds: Done) -> None:
+def append(client: "MlflowClient", program: str, *deeds: AuditEvent) -> None:
     """Add entries to the trail of `program` (its `name`), but for those that were added before."""
     new = [done for done in deeds if not _is_known(client, program, done)]
     if not new:
@@ -116,7 +116,7 @@ def record_changes(client: "MlflowClient", program: str) -> None:
         client,
         program,
         *(
-            Done(
+            AuditEvent(
                 deed=change.action,
                 who=change.who,
                 about=_name_of(change),
@@ -180,7 +180,7 @@ def shortened(value: Any, most: int = MOST_TEXT) -> Any:
     return value if len(json.dumps(value)) <= most else {"sha256": digest_of(value)}
 
 
-def _entry(program: str, done: Done, *, number: int, previous: Digest | None) -> AuditEntry:
+def _entry(program: str, done: AuditEvent, *, number: int, previous: Digest | None) -> AuditEntry:
     blank = AuditEntry(
         number=number,
         program=program,
@@ -196,7 +196,7 @@ def _entry(program: str, done: Done, *, number: int, previous: Digest | None) ->
     return blank.model_copy(update={"digest": _digest(blank)})
 
 
-def _is_known(client: "MlflowClient", program: str, done: Done) -> bool:
+def _is_known(client: "MlflowClient", program: str, done: AuditEvent) -> bool:
     experiment = client.get_experiment_by_name(_experiment(program))
     return experiment is not None and _find(client, experiment, NAME, _name(done)) is not None
 
@@ -229,7 +229,7 @@ def _write(client: "MlflowClient", entry: AuditEntry) -> None:
     client.set_experiment_tag(experiment, HEAD, _head(entry))
 
 
-def _name(done: Done | AuditEntry) -> str:
+def _name(done: AuditEvent | AuditEntry) -> str:
     """What makes it the same deed; a digest, for MLflow's filters know no escapes."""
     return digest_of({"deed": done.deed.value, "about": done.about})
 

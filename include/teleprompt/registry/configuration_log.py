@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from teleprompt.config.program import ProgramConfig
 from teleprompt.encoding.canonical_json import digest_of
 from teleprompt.records import Digest
-from teleprompt.registry.audit_trail import Deed, Done, append, read_trail, shortened
+from teleprompt.registry.audit_trail import AuditAction, AuditEvent, append, read_trail, shortened
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -30,7 +30,7 @@ def record_configuration(
     now = {key: shortened(value, MOST_TEXT) for key, value in flat.items()}
     before: dict[str, Any] = {}
     for entry in read_trail(client, config.name):
-        if entry.deed is Deed.CONFIGURE:
+        if entry.deed is AuditAction.CONFIGURE:
             before |= entry.after
     changed = sorted(key for key in now.keys() | before.keys() if now.get(key) != before.get(key))
     for first in range(0, len(changed), KEYS_OF_AN_ENTRY):
@@ -38,7 +38,11 @@ def record_configuration(
         after = {key: now.get(key) for key in keys}
         named = f"{about} {digest_of(after)[:16]}"  # a run that was cleared may find another configuration
         before_it = {key: before.get(key) for key in keys}
-        append(client, config.name, Done(deed=Deed.CONFIGURE, who=who, about=named, before=before_it, after=after))
+        append(
+            client,
+            config.name,
+            AuditEvent(deed=AuditAction.CONFIGURE, who=who, about=named, before=before_it, after=after),
+        )
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -34,7 +34,7 @@ VERSION = 7
 """Of what is kept; another one does not find it."""
 
 SEEN_ANEW_AFTER = timedelta(days=7)
-"""How long a settled day is taken from the shelf where no mark tells what changed in it."""
+"""How long a settled day is taken from the cache where no mark tells what changed in it."""
 
 MOST_BYTES_HELD = 64 * 2**20
 """Of what was read before, to compare with; beyond that, spans are read again."""
@@ -50,15 +50,15 @@ class Day(Record):
 
 
 @dataclass(frozen=True)
-class Shelf:
-    """Where the days of one program and source are kept. Another store, experiment or outcome is another shelf."""
+class DayCache:
+    """Where the days of one program and source are kept. Another store, experiment or outcome is another cache."""
 
     storage_uri: str
     name: str
 
     @classmethod
-    def of(cls, storage_uri: str, **identity: Any) -> "Shelf":
-        """The shelf of what `identity` tells apart."""
+    def of(cls, storage_uri: str, **identity: Any) -> "DayCache":
+        """The cache of what `identity` tells apart."""
         return cls(storage_uri, digest_of({**identity, "version": VERSION}))
 
     def find(self, day: Window) -> Day | None:
@@ -133,11 +133,11 @@ class _OpenDay:
 
 
 def read_new(
-    source: TraceSource, program: str, window: Window, *, shelf: Shelf, settled: timedelta, now: datetime
+    source: TraceSource, program: str, window: Window, *, cache: DayCache, settled: timedelta, now: datetime
 ) -> Iterator["pa.Table"]:
-    """The raw traces of `window`, in order: from the shelf what did not change, the rest from `source`."""
+    """The raw traces of `window`, in order: from the cache what did not change, the rest from `source`."""
     days = list(days_of(window))
-    known = [shelf.find(day) if is_whole_day(day) else None for day in days]
+    known = [cache.find(day) if is_whole_day(day) else None for day in days]
     marks = _marks(source, program, days, known)
     fresh = [
         kept is not None
@@ -156,12 +156,12 @@ def read_new(
         for some in ([i] for i in stretch) if is_fresh else [stretch]:
             kept = known[some[0]] if is_fresh else None
             with TemporaryDirectory(prefix="teleprompt-days-") as folder:
-                file = shelf.fetch(kept, Path(folder)) if kept is not None else None
+                file = cache.fetch(kept, Path(folder)) if kept is not None else None
                 if file is not None:
                     yield from file.tables()
                 else:
                     yield from _read_stretch(
-                        source, program, days, some, known, marks, shelf=shelf, now=now, folder=Path(folder)
+                        source, program, days, some, known, marks, cache=cache, now=now, folder=Path(folder)
                     )
 
 
@@ -182,14 +182,14 @@ def _read_stretch(
     known: Sequence[Day | None],
     marks: Sequence[str] | None,
     *,
-    shelf: Shelf,
+    cache: DayCache,
     now: datetime,
     folder: Path,
 ) -> Iterator["pa.Table"]:
     """Read consecutive days at once; each is kept as soon as it is complete, so that a later attempt goes on there."""
     import pyarrow.compute as pc
 
-    held = _held(source, shelf, [day for i in stretch if (day := known[i]) is not None], folder)
+    held = _held(source, cache, [day for i in stretch if (day := known[i]) is not None], folder)
     span = Window(start=days[stretch[0]].start, end=days[stretch[-1]].end)
     todo, opened = deque(stretch), _OpenDay(folder / "day.arrow")
 
@@ -203,7 +203,7 @@ def _read_stretch(
             mark = None
             if marks is not None and opened.is_whole:
                 mark = source.noted(day) if isinstance(source, NotesMarks) else marks[number]
-            shelf.keep(day, file, mark=mark, read_at=now if opened.is_whole else day.start)
+            cache.keep(day, file, mark=mark, read_at=now if opened.is_whole else day.start)
         opened = _OpenDay(folder / "day.arrow")
 
     for batch in source.read(program, span, known=held):
@@ -221,13 +221,13 @@ def _read_stretch(
     opened.close()
 
 
-def _held(source: TraceSource, shelf: Shelf, days: Sequence[Day], folder: Path) -> "pa.Table | None":
+def _held(source: TraceSource, cache: DayCache, days: Sequence[Day], folder: Path) -> "pa.Table | None":
     """What is kept of days that are read again, so that their spans need not be; as much as memory may hold."""
     import pyarrow as pa
 
     held: list[pa.Table] = []
     for day in days if source.kind == "traces" else ():
-        file = shelf.fetch(day, folder)
+        file = cache.fetch(day, folder)
         for table in file.tables() if file is not None else ():
             if sum(part.nbytes for part in held) + table.nbytes > MOST_BYTES_HELD:
                 return pa.concat_tables(held) if held else None

@@ -15,7 +15,7 @@ from teleprompt.config.program import ProgramConfig
 from teleprompt.errors import InsufficientTracesError, TransientError
 from teleprompt.program.fields import DeclaredFields
 from teleprompt.records import Digest
-from teleprompt.traces._incremental import Shelf, read_new, utc_now
+from teleprompt.traces._incremental import DayCache, read_new, utc_now
 from teleprompt.traces._staging import Staged, stage
 from teleprompt.traces._write import valid_step, write_snapshot
 from teleprompt.traces.curation.decide import Decisions, decide
@@ -181,7 +181,7 @@ def open_reading(
                     source,
                     config.name,
                     span,
-                    shelf=Shelf.of(
+                    cache=DayCache.of(
                         storage_uri,
                         store=client.tracking_uri,
                         experiments=list(config.traces.experiments),

@@ -74,11 +74,11 @@ class GateApprovalOperator(ApprovalOperator):
 
     def _write_down(self, event: Mapping[str, Any]) -> None:
         """By the run's key: the program's file may have changed while the run waited."""
-        from teleprompt.environment import quiet_libraries
+        from teleprompt.environment import configure_third_party
 
-        quiet_libraries()
+        configure_third_party()
         from teleprompt.pipeline.refusal import refuse
-        from teleprompt.registry.audit_trail import Deed, Done, append
+        from teleprompt.registry.audit_trail import AuditAction, AuditEvent, append
         from teleprompt.tracking.connection import mlflow_client
 
         settings, key = shared_settings(), self.waited["key"]
@@ -88,7 +88,11 @@ class GateApprovalOperator(ApprovalOperator):
             return
         about = f"{key} {event.get('responded_at')}"  # after a clear, another may say yes
         with mlflow_client(settings.tracking_uri) as client:
-            append(client, name, Done(deed=Deed.APPROVE, who=_name_of(event["responded_by_user"]), about=about))
+            append(
+                client,
+                name,
+                AuditEvent(deed=AuditAction.APPROVE, who=_name_of(event["responded_by_user"]), about=about),
+            )
 
 
 def _through_an_outage() -> "Retrying":

@@ -94,9 +94,9 @@ def pipeline_of(program: str, waited: Any, context: Mapping[str, Any], *, signs:
     Raises:
         ConfigurationError: the program changed since the run began.
     """
-    from teleprompt.environment import quiet_libraries
+    from teleprompt.environment import configure_third_party
 
-    quiet_libraries()
+    configure_third_party()
     from teleprompt.pipeline.pipeline import Pipeline
 
     window = Window.model_validate(waited["window"])

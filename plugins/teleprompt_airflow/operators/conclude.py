@@ -38,11 +38,11 @@ class ConcludeOperator(BaseOperator):
     def execute(self, context: Any) -> dict[str, Any]:
         """Announce the end, then send what there is to tell."""
         from teleprompt.alerts.of_run import RunEnd, alerts_of_run
-        from teleprompt.environment import quiet_libraries
+        from teleprompt.environment import configure_third_party
         from teleprompt.queries.history import find_summary
         from teleprompt.tracking.connection import mlflow_client
 
-        quiet_libraries()
+        configure_third_party()
         file = find_program_file(Settings().programs_dir, self.program)
         config = load_program_file(file, overrides=overrides_of(context["params"]))
         window = (

@@ -13,9 +13,9 @@ class MaintenanceOperator(BaseOperator):
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Make the plan and, unless it is a dry run, carry it out."""
-        from teleprompt.environment import quiet_libraries
+        from teleprompt.environment import configure_third_party
 
-        quiet_libraries()
+        configure_third_party()
         from teleprompt.maintenance.clean import clean, plan_cleaning, summary_of
         from teleprompt.tracking.connection import mlflow_client
 

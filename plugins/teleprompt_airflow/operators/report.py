@@ -14,9 +14,9 @@ class ReportOperator(BaseOperator):
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Read the period back from MLflow, and tell of it."""
-        from teleprompt.environment import quiet_libraries
+        from teleprompt.environment import configure_third_party
 
-        quiet_libraries()
+        configure_third_party()
         from teleprompt.alerts.of_period import alert_of_report
         from teleprompt.config.files import program_files
         from teleprompt.report.read import read_report

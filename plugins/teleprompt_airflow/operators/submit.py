@@ -33,9 +33,9 @@ class SubmitOperator(BaseOperator):
         given = self.attestation.get("attestation", self.attestation)
         if given is None:
             raise AirflowSkipException("Nothing was attested, so nothing is submitted.")
-        from teleprompt.environment import quiet_libraries
+        from teleprompt.environment import configure_third_party
 
-        quiet_libraries()
+        configure_third_party()
         from teleprompt.attest.issue import AttestationRecord
         from teleprompt.attest.stored import open_attestations
         from teleprompt.audit.attested_run import AttestedRun

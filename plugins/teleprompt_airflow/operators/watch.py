@@ -41,9 +41,9 @@ class WatchOperator(BaseOperator):
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Look once; a regression fails the task, and whoever is told of failures only is told of it by that."""
-        from teleprompt.environment import quiet_libraries
+        from teleprompt.environment import configure_third_party
 
-        quiet_libraries()
+        configure_third_party()
         tag_errors(program=self.program)
         from teleprompt.alerts.of_watch import alerts_before_look, alerts_of_attestations, alerts_of_look
         from teleprompt.attest.published import read_trust

@@ -101,10 +101,10 @@ class TraceVolumeSensor(BaseSensorOperator):
         return config, settings_from_connections(config)
 
     def _found(self, config: ProgramConfig, settings: Settings, window: Window, context: Any) -> dict[str, Any]:
-        from teleprompt.environment import quiet_libraries
+        from teleprompt.environment import configure_third_party
         from teleprompt.pipeline.begin import Request, begin_run
 
-        quiet_libraries()
+        configure_third_party()
         request = Request(
             run_id=context["dag_run"].run_id,
             run_type=run_type(context),
@@ -127,20 +127,20 @@ def _last_start(config: ProgramConfig, settings: Settings, context: Any, *, now:
     """When the run before began, where the program file cares."""
     if not config.scheduling.min_gap_hours or run_type(context) == BACKFILL:
         return None
-    from teleprompt.environment import quiet_libraries
+    from teleprompt.environment import configure_third_party
     from teleprompt.tracking.connection import mlflow_client
 
-    quiet_libraries()
+    configure_third_party()
     with mlflow_client(settings.tracking_uri) as client:
         return last_start(client, config.name, besides=context["dag_run"].run_id, now=now)
 
 
 def _has_enough(settings: Settings, config: ProgramConfig, window: Window, *, enough: int) -> bool:
-    from teleprompt.environment import quiet_libraries
+    from teleprompt.environment import configure_third_party
     from teleprompt.traces.volume import Question, has_enough
     from teleprompt.tracking.connection import mlflow_client
 
-    quiet_libraries()
+    configure_third_party()
     with mlflow_client(settings.tracking_uri) as client:
         (answer,) = has_enough(client, [Question(config, window, enough)])
     if isinstance(answer, TelepromptError):

@@ -69,12 +69,12 @@ async def _look(loop: asyncio.AbstractEventLoop, current: _Round) -> list[Answer
 
 
 def _answers(settings: Settings, asks: Sequence[Ask]) -> list[Answer]:
-    from teleprompt.environment import quiet_libraries
+    from teleprompt.environment import configure_third_party
     from teleprompt.traces.volume import Question
     from teleprompt.traces.volume import has_enough as have_enough
     from teleprompt.tracking.connection import mlflow_client
 
-    quiet_libraries()
+    configure_third_party()
     configs = [_config(settings, ask.program) for ask in asks]
     questions = [
         Question(config, ask.window, ask.enough)

@@ -305,7 +305,7 @@ def test_an_outcome_that_goes_1_0_1_is_1_however_it_is_handed_in(world: World) -
     bulk = "\n".join(json.dumps({"trace_id": "bulk", **one}) for one in said)
     for _ in range(2):
         assert world.call("POST", f"{path}/bulk", content=bulk).json()["accepted"] == 3
-    wait_until(lambda: not len(Spool(world.settings.spool_dir)), "the courier", seconds=60)
+    wait_until(lambda: not len(Spool(world.settings.spool_dir)), "the spool writer", seconds=60)
     start = datetime(2026, 10, 17, tzinfo=UTC)
     rows = TraceLoader(world.settings).load_traces("Shelves", start, start + timedelta(days=1))
     assert [row["score"] for row in rows] == [1, 1]
@@ -315,7 +315,7 @@ def test_what_is_set_aside_is_shown_to_who_may_see_the_programs_runs(world: Worl
     path = "/programs/shelves/traces"
     late = {"trace_id": "of nobody", "outcomes": {"outcome_score": 1}}
     assert world.call("POST", path, json=late).status_code == 202
-    wait_until(lambda: not len(Spool(world.settings.spool_dir)), "the courier", seconds=60)
+    wait_until(lambda: not len(Spool(world.settings.spool_dir)), "the spool writer", seconds=60)
     found = world.get(f"{path}/set-aside", role="viewer")
     (row,) = (row for row in found["rows"] if row["trace_id"] == "of nobody")
     assert row["problem"] == "its call is not known"

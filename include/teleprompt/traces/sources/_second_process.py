@@ -45,10 +45,10 @@ class SecondProcess(ArrowProcess):
 
 def serve() -> None:
     """The process: it is told a tracking URI, and asked for spans."""
-    from teleprompt.environment import quiet_libraries
+    from teleprompt.environment import configure_third_party
     from teleprompt.tracking.connection import mlflow_client
 
-    quiet_libraries()
+    configure_third_party()
     with asker() as parent, mlflow_client(parent.hello) as client:
         for line in parent.lines():
             asked = SpanOfRuns.model_validate(line)

@@ -16,7 +16,7 @@ from teleprompt.health import Finding, examine, examine_model, examine_node
 from teleprompt.queries.catalog import sound_configs
 from teleprompt.queries.overview import Overview, overview
 from teleprompt.traces.submission.spool import Spool
-from teleprompt_airflow.api._courier import COURIER
+from teleprompt_airflow.api._spool_writer import SPOOL_WRITER
 from teleprompt_airflow.api.access import ReadProgram, User, find_program, visible_entries
 from teleprompt_airflow.api.database import airflow_session
 from teleprompt_airflow.api.problems import RETRY_AFTER_SECONDS
@@ -77,7 +77,7 @@ def live() -> Live:
 @router.get("/health/ready", responses={503: {"model": Ready}})
 def ready(settings: SettingsDep, response: Response) -> Ready:
     """Whether MLflow, the storage, program files, language models, the chain's node and pools are there; 503 if not."""
-    COURIER.wake()  # an earlier server may have left traces behind
+    SPOOL_WRITER.wake()  # an earlier server may have left traces behind
     configs = sound_configs(settings.programs_dir)
     shared = examine(settings, ("mlflow", "storage", "programs"))
     findings = [*shared, *_models(configs), *_nodes(configs), *_pools(configs)]

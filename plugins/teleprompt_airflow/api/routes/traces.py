@@ -17,8 +17,8 @@ from teleprompt.traces.submission.submit import MOST_REASONS, Submitted, accept
 from teleprompt.traces.volume import Volume, volume
 from teleprompt.window import Moment, Window
 from teleprompt_airflow.api import problems
-from teleprompt_airflow.api._courier import COURIER
 from teleprompt_airflow.api._program_code import program_code
+from teleprompt_airflow.api._spool_writer import SPOOL_WRITER
 from teleprompt_airflow.api.access import Program, ReadProgram, ReadRuns, StartRuns
 from teleprompt_airflow.api.tracking import Limit, Mlflow, SettingsDep
 
@@ -111,7 +111,7 @@ def _keep(program: Program, lines: list[Any], settings: Settings, *, place: str)
     if rejected and not accepted:
         some = rejected[:MOST_REASONS]
         raise RequestValidationError([{"loc": (place.format(line=row.line),), "msg": row.reason} for row in some])
-    COURIER.wake()
+    SPOOL_WRITER.wake()
     return Submitted(
         accepted=accepted, rejected=len(rejected), reasons=tuple(rejected[:MOST_REASONS]), waiting=len(spool)
     )

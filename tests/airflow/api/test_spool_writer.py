@@ -1,4 +1,4 @@
-"""The API server's courier: what it carries, measures, and tells of."""
+"""The API server's spool writer: what it writes, measures, and tells of."""
 
 import json
 from pathlib import Path
@@ -11,8 +11,8 @@ from teleprompt.config.program import ProgramConfig
 from teleprompt.config.settings import Settings
 from teleprompt.traces.submission.spool import Spool
 from teleprompt.traces.submission.submit import accept
-from teleprompt_airflow.api import _courier as courier
-from teleprompt_airflow.api._courier import Courier
+from teleprompt_airflow.api import _spool_writer
+from teleprompt_airflow.api._spool_writer import SpoolWriter
 from tests.alerts.receiver import Receiver, receiving
 from tests.support import write_program
 
@@ -32,7 +32,7 @@ def spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Spool:
 def measured(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
     """The last value of each gauge."""
     seen: dict[str, float] = {}
-    monkeypatch.setattr(courier, "gauge", lambda name, value, **_: seen.update({name: value}))
+    monkeypatch.setattr(_spool_writer, "gauge", lambda name, value, **_: seen.update({name: value}))
     return seen
 
 
@@ -44,7 +44,7 @@ def test_what_is_set_aside_is_measured_and_told_of_once(
         for _ in range(2):
             accept(spool, CONFIG, [LATE, LATE])
         for _ in range(3):
-            Courier()._carry()
+            SpoolWriter()._write()
         assert measured == {"spool_waiting": 0, "spool_set_aside": 4}
         (body,) = hook.bodies
         assert (body["type"], body["program"], body["facts"]) == ("teleprompt.set_aside", "shelves", {"rows": 4})
@@ -52,7 +52,7 @@ def test_what_is_set_aside_is_measured_and_told_of_once(
         assert "nobody" not in body["text"]
 
         accept(spool, CONFIG, [LATE])
-        Courier()._carry()
+        SpoolWriter()._write()
         assert [body["facts"]["rows"] for body in hook.bodies] == [4, 1]
 
 
@@ -65,7 +65,7 @@ def test_rows_of_a_program_that_is_gone_are_told_of_by_the_rules_for_all(
     accept(spool, ProgramConfig(name="Gone", slug="gone"), [LATE])
     with receiving() as hook:
         airflow["teleprompt_webhook"] = webhook(hook)
-        Courier()._carry()
+        SpoolWriter()._write()
         assert [body["program"] for body in hook.bodies] == ["gone"]
 
 

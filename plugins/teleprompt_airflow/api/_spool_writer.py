@@ -1,4 +1,4 @@
-"""Carries submitted traces from the spool to MLflow, in the background of the API server."""
+"""Writes submitted traces from the spool to MLflow, in the background of the API server."""
 
 import logging
 from threading import Event, Thread
@@ -19,7 +19,7 @@ PATIENCE_SECONDS = 15.0
 """Between two tries while MLflow is away, and two looks for what another process left behind."""
 
 
-class Courier:
+class SpoolWriter:
     """One thread, begun with the first trace or the first look at the health; what waits is on disk, so it may die.
 
     Never begun while the server starts: beside its imports and its asking for connections, a real server hung.
@@ -30,9 +30,9 @@ class Courier:
         self._thread: Thread | None = None
 
     def wake(self) -> None:
-        """There is something to carry."""
+        """There is something to write."""
         if self._thread is None or not self._thread.is_alive():
-            self._thread = Thread(target=self._work, name="teleprompt-courier", daemon=True)
+            self._thread = Thread(target=self._work, name="teleprompt-spool-writer", daemon=True)
             self._thread.start()
         self._call.set()
 
@@ -41,13 +41,13 @@ class Courier:
             self._call.wait(PATIENCE_SECONDS)
             self._call.clear()
             try:
-                self._carry()
+                self._write()
             except TelepromptError as error:
                 log.warning("%s Submitted traces wait.", error)
             except Exception:  # the thread must outlive whatever happens: what waits is carried by nobody else
                 log.exception("Submitted traces wait")
 
-    def _carry(self) -> None:
+    def _write(self) -> None:
         from teleprompt.tracking.connection import mlflow_client
 
         settings = shared_settings()
@@ -75,5 +75,5 @@ def _config_of(slug: str) -> ProgramConfig:
     return find_program(slug).config
 
 
-COURIER = Courier()
+SPOOL_WRITER = SpoolWriter()
 """The API server's own."""

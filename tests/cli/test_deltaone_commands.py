@@ -26,7 +26,9 @@ def test_a_verdict_is_recomputed_and_a_changed_one_is_noticed(call, run: str, se
     assert (equal.status, equal.out.splitlines()[-1]) == (0, "equal, in every figure")
     assert call("deltaone", "recompute", run, "--json").json["equal"] is True
     shown = call("deltaone", "examples", run, "--limit", "3", "--json").json
-    assert [set(example) for example in shown] == [{"trace_id", "unit", "keys", "baseline", "optimized"}] * 3
+    assert [set(example) for example in shown] == [
+        {"trace_id", "unit", "keys", "baseline", "optimized", "explored"}
+    ] * 3
     assert "change" in call("deltaone", "examples", run).out
     assert "3 of " in call("deltaone", "examples", run, "--limit", "3").out.splitlines()[-1]
 

@@ -98,7 +98,7 @@ def test_from_the_navigation_to_a_verified_attestation(
     visit.picture("backfill")
     frame.locator('a[href="../../programs/shelves"]').click()
 
-    frame.locator(f'tr[data-run="{world.run.run_id}"] a').click()
+    frame.locator(f'tr[data-run="{world.run.run_id}"] a').first.click()
     frame.locator("#gate").wait_for()
     gate = world.get(f"/programs/shelves/runs/{world.run.run_id}/gate")["report"]
     assert frame.locator("#delta").inner_text() == f"{gate['delta_e6'] / 1e4:+.2f}"

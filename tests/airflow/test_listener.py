@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from airflow.listeners.listener import get_listener_manager
@@ -15,11 +16,32 @@ from teleprompt_airflow.notifications.failure import error_class
 from teleprompt_airflow.operators.base import domain_errors
 
 
+def run(dag_id: str, *, note: str | None = None, **states: str) -> Any:
+    tasks = [SimpleNamespace(task_id=task, state=state) for task, state in states.items()]
+    return SimpleNamespace(dag_id=dag_id, note=note, task_instances=tasks)
+
+
+@pytest.mark.parametrize(
+    ("ended", "is_noted"),
+    [
+        (run("teleprompt_shelves", wait_for_traces="skipped", collect="skipped", conclude="success"), True),
+        (run("teleprompt_shelves", wait_for_traces="success", collect="skipped"), True),
+        (run("teleprompt_shelves", wait_for_traces="success", collect="success", register="skipped"), False),
+        (run("teleprompt_shelves", note="mine", collect="skipped"), False),
+        (run("teleprompt_shelves.watch", collect="skipped"), False),
+        (run("somebody_elses", collect="skipped"), False),
+    ],
+)
+def test_a_run_that_was_skipped_for_want_of_traces_bears_a_note(ended: Any, is_noted: bool) -> None:
+    get_listener_manager().hook.on_dag_run_success(dag_run=ended, msg="")
+    assert (ended.note or "").startswith("Skipped: the window holds too few usable traces") is is_noted
+
+
 def test_airflow_has_every_ended_run_of_ours_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[str, dict[str, str]]] = []
     monkeypatch.setattr(listener, "count", lambda name, **labels: seen.append((name, labels)))
     hook = get_listener_manager().hook
-    hook.on_dag_run_success(dag_run=SimpleNamespace(dag_id="teleprompt_shelves"), msg="")
+    hook.on_dag_run_success(dag_run=run("teleprompt_shelves"), msg="")
     hook.on_dag_run_failed(dag_run=SimpleNamespace(dag_id="teleprompt_shelves.watch"), msg="")
     hook.on_dag_run_failed(dag_run=SimpleNamespace(dag_id="somebody_elses"), msg="")
     assert seen == [

@@ -73,6 +73,12 @@ class ConfigurationError(TelepromptError):
     exit_code = 2
 
 
+class TrackingAddressError(ConfigurationError):
+    """The address of MLflow can be none; of a request to a server, nothing is wrong with the request."""
+
+    http_status = HTTPStatus.INTERNAL_SERVER_ERROR
+
+
 class InternalError(TelepromptError):
     """Something that the package did not expect; to be reported."""
 

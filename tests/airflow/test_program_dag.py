@@ -244,7 +244,7 @@ def test_two_hundred_programs_are_parsed_without_dspy_mlflow_or_web3(tmp_path: P
             "PYTHONPATH": f"{REPOSITORY}:{REPOSITORY}/plugins",
         },
     )
-    assert done.stdout.splitlines()[-1] == "401 []"  # each with its watch, and the one that looks after the storage
+    assert done.stdout.splitlines()[-1] == "402 []"  # each with its watch, and the two for all programs
 
 
 def test_the_plugin_scan_imports_the_registration_file_only() -> None:

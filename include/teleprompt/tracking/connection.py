@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from teleprompt.encoding.secret_uri import SecretUri, without_credentials
-from teleprompt.errors import ConfigurationError, TrackingUnavailableError
+from teleprompt.errors import ConfigurationError, TrackingAddressError, TrackingUnavailableError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -43,7 +43,7 @@ def mlflow_client(tracking_uri: SecretUri | str) -> "Iterator[MlflowClient]":
     """An `MlflowClient` for one stage. No error that leaves the block quotes the password of its URI.
 
     Raises:
-        ConfigurationError: the URI is that of a folder of files.
+        TrackingAddressError: the URI is that of a folder of files, or of nothing that MLflow knows.
         TrackingUnavailableError: from inside the block, when MLflow does not answer.
     """
     for variable, value in _DEFAULTS.items():
@@ -51,7 +51,7 @@ def mlflow_client(tracking_uri: SecretUri | str) -> "Iterator[MlflowClient]":
     place = SecretUri(tracking_uri) if isinstance(tracking_uri, str) else tracking_uri
     uri = place.get_secret_value()
     if urlsplit(uri).scheme in {"", "file"}:
-        raise ConfigurationError(
+        raise TrackingAddressError(
             f"{uri} is a folder of files, which MLflow no longer develops and which holds no feedback; move "
             "it into a database with `mlflow migrate-filestore`, and name that, as in sqlite:////path/to/mlflow.db."
         )
@@ -65,7 +65,7 @@ def mlflow_client(tracking_uri: SecretUri | str) -> "Iterator[MlflowClient]":
         yield mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
     except UnsupportedModelRegistryStoreURIException as error:
         place.hide_in_error(error)
-        raise ConfigurationError(
+        raise TrackingAddressError(
             f"{place} is no address that MLflow knows; correct MLFLOW_TRACKING_URI or the `mlflow_default` connection "
             "(http://…, postgresql://…, mysql://… or sqlite:////path/to/mlflow.db)."
         ) from error
@@ -140,7 +140,7 @@ def _prepare_sqlite(place: SecretUri) -> None:
     """SQLite makes its file but not the folder that the file lies in.
 
     Raises:
-        ConfigurationError: the file is something else; MLflow would try to open it for two minutes.
+        TrackingAddressError: the file is something else; MLflow would try to open it for two minutes.
     """
     file = _sqlite_file(place.get_secret_value())
     if file is None:
@@ -149,7 +149,7 @@ def _prepare_sqlite(place: SecretUri) -> None:
     if file.is_file() and file.stat().st_size:
         with file.open("rb") as opened:
             if opened.read(len(SQLITE_MAGIC)) != SQLITE_MAGIC:
-                raise ConfigurationError(f"{place} is no SQLite database; name another, or restore it from a backup.")
+                raise TrackingAddressError(f"{place} is no SQLite database; name another, or restore it from a backup.")
 
 
 def _sqlite_file(tracking_uri: str) -> Path | None:

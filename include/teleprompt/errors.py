@@ -76,7 +76,7 @@ class ConfigurationError(TelepromptError):
 class TrackingAddressError(ConfigurationError):
     """The address of MLflow can be none; of a request to a server, nothing is wrong with the request."""
 
-    http_status = HTTPStatus.INTERNAL_SERVER_ERROR
+    http_status = HTTPStatus.BAD_GATEWAY
 
 
 class InternalError(TelepromptError):

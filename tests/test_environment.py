@@ -8,7 +8,7 @@ import pytest
 from teleprompt.environment import system_user
 
 BEGINNINGS = {
-    "the command and tasks": "from teleprompt.environment import configure_third_party\nquiet_libraries()",
+    "the command and tasks": "from teleprompt.environment import configure_third_party\nconfigure_third_party()",
     "the API server": "from teleprompt_airflow.api.app import create_api\ncreate_api()",
 }
 

@@ -39,6 +39,12 @@ def test_a_tip_of_many_times_the_usual_is_not_followed(recommended: float, follo
     assert offered(market(tip=recommended))[1] == followed
 
 
+def test_where_nobody_paid_a_price_the_recommended_one_is_usual() -> None:
+    quiet = Market(base_fee=0, tip=20 * GWEI, usual_base_fee=0, median_tip=0, has_base_fee=False)
+    fees = offer(quiet, Limits(), gas=GAS, spent=0)
+    assert (fees.max_fee, fees.is_legacy) == (20 * GWEI, True)
+
+
 def test_where_nobody_tips_one_gwei_is_usual() -> None:
     assert offered(market(base=0.01, usual_base=0.01, tip=1, median_tip=0))[1] == 1
     assert offered(market(base=0.01, usual_base=0.01, tip=50, median_tip=0))[1] == 1

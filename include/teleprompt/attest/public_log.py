@@ -87,7 +87,8 @@ def own_proof(public_log: PublicLog, attestation: Attestation) -> bytes | None:
 
 
 def prove_logged(public_log: PublicLog, attestation: Attestation) -> LogProof | None:
-    """That an attestation is in the log, by the first checkpoint with it that somebody vouched for, else the newest.
+    """That an attestation is in the log: by the first checkpoint with it that a witness cosigned, else by the first
+    that has a time stamp, else by the newest.
 
     None where it is not in the log, or there is none.
 
@@ -101,8 +102,10 @@ def prove_logged(public_log: PublicLog, attestation: Attestation) -> LogProof | 
     index = public_log.find(entry, newest.checkpoint)
     if index is None:
         return None
-    size = next((size for size in sizes(public_log) if index < size <= newest.checkpoint.size), None)
-    signed = (vouched(public_log, size) if size else None) or newest
+    kept = [vouched(public_log, size) for size in sizes(public_log) if index < size <= newest.checkpoint.size]
+    with_it = [signed for signed in kept if signed is not None]
+    cosigned = (signed for signed in with_it if len(signed.note.signatures) > 1)  # beside the log's own
+    signed = next(cosigned, with_it[0] if with_it else newest)
     size = signed.checkpoint.size
     hashes = inclusion_proof(hashes_of(public_log.read, size), index, size)
     proof = LogProof(index, tuple(hashes), signed, stamp_of(public_log, size) or b"")

@@ -89,7 +89,7 @@ def publish(
         before = read_published(settings, client)
         changed = change(before or _empty(now))
         number = 1 if before is None else before.number + 1
-        named = {"log": listed_log(settings, client)}
+        named = {"log": _with_witnesses_of(listed_log(settings, client), changed.log)}
         unsigned = changed.model_copy(update={"number": number, "published_at": format_utc(now), "proof": (), **named})
         signed = sign_list(TrustList.model_validate(unsigned.to_dict()), map(open_signer, settings.signers))
         lease.check()
@@ -105,6 +105,15 @@ def publish(
         LogWriter(public_log, settings.public_log).append(*list_entries(client))
         publish_log(public_log, settings.public_log)
     return signed
+
+
+def _with_witnesses_of(log: ListedLog | None, before: ListedLog | None) -> ListedLog | None:
+    """The log as it is to be listed: a machine that knows no witnesses does not take away those of the list before."""
+    if log is None:
+        return before
+    if before is None or log.witnesses or log.key != before.key:
+        return log
+    return log.model_copy(update={"witnesses": before.witnesses})
 
 
 def list_entries(client: "MlflowClient") -> list[bytes]:

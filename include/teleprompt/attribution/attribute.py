@@ -93,8 +93,7 @@ def attribute(
 ) -> Attribution:
     """The credit for `program`, a state that was made from `snapshot`, over the traces that a stage read.
 
-    `borrowed` are traces of another program that stand in it as demonstrations: they count like those it was taught by,
-    and their own address stands for an id that has none here.
+    `borrowed` are traces of another program that stand in it as demonstrations: they count like those it was taught by.
 
     `compared` are the ids of the sealed traces that the gate read, `later` the snapshots of a trial's further windows
     that hold some of them, `wallets` the addresses that stand for ids.
@@ -106,8 +105,6 @@ def attribute(
     collected = read_for_credit(snapshot, later=later)
     parts = rows_read(collected, min_quality_score=min_quality_score, compared=compared)
     parts = with_borrowed(parts, borrowed)
-    addresses = {row.contributor_id: (row.contributor_address,) for row in borrowed if row.contributor_address}
-    wallets = {**addresses, **wallets}
     rows = [row for part in parts.values() for row in part]
     people = contributors_of(rows, wallets)
     if not people:
@@ -174,7 +171,13 @@ def _originals(
     if config.copies_from is None or config.method is WeightingMethod.DEDUPLICATED_COUNT:
         return parts
     copies = copies_of_earlier([row for part in parts.values() for row in part], threshold=config.copies_from)
-    return {part: [row for row in rows if row.trace_id not in copies] for part, rows in parts.items()}
+    by_answers = config.method in {WeightingMethod.LEAVE_ONE_OUT, WeightingMethod.GROUP_SHAPLEY}
+    # Those to be answered are what calls are valued by, whoever else asked the same.
+    kept = frozenset({Part.SELECT, Part.GATE}) if by_answers else frozenset()
+    return {
+        part: rows if part in kept else [row for row in rows if row.trace_id not in copies]
+        for part, rows in parts.items()
+    }
 
 
 def _values(

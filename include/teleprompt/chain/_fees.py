@@ -44,8 +44,9 @@ class Market:
 
     @property
     def usual_tip(self) -> int:
-        """The median, but at least what nodes ask for in any case."""
-        return max(self.median_tip, LEAST_TIP)
+        """The median, but at least what nodes ask for in any case; where nobody paid a whole price, the recommended."""
+        usual = self.median_tip if self.has_base_fee or self.median_tip else self.tip
+        return max(usual, LEAST_TIP)
 
     @property
     def usual_offer(self) -> int:

@@ -20,17 +20,21 @@ if TYPE_CHECKING:
 POWER = 2.8
 """Standard errors that a difference must be to be seen four times in five, at a two-sided error of 5 %."""
 FAILED = "failed"
-MISSING_OUTCOME = "missing_outcome"
-"""Reason of the quarantine."""
+LOST = (
+    "missing_outcome", "uncounted_outcome", "partial_outcome", "outcome_not_a_number", "outcome_out_of_range",
+    "missing_output", "nested_output", "unreadable_value", "truncated",
+)  # fmt: skip
+"""Reasons of the quarantine that may have to do with the answer: what remains is not what chance gave."""
 
 
 def cannot_estimate(snapshot: Snapshot, pair: "PairScores") -> str | None:
     """Why the outcome of these programs cannot be estimated from the window; None where it can."""
-    lost = snapshot.quarantined.get(MISSING_OUTCOME, 0)
+    lost = {reason: count for reason in LOST if (count := snapshot.quarantined.get(reason, 0))}
     if lost:
+        named = ", ".join(f"{reason} {count}" for reason, count in lost.items())
         return (
-            f"not decided, outcomes_missing: {lost} calls of the window have no outcome, and of explored answers a few "
-            "can be most; say what silence means (`outcome.missing: impute`), or log all outcomes"
+            f"not decided, outcomes_missing: {sum(lost.values())} calls of the window cannot be used ({named}), and of "
+            "explored answers a few can be most; say what silence means (`outcome.missing: impute`), or log them whole"
         )
     failed = sum(answer.failure is not None for answer in (*pair.baseline.answers, *pair.optimized.answers))
     if failed:

@@ -10,9 +10,15 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from pydantic import Field
+
+from teleprompt.attribution.first_uses import first_uses
 from teleprompt.attribution.usage import demo_traces
+from teleprompt.attribution.wallets import standing_wallets
 from teleprompt.config.optimization import OptimizationConfig
 from teleprompt.encoding.canonical_json import canonical_json
+from teleprompt.gate.comparison import Comparison
+from teleprompt.gate.trial_ledger import opening_run
 from teleprompt.optimize.candidate import Candidate
 from teleprompt.optimize.prompt_size import measure_prompt, prompt_too_large
 from teleprompt.optimize.select import Selection
@@ -49,6 +55,8 @@ class Offer(Record):
     """The traces that its demonstrations come from; None where it has none."""
     traces: tuple[str, ...]
     """Ids of those that stand in the state."""
+    wallets: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """The addresses that stand for ids there, by who used them first."""
 
 
 class Borrowed(Record):
@@ -94,20 +102,18 @@ def borrow(
             left_out[name] = "it has no champion"
             continue
         theirs = first_member(read_version(client, version).state)
-        state = _transplanted(first_member(get_blob(own)), theirs, fields, asked)
+        train, wallets = _taught_in(client, name, version.tags.get(RUN_KEY))
+        rows = [] if train is None else read_rows(train)
+        taught = {_asked(dict(row.inputs), fields, logged=True) for row in rows}
+        state = _transplanted(first_member(get_blob(own)), theirs, fields, asked=asked, taught=taught)
         if isinstance(state, str):
             left_out[name] = state
             continue
-        train = _train_of(client, name, version.tags.get(RUN_KEY))
-        rows = [] if train is None else read_rows(train)
         too_large = prompt_too_large(measure_prompt(state, rows, begun_as=get_blob(own)), config)
         if too_large is not None:
             left_out[name] = too_large
             continue
         traces = demo_traces(state, rows, fields)
-        if any(part["demos"] for _, part in predictor_states(state)) and not traces:
-            left_out[name] = "the traces of its demonstrations are not there any more, so nobody could be credited"
-            continue
         offers.append(
             Offer(
                 seed=FIRST_SEED + number,
@@ -116,6 +122,7 @@ def borrow(
                 state=put_blob(storage_uri, "programs", state, suffix=".json"),
                 train=train,
                 traces=traces,
+                wallets=wallets,
             )
         )
     for name, why in left_out.items():
@@ -140,8 +147,14 @@ def borrowed_rows(offer: Offer | None) -> list[TraceRow]:
     return [row for row in read_rows(offer.train) if row.trace_id in set(offer.traces)]
 
 
-def _transplanted(own: bytes, theirs: bytes, fields: ProgramFields, asked: set[str]) -> bytes | str:
-    """This program's state with the other's instructions and demonstrations; or why they do not fit."""
+def _transplanted(
+    own: bytes, theirs: bytes, fields: ProgramFields, *, asked: set[str], taught: set[str]
+) -> bytes | str:
+    """This program's state with the other's instructions and demonstrations; or why they do not fit.
+
+    Each demonstration has to be of a trace that the other was `taught` by: of any other nobody could be credited, nor
+    told whether it is `asked` here.
+    """
     ours, others = dict(predictor_states(own)), dict(predictor_states(theirs))
     if ours.keys() != others.keys():
         return f"its predictors are {', '.join(sorted(others))}, not {', '.join(sorted(ours))}"
@@ -150,6 +163,8 @@ def _transplanted(own: bytes, theirs: bytes, fields: ProgramFields, asked: set[s
             return f"the fields of its predictor {name} are others"
     state: dict[str, Any] = json.loads(own)
     for name, part in others.items():
+        if any(_asked(demo, fields, logged=False) not in taught for demo in part["demos"]):
+            return "the traces of some of its demonstrations are not there any more, so nobody could be credited"
         mine = state if name == "self" else state[name]
         mine["signature"]["instructions"] = part["signature"]["instructions"]
         mine["demos"] = [demo for demo in part["demos"] if _asked(demo, fields, logged=False) not in asked]
@@ -171,7 +186,19 @@ def _asked(values: dict[str, Any], fields: ProgramFields, *, logged: bool) -> st
     return json.dumps(found, sort_keys=True)
 
 
-def _train_of(client: "MlflowClient", program: str, run_key: str | None) -> SnapshotPart | None:
+def _taught_in(
+    client: "MlflowClient", program: str, run_key: str | None
+) -> tuple[SnapshotPart | None, dict[str, tuple[str, ...]]]:
+    """The train part that a version was compiled from, and the addresses that stood for ids then.
+
+    The run that promoted it may be a later window of its trial than the one that compiled it.
+    """
     run = PipelineRun.find(client, program=program, key_digest=run_key) if run_key else None
-    record = run.read("snapshot", SnapshotRecord) if run else None
-    return read_snapshot(record).parts[Part.TRAIN] if record else None
+    if run is None:
+        return None, {}
+    comparison = run.read("gate", Comparison)
+    compiled = opening_run(run, comparison.trial) if comparison else run
+    record = compiled.read("snapshot", SnapshotRecord)
+    if record is None:
+        return None, {}
+    return read_snapshot(record).parts[Part.TRAIN], standing_wallets(first_uses(compiled, program, record), named={})

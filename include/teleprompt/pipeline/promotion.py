@@ -11,7 +11,7 @@ from teleprompt.attest.public_log import log_attestation
 from teleprompt.attest.published import check_may_sign, read_trust
 from teleprompt.attest.stored import AttestationStore, keep_attestation
 from teleprompt.attribution.attribute import Attribution, attribute
-from teleprompt.attribution.first_uses import first_uses
+from teleprompt.attribution.first_uses import first_uses, first_uses_before
 from teleprompt.attribution.wallets import standing_wallets
 from teleprompt.chain.receipt import Receipt
 from teleprompt.chain.submit import submit_attestation
@@ -235,6 +235,11 @@ def attribute_selection(
     later = later_snapshots(comparison) if comparison else ()
     offer = offer_of(opening_run(run, comparison.trial) if comparison else run, selection)
     uses = first_uses(run, config.name, record, later=later)
+    lent: dict[str, tuple[str, ...]] = {}
+    if offer is not None:  # the other program says who is paid for an id that nobody ever used here
+        before = first_uses_before(run.client, config.name, read_snapshot(record).window)
+        known = {use.contributor_id for use in before.uses} | set(uses)
+        lent = {own: addresses for own, addresses in offer.wallets.items() if own not in known}
     return attribute(
         read_snapshot(record),
         program=selection.state,
@@ -243,5 +248,5 @@ def attribute_selection(
         compared=traces_compared(comparison) if comparison else (),
         later=later,
         borrowed=borrowed_rows(offer),
-        wallets=standing_wallets(uses, named=config.attribution.wallets),
+        wallets={**lent, **standing_wallets(uses, named=config.attribution.wallets)},
     )

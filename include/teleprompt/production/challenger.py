@@ -71,7 +71,8 @@ class ChallengerTrial:
         level = level_of_challenger(changes, change, alpha=self.config.gate.alpha, claim_days=days)
         compared = calls.decide(client, (champion, challenger), span, level=level, fits=outcome_fits(run), now=now)
         since = max((change.at, *(until for until, _ in challenger.past_shares)))
-        guardrails = self._guardrails(client, (champion, challenger), Window(start=since, end=now), run)
+        period = Window(start=since, end=now) if since < now else None  # the share may be of this very second
+        guardrails = self._guardrails(client, (champion, challenger), period, run) if period else ()
         broken = "; ".join(one.reason for one in guardrails if not one.holds)
         if broken:
             report = self._taken_back(client, challenger, compared.decision, broken, now=now)

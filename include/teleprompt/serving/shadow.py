@@ -90,9 +90,11 @@ class Shadows:
                 self._places.release()
 
         try:
-            threading.Thread(target=copy_context().run, args=(asked,), name="teleprompt-shadow", daemon=True).start()
             timer.start()
+            threading.Thread(target=copy_context().run, args=(asked,), name="teleprompt-shadow", daemon=True).start()
         except RuntimeError as error:  # no more threads, or the process ends
+            timer.cancel()
+            self._places.release()
             log.warning("No shadow was asked for (%s).", error)
             self.skipped += 1
 

@@ -49,15 +49,16 @@ class LogWriter:
             LogDamagedError: a file of the log is missing or changed.
             RegistryBusyError, LockLostError: others were adding all the time.
         """
+        return [self._append(entry) for entry in entries]
+
+    def _append(self, entry: bytes) -> int:
+        """Under a lock of its own, which is long over before it is taken for that of a process that died."""
         with registry_lock(self.log.client, "public-log", resource="the public log") as lease:
             head = self._finished(self._begun(), lease)
-            indices = []
-            for entry in entries:
-                known = self.log.find(entry, head)
-                indices.append(head.size if known is None else known)
-                if known is None:
-                    head = self._add(head, entry, lease)
-        return indices
+            known = self.log.find(entry, head)
+            if known is None:
+                self._add(head, entry, lease)
+        return head.size if known is None else known
 
     def _begun(self) -> Checkpoint:
         """The head that MLflow knows; the log begins with it."""
@@ -88,7 +89,7 @@ class LogWriter:
             index, _, entry = pending.partition(" ")
             if int(index) == known.size:
                 return self._add(known, entry.encode(), lease)
-        self._settle(known)
+        self._settle(known, lease)
         return known
 
     def _put_back(self, known: Checkpoint) -> None:
@@ -107,7 +108,11 @@ class LogWriter:
         write_file(self.log.uri, CHECKPOINT, self._note(known))
 
     def _add(self, head: Checkpoint, entry: bytes, lease: Lease) -> Checkpoint:
-        """The next head, with the entry in it."""
+        """The next head, with the entry in it.
+
+        Nothing is written once the lock is another's; the index last, for it has to be true.
+        """
+        lease.check()
         self.log.tag(PENDING, f"{head.size} {entry.decode()}")
         files, read = grown(self.log.read, head.size, entry), self.log.read
         size = head.size + 1
@@ -115,19 +120,22 @@ class LogWriter:
         made = Checkpoint(head.origin, size, tree_hash(hashes, size))
         if not is_consistent(head.size, head.root, size, made.root, consistency_proof(hashes, head.size, size)):
             raise LogForkedError("has other hashes than were signed")
-        for name, data in {**files, index_name(entry): str(head.size).encode()}.items():
-            write_file(self.log.uri, name, data)
         note = self._note(made)
         lease.check()
+        for name, data in files.items():
+            write_file(self.log.uri, name, data)
+        lease.check()
         write_file(self.log.uri, CHECKPOINT, note)
-        self._settle(made)
+        self._settle(made, lease)
+        write_file(self.log.uri, index_name(entry), str(head.size).encode())
         log.info("Entry %d is in the public log %s.", head.size, made.origin)
         return made
 
     def _note(self, head: Checkpoint) -> bytes:
         return f"{head.text}\n{self.key.line(self._signer.sign(head.text.encode()))}".encode()
 
-    def _settle(self, head: Checkpoint) -> None:
+    def _settle(self, head: Checkpoint, lease: Lease) -> None:
+        lease.check()
         tags, text = self.log.tags, f"{head.size} {head.root.hex()}"
         if tags.get(HEAD) != text:
             self.log.tag(HEAD, text)

@@ -179,7 +179,7 @@ def _below(scope: Scope) -> str:
 def _key(scope: Scope, headers: Headers) -> tuple[str, ...]:
     loop = str(id(asyncio.get_running_loop()))
     asked = (scope.get("root_path", ""), scope["path"], scope["query_string"].decode("latin-1"))
-    return (loop, *asked, *(headers.get(name, "") for name in OF_A_LOGIN))
+    return (loop, *asked, *("\n".join(headers.getlist(name)) for name in OF_A_LOGIN))
 
 
 async def _send(answer: Answer, known: str | None, send: Send) -> None:

@@ -70,6 +70,16 @@ def test_another_question_or_login_gets_an_answer_of_its_own(path: str, headers:
     run(scenario())
 
 
+def test_cookies_in_several_headers_all_count() -> None:
+    async def scenario() -> None:
+        app = Counting()
+        for cookies in (["theme=dark", "_token=alice"], ["theme=dark", "_token=mallory"], ["theme=dark"]):
+            await app.http.get("/a", headers=[("cookie", one) for one in cookies])
+        assert len(app.made) == 3
+
+    run(scenario())
+
+
 def test_who_asks_while_it_is_being_made_waits_for_it() -> None:
     async def scenario() -> None:
         app = Counting()

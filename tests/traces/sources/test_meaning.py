@@ -143,8 +143,8 @@ def fill(uri: str, folder: Path) -> str:
     os.environ["MLFLOW_ENABLE_ASYNC_TRACE_LOGGING"] = "false"
     try:
         with mlflow_client(uri) as client, fluent_tracking(uri):
-            experiment = client.create_experiment("prod", (folder / "artifacts").as_uri())
-            mlflow.set_experiment("prod")
+            experiment = client.create_experiment("meant", (folder / "artifacts").as_uri())
+            mlflow.set_experiment("meant")
             mlflow.dspy.autolog()
             with dspy.context(lm=build_lm(LMConfig())):
                 log_meanings(experiment)

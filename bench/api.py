@@ -93,7 +93,7 @@ def _measure(folder: Path, clients: int, seconds: float) -> None:
 
     with mlflow_client(f"sqlite:///{folder}/empty.db") as client:
         client.search_experiments(max_results=1)
-    with server_over(store_in(folder, folder / "empty.db")) as world, listening(world) as address:
+    with server_over(store_in(folder, folder / "empty.db"), cache_seconds=1) as world, listening(world) as address:
         base, token = f"{address}{API}", world.tokens["admin"]
         one = f"/attestations/{world.run.attestation_id}"
         paths = ["/health/live", "/programs", "/programs/shelves", "/programs/shelves/versions", one,

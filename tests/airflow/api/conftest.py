@@ -70,8 +70,8 @@ def _environment(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def server_over(settings: Settings) -> Iterator[World]:
-    """The server over a store, in which one run is promoted before."""
+def server_over(settings: Settings, *, cache_seconds: float = 0) -> Iterator[World]:
+    """The server over a store, in which one run is promoted before; tests change MLflow behind its back."""
     folder = Path(settings.storage_uri).parent
     programs = folder / "programs"
     file = write_program(programs)
@@ -86,7 +86,7 @@ def server_over(settings: Settings) -> Iterator[World]:
     environment = {
         "TELEPROMPT_PROGRAMS_DIR": str(programs),
         "TELEPROMPT_SPOOL_DIR": str(folder / "spool"),
-        "TELEPROMPT_API_CACHE_SECONDS": "0",  # tests change MLflow behind the server's back
+        "TELEPROMPT_API_CACHE_SECONDS": str(cache_seconds),
         "AIRFLOW_CONN_MLFLOW_DEFAULT": _connection(tracking_uri=settings.tracking_uri.get_secret_value()),
         "AIRFLOW_CONN_TELEPROMPT_STORAGE": _connection(uri=settings.storage_uri),
     }

@@ -46,7 +46,7 @@ class Metric(NamedTuple):
 
 METRICS = {
     "window_calls": Metric(Kind.GAUGE, ("program",), "calls in the window that a run looked at"),
-    "backlog": Metric(Kind.GAUGE, ("program",), "calls since the newest window; counted to `min_traces` at least"),
+    "backlog": Metric(Kind.GAUGE, ("program",), "calls since the newest window; counted up to at least `min_traces`"),
     "watermark_timestamp_seconds": Metric(Kind.GAUGE, ("program",), "end of the newest window, in seconds since 1970"),
     "snapshot_rows": Metric(Kind.GAUGE, ("program",), "rows of the last window that can be used"),
     "quarantined_rows": Metric(Kind.GAUGE, ("program",), "rows of it that cannot be used"),
@@ -56,7 +56,7 @@ METRICS = {
     "lm_tokens": Metric(Kind.COUNTER, ("program",), "their tokens, in and out"),
     "lm_cost_usd_e6": Metric(Kind.COUNTER, ("program",), "their estimated price, in millionths of a dollar"),
     "lm_unpriced": Metric(Kind.COUNTER, ("program",), "answers whose price is not known"),
-    "verdicts": Metric(Kind.COUNTER, ("program", "verdict"), "what gates said"),
+    "verdicts": Metric(Kind.COUNTER, ("program", "verdict"), "verdicts of gates"),
     "delta_points": Metric(Kind.GAUGE, ("program",), "measured change at the last gate, in percentage points"),
     "stage_seconds": Metric(Kind.GAUGE, ("program", "stage"), "how long each stage took, when it last did its work"),
     "outbox_waiting": Metric(Kind.GAUGE, ("program",), "transactions that wait for the chain"),

@@ -91,10 +91,16 @@ def run_tasks() -> None:
 def end_runs() -> None:
     """As the scheduler ends runs, and a task that failed for good calls back."""
     listeners = get_listener_manager().hook
-    listeners.on_dag_run_success(dag_run=SimpleNamespace(dag_id="teleprompt_shelves"), msg="")
-    listeners.on_dag_run_success(dag_run=SimpleNamespace(dag_id="somebody_elses"), msg="")
-    listeners.on_dag_run_failed(dag_run=SimpleNamespace(dag_id="teleprompt_shelves.watch"), msg="")
-    task = SimpleNamespace(dag_id="d", run_id="r", task_id="watch", map_index=-1, log_url="")
+    listeners.on_dag_run_success(
+        dag_run=SimpleNamespace(dag_id="teleprompt_shelves", note=None, task_instances=[]), msg=""
+    )
+    listeners.on_dag_run_success(dag_run=SimpleNamespace(dag_id="somebody_elses", note=None, task_instances=[]), msg="")
+    listeners.on_dag_run_failed(
+        dag_run=SimpleNamespace(dag_id="teleprompt_shelves.watch", note=None, task_instances=[]), msg=""
+    )
+    task = SimpleNamespace(
+        dag_id="d", run_id="r", task_id="watch", map_index=-1, log_url="", note=None, task_instances=[]
+    )
     FailureAlert(program="shelves")({"ti": task, "exception": AirflowFailException("version 2 does worse")})
 
 

@@ -149,7 +149,7 @@ def test_the_schema_is_the_published_one(call) -> None:
 def test_the_doctor_finds_what_is_wrong(call, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TELEPROMPT_DEFAULT_ALERTS__TO", "ops@example.org")
     healthy = call("doctor", "--json")
-    assert (healthy.status, [f["ok"] for f in healthy.json]) == (0, [True] * 10)
+    assert (healthy.status, [f["ok"] for f in healthy.json]) == (0, [True] * 12)
     monkeypatch.setenv("TELEPROMPT_SIGNER__PASSWORD", "wrong")
     monkeypatch.setenv("TELEPROMPT_STORAGE_URI", "/proc/nowhere")
     monkeypatch.setenv("TELEPROMPT_STORGE_URI", "/somewhere")
